@@ -1,0 +1,2 @@
+//! RISC-V Linux programs at native speed on x86-64 and aarch64.
+#![deny(unsafe_code)]

@@ -1,0 +1,2 @@
+//! The `rvnative` command.
+fn main() {}
