@@ -1,2 +1,11 @@
 //! RISC-V Linux programs at native speed on x86-64 and aarch64.
 #![deny(unsafe_code)]
+
+// In layer order: a module imports only from those above it.
+pub mod util;
+
+pub mod sys;
+
+pub mod mem;
+
+pub mod cpu;

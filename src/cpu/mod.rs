@@ -1,0 +1,7 @@
+//! The architectural state of a hart and the reasons for which it stops.
+
+mod exit;
+mod state;
+
+pub use exit::{Access, Exit, Fault};
+pub use state::{FFLAGS_MASK, Hart, RESERVATION_NONE, Reservation, canonical, fflags};

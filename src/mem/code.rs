@@ -1,0 +1,166 @@
+//! Which pages hold code that somebody has decoded or translated, and what happened to them.
+//!
+//! The RISC-V contract (Unprivileged manual, "Zifencei") is that stores to instruction memory
+//! become visible to fetches at a `fence.i`, or at `riscv_flush_icache` for all harts. A writable
+//! page that holds translations is therefore write-protected; the first store faults, marks the
+//! page dirty and gives it back its write permission. At the next fence the dirty pages, and only
+//! these, are invalid. Unmapping, remapping and protecting invalidate at once.
+
+use super::map::{Memory, State};
+use super::{Access, Fault};
+use crate::sys::mmap::HostProt;
+use crate::util::{PAGE_SIZE, page_down};
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+
+/// What happened to pages that hold translated code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CodeEvent {
+    /// The addresses mean something else now: translations of them are void at once.
+    Void(Range<u64>),
+}
+
+/// Book-keeping of code pages, by page address.
+#[derive(Default)]
+pub(super) struct CodePages {
+    /// Pages of which translations exist.
+    watched: BTreeSet<u64>,
+    /// Of these, the writable ones that the host has been told to protect.
+    protected: BTreeSet<u64>,
+    /// Pages written since they were watched.
+    dirty: BTreeSet<u64>,
+    events: Vec<CodeEvent>,
+}
+
+impl Memory {
+    /// Says that the bytes of `range` are being translated. Call it before reading them, so that
+    /// a write in between is not missed.
+    pub fn watch_code(&self, range: Range<u64>) {
+        let mut state = self.lock();
+        let mut page = page_down(range.start);
+        while page < range.end && page < self.size {
+            let writable = state.map.get(page).is_some_and(|(_, m)| m.prot.writable());
+            state.code.watched.insert(page);
+            if writable && !state.code.protected.contains(&page) {
+                let host = self.offsets(&(page..page + PAGE_SIZE));
+                // If the host refuses, the page is treated as written from the start.
+                if self.region.protect(host, HostProt::READ).is_ok() {
+                    state.code.protected.insert(page);
+                } else {
+                    state.code.dirty.insert(page);
+                }
+            }
+            page += PAGE_SIZE;
+        }
+    }
+
+    /// True if the page of `addr` is one whose translations must be checked at the next fence.
+    #[must_use]
+    pub fn is_dirty_code(&self, addr: u64) -> bool {
+        self.lock().code.dirty.contains(&page_down(addr))
+    }
+
+    /// Takes the pages that were written since they were watched: at a fence, translations of
+    /// them are void. They are no longer watched.
+    #[must_use]
+    pub fn take_dirty_code(&self) -> Vec<u64> {
+        let mut state = self.lock();
+        let dirty = std::mem::take(&mut state.code.dirty);
+        for page in &dirty {
+            state.code.watched.remove(page);
+        }
+        dirty.into_iter().collect()
+    }
+
+    /// True if there are events that nobody has taken. Cheap: one load.
+    #[must_use]
+    pub fn has_code_events(&self) -> bool {
+        self.code_pending.load(Ordering::Acquire)
+    }
+
+    /// Takes what has happened to watched pages.
+    #[must_use]
+    pub fn take_code_events(&self) -> Vec<CodeEvent> {
+        let mut state = self.lock();
+        self.code_pending.store(false, Ordering::Release);
+        std::mem::take(&mut state.code.events)
+    }
+
+    /// Before `range` changes its meaning: translations of it are void.
+    pub(super) fn forget_code(&self, state: &mut State, range: &Range<u64>) {
+        let code = &mut state.code;
+        let pages: Vec<u64> = code.watched.range(range.clone()).copied().collect();
+        for page in &pages {
+            code.watched.remove(page);
+            code.dirty.remove(page);
+            code.protected.remove(page);
+        }
+        if let (Some(&first), Some(&last)) = (pages.first(), pages.last()) {
+            code.events.push(CodeEvent::Void(first..last + PAGE_SIZE));
+            self.code_pending.store(true, Ordering::Release);
+        }
+    }
+
+    /// Gives `range` back the write permission that translations of it took, because the guest or
+    /// the kernel on its behalf is about to write. True if anything was protected.
+    pub fn unprotect_code(&self, range: Range<u64>) -> bool {
+        let mut state = self.lock();
+        let first = page_down(range.start);
+        let pages: Vec<u64> = state.code.protected.range(first..range.end).copied().collect();
+        for &page in &pages {
+            state.code.protected.remove(&page);
+            state.code.dirty.insert(page);
+            let host = self.offsets(&(page..page + PAGE_SIZE));
+            // A failure leaves the page read-only, and the access that follows faults as the
+            // guest's own: nothing better is known.
+            let _ = self.region.protect(host, HostProt::RW);
+        }
+        !pages.is_empty()
+    }
+
+    /// After a host fault on an access of `len` bytes at `addr`: `Ok` if the cause is gone and
+    /// the access should be tried again, else the guest's fault.
+    ///
+    /// # Errors
+    /// The fault that the guest must see.
+    pub fn resolve_fault(&self, addr: u64, len: u64, access: Access) -> Result<(), Fault> {
+        let addr = self.effective(addr);
+        let end = addr.saturating_add(len.max(1));
+        if access == Access::Write && self.unprotect_code(addr..end) {
+            return Ok(());
+        }
+        self.explain_fault(addr, len, access)
+    }
+
+    /// Looks for the first byte of the access that the map refuses. If it refuses none, another
+    /// hart has changed the map since (try again) or the file behind the page is too short.
+    fn explain_fault(&self, addr: u64, len: u64, access: Access) -> Result<(), Fault> {
+        let state = self.lock();
+        let mut at = addr;
+        let mut beyond = false;
+        loop {
+            let found = state.map.get(at);
+            let allowed = found.as_ref().is_some_and(|(_, m)| match access {
+                Access::Read => m.prot.readable(),
+                Access::Write => m.prot.writable(),
+                Access::Execute => m.prot.executable(),
+            });
+            if !allowed {
+                let mapped = found.is_some();
+                return Err(Fault { addr: at, access, mapped, beyond_file: false });
+            }
+            beyond |= found.is_some_and(|(_, m)| matches!(m.backing, super::Backing::File { .. }));
+            let next = page_down(at) + PAGE_SIZE;
+            if next - addr >= len {
+                break;
+            }
+            at = next;
+        }
+        drop(state);
+        if beyond && !self.probe(addr, len) {
+            return Err(Fault { addr, access, mapped: true, beyond_file: true });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,28 @@
+//! What memory can refuse.
+
+/// Kind of an access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// A load.
+    Read,
+    /// A store or an atomic.
+    Write,
+    /// An instruction fetch.
+    Execute,
+}
+
+/// An access that memory refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[error("{access:?} fault at {addr:#x}")]
+pub struct Fault {
+    /// The first address that could not be accessed (Linux: `si_addr`). For an access that spans
+    /// two pages this may be the start of the second.
+    pub addr: u64,
+    /// What was tried.
+    pub access: Access,
+    /// True if the page is mapped and its protection forbids the access (Linux: `SEGV_ACCERR`),
+    /// false if nothing is mapped (`SEGV_MAPERR`).
+    pub mapped: bool,
+    /// True if the page is mapped from a file that ends before it (Linux: `SIGBUS`).
+    pub beyond_file: bool,
+}

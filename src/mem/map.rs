@@ -1,0 +1,428 @@
+//! Reserving the region, mapping into it, and what is known of each mapping.
+
+use super::code::CodePages;
+use crate::sys::mmap::{HostProt, Reservation};
+use crate::util::{HostAddr, PAGE_SIZE, RangeMap, Split, page_up};
+use std::io;
+use std::ops::Range;
+use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// How guest addresses become host addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// `base + address` with the full 64 bits. Guard zones catch what strays near the region;
+    /// an address far outside may name host memory, so this is not a security boundary.
+    Guarded,
+    /// `base + (address mod 2^32)`: no guest can name host memory, whatever it computes.
+    Sandbox,
+}
+
+/// What the guest may do with a page.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Prot(u8);
+
+impl Prot {
+    /// Nothing.
+    pub const NONE: Self = Self(0);
+    /// Loads.
+    pub const R: Self = Self(1);
+    /// Loads and stores.
+    pub const RW: Self = Self(3);
+    /// Loads and fetches.
+    pub const RX: Self = Self(5);
+    /// Everything.
+    pub const RWX: Self = Self(7);
+
+    /// From Linux `PROT_*` bits. As on RISC-V Linux, write permission implies read permission; as
+    /// on hosts without execute-only pages, so does execute permission.
+    #[must_use]
+    pub const fn from_linux(bits: u32) -> Self {
+        let b = (bits & 7) as u8;
+        if b & 6 != 0 { Self(b | 1) } else { Self(b) }
+    }
+
+    /// As Linux `PROT_*` bits.
+    #[must_use]
+    pub const fn linux(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// True if loads are allowed.
+    #[must_use]
+    pub const fn readable(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    /// True if stores are allowed.
+    #[must_use]
+    pub const fn writable(self) -> bool {
+        self.0 & 2 != 0
+    }
+
+    /// True if fetches are allowed.
+    #[must_use]
+    pub const fn executable(self) -> bool {
+        self.0 & 4 != 0
+    }
+
+    pub(super) const fn host(self) -> HostProt {
+        if self.writable() {
+            HostProt::RW
+        } else if self.readable() {
+            HostProt::READ
+        } else {
+            HostProt::NONE
+        }
+    }
+}
+
+impl std::fmt::Debug for Prot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let c = |on, c| if on { c } else { '-' };
+        write!(
+            f,
+            "{}{}{}",
+            c(self.readable(), 'r'),
+            c(self.writable(), 'w'),
+            c(self.executable(), 'x')
+        )
+    }
+}
+
+/// What a mapping shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Backing {
+    /// Zero pages; the name is what `/proc/self/maps` prints, such as `[heap]`.
+    Anonymous(Option<&'static str>),
+    /// A file from `offset` bytes on.
+    File {
+        /// Path as the guest knows it.
+        path: Arc<PathBuf>,
+        /// Byte offset of the first page.
+        offset: u64,
+        /// Device number, for `/proc/self/maps`.
+        dev: u64,
+        /// Inode number, for `/proc/self/maps`.
+        inode: u64,
+    },
+}
+
+/// One mapping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// What the guest may do.
+    pub prot: Prot,
+    /// `MAP_SHARED`.
+    pub shared: bool,
+    /// What is shown.
+    pub backing: Backing,
+}
+
+impl Split for Mapping {
+    fn advance(&self, n: u64) -> Self {
+        let mut m = self.clone();
+        if let Backing::File { offset, .. } = &mut m.backing {
+            *offset += n;
+        }
+        m
+    }
+
+    fn joins(&self, len: u64, next: &Self) -> bool {
+        self.advance(len) == *next
+    }
+}
+
+/// Why the region could not be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum MapError {
+    /// Not page aligned, empty, or wraps.
+    #[error("unaligned, empty or wrapping range")]
+    Invalid,
+    /// Not inside the region.
+    #[error("outside the guest's address space")]
+    OutOfRange,
+    /// Something is mapped there, and it was not to be replaced.
+    #[error("something is mapped there")]
+    Occupied,
+    /// Part of the range is not mapped.
+    #[error("part of the range is not mapped")]
+    NotMapped,
+    /// No free range of that size.
+    #[error("no free addresses")]
+    NoSpace,
+    /// The host refused.
+    #[error("the host refused: {0}")]
+    Host(#[from] io::Error),
+}
+
+/// What the guest tells about its use of a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advice {
+    /// `MADV_DONTNEED`: contents may go; private anonymous pages read as zero afterwards.
+    DontNeed,
+    /// Any other `MADV_*` value that changes no contents.
+    Other(i32),
+}
+
+/// The guest's memory.
+pub struct Memory {
+    pub(super) region: Reservation,
+    pub(super) base: HostAddr,
+    pub(super) size: u64,
+    pub(super) mode: Mode,
+    pub(super) state: Mutex<State>,
+    /// True while `State::code` has events that nobody has taken.
+    pub(super) code_pending: AtomicBool,
+}
+
+/// What the lock protects.
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) map: RangeMap<Mapping>,
+    pub(super) code: CodePages,
+}
+
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Memory({:?}, {:#x} bytes at {:?})", self.mode, self.size, self.base)
+    }
+}
+
+/// Guard zone on either side, in bytes: no 32-bit offset leads out of region and guards.
+const GUARD: usize = 4 << 30;
+/// Guard zone where addresses are scarce: covers immediates and the widest access.
+const SMALL_GUARD: usize = 1 << 20;
+
+impl Memory {
+    /// Reserves a region for addresses below `size`, a power of two of at least 1 MiB. In
+    /// `Sandbox` mode the size is 4 GiB whatever is asked for.
+    ///
+    /// # Errors
+    /// What the host says, `ENOMEM` under an address-space limit.
+    pub fn new(mode: Mode, size: u64) -> io::Result<Self> {
+        let size = if mode == Mode::Sandbox { 1 << 32 } else { size };
+        if !size.is_power_of_two() || !(1 << 20..=1 << 46).contains(&size) {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        let guard = if size >= 1 << 32 { GUARD } else { SMALL_GUARD };
+        let region = Reservation::new(size as usize + 2 * guard)?;
+        let base = HostAddr(region.base().0 + guard);
+        let state = Mutex::new(State::default());
+        Ok(Self { region, base, size, mode, state, code_pending: AtomicBool::new(false) })
+    }
+
+    /// Host address of guest address 0. Nothing of the guest may be accessed through it without
+    /// `sys::access` or a host fault handler.
+    #[must_use]
+    pub fn base(&self) -> HostAddr {
+        self.base
+    }
+
+    /// First address beyond the guest's address space.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// How addresses are formed.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The address that an access to `addr` really goes to: the same, or its low 32 bits.
+    #[must_use]
+    pub fn effective(&self, addr: u64) -> u64 {
+        match self.mode {
+            Mode::Guarded => addr,
+            Mode::Sandbox => addr & 0xffff_ffff,
+        }
+    }
+
+    /// True if `addr` of the host lies in the region or its guards.
+    #[must_use]
+    pub fn contains_host(&self, addr: HostAddr) -> bool {
+        self.region.contains(addr)
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn offsets(&self, range: &Range<u64>) -> Range<usize> {
+        let guard = self.base.0 - self.region.base().0;
+        guard + range.start as usize..guard + range.end as usize
+    }
+
+    /// Checks that `addr` is a page boundary and turns `len` into whole pages.
+    fn pages(&self, addr: u64, len: u64) -> Result<Range<u64>, MapError> {
+        let len = page_up(len).filter(|&l| l != 0).ok_or(MapError::Invalid)?;
+        let end = addr.checked_add(len).ok_or(MapError::Invalid)?;
+        if addr % PAGE_SIZE != 0 {
+            return Err(MapError::Invalid);
+        }
+        if end > self.size { Err(MapError::OutOfRange) } else { Ok(addr..end) }
+    }
+
+    /// Maps `len` bytes at page address `addr`: zero pages, or a file if `file` is given (then
+    /// `mapping.backing` tells which and from where). Replaces what was there, unless `fresh`.
+    ///
+    /// # Errors
+    /// See [`MapError`]; nothing has changed then.
+    pub fn map(
+        &self,
+        addr: u64,
+        len: u64,
+        mapping: Mapping,
+        file: Option<BorrowedFd<'_>>,
+        fresh: bool,
+    ) -> Result<(), MapError> {
+        let range = self.pages(addr, len)?;
+        let mut state = self.lock();
+        if fresh && state.map.overlapping(range.clone()).next().is_some() {
+            return Err(MapError::Occupied);
+        }
+        self.forget_code(&mut state, &range);
+        let host = self.offsets(&range);
+        let prot = mapping.prot.host();
+        match (&mapping.backing, file) {
+            (Backing::File { offset, .. }, Some(fd)) => {
+                self.region.map_file(host, prot, mapping.shared, fd, *offset)?;
+            }
+            _ => self.region.map_anon(host, prot, mapping.shared)?,
+        }
+        state.map.insert(range, mapping);
+        Ok(())
+    }
+
+    /// Maps zero pages, replacing what was there: the short form of [`Self::map`].
+    ///
+    /// # Errors
+    /// See [`MapError`].
+    pub fn map_zero(&self, addr: u64, len: u64, prot: Prot) -> Result<(), MapError> {
+        let m = Mapping { prot, shared: false, backing: Backing::Anonymous(None) };
+        self.map(addr, len, m, None, false)
+    }
+
+    /// Unmaps whole pages; parts that are not mapped are passed over, as `munmap` does.
+    ///
+    /// # Errors
+    /// See [`MapError`].
+    pub fn unmap(&self, addr: u64, len: u64) -> Result<(), MapError> {
+        let range = self.pages(addr, len)?;
+        let mut state = self.lock();
+        self.forget_code(&mut state, &range);
+        self.region.unmap(self.offsets(&range))?;
+        state.map.remove(range);
+        Ok(())
+    }
+
+    /// Changes what may be done with whole pages.
+    ///
+    /// # Errors
+    /// `NotMapped` if a part is not mapped; the parts before it have changed, as with `mprotect`.
+    pub fn protect(&self, addr: u64, len: u64, prot: Prot) -> Result<(), MapError> {
+        let range = self.pages(addr, len)?;
+        let mut state = self.lock();
+        let mapped = mapped_prefix(&state.map, &range);
+        if !mapped.is_empty() {
+            self.forget_code(&mut state, &mapped);
+            self.region.protect(self.offsets(&mapped), prot.host())?;
+            state.map.update(mapped.clone(), |m| m.prot = prot);
+        }
+        if mapped == range { Ok(()) } else { Err(MapError::NotMapped) }
+    }
+
+    /// Moves or grows a mapping: the pages of `old` go to `new`, which may be longer and which
+    /// replaces what was there. `old` must lie in one mapping and must not overlap `new` unless
+    /// they start together.
+    ///
+    /// # Errors
+    /// See [`MapError`].
+    pub fn remap(&self, old: Range<u64>, new: Range<u64>) -> Result<(), MapError> {
+        let old = self.pages(old.start, old.end.wrapping_sub(old.start))?;
+        let new = self.pages(new.start, new.end.wrapping_sub(new.start))?;
+        if old.start < new.end && new.start < old.end {
+            return Err(MapError::Invalid);
+        }
+        let mut state = self.lock();
+        let (r, m) = state.map.get(old.start).ok_or(MapError::NotMapped)?;
+        if r.end < old.end {
+            return Err(MapError::NotMapped);
+        }
+        let mapping = m.advance(old.start - r.start);
+        self.forget_code(&mut state, &old);
+        self.forget_code(&mut state, &new);
+        self.region.move_pages(self.offsets(&old), self.offsets(&new))?;
+        state.map.remove(old);
+        state.map.insert(new, mapping);
+        Ok(())
+    }
+
+    /// Passes on advice. Contents that go are gone for the translator too.
+    ///
+    /// # Errors
+    /// See [`MapError`].
+    pub fn advise(&self, addr: u64, len: u64, advice: Advice) -> Result<(), MapError> {
+        let range = self.pages(addr, len)?;
+        let mut state = self.lock();
+        if mapped_prefix(&state.map, &range) != range {
+            return Err(MapError::NotMapped);
+        }
+        let raw = match advice {
+            Advice::DontNeed => {
+                self.forget_code(&mut state, &range);
+                libc::MADV_DONTNEED
+            }
+            Advice::Other(n) => n,
+        };
+        Ok(self.region.advise(self.offsets(&range), raw)?)
+    }
+
+    /// The mapping at `addr` and its whole range.
+    #[must_use]
+    pub fn mapping(&self, addr: u64) -> Option<(Range<u64>, Mapping)> {
+        self.lock().map.get(addr).map(|(r, m)| (r, m.clone()))
+    }
+
+    /// All mappings, lowest first.
+    #[must_use]
+    pub fn mappings(&self) -> Vec<(Range<u64>, Mapping)> {
+        self.lock().map.iter().map(|(r, m)| (r, m.clone())).collect()
+    }
+
+    /// Start of the highest free range of `len` bytes within `within`, aligned to `align`.
+    #[must_use]
+    pub fn find_free_down(&self, len: u64, align: u64, within: Range<u64>) -> Option<u64> {
+        let len = page_up(len)?;
+        self.lock().map.find_free_down(len, align.max(PAGE_SIZE), within)
+    }
+
+    /// Start of the lowest free range of `len` bytes within `within`, aligned to `align`.
+    #[must_use]
+    pub fn find_free_up(&self, len: u64, align: u64, within: Range<u64>) -> Option<u64> {
+        let len = page_up(len)?;
+        self.lock().map.find_free_up(len, align.max(PAGE_SIZE), within)
+    }
+
+    /// True if nothing is mapped in the pages that `range` touches.
+    #[must_use]
+    pub fn is_free(&self, range: Range<u64>) -> bool {
+        range.end <= self.size && self.lock().map.overlapping(range).next().is_none()
+    }
+}
+
+/// The part of `range` from its start to the first hole.
+fn mapped_prefix(map: &RangeMap<Mapping>, range: &Range<u64>) -> Range<u64> {
+    let mut end = range.start;
+    for (r, _) in map.overlapping(range.clone()) {
+        if r.start > end {
+            break;
+        }
+        end = r.end.min(range.end);
+    }
+    range.start..end
+}

@@ -1,0 +1,26 @@
+//! The guest's memory: one reserved region of host addresses, in which guest address `a` lives at
+//! `base + a`.
+//!
+//! Reading order: `fault` (what can go wrong), `map` (what is mapped and how it may be used),
+//! `data` (checked reads, writes and atomics), `code` (which pages hold translated code).
+//!
+//! Invariants:
+//! - The host's page protection is the guest's, with two exceptions: nothing is ever executable
+//!   for the host, and a writable page that holds translated code is read-only until the guest
+//!   writes to it ([`Memory::resolve_fault`]).
+//! - A page is accessible to the host only if the map says that the guest has mapped it.
+//! - Deliberately absent: references to guest memory. Another hart may write at any time, so
+//!   bytes are copied in and out.
+#![allow(unsafe_code, reason = "turns checked guest addresses into host accesses")]
+//! # Safety
+//! Accesses go through `sys::access`, which turns host faults into errors, at addresses below
+//! `base + size + guard`, all of which belong to the region's own reservation.
+
+mod code;
+mod data;
+mod fault;
+mod map;
+
+pub use code::CodeEvent;
+pub use fault::{Access, Fault};
+pub use map::{Advice, Backing, MapError, Mapping, Memory, Mode, Prot};

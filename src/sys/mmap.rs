@@ -1,0 +1,196 @@
+//! Mappings of host memory.
+#![allow(unsafe_code, reason = "wraps mmap, mprotect, munmap, mremap, madvise and memfd_create")]
+//! # Safety
+//! A [`Reservation`] owns a range of addresses that the kernel chose; everything is mapped inside
+//! it with `MAP_FIXED`, so no other memory of the process can be hit. Ranges are checked before
+//! each call. What the bytes inside mean is the business of the owner.
+
+use crate::util::HostAddr;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd};
+
+/// What a mapping may be used for, as `PROT_*` bits of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostProt(i32);
+
+impl HostProt {
+    /// No access.
+    pub const NONE: Self = Self(libc::PROT_NONE);
+    /// Reads.
+    pub const READ: Self = Self(libc::PROT_READ);
+    /// Reads and writes.
+    pub const RW: Self = Self(libc::PROT_READ | libc::PROT_WRITE);
+    /// Reads and instruction fetches.
+    pub const RX: Self = Self(libc::PROT_READ | libc::PROT_EXEC);
+    /// Everything; only where the host refuses two views of one memory.
+    pub const RWX: Self = Self(libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC);
+}
+
+/// A range of addresses that belongs to us and is unmapped when dropped.
+#[derive(Debug)]
+pub struct Reservation {
+    base: HostAddr,
+    len: usize,
+}
+
+fn check(rc: *mut libc::c_void) -> io::Result<HostAddr> {
+    if rc == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(HostAddr(rc as usize)) }
+}
+
+fn check_zero(rc: i32) -> io::Result<()> {
+    if rc == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+impl Reservation {
+    /// Reserves `len` bytes of addresses without access and without memory.
+    ///
+    /// # Errors
+    /// What `mmap` says, `ENOMEM` under an address-space limit.
+    pub fn new(len: usize) -> io::Result<Self> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: a new mapping at an address of the kernel's choice disturbs nothing.
+        let p = unsafe { libc::mmap(std::ptr::null_mut(), len, libc::PROT_NONE, flags, -1, 0) };
+        Ok(Self { base: check(p)?, len })
+    }
+
+    /// First address.
+    #[must_use]
+    pub fn base(&self) -> HostAddr {
+        self.base
+    }
+
+    /// Length in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True for a reservation of no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// True if `addr` lies within.
+    #[must_use]
+    pub fn contains(&self, addr: HostAddr) -> bool {
+        addr.0.wrapping_sub(self.base.0) < self.len
+    }
+
+    fn at(&self, range: &Range<usize>) -> io::Result<*mut libc::c_void> {
+        if range.start > range.end || range.end > self.len {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        Ok((self.base.0 + range.start) as *mut libc::c_void)
+    }
+
+    /// Replaces `range` (byte offsets) by fresh zero pages. With `shared`, children of `fork`
+    /// share them.
+    ///
+    /// # Errors
+    /// What `mmap` says; `EINVAL` for a range outside.
+    pub fn map_anon(&self, range: Range<usize>, prot: HostProt, shared: bool) -> io::Result<()> {
+        let at = self.at(&range)?;
+        let kind = if shared { libc::MAP_SHARED } else { libc::MAP_PRIVATE };
+        let flags = kind | libc::MAP_ANONYMOUS | libc::MAP_FIXED | libc::MAP_NORESERVE;
+        // SAFETY: MAP_FIXED inside our own reservation, checked by `at`.
+        check(unsafe { libc::mmap(at, range.len(), prot.0, flags, -1, 0) })?;
+        Ok(())
+    }
+
+    /// Replaces `range` by pages without access and without memory.
+    ///
+    /// # Errors
+    /// As [`Self::map_anon`].
+    pub fn unmap(&self, range: Range<usize>) -> io::Result<()> {
+        self.map_anon(range, HostProt::NONE, false)
+    }
+
+    /// Replaces `range` by a view of a file from `offset` bytes on.
+    ///
+    /// # Errors
+    /// What `mmap` says; `EINVAL` for a range outside.
+    pub fn map_file(
+        &self,
+        range: Range<usize>,
+        prot: HostProt,
+        shared: bool,
+        file: BorrowedFd<'_>,
+        offset: u64,
+    ) -> io::Result<()> {
+        let at = self.at(&range)?;
+        let kind = if shared { libc::MAP_SHARED } else { libc::MAP_PRIVATE };
+        let flags = kind | libc::MAP_FIXED | libc::MAP_NORESERVE;
+        let fd = file.as_raw_fd();
+        // SAFETY: MAP_FIXED inside our own reservation, checked by `at`.
+        check(unsafe { libc::mmap(at, range.len(), prot.0, flags, fd, offset as libc::off_t) })?;
+        Ok(())
+    }
+
+    /// Changes what `range` may be used for.
+    ///
+    /// # Errors
+    /// What `mprotect` says; `EINVAL` for a range outside.
+    pub fn protect(&self, range: Range<usize>, prot: HostProt) -> io::Result<()> {
+        let at = self.at(&range)?;
+        // SAFETY: pages of our own reservation, checked by `at`.
+        check_zero(unsafe { libc::mprotect(at, range.len(), prot.0) })
+    }
+
+    /// Gives advice about `range`; `advice` is a `MADV_*` value.
+    ///
+    /// # Errors
+    /// What `madvise` says; `EINVAL` for a range outside.
+    pub fn advise(&self, range: Range<usize>, advice: i32) -> io::Result<()> {
+        let at = self.at(&range)?;
+        // SAFETY: pages of our own reservation; advice that discards contents discards guest
+        // or code bytes, on which no Rust object lives.
+        check_zero(unsafe { libc::madvise(at, range.len(), advice) })
+    }
+
+    /// Moves the pages of `from` to `to` (byte offsets; `to` may be longer and must not overlap),
+    /// and leaves `from` without access.
+    ///
+    /// # Errors
+    /// What `mremap` says; `EINVAL` for a range outside.
+    pub fn move_pages(&self, from: Range<usize>, to: Range<usize>) -> io::Result<()> {
+        let (old, new) = (self.at(&from)?, self.at(&to)?);
+        let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+        // SAFETY: both ranges are our own reservation's, checked by `at`.
+        check(unsafe { libc::mremap(old, from.len(), to.len(), flags, new) })?;
+        self.unmap(from)
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        // SAFETY: the range is ours and nothing refers to it once its owner is gone.
+        unsafe { libc::munmap(self.base.0 as *mut libc::c_void, self.len) };
+    }
+}
+
+/// An anonymous file of `len` bytes that can be mapped twice. `exec` asks for one whose mappings
+/// may be executable.
+///
+/// # Errors
+/// What `memfd_create` or `ftruncate` say.
+pub fn memfd(name: &std::ffi::CStr, len: usize) -> io::Result<File> {
+    // SAFETY: `name` is a valid C string; the result is a new descriptor or -1.
+    let fd = unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: `fd` is a descriptor that we just got and nobody else owns.
+    let file = unsafe { File::from_raw_fd(fd) };
+    file.set_len(len as u64)?;
+    Ok(file)
+}
+
+/// Size of a host page in bytes.
+#[must_use]
+pub fn host_page_size() -> usize {
+    // SAFETY: reads a constant of the system.
+    unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
+}

@@ -1,0 +1,11 @@
+//! The home of libc and of host facts: memory mappings, host signals, fault-tolerant accesses,
+//! clocks. Nothing outside `sys`, `mem` and `linux` calls the host.
+
+pub mod access;
+pub mod mmap;
+pub mod signal;
+pub mod time;
+
+#[cfg_attr(target_arch = "x86_64", path = "ucontext_x64.rs")]
+#[cfg_attr(target_arch = "aarch64", path = "ucontext_a64.rs")]
+pub mod ucontext;

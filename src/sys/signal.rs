@@ -1,0 +1,169 @@
+//! Host signal handlers for faults, with the handlers that stood before as fallback.
+#![allow(unsafe_code, reason = "installs signal handlers and alternate stacks")]
+//! # Safety
+//! The handler touches only its own frame, atomics, and what the registered [`FaultHook`] does;
+//! a hook must be async-signal-safe: no locks, no allocation, no panics.
+
+use super::access;
+use super::ucontext::Context;
+use crate::util::HostAddr;
+use std::io;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Asked about each synchronous fault that is not one of [`access`]'s. True: it has changed the
+/// context and execution goes on. False: not ours.
+pub type FaultHook = fn(&mut Context, &HostFaultInfo) -> bool;
+
+/// What the kernel said about a fault.
+#[derive(Clone, Copy, Debug)]
+pub struct HostFaultInfo {
+    /// Signal number: SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGTRAP.
+    pub signal: i32,
+    /// `si_code`.
+    pub code: i32,
+    /// `si_addr`; 0 for an address that is not canonical.
+    pub addr: HostAddr,
+}
+
+/// The signals for which a handler is installed.
+pub const FAULT_SIGNALS: [i32; 2] = [libc::SIGSEGV, libc::SIGBUS];
+
+static HOOK: AtomicUsize = AtomicUsize::new(0);
+static PREVIOUS: OnceLock<[libc::sigaction; FAULT_SIGNALS.len()]> = OnceLock::new();
+
+/// Installs the fault handlers, once per process. Handlers that stood there are called for
+/// faults that are not ours.
+///
+/// # Errors
+/// What `sigaction` says.
+pub fn install(hook: FaultHook) -> io::Result<()> {
+    HOOK.store(hook as usize, Ordering::Release);
+    static DONE: OnceLock<Result<(), i32>> = OnceLock::new();
+    DONE.get_or_init(|| install_once().map_err(|e| e.raw_os_error().unwrap_or(libc::EINVAL)))
+        .map_err(io::Error::from_raw_os_error)
+}
+
+fn install_once() -> io::Result<()> {
+    // The previous handlers are recorded before ours can run, so that the handler finds them.
+    // SAFETY: `sigaction` structures are plain data for which all zero is valid.
+    let mut previous: [libc::sigaction; FAULT_SIGNALS.len()] = unsafe { std::mem::zeroed() };
+    for (slot, &signal) in previous.iter_mut().zip(&FAULT_SIGNALS) {
+        // SAFETY: a query; `slot` is a valid place for the answer.
+        if unsafe { libc::sigaction(signal, std::ptr::null(), slot) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    let _ = PREVIOUS.set(previous);
+    for &signal in &FAULT_SIGNALS {
+        // SAFETY: all zero is a valid sigaction.
+        let mut new: libc::sigaction = unsafe { std::mem::zeroed() };
+        new.sa_sigaction = handler as *const () as usize;
+        new.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+        // SAFETY: `new` is valid and `handler` has the signature that SA_SIGINFO asks for.
+        if unsafe { libc::sigaction(signal, &new, std::ptr::null_mut()) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+/// Installed for [`FAULT_SIGNALS`].
+extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, uc: *mut libc::c_void) {
+    // SAFETY: `uc` is the kernel's third argument, used only within this invocation.
+    let mut context = unsafe { Context::new(uc) };
+    // SAFETY: `info` is the kernel's second argument; SIGSEGV and SIGBUS carry an address.
+    let (code, addr) = unsafe { ((*info).si_code, (*info).si_addr() as usize) };
+    // A positive si_code is the kernel's own: the instruction at pc faulted. Others were sent.
+    if code > 0 {
+        if let Some(to) = access::recover(context.pc()) {
+            context.set_pc(to);
+            return;
+        }
+        let hook = HOOK.load(Ordering::Acquire);
+        if hook != 0 {
+            // SAFETY: only `install` stores here, and it stores a `FaultHook`.
+            let hook: FaultHook = unsafe { std::mem::transmute::<usize, FaultHook>(hook) };
+            if hook(&mut context, &HostFaultInfo { signal, code, addr: HostAddr(addr) }) {
+                return;
+            }
+        }
+    }
+    chain(signal, info, uc);
+}
+
+/// Gives a signal that is not ours to whoever stood there before.
+fn chain(signal: i32, info: *mut libc::siginfo_t, uc: *mut libc::c_void) {
+    let previous =
+        FAULT_SIGNALS.iter().position(|&s| s == signal).and_then(|i| Some(PREVIOUS.get()?[i]));
+    let action = previous.map_or(libc::SIG_DFL, |p| p.sa_sigaction);
+    if action == libc::SIG_DFL || action == libc::SIG_IGN {
+        // SAFETY: restores the default action; the faulting instruction runs again and the
+        // process dies as it would have without us. A sent signal is raised again.
+        unsafe {
+            libc::signal(signal, libc::SIG_DFL);
+            libc::raise(signal);
+        }
+        return;
+    }
+    let flags = previous.map_or(0, |p| p.sa_flags);
+    if flags & libc::SA_SIGINFO != 0 {
+        type Full = extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void);
+        // SAFETY: the previous owner installed this address with SA_SIGINFO.
+        let f: Full = unsafe { std::mem::transmute::<usize, Full>(action) };
+        f(signal, info, uc);
+    } else {
+        // SAFETY: the previous owner installed this address without SA_SIGINFO.
+        let f = unsafe { std::mem::transmute::<usize, extern "C" fn(i32)>(action) };
+        f(signal);
+    }
+}
+
+/// An alternate signal stack for the calling thread, with a guard page below it. Translated code
+/// runs with the host stack pointer on a small stack of return addresses, so every thread that
+/// runs guest code needs one. Rust's own is too small for a frame with AVX-512 state.
+#[derive(Debug)]
+pub struct AltStack {
+    memory: super::mmap::Reservation,
+    previous: libc::stack_t,
+}
+
+/// Bytes of an alternate stack: room for several nested frames of the largest context.
+const ALT_STACK: usize = 128 << 10;
+
+impl AltStack {
+    /// Makes one and makes it current for this thread.
+    ///
+    /// # Errors
+    /// What `mmap` or `sigaltstack` say.
+    pub fn install() -> io::Result<Self> {
+        let guard = super::mmap::host_page_size();
+        let memory = super::mmap::Reservation::new(guard + ALT_STACK)?;
+        memory.map_anon(guard..guard + ALT_STACK, super::mmap::HostProt::RW, false)?;
+        let new = libc::stack_t {
+            ss_sp: (memory.base().0 + guard) as *mut libc::c_void,
+            ss_flags: 0,
+            ss_size: ALT_STACK,
+        };
+        // SAFETY: all zero is a valid stack_t.
+        let mut previous: libc::stack_t = unsafe { std::mem::zeroed() };
+        // SAFETY: the memory is ours until `drop`, which takes it out of use first.
+        if unsafe { libc::sigaltstack(&new, &mut previous) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Self { memory, previous })
+    }
+
+    /// True if `addr` is on this stack.
+    #[must_use]
+    pub fn contains(&self, addr: HostAddr) -> bool {
+        self.memory.contains(addr)
+    }
+}
+
+impl Drop for AltStack {
+    fn drop(&mut self) {
+        // SAFETY: puts back what stood there when this was installed on the same thread.
+        unsafe { libc::sigaltstack(&self.previous, std::ptr::null_mut()) };
+    }
+}

@@ -1,0 +1,7 @@
+//! Small things that know nothing of RISC-V or of the host: address types, bit helpers, a map of ranges.
+
+mod addr;
+mod range_map;
+
+pub use addr::{CodePtr, GuestAddr, HostAddr, PAGE_SIZE, page_down, page_up};
+pub use range_map::{RangeMap, Split};
