@@ -6,6 +6,8 @@ pub mod util;
 
 pub mod sys;
 
+pub mod isa;
+
 pub mod mem;
 
 pub mod cpu;

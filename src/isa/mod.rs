@@ -1,0 +1,60 @@
+//! RISC-V and nothing else: one table row per instruction; decoder, compressed expansion, encoder,
+//! disassembler and generator of random instructions all follow from it.
+
+mod decode;
+pub mod ext;
+pub mod op;
+pub mod reg;
+pub(crate) mod table;
+
+pub use ext::{Ext, ExtSet, Isa, ParseIsaError, Profile};
+pub use op::{Format, Op, Pattern, Row, TABLE};
+
+/// A decoded instruction.
+///
+/// Compressed instructions are expanded: `op` and the operands are those of the base instruction,
+/// `len` is 2 and `bits` holds the original 16 bits. Fields that the format lacks are zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Insn {
+    /// What it does.
+    pub op: Op,
+    /// Destination register.
+    pub rd: u8,
+    /// First source register; the 5-bit immediate of `csrr*i`; the constant's index of `fli.*`.
+    pub rs1: u8,
+    /// Second source register.
+    pub rs2: u8,
+    /// Third source register (fused multiply-add).
+    pub rs3: u8,
+    /// Rounding mode field of floating-point instructions: 0..=4, or 7 for the mode in `frm`.
+    pub rm: u8,
+    /// Length in bytes: 2 or 4.
+    pub len: u8,
+    /// The final, sign-extended immediate: `lui`/`auipc` already shifted left by 12, byte offset of
+    /// branches and jumps, shift amount, CSR number (0..=4095), bits 31:20 of `fence`, n of `mop.*.n`.
+    pub imm: i32,
+    /// The original encoding; the upper half is zero when `len` is 2.
+    pub bits: u32,
+}
+
+impl Insn {
+    /// Acquire bit of an atomic instruction (bit 26). Of no meaning for other instructions.
+    #[inline]
+    pub fn aq(&self) -> bool {
+        self.bits >> 26 & 1 != 0
+    }
+
+    /// Release bit of an atomic instruction (bit 25). Of no meaning for other instructions.
+    #[inline]
+    pub fn rl(&self) -> bool {
+        self.bits >> 25 & 1 != 0
+    }
+}
+
+/// Decodes one instruction from `bits`, of which the upper half is ignored when the low two bits say
+/// that the instruction is a 16-bit one.
+///
+/// `None` means illegal: reserved, unknown, or of an extension that `isa` lacks.
+pub fn decode(bits: u32, isa: &Isa) -> Option<Insn> {
+    decode::decode(bits, isa)
+}
