@@ -261,7 +261,7 @@ impl Memory {
     fn pages(&self, addr: u64, len: u64) -> Result<Range<u64>, MapError> {
         let len = page_up(len).filter(|&l| l != 0).ok_or(MapError::Invalid)?;
         let end = addr.checked_add(len).ok_or(MapError::Invalid)?;
-        if addr % PAGE_SIZE != 0 {
+        if !addr.is_multiple_of(PAGE_SIZE) {
             return Err(MapError::Invalid);
         }
         if end > self.size { Err(MapError::OutOfRange) } else { Ok(addr..end) }
