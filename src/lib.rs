@@ -4,6 +4,7 @@
 // In layer order: a module imports only from those above it.
 pub mod util;
 
+pub mod ir;
 pub mod sys;
 
 pub mod isa;

@@ -1,0 +1,88 @@
+//! How operations are put together.
+
+use super::op::Op;
+
+/// An operation and the guest instruction it belongs to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Node {
+    /// What to do.
+    pub op: Op,
+    /// Address of the guest instruction.
+    pub pc: u64,
+}
+
+/// A piece of guest code with one entry, at its first node. It may be left at any branch, fault
+/// or call, and at its end.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Block {
+    /// Address of the entry.
+    pub pc: u64,
+    /// Operations in order of execution. Several nodes may belong to one instruction, and one
+    /// node may stand for two; then its pc is the first's and nothing before it can fault.
+    pub nodes: Vec<Node>,
+    /// Where execution goes on after the last node, unless that ends the block.
+    pub next: u64,
+    /// Guest code that was read: (address, bytes), each within one page or straddling one
+    /// boundary, in order of execution.
+    pub ranges: Vec<(u64, u32)>,
+    /// Number of guest instructions.
+    pub insns: u32,
+}
+
+/// Makes a [`Block`], reusing the memory of the last one.
+#[derive(Default)]
+pub struct Builder {
+    block: Block,
+    pc: u64,
+}
+
+impl Builder {
+    /// Starts a block at `pc`.
+    pub fn start(&mut self, pc: u64) {
+        let b = &mut self.block;
+        (b.pc, b.next, b.insns) = (pc, pc, 0);
+        b.nodes.clear();
+        b.ranges.clear();
+        self.pc = pc;
+    }
+
+    /// Says that the operations that follow belong to the instruction at `pc`.
+    pub fn at(&mut self, pc: u64) {
+        self.pc = pc;
+        self.block.insns += 1;
+    }
+
+    /// Adds an operation.
+    pub fn push(&mut self, op: Op) {
+        self.block.nodes.push(Node { op, pc: self.pc });
+    }
+
+    /// Says where execution goes on.
+    pub fn set_next(&mut self, next: u64) {
+        self.block.next = next;
+    }
+
+    /// Says that `len` bytes of code at `addr` were read.
+    pub fn read_range(&mut self, addr: u64, len: u32) {
+        if let Some((start, n)) = self.block.ranges.last_mut()
+            && *start + u64::from(*n) == addr
+        {
+            *n += len;
+            return;
+        }
+        self.block.ranges.push((addr, len));
+    }
+
+    /// The nodes so far, for looking back.
+    #[must_use]
+    pub fn block(&self) -> &Block {
+        &self.block
+    }
+
+    /// Replaces the last node, for operations that two instructions make together.
+    pub fn replace_last(&mut self, op: Op) {
+        if let Some(n) = self.block.nodes.last_mut() {
+            n.op = op;
+        }
+    }
+}

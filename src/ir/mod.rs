@@ -1,0 +1,17 @@
+//! The operations a block is made of: between guest instructions and host code.
+//!
+//! An operation works on guest registers by number; there are no temporaries and no SSA. It knows
+//! no RISC-V encoding (two instructions that do the same are the same operation) and no host.
+//! Deliberately absent: flags, delay slots, implicit state other than the accrued FP flags and
+//! the dynamic rounding mode, which FP operations use as the hart does.
+//!
+//! Reading order: `op` (operations), `block` (how they are put together).
+
+mod block;
+mod op;
+
+pub use block::{Block, Builder, Node};
+pub use op::{
+    AmoOp, BinOp, Cond, ExitKind, FBinOp, FCmpOp, FReg, FUnOp, Fence, Fmt, IntFmt, LoadKind,
+    MemSize, Op, Reg, Rounding, Src, UnOp, Width,
+};
