@@ -1,0 +1,7 @@
+// Start-up and nothing else.
+#include <stdio.h>
+
+int main(void) {
+  puts("hello");
+  return 0;
+}
