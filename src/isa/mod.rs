@@ -1,12 +1,16 @@
 //! RISC-V and nothing else: one table row per instruction; decoder, compressed expansion, encoder,
 //! disassembler and generator of random instructions all follow from it.
 
+mod compressed;
 mod decode;
 pub mod ext;
+mod imm;
 pub mod op;
+pub mod random;
 pub mod reg;
 pub(crate) mod table;
 
+pub use decode::{decode, encode};
 pub use ext::{Ext, ExtSet, Isa, ParseIsaError, Profile};
 pub use op::{Format, Op, Pattern, Row, TABLE};
 
@@ -49,12 +53,9 @@ impl Insn {
     pub fn rl(&self) -> bool {
         self.bits >> 25 & 1 != 0
     }
-}
 
-/// Decodes one instruction from `bits`, of which the upper half is ignored when the low two bits say
-/// that the instruction is a 16-bit one.
-///
-/// `None` means illegal: reserved, unknown, or of an extension that `isa` lacks.
-pub fn decode(bits: u32, isa: &Isa) -> Option<Insn> {
-    decode::decode(bits, isa)
+    /// The name of the encoding: the mnemonic, or that of the 16-bit form, such as `c.addi4spn`.
+    pub fn encoding(&self) -> &'static str {
+        if self.len == 2 { compressed::name(self.bits) } else { self.op.mnemonic() }
+    }
 }

@@ -1,0 +1,122 @@
+//! Immediates of the 32-bit formats: out of a word and into one (manual, "Immediate Encoding Variants").
+
+/// Bits `high..=low` of `word`, at the bottom.
+pub(super) const fn bits(word: u32, high: u32, low: u32) -> u32 {
+    word >> low & (u32::MAX >> (31 - (high - low)))
+}
+
+/// The low `width` bits of `value`, sign-extended.
+pub(super) const fn sext(value: u32, width: u32) -> i32 {
+    ((value << (32 - width)) as i32) >> (32 - width)
+}
+
+/// I format: bits 31:20.
+pub(super) const fn i(word: u32) -> i32 {
+    word as i32 >> 20
+}
+
+/// S format: bits 31:25 and 11:7.
+pub(super) const fn s(word: u32) -> i32 {
+    (word as i32 >> 25) << 5 | bits(word, 11, 7) as i32
+}
+
+/// B format: a multiple of 2 within 4 KiB.
+pub(super) const fn b(word: u32) -> i32 {
+    (word as i32 >> 31) << 12
+        | (bits(word, 7, 7) << 11 | bits(word, 30, 25) << 5 | bits(word, 11, 8) << 1) as i32
+}
+
+/// U format: the value already shifted left by 12.
+pub(super) const fn u(word: u32) -> i32 {
+    (word & 0xffff_f000) as i32
+}
+
+/// J format: a multiple of 2 within 1 MiB.
+pub(super) const fn j(word: u32) -> i32 {
+    (word as i32 >> 31) << 20
+        | (bits(word, 19, 12) << 12 | bits(word, 20, 20) << 11 | bits(word, 30, 21) << 1) as i32
+}
+
+/// Inverse of [`i`].
+pub(super) const fn put_i(imm: i32) -> u32 {
+    (imm as u32) << 20
+}
+
+/// Inverse of [`s`].
+pub(super) const fn put_s(imm: i32) -> u32 {
+    let imm = imm as u32;
+    bits(imm, 11, 5) << 25 | bits(imm, 4, 0) << 7
+}
+
+/// Inverse of [`b`].
+pub(super) const fn put_b(imm: i32) -> u32 {
+    let imm = imm as u32;
+    bits(imm, 12, 12) << 31 | bits(imm, 10, 5) << 25 | bits(imm, 4, 1) << 8 | bits(imm, 11, 11) << 7
+}
+
+/// Inverse of [`u`].
+pub(super) const fn put_u(imm: i32) -> u32 {
+    imm as u32 & 0xffff_f000
+}
+
+/// Inverse of [`j`].
+pub(super) const fn put_j(imm: i32) -> u32 {
+    let imm = imm as u32;
+    bits(imm, 20, 20) << 31
+        | bits(imm, 10, 1) << 21
+        | bits(imm, 11, 11) << 20
+        | bits(imm, 19, 12) << 12
+}
+
+/// n of `mop.r.n`: bits 30, 27:26 and 21:20.
+pub(super) const fn mop_r(word: u32) -> i32 {
+    (bits(word, 30, 30) << 4 | bits(word, 27, 26) << 2 | bits(word, 21, 20)) as i32
+}
+
+/// Inverse of [`mop_r`].
+pub(super) const fn put_mop_r(n: i32) -> u32 {
+    let n = n as u32;
+    bits(n, 4, 4) << 30 | bits(n, 3, 2) << 26 | bits(n, 1, 0) << 20
+}
+
+/// n of `mop.rr.n`: bits 30 and 27:26.
+pub(super) const fn mop_rr(word: u32) -> i32 {
+    (bits(word, 30, 30) << 2 | bits(word, 27, 26)) as i32
+}
+
+/// Inverse of [`mop_rr`].
+pub(super) const fn put_mop_rr(n: i32) -> u32 {
+    let n = n as u32;
+    bits(n, 2, 2) << 30 | bits(n, 1, 0) << 26
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_value_goes_in_and_comes_out() {
+        for imm in -2048..2048 {
+            assert_eq!(i(put_i(imm)), imm);
+            assert_eq!(s(put_s(imm)), imm);
+            assert_eq!(b(put_b(imm * 2)), imm * 2);
+        }
+        for imm in -(1 << 19)..1 << 19 {
+            assert_eq!(j(put_j(imm * 2)), imm * 2);
+            assert_eq!(u(put_u(imm << 12)), imm << 12);
+        }
+        for n in 0..32 {
+            assert_eq!(mop_r(put_mop_r(n)), n);
+            assert_eq!(mop_rr(put_mop_rr(n & 7)), n & 7);
+        }
+    }
+
+    #[test]
+    fn fields_do_not_leave_their_bits() {
+        assert_eq!(put_s(-1), 0xfe00_0f80);
+        assert_eq!(put_b(-1), 0xfe00_0f80);
+        assert_eq!(put_j(-1), 0xffff_f000);
+        assert_eq!(put_mop_r(-1), 0x4c30_0000);
+        assert_eq!(put_mop_rr(-1), 0x4c00_0000);
+    }
+}
