@@ -1,0 +1,363 @@
+//! The rules of the house that no compiler checks: layers, homes of `unsafe`, sizes, marks.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Lowest first. A module may import only what stands in a row above its own; modules in one row
+/// are strangers to each other.
+const LAYERS: &[&[&str]] = &[
+    &["util"],
+    &["sys", "isa", "ir"],
+    &["mem"],
+    &["cpu"],
+    &["interp", "lift", "opt", "backend"],
+    &["backend_x64", "backend_a64"],
+    &["runtime"],
+    &["vm"],
+    &["linux", "debug"],
+    &["fuzzing"],
+    &["cli", "main"],
+];
+
+/// Imports that the layers would allow and the design does not: who, whom.
+const BANS: &[(&str, &str)] = &[
+    ("ir", "isa"),
+    ("opt", "isa"),
+    ("backend", "isa"),
+    ("backend_x64", "isa"),
+    ("backend_a64", "isa"),
+    ("interp", "ir"),
+    ("backend_x64", "backend_a64"),
+    ("backend_a64", "backend_x64"),
+];
+
+/// The one file that names a host's backend.
+const SELECT: &str = "runtime/select.rs";
+
+/// Files and folders below `src` that may hold `unsafe`. Each file says why at its head.
+const UNSAFE_HOMES: &[&str] = &[
+    "sys/",
+    "mem/",
+    "runtime/arena.rs",
+    "runtime/enter.rs",
+    "runtime/fault.rs",
+    "runtime/helpers.rs",
+    "linux/host.rs",
+];
+
+/// Modules that may name `libc`: the others see the host through `sys`.
+const LIBC_HOMES: &[&str] = &["sys", "mem", "linux"];
+
+/// Where `target_arch` may stand: everything else is the same on every host.
+const ARCH_HOMES: &[&str] = &["sys/", SELECT];
+
+/// Lines that a source file may have.
+const MAX_LINES: usize = 900;
+
+/// One source file: its path below the folder it was found in, its text, and the text without
+/// comments and literals (same lines).
+struct Source {
+    path: String,
+    text: String,
+    code: String,
+}
+
+impl Source {
+    /// First part of the path: the module that the layers know.
+    fn module(&self) -> &str {
+        self.path.split('/').next().unwrap_or("").trim_end_matches(".rs")
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Files below `dir`, sorted; folders that builds and fuzzers write are left out.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut out = Vec::new();
+    let Ok(entries) = fs::read_dir(dir) else { return out };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if path.is_dir() && !path.is_symlink() {
+            if !matches!(&*name, "target" | ".git" | "corpus" | "artifacts") {
+                out.extend(files(&path));
+            }
+        } else {
+            out.push(path);
+        }
+    }
+    out.sort();
+    out
+}
+
+fn sources(below: &str) -> Vec<Source> {
+    let dir = root().join(below);
+    files(&dir)
+        .into_iter()
+        .filter(|p| p.extension().is_some_and(|e| e == "rs"))
+        .map(|p| {
+            let text = fs::read_to_string(&p).expect("a source file");
+            let path = p.strip_prefix(&dir).expect("below it").to_string_lossy().into_owned();
+            Source { path, code: blank(&text), text }
+        })
+        .collect()
+}
+
+/// `text` with comments, strings and character literals blanked out, line breaks kept.
+fn blank(text: &str) -> String {
+    let b: Vec<char> = text.chars().collect();
+    let mut out = String::with_capacity(text.len());
+    let mut i = 0;
+    let skip = |out: &mut String, from: usize, to: usize| {
+        out.extend(b[from..to].iter().map(|&c| if c == '\n' { '\n' } else { ' ' }));
+    };
+    while i < b.len() {
+        let end = match (b[i], b.get(i + 1)) {
+            ('/', Some('/')) => (i..b.len()).find(|&j| b[j] == '\n').unwrap_or(b.len()),
+            ('/', Some('*')) => (i + 2..b.len())
+                .find(|&j| b[j - 1] == '*' && b[j] == '/')
+                .map_or(b.len(), |j| j + 1),
+            ('r', Some('"' | '#')) if i == 0 || !is_word(b[i - 1]) => raw_string_end(&b, i),
+            ('"', _) => string_end(&b, i, '"'),
+            // A quote is a literal if it closes at once; else it begins a lifetime.
+            ('\'', Some('\\')) => string_end(&b, i, '\''),
+            ('\'', Some(_)) if b.get(i + 2) == Some(&'\'') => i + 3,
+            _ => i,
+        };
+        if end > i {
+            skip(&mut out, i, end);
+            i = end;
+        } else {
+            out.push(b[i]);
+            i += 1;
+        }
+    }
+    out
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+fn string_end(b: &[char], start: usize, quote: char) -> usize {
+    let mut j = start + 1;
+    while j < b.len() && b[j] != quote {
+        j += if b[j] == '\\' { 2 } else { 1 };
+    }
+    (j + 1).min(b.len())
+}
+
+/// End of `r"..."` or `r#"..."#`; `start` if it is neither (a raw identifier).
+fn raw_string_end(b: &[char], start: usize) -> usize {
+    let hashes = b[start + 1..].iter().take_while(|&&c| c == '#').count();
+    if b.get(start + 1 + hashes) != Some(&'"') {
+        return start;
+    }
+    let mut j = start + 2 + hashes;
+    while j < b.len() {
+        if b[j] == '"' && b[j + 1..].iter().take(hashes).filter(|&&c| c == '#').count() == hashes {
+            return j + 1 + hashes;
+        }
+        j += 1;
+    }
+    b.len()
+}
+
+/// Names that follow `prefix` (such as `crate::`), also inside braces, with their line numbers.
+fn named_after(code: &str, prefix: &str) -> Vec<(usize, String)> {
+    let mut out = Vec::new();
+    for (at, _) in code.match_indices(prefix) {
+        if code[..at].chars().next_back().is_some_and(|c| is_word(c) || c == ':') {
+            continue;
+        }
+        let line = code[..at].matches('\n').count() + 1;
+        let rest = code[at + prefix.len()..].trim_start();
+        if let Some(group) = rest.strip_prefix('{') {
+            let (mut depth, mut word) = (0, String::new());
+            let mut complete = false;
+            for c in group.chars() {
+                match c {
+                    '{' => depth += 1,
+                    '}' if depth == 0 => break,
+                    '}' => depth -= 1,
+                    ',' if depth == 0 => complete = false,
+                    c if depth == 0 && !complete && is_word(c) => word.push(c),
+                    _ => {}
+                }
+                if !word.is_empty() && !is_word(c) {
+                    out.push((line, std::mem::take(&mut word)));
+                    complete = true;
+                }
+            }
+            out.extend((!word.is_empty()).then_some((line, word)));
+        } else {
+            out.push((line, rest.chars().take_while(|&c| is_word(c)).collect()));
+        }
+    }
+    out
+}
+
+fn layer(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|l| l.contains(&module))
+}
+
+/// Fails with all findings at once.
+fn report(findings: &str) {
+    assert!(findings.is_empty(), "\n{findings}");
+}
+
+/// What is wrong with the imports of one file, if anything.
+fn import_findings(path: &str, module: &str, code: &str) -> String {
+    let mut bad = String::new();
+    let Some(own) = layer(module) else {
+        return format!("src/{path}: module `{module}` has no layer\n");
+    };
+    let mut names = named_after(code, "crate::");
+    if module == "main" || module == "cli" {
+        names.extend(named_after(code, "rvnative::"));
+    }
+    // A climb to the root would evade the check above.
+    names.extend(
+        named_after(code, "super::super::").into_iter().filter(|(_, n)| layer(n).is_some()),
+    );
+    for (line, name) in names {
+        let Some(other) = layer(&name) else { continue };
+        let same = name == module || (module == "main" && name == "cli");
+        let mut complain = |why: &str| {
+            let _ = writeln!(bad, "src/{path}:{line}: `{module}` may not import `{name}`: {why}");
+        };
+        if !same && other >= own {
+            complain("it is not below");
+        }
+        if BANS.contains(&(module, &*name)) {
+            complain("the two are kept apart");
+        }
+        if name.starts_with("backend_") && !same && path != SELECT {
+            complain("only runtime/select.rs names a backend");
+        }
+    }
+    bad
+}
+
+#[test]
+fn modules_import_only_from_lower_layers() {
+    let mut bad = String::new();
+    for s in sources("src").iter().filter(|s| s.path != "lib.rs") {
+        bad += &import_findings(&s.path, s.module(), &s.code);
+    }
+    report(&bad);
+}
+
+#[test]
+fn the_import_check_sees_imports() {
+    let upward = "use crate::{\n    isa::Op,\n    runtime::{Cpu, vm::X},\n};\n";
+    let found = import_findings("lift/scan.rs", "lift", upward);
+    assert!(found.contains("src/lift/scan.rs:1: `lift` may not import `runtime`"), "{found}");
+    assert_eq!(found.lines().count(), 1, "{found}");
+    for (module, code) in [
+        ("ir", "use crate::isa::Op;"),
+        ("interp", "fn f() { crate::ir::Block::new() }"),
+        ("isa", "use super::super::cpu::Hart;"),
+        ("runtime", "use crate::backend_x64::X64;"),
+        ("unheard_of", ""),
+    ] {
+        assert!(!import_findings("x.rs", module, code).is_empty(), "{module}: {code}");
+    }
+    assert_eq!(
+        import_findings("cpu/exit.rs", "cpu", &blank("// crate::vm\nuse crate::mem::F;")),
+        ""
+    );
+    assert_eq!(import_findings(SELECT, "runtime", "use crate::backend_x64::X64;"), "");
+}
+
+#[test]
+fn literals_and_comments_are_blanked() {
+    let text = "a /* x\n */ b \"s\\\"t\" c r#\"q\"\"# d 'e' '\\'' &'static f // g";
+    let code: String = blank(text);
+    assert_eq!(code.matches('\n').count(), 1);
+    assert_eq!(code.split_whitespace().collect::<Vec<_>>(), ["a", "b", "c", "d", "&'static", "f"]);
+}
+
+/// True if `code` holds `word` with no word character at either end.
+fn has_word(code: &str, word: &str) -> bool {
+    code.match_indices(word).any(|(at, _)| {
+        !code[..at].chars().next_back().is_some_and(is_word)
+            && !code[at + word.len()..].chars().next().is_some_and(is_word)
+    })
+}
+
+#[test]
+fn unsafe_stays_at_home() {
+    let mut bad = String::new();
+    for s in sources("src") {
+        let home = UNSAFE_HOMES.iter().any(|h| s.path.starts_with(h));
+        let allows = has_word(&s.code, "unsafe_code") && s.path != "lib.rs";
+        if !home && (has_word(&s.code, "unsafe") || allows) {
+            let _ = writeln!(bad, "src/{}: `unsafe` away from its homes", s.path);
+        }
+        if allows && !s.text.contains("//! # Safety") {
+            let _ = writeln!(bad, "src/{}: allows unsafe code without a `# Safety` part", s.path);
+        }
+        if has_word(&s.code, "libc") && !LIBC_HOMES.contains(&s.module()) {
+            let _ = writeln!(bad, "src/{}: only {LIBC_HOMES:?} name libc", s.path);
+        }
+        if has_word(&s.code, "target_arch") && !ARCH_HOMES.iter().any(|h| s.path.starts_with(h)) {
+            let _ = writeln!(bad, "src/{}: only {ARCH_HOMES:?} ask for the host", s.path);
+        }
+    }
+    report(&bad);
+}
+
+#[test]
+fn files_have_heads_and_fit_the_eye() {
+    let mut bad = String::new();
+    for below in ["src", "tests", "benches", "examples", "fuzz"] {
+        for s in sources(below) {
+            let place = format!("{below}/{}", s.path);
+            if !s.text.starts_with("//! ") {
+                let _ = writeln!(bad, "{place}: does not begin with a `//!` line");
+            }
+            let lines = s.text.lines().count();
+            if lines > MAX_LINES {
+                let _ = writeln!(bad, "{place}: {lines} lines, more than {MAX_LINES}");
+            }
+        }
+    }
+    report(&bad);
+}
+
+#[test]
+fn nothing_is_left_to_do() {
+    let mut bad = String::new();
+    for below in ["src", "tests", "benches", "examples", "fuzz"] {
+        for s in sources(below) {
+            for mark in ["todo!", "unimplemented!", "dbg!", "#[ignore", "allow(dead_code"] {
+                if s.code.contains(mark) {
+                    let _ = writeln!(bad, "{below}/{}: `{mark}`", s.path);
+                }
+            }
+        }
+    }
+    report(&bad);
+}
+
+#[test]
+fn no_line_ends_in_a_space() {
+    let mut bad = String::new();
+    let texts = ["rs", "toml", "md", "c", "cc", "h", "S", "s", "sh", "py", "ins", "ir", "yml"];
+    for path in files(root()) {
+        if !path.extension().is_some_and(|e| texts.iter().any(|t| e == *t)) {
+            continue;
+        }
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        for (i, line) in text.lines().enumerate() {
+            if line.ends_with([' ', '\t', '\r']) {
+                let _ = writeln!(bad, "{}:{}: trailing space", path.display(), i + 1);
+            }
+        }
+    }
+    report(&bad);
+}
