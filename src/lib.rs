@@ -12,3 +12,5 @@ pub mod isa;
 pub mod mem;
 
 pub mod cpu;
+
+pub mod interp;

@@ -32,13 +32,22 @@ pub const FAULT_SIGNALS: [i32; 2] = [libc::SIGSEGV, libc::SIGBUS];
 static HOOK: AtomicUsize = AtomicUsize::new(0);
 static PREVIOUS: OnceLock<[libc::sigaction; FAULT_SIGNALS.len()]> = OnceLock::new();
 
-/// Installs the fault handlers, once per process. Handlers that stood there are called for
-/// faults that are not ours.
+/// Installs the fault handlers, once per process, and makes `hook` the one that is asked.
+/// Handlers that stood there are called for faults that are not ours.
 ///
 /// # Errors
 /// What `sigaction` says.
 pub fn install(hook: FaultHook) -> io::Result<()> {
     HOOK.store(hook as usize, Ordering::Release);
+    install_handlers()
+}
+
+/// Installs the fault handlers, once per process, which is what [`access`] needs. The hook, if
+/// there is one, stays.
+///
+/// # Errors
+/// What `sigaction` says.
+pub fn install_handlers() -> io::Result<()> {
     static DONE: OnceLock<Result<(), i32>> = OnceLock::new();
     DONE.get_or_init(|| install_once().map_err(|e| e.raw_os_error().unwrap_or(libc::EINVAL)))
         .map_err(io::Error::from_raw_os_error)
