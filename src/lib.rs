@@ -14,3 +14,5 @@ pub mod mem;
 pub mod cpu;
 
 pub mod interp;
+
+pub mod vm;

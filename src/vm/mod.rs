@@ -1,0 +1,3 @@
+//! The public library.
+
+pub mod elf;
