@@ -4,6 +4,7 @@
 pub mod access;
 pub mod mmap;
 pub mod signal;
+pub mod syscall;
 pub mod time;
 
 #[cfg_attr(target_arch = "x86_64", path = "ucontext_x64.rs")]

@@ -1,0 +1,27 @@
+//! A riscv64 Linux process on a Linux host of another architecture.
+//!
+//! The design rule: the host kernel does the work wherever its semantics are the guest's, on guest
+//! memory in place (guest address plus base). Here is what differs: structure layouts, addresses
+//! inside structures, what a process learns about its machine, address-space layout, signal frames
+//! and the start of programs.
+//!
+//! Reading order: `abi` (numbers and layouts), `process` (what a process and a thread are),
+//! `table` (one line per system call), `run` (the loop that serves exits), then one file per
+//! subsystem, in which a handler is named `sys_` plus the kernel's name.
+//!
+//! Invariants:
+//! - A guest thread is a host thread with the same thread id, a guest process a host process, a
+//!   guest descriptor the host's descriptor of the same number.
+//! - The host's signal mask of a thread is the guest's, except that faults are never blocked, and
+//!   that everything is blocked while a signal waits for its delivery.
+//! - A handler returns `Err(Errno::RESTART)` only if it has had no effect.
+
+pub mod abi;
+mod pass;
+mod process;
+mod table;
+
+pub use abi::Errno;
+pub use pass::{Arg, HostCall};
+pub use process::{Options, Process, Thread};
+pub use table::{Support, Syscall, TABLE};

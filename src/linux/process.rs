@@ -1,0 +1,139 @@
+//! What a guest process and a guest thread consist of.
+
+use super::abi::{Errno, NSIG, SigAction, SigStack};
+use super::mman::Layout;
+use super::signal::SignalSlot;
+use crate::mem::Memory;
+use crate::runtime::{Cpu, Machine};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, AtomicUsize};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What a process is started with, besides program, arguments and environment.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// A directory in which absolute paths are looked up before the host's root (`-L`).
+    pub sysroot: Option<PathBuf>,
+    /// Size of the main thread's stack in bytes; the soft `RLIMIT_STACK` if absent.
+    pub stack_size: Option<u64>,
+    /// Prints each system call to standard error.
+    pub strace: bool,
+    /// What `uname` reports as release; the host's if absent.
+    pub uname_release: Option<String>,
+    /// Arguments for our own command line that a program started by `execve` inherits, in the
+    /// order of the command line, such as `--jit off`.
+    pub reentry: Vec<std::ffi::OsString>,
+}
+
+/// What all threads of a guest process share.
+pub struct Process {
+    /// Memory and translations.
+    pub machine: Arc<Machine>,
+    /// What the process was started with.
+    pub options: Options,
+    /// Path of the executable as the guest knows it (`/proc/self/exe`).
+    pub exe: PathBuf,
+    /// Where the host finds the executable.
+    pub exe_host: PathBuf,
+    /// Arguments, with NULs, as `/proc/self/cmdline` shows them.
+    pub cmdline: Vec<u8>,
+    /// The auxiliary vector, as `/proc/self/auxv` shows it.
+    pub auxv: Vec<u8>,
+    /// Initial environment, with NULs, as `/proc/self/environ` shows it.
+    pub environ: Vec<u8>,
+    /// What the process does on each signal; index 0 is unused.
+    pub(super) actions: Mutex<[SigAction; NSIG + 1]>,
+    /// Where things lie in the address space.
+    pub(super) layout: Mutex<Layout>,
+    /// Address of the guest code that returns from a signal handler.
+    pub(super) sigreturn: u64,
+    /// Number of threads that have not ended.
+    pub(super) threads: AtomicUsize,
+    /// System calls of which the guest has been told that there are none.
+    pub(super) warned: Mutex<BTreeSet<u64>>,
+    /// The file mode creation mask is the host's; `personality` is ours.
+    pub(super) personality: AtomicU32,
+}
+
+impl std::fmt::Debug for Process {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Process").field("exe", &self.exe).finish_non_exhaustive()
+    }
+}
+
+impl Process {
+    /// The guest's memory.
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        self.machine.memory()
+    }
+}
+
+/// Locks a mutex whose data stays valid whatever its holders do.
+pub(super) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One guest thread, owned by the host thread that runs it.
+pub struct Thread {
+    /// Registers, and the means to run them.
+    pub cpu: Cpu,
+    /// What it shares with the other threads.
+    pub process: Arc<Process>,
+    /// Thread id, the host's.
+    pub tid: i32,
+    /// Blocked signals: bit `n - 1` is signal `n`.
+    pub(super) sigmask: u64,
+    /// Mask to go back to after the handler that ends `rt_sigsuspend` and its like.
+    pub(super) saved_sigmask: Option<u64>,
+    /// Alternate signal stack.
+    pub(super) altstack: SigStack,
+    /// What the host's signal handler tells this thread.
+    pub(super) signals: Arc<SignalSlot>,
+    /// Where 0 is written, and a futex woken, when the thread ends (0: nowhere).
+    pub(super) clear_child_tid: u64,
+    /// Head of the list of robust futexes (0: none).
+    pub(super) robust_list: u64,
+}
+
+impl std::fmt::Debug for Thread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Thread({})", self.tid)
+    }
+}
+
+impl Thread {
+    /// The guest's memory.
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        self.process.machine.memory()
+    }
+
+    /// Number of the system call being made (a7).
+    #[must_use]
+    pub fn syscall_number(&self) -> u64 {
+        self.cpu.hart().x[17]
+    }
+
+    /// Its arguments (a0..a5).
+    #[must_use]
+    pub fn args(&self) -> [u64; 6] {
+        let x = &self.cpu.hart().x;
+        [x[10], x[11], x[12], x[13], x[14], x[15]]
+    }
+
+    /// Not zero while a signal waits for delivery: interruptible host calls are not entered then.
+    #[must_use]
+    pub fn signal_flag(&self) -> &AtomicU32 {
+        self.signals.flag()
+    }
+
+    /// Reports a system call that is not served, once per process and number.
+    pub(super) fn warn_unsupported(&self, number: u64, name: &str, reason: &str) -> Errno {
+        if lock(&self.process.warned).insert(number) {
+            tracing::warn!("unsupported system call {name} ({number}): {reason}");
+        }
+        Errno::ENOSYS
+    }
+}

@@ -1,0 +1,457 @@
+//! One line per system call of riscv64 Linux, and how far it is served.
+//!
+//! The kinds: `full` and `partial` name a handler; `pass` hands the call to the host's of the same
+//! name, translating the arguments as said; `refused` answers `ENOSYS` for the written reason.
+//! Numbers and names: `include/uapi/asm-generic/unistd.h`, and 258 and 259 from
+//! `arch/riscv/include/uapi/asm/unistd.h`. `docs/syscalls.md` is generated from this file.
+
+use super::abi::{FromArg, SysResult};
+use super::pass::Arg::{self, R, RN, S, V, W, WN};
+use super::process::Thread;
+use super::{exec, exit, fork, futex, ids, machine, mman, signal, sigwait, thread, time};
+
+/// How far a system call is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// As the kernel serves it.
+    Full,
+    /// With the differences that the text tells.
+    Partial(&'static str),
+    /// By the host's kernel.
+    PassThrough,
+    /// Not at all, for this reason: `ENOSYS`.
+    Refused(&'static str),
+}
+
+/// A line of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Syscall {
+    /// Number in a7.
+    pub number: u16,
+    /// Name as in syscalls(2).
+    pub name: &'static str,
+    /// How far it is served.
+    pub support: Support,
+}
+
+/// A handler: a function of the thread and up to six typed arguments.
+trait Handler<Args> {
+    fn call(self, t: &mut Thread) -> SysResult;
+}
+
+macro_rules! handlers {
+    ($(($($arg:ident $i:literal),*))*) => {$(
+        impl<F, $($arg: FromArg),*> Handler<($($arg,)*)> for F
+        where
+            F: FnOnce(&mut Thread, $($arg),*) -> SysResult,
+        {
+            #[inline]
+            fn call(self, t: &mut Thread) -> SysResult {
+                let _raw = t.args();
+                self(t, $($arg::from_arg(_raw[$i])),*)
+            }
+        }
+    )*};
+}
+handlers! {
+    ()
+    (A 0)
+    (A 0, B 1)
+    (A 0, B 1, C 2)
+    (A 0, B 1, C 2, D 3)
+    (A 0, B 1, C 2, D 3, E 4)
+    (A 0, B 1, C 2, D 3, E 4, G 5)
+}
+
+macro_rules! support {
+    (full $h:path) => { Support::Full };
+    (partial $note:literal $h:path) => { Support::Partial($note) };
+    (pass [$($a:expr),*]) => { Support::PassThrough };
+    (refused $why:literal) => { Support::Refused($why) };
+}
+
+macro_rules! serve {
+    ($t:ident $n:literal $name:ident full $h:path) => { Handler::call($h, $t) };
+    ($t:ident $n:literal $name:ident partial $note:literal $h:path) => { Handler::call($h, $t) };
+    ($t:ident $n:literal $name:ident pass [$($a:expr),*]) => {{
+        const SPEC: &[Arg] = &[$($a),*];
+        $t.pass($n, SPEC)
+    }};
+    ($t:ident $n:literal $name:ident refused $why:literal) => {
+        Err($t.warn_unsupported($n, stringify!($name), $why))
+    };
+}
+
+macro_rules! syscalls {
+    ($($n:literal $name:ident $kind:ident $([$($spec:expr),*])? $($text:literal)? $($handler:path)?;)*) => {
+        /// The table, by number.
+        pub const TABLE: &[Syscall] = &[$(Syscall {
+            number: $n,
+            name: stringify!($name),
+            support: support!($kind $([$($spec),*])? $($text)? $($handler)?),
+        }),*];
+
+        /// Serves the system call whose number is in a7.
+        pub(super) fn dispatch(t: &mut Thread) -> SysResult {
+            match t.syscall_number() {
+                $($n => serve!(t $n $name $kind $([$($spec),*])? $($text)? $($handler)?),)*
+                n => Err(t.warn_unsupported(n, "of unknown name", "no such number")),
+            }
+        }
+    };
+}
+
+syscalls! {
+    0 io_setup refused "contexts live at addresses that the host's kernel chooses";
+    1 io_destroy refused "see io_setup";
+    2 io_submit refused "see io_setup";
+    3 io_cancel refused "see io_setup";
+    4 io_getevents refused "see io_setup";
+    5 setxattr refused "not yet";
+    6 lsetxattr refused "not yet";
+    7 fsetxattr pass [V, S, RN(3), V, V];
+    8 getxattr refused "not yet";
+    9 lgetxattr refused "not yet";
+    10 fgetxattr pass [V, S, WN(3), V];
+    11 listxattr refused "not yet";
+    12 llistxattr refused "not yet";
+    13 flistxattr pass [V, WN(2), V];
+    14 removexattr refused "not yet";
+    15 lremovexattr refused "not yet";
+    16 fremovexattr pass [V, S];
+    17 getcwd refused "not yet";
+    18 lookup_dcookie refused "removed from the kernel in 6.7";
+    19 eventfd2 pass [V, V];
+    20 epoll_create1 pass [V];
+    21 epoll_ctl refused "not yet";
+    22 epoll_pwait refused "not yet";
+    23 dup pass [V];
+    24 dup3 pass [V, V, V];
+    25 fcntl refused "not yet";
+    26 inotify_init1 pass [V];
+    27 inotify_add_watch refused "not yet";
+    28 inotify_rm_watch pass [V, V];
+    29 ioctl refused "not yet";
+    30 ioprio_set pass [V, V, V];
+    31 ioprio_get pass [V, V];
+    32 flock pass [V, V];
+    33 mknodat refused "not yet";
+    34 mkdirat refused "not yet";
+    35 unlinkat refused "not yet";
+    36 symlinkat refused "not yet";
+    37 linkat refused "not yet";
+    39 umount2 refused "mounts belong to the host";
+    40 mount refused "mounts belong to the host";
+    41 pivot_root refused "mounts belong to the host";
+    42 nfsservctl refused "removed from the kernel in 3.1";
+    43 statfs refused "not yet";
+    44 fstatfs pass [V, W(120)];
+    45 truncate refused "not yet";
+    46 ftruncate pass [V, V];
+    47 fallocate pass [V, V, V, V];
+    48 faccessat refused "not yet";
+    49 chdir refused "not yet";
+    50 fchdir pass [V];
+    51 chroot refused "not yet";
+    52 fchmod pass [V, V];
+    53 fchmodat refused "not yet";
+    54 fchownat refused "not yet";
+    55 fchown pass [V, V, V];
+    56 openat refused "not yet";
+    57 close pass [V];
+    58 vhangup pass [];
+    59 pipe2 pass [W(8), V];
+    60 quotactl refused "administration of the host";
+    61 getdents64 pass [V, WN(2), V];
+    62 lseek pass [V, V, V];
+    63 read pass [V, WN(2), V];
+    64 write pass [V, RN(2), V];
+    65 readv refused "not yet";
+    66 writev refused "not yet";
+    67 pread64 pass [V, WN(2), V, V];
+    68 pwrite64 pass [V, RN(2), V, V];
+    69 preadv refused "not yet";
+    70 pwritev refused "not yet";
+    71 sendfile pass [V, V, W(8), V];
+    72 pselect6 refused "not yet";
+    73 ppoll refused "not yet";
+    74 signalfd4 full sigwait::sys_signalfd4;
+    75 vmsplice refused "not yet";
+    76 splice pass [V, W(8), V, W(8), V, V];
+    77 tee pass [V, V, V, V];
+    78 readlinkat refused "not yet";
+    79 newfstatat refused "not yet";
+    80 fstat refused "not yet";
+    81 sync pass [];
+    82 fsync pass [V];
+    83 fdatasync pass [V];
+    84 sync_file_range pass [V, V, V, V];
+    85 timerfd_create pass [V, V];
+    86 timerfd_settime pass [V, V, R(32), W(32)];
+    87 timerfd_gettime pass [V, W(32)];
+    88 utimensat refused "not yet";
+    89 acct refused "administration of the host";
+    90 capget pass [W(8), W(24)];
+    91 capset pass [W(8), R(24)];
+    92 personality partial "the value is kept and has no effect" machine::sys_personality;
+    93 exit full exit::sys_exit;
+    94 exit_group full exit::sys_exit_group;
+    95 waitid pass [V, V, W(128), V, W(144)];
+    96 set_tid_address full thread::sys_set_tid_address;
+    97 unshare pass [V];
+    98 futex full futex::sys_futex;
+    99 set_robust_list partial "served at the end of a thread, not if a signal kills the process" futex::sys_set_robust_list;
+    100 get_robust_list partial "for the calling thread" futex::sys_get_robust_list;
+    101 nanosleep pass [R(16), W(16)];
+    102 getitimer pass [V, W(32)];
+    103 setitimer pass [V, R(32), W(32)];
+    104 kexec_load refused "administration of the host";
+    105 init_module refused "administration of the host";
+    106 delete_module refused "administration of the host";
+    107 timer_create full time::sys_timer_create;
+    108 timer_gettime pass [V, W(32)];
+    109 timer_getoverrun pass [V];
+    110 timer_settime pass [V, V, R(32), W(32)];
+    111 timer_delete pass [V];
+    112 clock_settime pass [V, R(16)];
+    113 clock_gettime pass [V, W(16)];
+    114 clock_getres pass [V, W(16)];
+    115 clock_nanosleep pass [V, V, R(16), W(16)];
+    116 syslog pass [V, WN(2), V];
+    117 ptrace refused "a debugger of guests needs a broker";
+    118 sched_setparam pass [V, R(4)];
+    119 sched_setscheduler pass [V, V, R(4)];
+    120 sched_getscheduler pass [V];
+    121 sched_getparam pass [V, W(4)];
+    122 sched_setaffinity pass [V, V, RN(1)];
+    123 sched_getaffinity pass [V, V, WN(1)];
+    124 sched_yield pass [];
+    125 sched_get_priority_max pass [V];
+    126 sched_get_priority_min pass [V];
+    127 sched_rr_get_interval pass [V, W(16)];
+    128 restart_syscall refused "interrupted calls are made again with their own number";
+    129 kill pass [V, V];
+    130 tkill pass [V, V];
+    131 tgkill pass [V, V, V];
+    132 sigaltstack full signal::sys_sigaltstack;
+    133 rt_sigsuspend full sigwait::sys_rt_sigsuspend;
+    134 rt_sigaction full signal::sys_rt_sigaction;
+    135 rt_sigprocmask full signal::sys_rt_sigprocmask;
+    136 rt_sigpending pass [W(8), V];
+    137 rt_sigtimedwait full sigwait::sys_rt_sigtimedwait;
+    138 rt_sigqueueinfo pass [V, V, R(128)];
+    139 rt_sigreturn full signal::sys_rt_sigreturn;
+    140 setpriority pass [V, V, V];
+    141 getpriority pass [V, V];
+    142 reboot refused "administration of the host";
+    143 setregid full ids::sys_setregid;
+    144 setgid full ids::sys_setgid;
+    145 setreuid full ids::sys_setreuid;
+    146 setuid full ids::sys_setuid;
+    147 setresuid full ids::sys_setresuid;
+    148 getresuid pass [W(4), W(4), W(4)];
+    149 setresgid full ids::sys_setresgid;
+    150 getresgid pass [W(4), W(4), W(4)];
+    151 setfsuid pass [V];
+    152 setfsgid pass [V];
+    153 times pass [W(32)];
+    154 setpgid pass [V, V];
+    155 getpgid pass [V];
+    156 getsid pass [V];
+    157 setsid pass [];
+    158 getgroups full ids::sys_getgroups;
+    159 setgroups full ids::sys_setgroups;
+    160 uname full machine::sys_uname;
+    161 sethostname pass [RN(1), V];
+    162 setdomainname pass [RN(1), V];
+    163 getrlimit pass [V, W(16)];
+    164 setrlimit partial "see prlimit64" machine::sys_setrlimit;
+    165 getrusage pass [V, W(144)];
+    166 umask pass [V];
+    167 prctl partial "options that name code, memory layout or another architecture are refused" machine::sys_prctl;
+    168 getcpu pass [W(4), W(4), V];
+    169 gettimeofday pass [W(16), W(8)];
+    170 settimeofday pass [R(16), R(8)];
+    171 adjtimex pass [W(208)];
+    172 getpid pass [];
+    173 getppid pass [];
+    174 getuid pass [];
+    175 geteuid pass [];
+    176 getgid pass [];
+    177 getegid pass [];
+    178 gettid pass [];
+    179 sysinfo pass [W(112)];
+    180 mq_open pass [S, V, V, R(64)];
+    181 mq_unlink pass [S];
+    182 mq_timedsend pass [V, RN(2), V, V, R(16)];
+    183 mq_timedreceive pass [V, WN(2), V, W(4), R(16)];
+    184 mq_notify full time::sys_mq_notify;
+    185 mq_getsetattr pass [V, R(64), W(64)];
+    186 msgget pass [V, V];
+    187 msgctl pass [V, V, W(120)];
+    188 msgrcv full machine::sys_msgrcv;
+    189 msgsnd full machine::sys_msgsnd;
+    190 semget pass [V, V, V];
+    191 semctl full machine::sys_semctl;
+    192 semtimedop full machine::sys_semtimedop;
+    193 semop full machine::sys_semop;
+    194 shmget pass [V, V, V];
+    195 shmctl pass [V, V, W(112)];
+    196 shmat full mman::sys_shmat;
+    197 shmdt full mman::sys_shmdt;
+    198 socket pass [V, V, V];
+    199 socketpair pass [V, V, V, W(8)];
+    200 bind refused "not yet";
+    201 listen pass [V, V];
+    202 accept refused "not yet";
+    203 connect refused "not yet";
+    204 getsockname refused "not yet";
+    205 getpeername refused "not yet";
+    206 sendto refused "not yet";
+    207 recvfrom refused "not yet";
+    208 setsockopt pass [V, V, V, RN(4), V];
+    209 getsockopt refused "not yet";
+    210 shutdown pass [V, V];
+    211 sendmsg refused "not yet";
+    212 recvmsg refused "not yet";
+    213 readahead pass [V, V, V];
+    214 brk full mman::sys_brk;
+    215 munmap full mman::sys_munmap;
+    216 mremap partial "MREMAP_DONTUNMAP is refused" mman::sys_mremap;
+    217 add_key refused "keyrings are the host's";
+    218 request_key refused "keyrings are the host's";
+    219 keyctl refused "keyrings are the host's";
+    220 clone full fork::sys_clone;
+    221 execve full exec::sys_execve;
+    222 mmap full mman::sys_mmap;
+    223 fadvise64 pass [V, V, V, V];
+    224 swapon refused "administration of the host";
+    225 swapoff refused "administration of the host";
+    226 mprotect full mman::sys_mprotect;
+    227 msync full mman::sys_msync;
+    228 mlock full mman::sys_mlock;
+    229 munlock full mman::sys_munlock;
+    230 mlockall partial "accepted without effect: the reservation cannot be locked" mman::sys_mlockall;
+    231 munlockall full mman::sys_munlockall;
+    232 mincore full mman::sys_mincore;
+    233 madvise partial "advice about inheritance by fork, dumps and huge pages is passed on" mman::sys_madvise;
+    234 remap_file_pages refused "deprecated since Linux 3.16";
+    235 mbind partial "accepted without effect" mman::sys_mbind;
+    236 get_mempolicy refused "policies of the guest's addresses are not kept";
+    237 set_mempolicy refused "policies of the guest's addresses are not kept";
+    238 migrate_pages refused "policies of the guest's addresses are not kept";
+    239 move_pages refused "policies of the guest's addresses are not kept";
+    240 rt_tgsigqueueinfo pass [V, V, V, R(128)];
+    241 perf_event_open refused "counters would count the translator";
+    242 accept4 refused "not yet";
+    243 recvmmsg refused "not yet";
+    258 riscv_hwprobe full machine::sys_riscv_hwprobe;
+    259 riscv_flush_icache full machine::sys_riscv_flush_icache;
+    260 wait4 pass [V, W(4), V, W(144)];
+    261 prlimit64 partial "limits of addresses and stack are kept by the guest's own layout" machine::sys_prlimit64;
+    262 fanotify_init refused "not yet";
+    263 fanotify_mark refused "not yet";
+    264 name_to_handle_at refused "not yet";
+    265 open_by_handle_at refused "not yet";
+    266 clock_adjtime pass [V, W(208)];
+    267 syncfs pass [V];
+    268 setns pass [V, V];
+    269 sendmmsg refused "not yet";
+    270 process_vm_readv refused "not yet";
+    271 process_vm_writev refused "not yet";
+    272 kcmp pass [V, V, V, V, V];
+    273 finit_module refused "administration of the host";
+    274 sched_setattr pass [V, R(56), V];
+    275 sched_getattr pass [V, WN(2), V, V];
+    276 renameat2 refused "not yet";
+    277 seccomp refused "filters are programs about another system call table";
+    278 getrandom pass [WN(1), V, V];
+    279 memfd_create pass [S, V];
+    280 bpf refused "administration of the host";
+    281 execveat full exec::sys_execveat;
+    282 userfaultfd refused "faults of guest pages are the translator's";
+    283 membarrier pass [V, V, V];
+    284 mlock2 full mman::sys_mlock2;
+    285 copy_file_range pass [V, W(8), V, W(8), V, V];
+    286 preadv2 refused "not yet";
+    287 pwritev2 refused "not yet";
+    288 pkey_mprotect refused "riscv64 has no protection keys";
+    289 pkey_alloc refused "riscv64 has no protection keys";
+    290 pkey_free refused "riscv64 has no protection keys";
+    291 statx refused "not yet";
+    292 io_pgetevents refused "see io_setup";
+    293 rseq refused "a restartable sequence would be interrupted in translated code; the C library does without";
+    294 kexec_file_load refused "administration of the host";
+    424 pidfd_send_signal pass [V, V, R(128), V];
+    425 io_uring_setup refused "requests hold guest addresses in shared rings";
+    426 io_uring_enter refused "see io_uring_setup";
+    427 io_uring_register refused "see io_uring_setup";
+    428 open_tree refused "mounts belong to the host";
+    429 move_mount refused "mounts belong to the host";
+    430 fsopen refused "mounts belong to the host";
+    431 fsconfig refused "mounts belong to the host";
+    432 fsmount refused "mounts belong to the host";
+    433 fspick refused "mounts belong to the host";
+    434 pidfd_open pass [V, V];
+    435 clone3 partial "set_tid and cgroup are refused" fork::sys_clone3;
+    436 close_range pass [V, V, V];
+    437 openat2 refused "not yet";
+    438 pidfd_getfd pass [V, V, V];
+    439 faccessat2 refused "not yet";
+    440 process_madvise refused "addresses of another process are not the host's";
+    441 epoll_pwait2 refused "not yet";
+    442 mount_setattr refused "mounts belong to the host";
+    443 quotactl_fd refused "administration of the host";
+    444 landlock_create_ruleset pass [RN(1), V, V];
+    445 landlock_add_rule pass [V, V, R(16), V];
+    446 landlock_restrict_self pass [V, V];
+    447 memfd_secret pass [V];
+    448 process_mrelease pass [V, V];
+    449 futex_waitv full futex::sys_futex_waitv;
+    450 set_mempolicy_home_node refused "policies of the guest's addresses are not kept";
+    451 cachestat pass [V, R(16), W(40), V];
+    452 fchmodat2 refused "not yet";
+    453 map_shadow_stack refused "shadow stacks are not modelled";
+    454 futex_wake partial "as the host has it" futex::sys_futex_wake;
+    455 futex_wait partial "as the host has it" futex::sys_futex_wait;
+    456 futex_requeue refused "holds guest addresses in a vector; the C library does not use it";
+    457 statmount refused "mounts belong to the host";
+    458 listmount refused "mounts belong to the host";
+    459 lsm_get_self_attr refused "security modules are the host's";
+    460 lsm_set_self_attr refused "security modules are the host's";
+    461 lsm_list_modules refused "security modules are the host's";
+    462 mseal refused "sealing is not kept";
+    463 setxattrat refused "not yet";
+    464 getxattrat refused "not yet";
+    465 listxattrat refused "not yet";
+    466 removexattrat refused "not yet";
+    467 open_tree_attr refused "mounts belong to the host";
+    468 file_getattr refused "not yet";
+    469 file_setattr refused "not yet";
+}
+
+/// Name of a system call, if the table has it.
+#[must_use]
+pub fn name(number: u64) -> Option<&'static str> {
+    let n = u16::try_from(number).ok()?;
+    TABLE.binary_search_by_key(&n, |s| s.number).ok().map(|i| TABLE[i].name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_ascend() {
+        assert!(TABLE.is_sorted_by(|a, b| a.number < b.number));
+        assert_eq!(name(64), Some("write"));
+        assert_eq!(name(38), None);
+    }
+
+    #[test]
+    fn what_is_passed_through_exists_on_the_host() {
+        for s in TABLE.iter().filter(|s| s.support == Support::PassThrough) {
+            assert!(crate::sys::syscall::host_number(s.number).is_some(), "{}", s.name);
+        }
+    }
+}
