@@ -1,10 +1,7 @@
 //! Numbers and layouts of the riscv64 Linux ABI (kernel: `include/uapi/asm-generic`,
 //! `arch/riscv/include/uapi/asm`), and typed system call arguments.
-#![allow(unsafe_code, reason = "copies plain structures as bytes")]
-//! # Safety
-//! Only types that are [`Pod`] are copied: `repr(C)`, without padding and valid for all bit
-//! patterns.
 
+use super::host::Pod;
 use crate::mem::{Fault, Memory};
 use std::fmt;
 use std::marker::PhantomData;
@@ -95,50 +92,6 @@ impl From<Fault> for Errno {
         Self::EFAULT
     }
 }
-
-/// A structure that may be copied to and from guest memory as bytes.
-///
-/// # Safety
-/// The type is `repr(C)` or primitive, has no padding bytes, no pointers of the host, and is valid
-/// for every bit pattern.
-pub unsafe trait Pod: Copy + 'static {
-    /// All bytes zero.
-    #[must_use]
-    fn zeroed() -> Self {
-        // SAFETY: the trait's contract says that every bit pattern is valid.
-        unsafe { std::mem::zeroed() }
-    }
-
-    /// The bytes of `self`.
-    #[must_use]
-    fn bytes(&self) -> &[u8] {
-        // SAFETY: the trait's contract says that there is no padding.
-        unsafe {
-            std::slice::from_raw_parts(std::ptr::from_ref(self).cast::<u8>(), size_of::<Self>())
-        }
-    }
-
-    /// The bytes of `self`, to be overwritten.
-    #[must_use]
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as for `bytes`, and any bytes may be written.
-        unsafe {
-            std::slice::from_raw_parts_mut(std::ptr::from_mut(self).cast::<u8>(), size_of::<Self>())
-        }
-    }
-}
-
-macro_rules! pod {
-    ($($ty:ty),* $(,)?) => {$(
-        // SAFETY: primitive, or `repr(C)` with explicit padding fields only (see the layout test).
-        unsafe impl Pod for $ty {}
-    )*};
-}
-
-pod!(u8, u16, u32, u64, i32, i64, [u32; 2], [u64; 2], [i32; 2]);
-pod!(TimeSpec, TimeVal, ITimerSpec, ITimerVal, IoVec, Stat, SigAction, SigInfo, SigStack);
-pod!(SigContext, UContext, RLimit, EpollEvent, CloneArgs, UtsName, SysInfo, HwProbe, OpenHow);
-pod!(MsgHdr, MMsgHdr, SigSet, SigEvent);
 
 /// An address in guest memory that a system call was given, typed by what should be there.
 pub struct GuestPtr<T>(pub u64, PhantomData<fn() -> T>);

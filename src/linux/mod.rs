@@ -17,11 +17,12 @@
 //! - A handler returns `Err(Errno::RESTART)` only if it has had no effect.
 
 pub mod abi;
-mod pass;
+mod host;
+
 mod process;
 mod table;
 
 pub use abi::Errno;
-pub use pass::{Arg, HostCall};
+pub use host::{Arg, HostArg, Pod, host_call};
 pub use process::{Options, Process, Thread};
 pub use table::{Support, Syscall, TABLE};

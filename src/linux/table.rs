@@ -6,7 +6,7 @@
 //! `arch/riscv/include/uapi/asm/unistd.h`. `docs/syscalls.md` is generated from this file.
 
 use super::abi::{FromArg, SysResult};
-use super::pass::Arg::{self, R, RN, S, V, W, WN};
+use super::host::Arg::{self, R, RN, S, V, W, WN};
 use super::process::Thread;
 use super::{exec, exit, fork, futex, ids, machine, mman, signal, sigwait, thread, time};
 

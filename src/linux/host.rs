@@ -1,0 +1,228 @@
+//! The one place where the Linux layer touches the host: system calls on guest memory in place,
+//! and plain structures as bytes.
+#![allow(unsafe_code, reason = "hands guest memory to the host's kernel; copies plain structures")]
+//! # Safety
+//! A host system call gets numbers, or addresses with a length that are guest memory (then
+//! `Memory::kernel_range` has checked that they lie in the guest's region, and the kernel checks
+//! access itself and reports `EFAULT`) or memory that the caller borrows for the call. System calls
+//! that take addresses as numbers, to change what is mapped, are not made here ([`FORBIDDEN`]).
+//! Only types that are [`Pod`] are copied as bytes: `repr(C)`, without padding and valid for all
+//! bit patterns.
+
+use super::abi::{self, Errno, SysResult};
+use super::process::Thread;
+use crate::mem::Access;
+use crate::sys::syscall;
+use std::marker::PhantomData;
+
+/// How an argument of a passed-through system call is handed to the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arg {
+    /// As it is.
+    V,
+    /// Address of so many bytes that the kernel reads.
+    R(u64),
+    /// Address of so many bytes that the kernel writes (or reads and writes).
+    W(u64),
+    /// Address of bytes that the kernel reads; the argument of this index counts them.
+    RN(u8),
+    /// Address of bytes that the kernel writes; the argument of this index counts them.
+    WN(u8),
+    /// Address of a NUL-terminated string that is not a path.
+    S,
+}
+
+/// An argument of a host system call.
+#[derive(Clone, Copy, Debug)]
+pub struct HostArg<'a>(u64, PhantomData<&'a mut [u8]>);
+
+impl<'a> HostArg<'a> {
+    /// A null pointer.
+    pub const NULL: Self = Self(0, PhantomData);
+
+    /// A number. Never an address.
+    #[must_use]
+    pub const fn value(v: u64) -> Self {
+        Self(v, PhantomData)
+    }
+
+    /// A signed number, such as a descriptor.
+    #[must_use]
+    pub const fn int(v: i32) -> Self {
+        Self(v as i64 as u64, PhantomData)
+    }
+
+    /// Address of a structure of ours that the kernel reads.
+    #[must_use]
+    pub fn of<T: Pod>(value: &'a T) -> Self {
+        Self(std::ptr::from_ref(value) as u64, PhantomData)
+    }
+
+    /// Address of a structure of ours that the kernel writes.
+    #[must_use]
+    pub fn of_mut<T: Pod>(value: &'a mut T) -> Self {
+        Self(std::ptr::from_mut(value) as u64, PhantomData)
+    }
+
+    /// Address of elements of ours that the kernel reads.
+    #[must_use]
+    pub fn slice<T: Pod>(values: &'a [T]) -> Self {
+        Self(values.as_ptr() as u64, PhantomData)
+    }
+
+    /// Address of elements of ours that the kernel writes.
+    #[must_use]
+    pub fn slice_mut<T: Pod>(values: &'a mut [T]) -> Self {
+        Self(values.as_mut_ptr() as u64, PhantomData)
+    }
+
+    /// Address of a string of ours.
+    #[must_use]
+    pub fn path(path: &'a std::ffi::CStr) -> Self {
+        Self(path.as_ptr() as u64, PhantomData)
+    }
+}
+
+/// Host system calls that change what is mapped or where a thread's state is: made by `sys` and
+/// `mem` only.
+const FORBIDDEN: &[i64] = &[
+    libc::SYS_mmap,
+    libc::SYS_munmap,
+    libc::SYS_mremap,
+    libc::SYS_mprotect,
+    libc::SYS_brk,
+    libc::SYS_shmat,
+    libc::SYS_shmdt,
+    libc::SYS_clone,
+    libc::SYS_clone3,
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_set_robust_list,
+    libc::SYS_set_tid_address,
+];
+
+fn host_args(number: i64, args: &[HostArg<'_>]) -> [u64; 6] {
+    assert!(!FORBIDDEN.contains(&number), "system call {number} is not made here");
+    let mut all = [0; 6];
+    for (to, from) in all.iter_mut().zip(args) {
+        *to = from.0;
+    }
+    all
+}
+
+/// Makes the host's system call `number` (`libc::SYS_*`) for our own purposes: signals do not keep
+/// it from being made.
+///
+/// # Errors
+/// The host's error.
+pub fn host_call(number: i64, args: &[HostArg<'_>]) -> SysResult {
+    // SAFETY: addresses come from borrows that outlive the call or from `kernel_range`.
+    Errno::check(unsafe { syscall::raw(number, host_args(number, args)) })
+}
+
+impl Thread {
+    /// Makes the host's system call `number` (`libc::SYS_*`) on behalf of the guest: a signal that
+    /// arrives before or during the call ends it.
+    ///
+    /// # Errors
+    /// The host's error; [`Errno::RESTART`] if a signal must be delivered first.
+    pub fn host(&self, number: i64, args: &[HostArg<'_>]) -> SysResult {
+        let args = host_args(number, args);
+        // SAFETY: addresses come from borrows that outlive the call or from `kernel_range`.
+        Errno::check(unsafe { syscall::interruptible(self.signal_flag(), number, args) })
+    }
+
+    /// `len` bytes of guest memory as an argument; a null pointer stays one.
+    ///
+    /// # Errors
+    /// `EFAULT` for a range that leaves the guest's address space.
+    pub fn guest(
+        &self,
+        addr: u64,
+        len: u64,
+        access: Access,
+    ) -> Result<HostArg<'static>, Errno> {
+        if addr == 0 {
+            return Ok(HostArg::NULL);
+        }
+        Ok(HostArg(self.memory().kernel_range(addr, len, access)?.0 as u64, PhantomData))
+    }
+
+    /// Host address of `len` bytes of guest memory, for a structure that the kernel reads, such as
+    /// an element of a `struct iovec`; 0 stays 0.
+    ///
+    /// # Errors
+    /// `EFAULT` for a range that leaves the guest's address space.
+    pub fn host_addr(&self, addr: u64, len: u64, access: Access) -> Result<u64, Errno> {
+        Ok(self.guest(addr, len, access)?.0)
+    }
+
+    /// Serves a system call by the host's of the same name. `spec` says what each argument is.
+    ///
+    /// # Errors
+    /// The host's; `ENOSYS` if the host has no such call.
+    pub(super) fn pass(&mut self, generic: u16, spec: &[Arg]) -> SysResult {
+        let number = syscall::host_number(generic).ok_or(Errno::ENOSYS)?;
+        let raw = self.args();
+        let mut args = [HostArg::NULL; 6];
+        for ((to, &from), arg) in args.iter_mut().zip(&raw).zip(spec) {
+            *to = match *arg {
+                Arg::V => HostArg::value(from),
+                Arg::R(n) => self.guest(from, n, Access::Read)?,
+                Arg::W(n) => self.guest(from, n, Access::Write)?,
+                Arg::RN(i) => self.guest(from, raw[i as usize], Access::Read)?,
+                Arg::WN(i) => self.guest(from, raw[i as usize], Access::Write)?,
+                Arg::S => self.guest(from, 1, Access::Read)?,
+            };
+        }
+        self.host(number, &args)
+    }
+}
+
+/// A structure that may be copied to and from guest memory, or given to the kernel, as bytes.
+///
+/// # Safety
+/// The type is `repr(C)` or primitive, has no padding bytes, no references, and is valid for every
+/// bit pattern.
+pub unsafe trait Pod: Copy + 'static {
+    /// All bytes zero.
+    #[must_use]
+    fn zeroed() -> Self {
+        // SAFETY: the trait's contract says that every bit pattern is valid.
+        unsafe { std::mem::zeroed() }
+    }
+
+    /// The bytes of `self`.
+    #[must_use]
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: the trait's contract says that there is no padding.
+        unsafe {
+            std::slice::from_raw_parts(std::ptr::from_ref(self).cast::<u8>(), size_of::<Self>())
+        }
+    }
+
+    /// The bytes of `self`, to be overwritten.
+    #[must_use]
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as for `bytes`, and any bytes may be written.
+        unsafe {
+            std::slice::from_raw_parts_mut(std::ptr::from_mut(self).cast::<u8>(), size_of::<Self>())
+        }
+    }
+}
+
+macro_rules! pod {
+    ($($ty:ty),* $(,)?) => {$(
+        // SAFETY: primitive, or `repr(C)` with explicit padding fields only (tested in `abi`).
+        unsafe impl Pod for $ty {}
+    )*};
+}
+
+pod!(u8, u16, u32, u64, i32, i64);
+pod!(abi::TimeSpec, abi::TimeVal, abi::ITimerSpec, abi::ITimerVal, abi::IoVec, abi::Stat);
+pod!(abi::SigAction, abi::SigInfo, abi::SigStack, abi::SigContext, abi::UContext, abi::RLimit);
+pod!(abi::EpollEvent, abi::CloneArgs, abi::UtsName, abi::SysInfo, abi::HwProbe, abi::OpenHow);
+pod!(abi::MsgHdr, abi::MMsgHdr, abi::SigSet, abi::SigEvent);
+
+// SAFETY: an array has no padding of its own.
+unsafe impl<T: Pod, const N: usize> Pod for [T; N] {}
