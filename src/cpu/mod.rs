@@ -1,6 +1,8 @@
-//! The architectural state of a hart and the reasons for which it stops.
+//! The architectural state of a hart, the reasons for which it stops, and floating-point
+//! arithmetic in integers.
 
 mod exit;
+pub mod fp;
 mod state;
 
 pub use exit::{Access, Exit, Fault};

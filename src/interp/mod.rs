@@ -55,6 +55,7 @@ mod block;
 mod csr;
 mod dispatch;
 mod rv_a;
+mod rv_f;
 mod rv_i;
 mod rv_m;
 mod rv_zb;
