@@ -1,3 +1,5 @@
 //! All integration tests, as one program: linking once is faster than linking many times.
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod softfloat;
 mod tidy;
