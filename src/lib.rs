@@ -14,5 +14,6 @@ pub mod mem;
 pub mod cpu;
 
 pub mod interp;
+pub mod lift;
 
 pub mod vm;

@@ -79,6 +79,14 @@ impl Builder {
         &self.block
     }
 
+    /// Takes back the last node, whose result nothing will see; the next one stands for both
+    /// instructions.
+    pub fn drop_last(&mut self) {
+        if let Some(node) = self.block.nodes.pop() {
+            self.pc = node.pc;
+        }
+    }
+
     /// Replaces the last node, for operations that two instructions make together.
     pub fn replace_last(&mut self, op: Op) {
         if let Some(n) = self.block.nodes.last_mut() {

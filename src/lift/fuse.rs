@@ -1,0 +1,90 @@
+//! Instructions that become one operation together.
+//!
+//! Two instructions are fused only if the second overwrites what the first wrote, and the first can
+//! neither fault nor be seen otherwise: then no state between the two is ever visible. What spans
+//! more (constants, address arithmetic, pending extensions) is the backend's to see.
+
+use crate::ir::{BinOp, Builder, Op, Reg, Src, UnOp, Width};
+
+/// Adds `rd = a op other`; `rd` is not zero.
+pub(super) fn bin(b: &mut Builder, op: BinOp, w: Width, rd: Reg, a: Reg, other: Reg) {
+    match op {
+        BinOp::Add if other.is_zero() => bin_imm(b, op, w, rd, a, 0),
+        BinOp::Add if a.is_zero() => bin_imm(b, op, w, rd, other, 0),
+        BinOp::AddUw if other.is_zero() => b.push(Op::Un { op: UnOp::ZextW, w: Width::D, rd, a }),
+        _ => b.push(Op::Bin { op, w, rd, a, b: Src::Reg(other) }),
+    }
+}
+
+/// Adds `rd = a op imm`; `rd` is not zero.
+pub(super) fn bin_imm(b: &mut Builder, op: BinOp, w: Width, rd: Reg, a: Reg, imm: i32) {
+    if (op, w, imm, rd) == (BinOp::Add, Width::D, 0, a) {
+        return;
+    }
+    let last = b.block().nodes.last().map(|node| node.op);
+    let constant = match last {
+        _ if a.is_zero() => Some(0),
+        Some(Op::Const { rd: r, value }) if r == a => Some(value),
+        _ => None,
+    };
+    let op = Op::Bin { op, w, rd, a, b: Src::Imm(imm) };
+    let (op, last_is_dead) = if let Some(value) = constant.and_then(|value| fold(&op, value)) {
+        (Op::Const { rd, value }, rd == a)
+    } else if let Some(op) = last.and_then(|last| shifts(&last, &op)) {
+        (op, true)
+    } else {
+        (op, false)
+    };
+    // A zero operand is no operation's result.
+    if last_is_dead && !a.is_zero() {
+        b.replace_last(op);
+    } else {
+        b.push(op);
+    }
+}
+
+/// The result of `op`, which has a constant second operand, when the first is `a`.
+fn fold(op: &Op, a: u64) -> Option<u64> {
+    let Op::Bin { op, w, b: Src::Imm(imm), .. } = *op else { return None };
+    let b = imm as u64;
+    let sext = |value: u32| value as i32 as u64;
+    let low = a as u32;
+    Some(match (op, w) {
+        (BinOp::Add, Width::D) => a.wrapping_add(b),
+        (BinOp::Add, Width::W) => sext(low.wrapping_add(b as u32)),
+        (BinOp::And, Width::D) => a & b,
+        (BinOp::Or, Width::D) => a | b,
+        (BinOp::Xor, Width::D) => a ^ b,
+        (BinOp::Sll, Width::D) => a << (b & 63),
+        (BinOp::Sll, Width::W) => sext(low << (b & 31)),
+        (BinOp::Srl, Width::D) => a >> (b & 63),
+        (BinOp::Srl, Width::W) => sext(low >> (b & 31)),
+        (BinOp::Sra, Width::D) => (a as i64 >> (b & 63)) as u64,
+        (BinOp::Sra, Width::W) => sext((low as i32 >> (b & 31)) as u32),
+        (BinOp::SllUw, Width::D) => u64::from(low) << (b & 63),
+        _ => return None,
+    })
+}
+
+/// A shift left and then right of one register in place: an extension of its low bits.
+fn shifts(first: &Op, second: &Op) -> Option<Op> {
+    let Op::Bin { op: BinOp::Sll, w, rd: mid, a, b: Src::Imm(left) } = *first else { return None };
+    let Op::Bin { op, w: w2, rd, a: again, b: Src::Imm(right) } = *second else { return None };
+    if w != w2 || mid != rd || again != rd {
+        return None;
+    }
+    let un = |op| Some(Op::Un { op, w: Width::D, rd, a });
+    let bin = |op, w, imm| Some(Op::Bin { op, w, rd, a, b: Src::Imm(imm) });
+    match (op, w, left, right) {
+        (BinOp::Srl, Width::D, 32, 32) => un(UnOp::ZextW),
+        (BinOp::Srl, Width::D, 32, 1..32) => bin(BinOp::SllUw, Width::D, 32 - right),
+        (BinOp::Srl, Width::D, 48, 48) | (BinOp::Srl, Width::W, 16, 16) => un(UnOp::ZextH),
+        (BinOp::Srl, Width::D, 56, 56) | (BinOp::Srl, Width::W, 24, 24) => {
+            bin(BinOp::And, Width::D, 0xff)
+        }
+        (BinOp::Sra, Width::D, 32, 32) => bin(BinOp::Add, Width::W, 0),
+        (BinOp::Sra, Width::D, 48, 48) | (BinOp::Sra, Width::W, 16, 16) => un(UnOp::SextH),
+        (BinOp::Sra, Width::D, 56, 56) | (BinOp::Sra, Width::W, 24, 24) => un(UnOp::SextB),
+        _ => None,
+    }
+}

@@ -1,0 +1,100 @@
+//! From guest instructions to IR blocks.
+//!
+//! Reading order: `scan` (which instructions make a block, and why), `rule` (what an instruction
+//! becomes), one table of rules per extension (`rv_i`, `rv_m`, `rv_a`, `rv_f`, `rv_zb`, `csr`,
+//! `zic`), `fuse` (instructions that become one operation together).
+//!
+//! The tables together have exactly one rule for each instruction of `isa`; an instruction without
+//! one, or with two, fails the build.
+
+mod csr;
+mod fuse;
+mod rule;
+mod rv_a;
+mod rv_f;
+mod rv_i;
+mod rv_m;
+mod rv_zb;
+mod scan;
+mod zic;
+
+pub use rule::is_helper;
+
+use crate::ir::{Block, Builder};
+use crate::isa::Isa;
+
+/// Where instructions are read from.
+pub trait CodeSource {
+    /// The bytes at `addr` and after it, as many as can be fetched in one piece (a page or so);
+    /// `None`, or fewer than two bytes, if `addr` cannot be fetched.
+    ///
+    /// The bytes must not change while the slice lives: hand out a copy of memory that others may
+    /// write to.
+    fn bytes(&mut self, addr: u64) -> Option<&[u8]>;
+}
+
+/// Code in one contiguous piece.
+#[derive(Clone, Copy, Debug)]
+pub struct Code<'a> {
+    /// Guest address of the first byte.
+    pub start: u64,
+    /// The code.
+    pub bytes: &'a [u8],
+}
+
+impl CodeSource for Code<'_> {
+    fn bytes(&mut self, addr: u64) -> Option<&[u8]> {
+        let offset = usize::try_from(addr.checked_sub(self.start)?).ok()?;
+        self.bytes.get(offset..)
+    }
+}
+
+/// How large a block may grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Guest instructions; taken as at least 1 and at most 1024, so that a block's contiguous code
+    /// crosses at most one page boundary.
+    pub max_insns: u32,
+    /// Places where the block can be left or resumed other than at its end: branches, calls,
+    /// helpers. The block ends after the last one.
+    pub max_exits: u32,
+    /// Unconditional jumps that are followed.
+    pub max_jumps: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_insns: 64, max_exits: 16, max_jumps: 4 }
+    }
+}
+
+/// Lifts blocks, reusing the memory of the last one.
+#[derive(Default)]
+pub struct Lifter {
+    builder: Builder,
+}
+
+impl Lifter {
+    /// A lifter without buffers; they come with the first block.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lifts the block that starts at `pc`. Where it ends: see the policy at
+    /// the top of `scan`.
+    ///
+    /// If `pc` cannot be fetched, or what is there is not an instruction of `isa`, the block is
+    /// one [`crate::ir::ExitKind::Fetch`]. If it could not be fetched, the block has no `ranges`:
+    /// it depends on no code and must not be kept.
+    pub fn lift<S: CodeSource + ?Sized>(
+        &mut self,
+        source: &mut S,
+        isa: &Isa,
+        pc: u64,
+        limits: &Limits,
+    ) -> &Block {
+        scan::scan(&mut self.builder, source, isa, pc, limits);
+        self.builder.block()
+    }
+}

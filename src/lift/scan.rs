@@ -1,0 +1,259 @@
+//! Which instructions make a block.
+//!
+//! A block is a superblock: one entry, many exits, laid out along the path that is likely taken.
+//! Longer blocks let the backend keep values in registers and constants in mind, and save jumps;
+//! the price is code that is translated more than once. The policy:
+//!
+//! - A conditional branch is assumed not taken. Forward ones skip rare code more often than not;
+//!   after a backward one comes what follows the loop.
+//! - A forward `jal x0` is followed (at most `Limits::max_jumps` of them) if its target can be
+//!   fetched and is not a loop head. A backward one ends the block with a jump: it almost always
+//!   closes a loop. As a block only ever goes forward, it never meets itself, and each cycle in
+//!   guest code has a block that starts at the target of its backward edge. Were backward jumps
+//!   followed, blocks of a loop longer than a block would begin at ever new places.
+//! - After a call the block goes on at the return address, so that returning is no more than a
+//!   host return into the middle of it.
+//! - A block ends *before* a loop head: an address that a backward branch or jump further on goes
+//!   to. The head then is a block of its own, and the loop runs in it rather than in a copy of its
+//!   first iteration. Heads are found by a look ahead over the raw encodings, which costs a
+//!   fraction of decoding; what it misses (loops longer than the look-ahead) costs speed only. So
+//!   does what it finds in data.
+//! - Indirect jumps, environment calls, breakpoints and `fence.i` end a block. So do the limits,
+//!   and an instruction that cannot be fetched or decoded: it gets a block of its own, if it is
+//!   ever reached, which says so.
+
+use super::rule::{self, Flow};
+use super::{CodeSource, Limits};
+use crate::ir::{Builder, ExitKind, Op};
+use crate::isa::{self, Isa};
+
+/// Most instructions of a block.
+const MAX_INSNS: u32 = 1024;
+
+/// Lifts the block at `pc` into `builder`.
+pub(super) fn scan<S: CodeSource + ?Sized>(
+    builder: &mut Builder,
+    source: &mut S,
+    isa: &Isa,
+    pc: u64,
+    limits: &Limits,
+) {
+    builder.start(pc);
+    let mut scan = Scan {
+        builder,
+        isa,
+        start: pc,
+        pc,
+        run: pc,
+        jumped: false,
+        insns_left: limits.max_insns.clamp(1, MAX_INSNS),
+        exits_left: limits.max_exits,
+        jumps_left: limits.max_jumps,
+    };
+    loop {
+        let Some(code) = source.bytes(scan.pc).filter(|code| code.len() >= 2) else {
+            scan.unfetchable();
+            return;
+        };
+        match scan.piece(code) {
+            Step::Go => {}
+            Step::Done => return,
+            Step::Straddle(low) => {
+                let high =
+                    source.bytes(scan.pc.wrapping_add(2)).and_then(|code| code.first_chunk());
+                let Some(&high) = high else {
+                    scan.unfetchable();
+                    return;
+                };
+                let bits = u32::from(low) | u32::from(u16::from_le_bytes(high)) << 16;
+                if scan.insn(bits) == Step::Done {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// What comes after an instruction or a piece of code.
+#[derive(PartialEq, Eq)]
+enum Step {
+    /// Lifting goes on at `pc`.
+    Go,
+    /// An instruction at `pc` whose low half, this, is the last of a piece of code.
+    Straddle(u16),
+    /// The block is complete.
+    Done,
+}
+
+struct Scan<'a> {
+    builder: &'a mut Builder,
+    isa: &'a Isa,
+    /// Entry of the block.
+    start: u64,
+    /// The next instruction.
+    pc: u64,
+    /// Where the contiguous code that `pc` is in begins.
+    run: u64,
+    /// A jump to `pc` is being followed: nothing of its target has been lifted.
+    jumped: bool,
+    insns_left: u32,
+    exits_left: u32,
+    jumps_left: u32,
+}
+
+impl Scan<'_> {
+    /// Lifts from `code`, which is what can be read at `pc`.
+    fn piece(&mut self, code: &[u8]) -> Step {
+        let heads = Heads::find(code, self.insns_left, self.isa);
+        let base = self.pc;
+        loop {
+            let offset = self.pc.wrapping_sub(base) as usize;
+            if heads.contains(offset) && self.pc != self.start {
+                return self.stop();
+            }
+            let rest = code.get(offset..).unwrap_or_default();
+            let bits = if let Some(&wide) = rest.first_chunk() {
+                u32::from_le_bytes(wide)
+            } else if let Some(&half) = rest.first_chunk() {
+                let half = u16::from_le_bytes(half);
+                if half & 3 == 3 {
+                    return Step::Straddle(half);
+                }
+                u32::from(half)
+            } else {
+                return Step::Go;
+            };
+            if self.insn(bits) == Step::Done {
+                return Step::Done;
+            }
+            if self.jumped {
+                return Step::Go;
+            }
+        }
+    }
+
+    /// Lifts one instruction.
+    fn insn(&mut self, bits: u32) -> Step {
+        if self.insns_left == 0 || self.exits_left == 0 {
+            return self.stop();
+        }
+        let pc = self.pc;
+        let Some(insn) = isa::decode(bits, self.isa) else {
+            return self.illegal(if bits & 3 == 3 { 4 } else { 2 });
+        };
+        self.insns_left -= 1;
+        self.jumped = false;
+        self.pc = pc.wrapping_add(u64::from(insn.len));
+        self.builder.at(pc);
+        match rule::apply(self.builder, &insn, pc) {
+            Flow::Next => Step::Go,
+            Flow::Exit => {
+                self.exits_left -= 1;
+                Step::Go
+            }
+            Flow::Jump(target) => {
+                self.end_run();
+                if target <= pc || self.jumps_left == 0 {
+                    self.builder.push(Op::Jump { target });
+                    return Step::Done;
+                }
+                self.jumps_left -= 1;
+                (self.pc, self.run, self.jumped) = (target, target, true);
+                Step::Go
+            }
+            Flow::End => {
+                self.end_run();
+                Step::Done
+            }
+        }
+    }
+
+    /// Ends the block before `pc`.
+    fn stop(&mut self) -> Step {
+        if self.jumped {
+            self.builder.push(Op::Jump { target: self.pc });
+        } else {
+            self.end_run();
+            self.builder.set_next(self.pc);
+        }
+        Step::Done
+    }
+
+    /// Ends the block before an instruction of `len` bytes that is not legal.
+    fn illegal(&mut self, len: u64) -> Step {
+        if self.pc != self.start {
+            return self.stop();
+        }
+        self.builder.at(self.pc);
+        self.builder.push(Op::Exit(ExitKind::Fetch));
+        self.pc = self.pc.wrapping_add(len);
+        self.end_run();
+        Step::Done
+    }
+
+    /// Ends the block before an instruction that cannot be fetched, or only in part.
+    fn unfetchable(&mut self) {
+        if self.pc != self.start {
+            self.stop();
+            return;
+        }
+        self.builder.at(self.pc);
+        self.builder.push(Op::Exit(ExitKind::Fetch));
+    }
+
+    /// Says that the code from `run` up to `pc` was read.
+    fn end_run(&mut self) {
+        let len = self.pc.wrapping_sub(self.run);
+        if len != 0 {
+            self.builder.read_range(self.run, len as u32);
+        }
+    }
+}
+
+/// Loop heads: which offsets into a piece of code are targets of backward branches and jumps in it.
+struct Heads([u64; Self::WINDOW / 128]);
+
+impl Heads {
+    /// Bytes looked at.
+    const WINDOW: usize = 512;
+
+    /// Looks for heads in `code`, as far ahead as `insns` instructions may reach.
+    fn find(code: &[u8], insns: u32, isa: &Isa) -> Self {
+        let mut heads = Self([0; _]);
+        let end = code.len().min(Self::WINDOW).min(insns as usize * 4);
+        let code = &code[..end];
+        let mut offset = 0;
+        while let Some(&half) = code.get(offset..).and_then(|rest| rest.first_chunk()) {
+            let half = u16::from_le_bytes(half);
+            let (bits, len) = if half & 3 == 3 {
+                let Some(&wide) = code[offset..].first_chunk() else { break };
+                (u32::from_le_bytes(wide), 4)
+            } else {
+                (u32::from(half), 2)
+            };
+            if goes_back(bits)
+                && let Some(insn) = isa::decode(bits, isa)
+                && let Some(target) = offset.checked_add_signed(insn.imm as isize)
+            {
+                heads.0[target / 128] |= 1 << (target / 2 % 64);
+            }
+            offset += len;
+        }
+        heads
+    }
+
+    /// Whether there is a head at `offset`, which is even.
+    fn contains(&self, offset: usize) -> bool {
+        self.0.get(offset / 128).is_some_and(|word| word >> (offset / 2 % 64) & 1 != 0)
+    }
+}
+
+/// Whether `bits` are a conditional branch, or a jump that is not a call, with a negative offset.
+fn goes_back(bits: u32) -> bool {
+    const BRANCH: u32 = 0b110_0011;
+    const JAL_X0: u32 = 0b110_1111;
+    let wide = bits & 0x7f == BRANCH || bits & 0xfff == JAL_X0;
+    // c.j, c.beqz, c.bnez; the sign of the offset is in bit 12.
+    let narrow = matches!(bits & 0xe003, 0xa001 | 0xc001 | 0xe001);
+    wide && bits >> 31 != 0 || narrow && bits >> 12 & 1 != 0
+}
