@@ -1,8 +1,9 @@
 //! The 16-bit encodings: a second table, each row an encoding of an instruction of the first.
 
-use super::imm::{bits, sext};
+use super::imm::Imm;
 use super::op::{Pattern, pattern};
-use super::{Ext, ExtSet, Insn, Op, reg};
+use super::plan::{Check, Field, Plan};
+use super::{Ext, ExtSet, Op, reg};
 
 /// Where a 16-bit encoding keeps its operands (manual, "Compressed Instruction Formats"). A primed
 /// register field has three bits and names x8 to x15.
@@ -155,61 +156,56 @@ define_compressed! {
     "c.sdsp"     Zca     CssSp8     Sd    "111 ...... ..... 10";
 }
 
-/// The expansion of `half`, which matches a row with these `op` and `format`; `None` if its operands
-/// are reserved.
-pub(super) fn expand(op: Op, format: CFormat, half: u32) -> Option<Insn> {
-    // Full register fields, and the primed ones.
-    let (rd, rs2) = (bits(half, 11, 7) as u8, bits(half, 6, 2) as u8);
-    let (high, low) = (bits(half, 9, 7) as u8 + 8, bits(half, 4, 2) as u8 + 8);
-    let imm6 = sext(bits(half, 12, 12) << 5 | bits(half, 6, 2), 6);
-    let shamt = imm6 & 63;
-    let off4 = bits(half, 5, 5) << 6 | bits(half, 12, 10) << 3 | bits(half, 6, 6) << 2;
-    let off8 = bits(half, 6, 5) << 6 | bits(half, 12, 10) << 3;
-    let off1 = bits(half, 5, 5) << 1 | bits(half, 6, 6);
-    let off2 = bits(half, 5, 5) << 1;
-
-    let (rd, rs1, rs2, imm) = match format {
-        CFormat::Ciw => (low, reg::SP, 0, nonzero(addi4spn(half))?),
-        CFormat::Cl1 => (low, high, 0, off1 as i32),
-        CFormat::Cl2 => (low, high, 0, off2 as i32),
-        CFormat::Cl4 => (low, high, 0, off4 as i32),
-        CFormat::Cl8 => (low, high, 0, off8 as i32),
-        CFormat::Cs1 => (0, high, low, off1 as i32),
-        CFormat::Cs2 => (0, high, low, off2 as i32),
-        CFormat::Cs4 => (0, high, low, off4 as i32),
-        CFormat::Cs8 => (0, high, low, off8 as i32),
-        CFormat::Ci => (rd, rd, 0, imm6),
-        CFormat::CiNotZero if rd == 0 => return None,
-        CFormat::CiNotZero => (rd, rd, 0, imm6),
-        CFormat::CiLoad => (rd, 0, 0, imm6),
-        CFormat::CiUpper => (rd, 0, 0, nonzero(imm6)? << 12),
-        CFormat::CiStack => (reg::SP, reg::SP, 0, nonzero(addi16sp(half))?),
-        CFormat::Cmop | CFormat::CrBare => (0, 0, 0, 0),
-        CFormat::CiShift => (rd, rd, 0, shamt),
-        CFormat::CbShift => (high, high, 0, shamt),
-        CFormat::CbImm => (high, high, 0, imm6),
-        CFormat::Ca => (high, high, low, 0),
-        CFormat::Cu => (high, high, 0, 0),
-        CFormat::CuByte => (high, high, 0, 255),
-        CFormat::CuNot => (high, high, 0, -1),
-        CFormat::Cj => (0, 0, 0, jump_offset(half)),
-        CFormat::Cb => (0, high, 0, branch_offset(half)),
-        CFormat::CiSp4 | CFormat::CiSp8 if rd == 0 => return None,
-        CFormat::CiSp4 => (rd, reg::SP, 0, load_sp4(half)),
-        CFormat::CiSp8 | CFormat::CiSp8Float => (rd, reg::SP, 0, load_sp8(half)),
-        CFormat::CssSp4 => {
-            (0, reg::SP, rs2, (bits(half, 8, 7) << 6 | bits(half, 12, 9) << 2) as i32)
+impl CFormat {
+    /// How to take the operands out of a halfword.
+    pub(super) const fn plan(self) -> Plan {
+        const FULL_RD: Field = Field::at(7);
+        const FULL_RS2: Field = Field::at(2);
+        const HIGH: Field = Field::primed(7);
+        const LOW: Field = Field::primed(2);
+        const NONE: Field = Field::fixed(0);
+        const SP: Field = Field::fixed(reg::SP);
+        const RA: Field = Field::fixed(reg::RA);
+        match self {
+            CFormat::Ciw => Plan::compressed(LOW, SP, NONE, Imm::CAddi4spn).check(Check::IMM),
+            CFormat::Cl1 => Plan::compressed(LOW, HIGH, NONE, Imm::COff1),
+            CFormat::Cl2 => Plan::compressed(LOW, HIGH, NONE, Imm::COff2),
+            CFormat::Cl4 => Plan::compressed(LOW, HIGH, NONE, Imm::COff4),
+            CFormat::Cl8 => Plan::compressed(LOW, HIGH, NONE, Imm::COff8),
+            CFormat::Cs1 => Plan::compressed(NONE, HIGH, LOW, Imm::COff1),
+            CFormat::Cs2 => Plan::compressed(NONE, HIGH, LOW, Imm::COff2),
+            CFormat::Cs4 => Plan::compressed(NONE, HIGH, LOW, Imm::COff4),
+            CFormat::Cs8 => Plan::compressed(NONE, HIGH, LOW, Imm::COff8),
+            CFormat::Ci => Plan::compressed(FULL_RD, FULL_RD, NONE, Imm::C6),
+            CFormat::CiNotZero => {
+                Plan::compressed(FULL_RD, FULL_RD, NONE, Imm::C6).check(Check::RD)
+            }
+            CFormat::CiLoad => Plan::compressed(FULL_RD, NONE, NONE, Imm::C6),
+            CFormat::CiUpper => {
+                Plan::compressed(FULL_RD, NONE, NONE, Imm::CUpper).check(Check::IMM)
+            }
+            CFormat::CiStack => Plan::compressed(SP, SP, NONE, Imm::CAddi16sp).check(Check::IMM),
+            CFormat::Cmop | CFormat::CrBare => Plan::compressed(NONE, NONE, NONE, Imm::None),
+            CFormat::CiShift => Plan::compressed(FULL_RD, FULL_RD, NONE, Imm::CShift),
+            CFormat::CbShift => Plan::compressed(HIGH, HIGH, NONE, Imm::CShift),
+            CFormat::CbImm => Plan::compressed(HIGH, HIGH, NONE, Imm::C6),
+            CFormat::Ca => Plan::compressed(HIGH, HIGH, LOW, Imm::None),
+            CFormat::Cu => Plan::compressed(HIGH, HIGH, NONE, Imm::None),
+            CFormat::CuByte => Plan::compressed(HIGH, HIGH, NONE, Imm::C255),
+            CFormat::CuNot => Plan::compressed(HIGH, HIGH, NONE, Imm::CMinus1),
+            CFormat::Cj => Plan::compressed(NONE, NONE, NONE, Imm::CJump),
+            CFormat::Cb => Plan::compressed(NONE, HIGH, NONE, Imm::CBranch),
+            CFormat::CiSp4 => Plan::compressed(FULL_RD, SP, NONE, Imm::CLoadSp4).check(Check::RD),
+            CFormat::CiSp8 => Plan::compressed(FULL_RD, SP, NONE, Imm::CLoadSp8).check(Check::RD),
+            CFormat::CiSp8Float => Plan::compressed(FULL_RD, SP, NONE, Imm::CLoadSp8),
+            CFormat::CssSp4 => Plan::compressed(NONE, SP, FULL_RS2, Imm::CStoreSp4),
+            CFormat::CssSp8 => Plan::compressed(NONE, SP, FULL_RS2, Imm::CStoreSp8),
+            CFormat::CrJump => Plan::compressed(NONE, FULL_RD, NONE, Imm::None).check(Check::RS1),
+            CFormat::CrLink => Plan::compressed(RA, FULL_RD, NONE, Imm::None),
+            CFormat::CrMove => Plan::compressed(FULL_RD, NONE, FULL_RS2, Imm::None),
+            CFormat::CrAdd => Plan::compressed(FULL_RD, FULL_RD, FULL_RS2, Imm::None),
         }
-        CFormat::CssSp8 => {
-            (0, reg::SP, rs2, (bits(half, 9, 7) << 6 | bits(half, 12, 10) << 3) as i32)
-        }
-        CFormat::CrJump if rd == 0 => return None,
-        CFormat::CrJump => (0, rd, 0, 0),
-        CFormat::CrLink => (reg::RA, rd, 0, 0),
-        CFormat::CrMove => (rd, 0, rs2, 0),
-        CFormat::CrAdd => (rd, rd, rs2, 0),
-    };
-    Some(Insn { op, rd, rs1, rs2, rs3: 0, rm: 0, len: 2, imm, bits: half })
+    }
 }
 
 /// The name of the most specific row that matches `half`; empty if there is none.
@@ -219,53 +215,4 @@ pub(super) fn name(half: u32) -> &'static str {
         .filter(|row| row.pattern.matches(half))
         .max_by_key(|row| row.pattern.mask.count_ones())
         .map_or("", |row| row.mnemonic)
-}
-
-fn nonzero(imm: i32) -> Option<i32> {
-    (imm != 0).then_some(imm)
-}
-
-fn addi4spn(half: u32) -> i32 {
-    (bits(half, 10, 7) << 6
-        | bits(half, 12, 11) << 4
-        | bits(half, 5, 5) << 3
-        | bits(half, 6, 6) << 2) as i32
-}
-
-fn addi16sp(half: u32) -> i32 {
-    let imm = bits(half, 12, 12) << 9
-        | bits(half, 4, 3) << 7
-        | bits(half, 5, 5) << 6
-        | bits(half, 2, 2) << 5
-        | bits(half, 6, 6) << 4;
-    sext(imm, 10)
-}
-
-fn jump_offset(half: u32) -> i32 {
-    let imm = bits(half, 12, 12) << 11
-        | bits(half, 8, 8) << 10
-        | bits(half, 10, 9) << 8
-        | bits(half, 6, 6) << 7
-        | bits(half, 7, 7) << 6
-        | bits(half, 2, 2) << 5
-        | bits(half, 11, 11) << 4
-        | bits(half, 5, 3) << 1;
-    sext(imm, 12)
-}
-
-fn branch_offset(half: u32) -> i32 {
-    let imm = bits(half, 12, 12) << 8
-        | bits(half, 6, 5) << 6
-        | bits(half, 2, 2) << 5
-        | bits(half, 11, 10) << 3
-        | bits(half, 4, 3) << 1;
-    sext(imm, 9)
-}
-
-fn load_sp4(half: u32) -> i32 {
-    (bits(half, 3, 2) << 6 | bits(half, 12, 12) << 5 | bits(half, 6, 4) << 2) as i32
-}
-
-fn load_sp8(half: u32) -> i32 {
-    (bits(half, 4, 2) << 6 | bits(half, 12, 12) << 5 | bits(half, 6, 5) << 3) as i32
 }

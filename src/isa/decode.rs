@@ -1,9 +1,10 @@
-//! The decoder: an index over the two tables, and the operands of the 32-bit formats.
+//! The decoder: an index over the two tables, and plans for the operands. And the encoder.
 
 use std::sync::LazyLock;
 
-use super::compressed::{CFormat, COMPRESSED, expand};
+use super::compressed::COMPRESSED;
 use super::imm::{self, bits};
+use super::plan::{Check, Plan};
 use super::{ExtSet, Format, Insn, Isa, Op, Pattern, TABLE};
 
 /// Decodes one instruction from `bits`, of which the upper half is ignored when the low two bits say
@@ -11,96 +12,120 @@ use super::{ExtSet, Format, Insn, Isa, Op, Pattern, TABLE};
 ///
 /// `None` means illegal: reserved, unknown, or of an extension that `isa` lacks. HINTs decode as the
 /// base instruction that they are an encoding of.
-#[inline]
 pub fn decode(bits: u32, isa: &Isa) -> Option<Insn> {
     if bits & 3 == 3 {
-        let row = WIDE.find(bits, wide_keys(bits), isa)?;
-        operands(row.op, row.format, bits)
+        WIDE.find(bits, wide_keys(bits), isa)?.operands(bits, 4)
     } else {
         let half = bits & 0xffff;
-        let row = NARROW.find(half, narrow_keys(half), isa)?;
-        expand(row.op, row.format, half)
+        NARROW.find(half, narrow_keys(half), isa)?.operands(half, 2)
     }
 }
 
 /// What the decoder needs of a row.
 #[derive(Clone, Copy)]
-struct Candidate<F> {
+struct Candidate {
     pattern: Pattern,
     needs: ExtSet,
     op: Op,
-    format: F,
+    plan: Plan,
+}
+
+impl Candidate {
+    /// The instruction in `word`, which matches this row; `None` if its operands are reserved.
+    #[inline(always)]
+    fn operands(&self, word: u32, len: u8) -> Option<Insn> {
+        let plan = &self.plan;
+        let insn = Insn {
+            op: self.op,
+            rd: plan.rd.of(word),
+            rs1: plan.rs1.of(word),
+            rs2: plan.rs2.of(word),
+            rs3: (word >> 27) as u8 & plan.rs3,
+            rm: (word >> 12) as u8 & plan.rm,
+            len,
+            imm: plan.imm.of(word),
+            bits: word,
+        };
+        let reserved = (u8::from(insn.imm == 0) * Check::IMM.0)
+            | (u8::from(insn.rd == 0) * Check::RD.0)
+            | (u8::from(insn.rs1 == 0) * Check::RS1.0)
+            | ((insn.rd | insn.rs2) & 1) * Check::PAIRS.0
+            | (u8::from(matches!(insn.rm, 5 | 6)) * Check::RM.0);
+        (reserved & plan.check.0 == 0).then_some(insn)
+    }
 }
 
 /// Candidates under two keys of an encoding. The second key is looked at only where the first leaves
 /// too many.
-struct Index<F> {
+struct Index {
     /// By first key: where the ranges begin in `lists`, and the mask for the second key.
-    first: Vec<(u16, u8)>,
+    first: [(u16, u8); 256],
     /// Ranges of `rows`.
     lists: Vec<(u16, u16)>,
     /// Candidates; within a range those with more fixed bits come first.
-    rows: Vec<Candidate<F>>,
+    rows: Vec<Candidate>,
 }
 
+/// The values of the two keys in a word. The second has at most eight bits.
+type Keys = (u8, u8);
+
 /// Opcode and funct3, then funct7.
-fn wide_keys(word: u32) -> (u32, u32) {
-    (bits(word, 6, 2) << 3 | bits(word, 14, 12), bits(word, 31, 25))
+#[inline]
+fn wide_keys(word: u32) -> Keys {
+    ((bits(word, 6, 2) << 3 | bits(word, 14, 12)) as u8, bits(word, 31, 25) as u8)
 }
 
 /// Quadrant and the top six bits, then bits 6:5.
-fn narrow_keys(half: u32) -> (u32, u32) {
-    (bits(half, 1, 0) << 6 | bits(half, 15, 10), bits(half, 6, 5))
+#[inline]
+fn narrow_keys(half: u32) -> Keys {
+    ((bits(half, 1, 0) << 6 | bits(half, 15, 10)) as u8, bits(half, 6, 5) as u8)
 }
 
-static WIDE: LazyLock<Index<Format>> = LazyLock::new(|| {
+static WIDE: LazyLock<Index> = LazyLock::new(|| {
     let rows = TABLE.iter().map(|r| Candidate {
         pattern: r.pattern,
         needs: r.needs,
         op: r.op,
-        format: r.format,
+        plan: r.format.plan(),
     });
-    Index::new(rows.collect(), wide_keys, 256, 128)
+    Index::new(rows.collect(), wide_keys)
 });
 
-static NARROW: LazyLock<Index<CFormat>> = LazyLock::new(|| {
+static NARROW: LazyLock<Index> = LazyLock::new(|| {
     let rows = COMPRESSED.iter().map(|r| Candidate {
         pattern: r.pattern,
         needs: r.needs,
         op: r.op,
-        format: r.format,
+        plan: r.format.plan(),
     });
-    Index::new(rows.collect(), narrow_keys, 256, 4)
+    Index::new(rows.collect(), narrow_keys)
 });
 
-impl<F: Copy> Index<F> {
+impl Index {
     /// Rows per list up to which the second key is not worth its table.
     const SHORT: usize = 2;
 
-    fn new(
-        mut rows: Vec<Candidate<F>>,
-        keys: fn(u32) -> (u32, u32),
-        firsts: usize,
-        seconds: usize,
-    ) -> Index<F> {
+    fn new(mut rows: Vec<Candidate>, keys: fn(u32) -> Keys) -> Index {
         rows.sort_by_key(|row| std::cmp::Reverse(row.pattern.mask.count_ones()));
-        // A key is compatible with a row when it agrees with the row in the bits the row fixes.
-        let fits = |key: u32, mask: u32, value: u32| key & mask == value;
-        let mut index = Index { first: Vec::new(), lists: Vec::new(), rows: Vec::new() };
-        for first in 0..firsts as u32 {
-            let here: Vec<_> = rows
-                .iter()
-                .filter(|r| fits(first, keys(r.pattern.mask).0, keys(r.pattern.bits).0))
-                .collect();
-            let split = here.len() > Self::SHORT;
-            let base = index.lists.len() as u16;
-            index.first.push((base, if split { seconds as u8 - 1 } else { 0 }));
-            for second in 0..if split { seconds as u32 } else { 1 } {
+        let widest = keys(u32::MAX);
+        let mut by_first = vec![Vec::new(); 256];
+        for row in &rows {
+            let (mask, value) = (keys(row.pattern.mask).0, keys(row.pattern.bits).0);
+            each_match(mask, value, widest.0, |first| by_first[usize::from(first)].push(row));
+        }
+        let mut index = Index { first: [(0, 0); 256], lists: Vec::new(), rows: Vec::new() };
+        for (first, here) in by_first.iter().enumerate() {
+            let last = if here.len() > Self::SHORT { widest.1 } else { 0 };
+            index.first[first] = (index.lists.len() as u16, last);
+            let mut by_second = vec![Vec::new(); usize::from(last) + 1];
+            for row in here {
+                let (mask, value) =
+                    (keys(row.pattern.mask).1 & last, keys(row.pattern.bits).1 & last);
+                each_match(mask, value, last, |second| by_second[usize::from(second)].push(**row));
+            }
+            for list in by_second {
                 let start = index.rows.len() as u16;
-                let chosen = here.iter().filter(|r| {
-                    !split || fits(second, keys(r.pattern.mask).1, keys(r.pattern.bits).1)
-                });
-                index.rows.extend(chosen.copied());
+                index.rows.extend(list);
                 index.lists.push((start, index.rows.len() as u16));
             }
         }
@@ -108,75 +133,27 @@ impl<F: Copy> Index<F> {
     }
 
     /// The most specific row that matches `word` and that `isa` has.
-    #[inline]
-    fn find(&self, word: u32, (first, second): (u32, u32), isa: &Isa) -> Option<&Candidate<F>> {
-        let (base, mask) = self.first[first as usize];
-        let (start, end) = self.lists[usize::from(base) + (second & u32::from(mask)) as usize];
+    #[inline(always)]
+    fn find(&self, word: u32, (first, second): Keys, isa: &Isa) -> Option<&Candidate> {
+        let (base, mask) = self.first[usize::from(first)];
+        let (start, end) = self.lists[usize::from(base) + usize::from(second & mask)];
         self.rows[usize::from(start)..usize::from(end)]
             .iter()
             .find(|row| row.pattern.matches(word) && isa.exts().contains_all(row.needs))
     }
 }
 
-/// The operands of `word`, which matches a row with these `op` and `format`; `None` if they are
-/// reserved.
-fn operands(op: Op, format: Format, word: u32) -> Option<Insn> {
-    let rd = bits(word, 11, 7) as u8;
-    let rs1 = bits(word, 19, 15) as u8;
-    let rs2 = bits(word, 24, 20) as u8;
-    let rm = bits(word, 14, 12) as u8;
-    let mut insn = Insn { op, rd: 0, rs1: 0, rs2: 0, rs3: 0, rm: 0, len: 4, imm: 0, bits: word };
-    match format {
-        Format::R | Format::Fp | Format::FpCmp | Format::Amo => {
-            (insn.rd, insn.rs1, insn.rs2) = (rd, rs1, rs2);
+/// Calls `f` with every key within `all` that has `value` in the bits of `mask`.
+fn each_match(mask: u8, value: u8, all: u8, mut f: impl FnMut(u8)) {
+    let free = all & !mask;
+    let mut subset = free;
+    loop {
+        f(value | subset);
+        if subset == 0 {
+            break;
         }
-        Format::AmoPair => {
-            if (rd | rs2) & 1 != 0 {
-                return None;
-            }
-            (insn.rd, insn.rs1, insn.rs2) = (rd, rs1, rs2);
-        }
-        Format::Unary | Format::Lr | Format::FpToInt | Format::IntToFp | Format::Fli => {
-            (insn.rd, insn.rs1) = (rd, rs1);
-        }
-        Format::I | Format::Load | Format::Jalr | Format::FpLoad => {
-            (insn.rd, insn.rs1, insn.imm) = (rd, rs1, imm::i(word));
-        }
-        Format::Shamt6 => (insn.rd, insn.rs1, insn.imm) = (rd, rs1, bits(word, 25, 20) as i32),
-        Format::Shamt5 => (insn.rd, insn.rs1, insn.imm) = (rd, rs1, bits(word, 24, 20) as i32),
-        Format::Store | Format::FpStore => {
-            (insn.rs1, insn.rs2, insn.imm) = (rs1, rs2, imm::s(word));
-        }
-        Format::B => (insn.rs1, insn.rs2, insn.imm) = (rs1, rs2, imm::b(word)),
-        Format::U => (insn.rd, insn.imm) = (rd, imm::u(word)),
-        Format::J => (insn.rd, insn.imm) = (rd, imm::j(word)),
-        Format::Fence | Format::FenceTso => insn.imm = bits(word, 31, 20) as i32,
-        Format::FenceI | Format::Bare => {}
-        Format::Csr | Format::CsrImm => {
-            (insn.rd, insn.rs1, insn.imm) = (rd, rs1, bits(word, 31, 20) as i32);
-        }
-        Format::Cbo => insn.rs1 = rs1,
-        Format::MopR => (insn.rd, insn.rs1, insn.imm) = (rd, rs1, imm::mop_r(word)),
-        Format::MopRr => {
-            (insn.rd, insn.rs1, insn.rs2, insn.imm) = (rd, rs1, rs2, imm::mop_rr(word));
-        }
-        Format::FpR4 | Format::FpRm => {
-            (insn.rd, insn.rs1, insn.rs2, insn.rm) = (rd, rs1, rs2, static_rm(rm)?);
-            if format == Format::FpR4 {
-                insn.rs3 = bits(word, 31, 27) as u8;
-            }
-        }
-        Format::FpUnaryRm | Format::FpToIntRm | Format::FpToIntRtz | Format::IntToFpRm => {
-            (insn.rd, insn.rs1, insn.rm) = (rd, rs1, static_rm(rm)?);
-        }
+        subset = (subset - 1) & free;
     }
-    Some(insn)
-}
-
-/// The rounding mode field, where 5 and 6 are reserved.
-#[inline]
-fn static_rm(rm: u8) -> Option<u8> {
-    (rm != 5 && rm != 6).then_some(rm)
 }
 
 /// The 32-bit encoding of `insn`: of its expansion, if it was a 16-bit one.

@@ -22,6 +22,10 @@ fn op(word: u32) -> Option<Op> {
     decode(word, &Isa::MAX).map(|insn| insn.op)
 }
 
+fn candidate(pattern: Pattern, needs: ExtSet, op: Op, plan: Plan) -> Candidate {
+    Candidate { pattern, needs, op, plan }
+}
+
 fn overlaps(a: Pattern, b: Pattern) -> bool {
     a.mask & b.mask & (a.bits ^ b.bits) == 0
 }
@@ -93,7 +97,9 @@ fn index_agrees_with_a_search() {
                 .iter()
                 .filter(|r| r.pattern.matches(word) && isa.exts().contains_all(r.needs))
                 .max_by_key(|r| r.pattern.mask.count_ones())
-                .and_then(|row| operands(row.op, row.format, word));
+                .and_then(|r| {
+                    candidate(r.pattern, r.needs, r.op, r.format.plan()).operands(word, 4)
+                });
             assert_eq!(decode(word, isa), found, "{word:#010x} {isa}");
         }
     }
@@ -103,7 +109,9 @@ fn index_agrees_with_a_search() {
                 .iter()
                 .filter(|r| r.pattern.matches(half) && isa.exts().contains_all(r.needs))
                 .max_by_key(|r| r.pattern.mask.count_ones())
-                .and_then(|row| expand(row.op, row.format, half));
+                .and_then(|r| {
+                    candidate(r.pattern, r.needs, r.op, r.format.plan()).operands(half, 2)
+                });
             assert_eq!(decode(half, isa), found, "{half:#06x} {isa}");
         }
     }

@@ -1,4 +1,85 @@
-//! Immediates of the 32-bit formats: out of a word and into one (manual, "Immediate Encoding Variants").
+//! Immediates: out of an encoding, and into a 32-bit one (manual, "Immediate Encoding Variants" and
+//! "Compressed Instruction Formats").
+
+/// Where an encoding keeps its immediate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Imm {
+    /// There is none.
+    None,
+    I,
+    S,
+    B,
+    U,
+    J,
+    /// Shift amount; bit 25 is a fixed zero where only five bits count.
+    Shift,
+    /// Bits 31:20 without sign: CSR number or fence sets.
+    Unsigned12,
+    MopR,
+    MopRr,
+    /// The rest is of 16-bit encodings: six bits, signed; the same times 4096; and as a shift amount.
+    C6,
+    CUpper,
+    CShift,
+    CAddi4spn,
+    CAddi16sp,
+    /// Offsets in units of 1, 2, 4 and 8 bytes.
+    COff1,
+    COff2,
+    COff4,
+    COff8,
+    CLoadSp4,
+    CLoadSp8,
+    CStoreSp4,
+    CStoreSp8,
+    CJump,
+    CBranch,
+    /// Immediates of expansions that stand for a fixed value.
+    C255,
+    CMinus1,
+}
+
+impl Imm {
+    /// The final value of the immediate of `word`.
+    #[inline]
+    pub(super) const fn of(self, word: u32) -> i32 {
+        match self {
+            Imm::None => 0,
+            Imm::I => i(word),
+            Imm::S => s(word),
+            Imm::B => b(word),
+            Imm::U => u(word),
+            Imm::J => j(word),
+            Imm::Shift => bits(word, 25, 20) as i32,
+            Imm::Unsigned12 => bits(word, 31, 20) as i32,
+            Imm::MopR => mop_r(word),
+            Imm::MopRr => mop_rr(word),
+            Imm::C6 => c6(word),
+            Imm::CUpper => c6(word) << 12,
+            Imm::CShift => c6(word) & 63,
+            Imm::CAddi4spn => c_addi4spn(word),
+            Imm::CAddi16sp => c_addi16sp(word),
+            Imm::COff1 => (bits(word, 5, 5) << 1 | bits(word, 6, 6)) as i32,
+            Imm::COff2 => (bits(word, 5, 5) << 1) as i32,
+            Imm::COff4 => {
+                (bits(word, 5, 5) << 6 | bits(word, 12, 10) << 3 | bits(word, 6, 6) << 2) as i32
+            }
+            Imm::COff8 => (bits(word, 6, 5) << 6 | bits(word, 12, 10) << 3) as i32,
+            Imm::CLoadSp4 => {
+                (bits(word, 3, 2) << 6 | bits(word, 12, 12) << 5 | bits(word, 6, 4) << 2) as i32
+            }
+            Imm::CLoadSp8 => {
+                (bits(word, 4, 2) << 6 | bits(word, 12, 12) << 5 | bits(word, 6, 5) << 3) as i32
+            }
+            Imm::CStoreSp4 => (bits(word, 8, 7) << 6 | bits(word, 12, 9) << 2) as i32,
+            Imm::CStoreSp8 => (bits(word, 9, 7) << 6 | bits(word, 12, 10) << 3) as i32,
+            Imm::CJump => c_jump(word),
+            Imm::CBranch => c_branch(word),
+            Imm::C255 => 255,
+            Imm::CMinus1 => -1,
+        }
+    }
+}
 
 /// Bits `high..=low` of `word`, at the bottom.
 pub(super) const fn bits(word: u32, high: u32, low: u32) -> u32 {
@@ -88,6 +169,47 @@ pub(super) const fn mop_rr(word: u32) -> i32 {
 pub(super) const fn put_mop_rr(n: i32) -> u32 {
     let n = n as u32;
     bits(n, 2, 2) << 30 | bits(n, 1, 0) << 26
+}
+
+const fn c6(word: u32) -> i32 {
+    sext(bits(word, 12, 12) << 5 | bits(word, 6, 2), 6)
+}
+
+const fn c_addi4spn(word: u32) -> i32 {
+    (bits(word, 10, 7) << 6
+        | bits(word, 12, 11) << 4
+        | bits(word, 5, 5) << 3
+        | bits(word, 6, 6) << 2) as i32
+}
+
+const fn c_addi16sp(word: u32) -> i32 {
+    let imm = bits(word, 12, 12) << 9
+        | bits(word, 4, 3) << 7
+        | bits(word, 5, 5) << 6
+        | bits(word, 2, 2) << 5
+        | bits(word, 6, 6) << 4;
+    sext(imm, 10)
+}
+
+const fn c_jump(word: u32) -> i32 {
+    let imm = bits(word, 12, 12) << 11
+        | bits(word, 8, 8) << 10
+        | bits(word, 10, 9) << 8
+        | bits(word, 6, 6) << 7
+        | bits(word, 7, 7) << 6
+        | bits(word, 2, 2) << 5
+        | bits(word, 11, 11) << 4
+        | bits(word, 5, 3) << 1;
+    sext(imm, 12)
+}
+
+const fn c_branch(word: u32) -> i32 {
+    let imm = bits(word, 12, 12) << 8
+        | bits(word, 6, 5) << 6
+        | bits(word, 2, 2) << 5
+        | bits(word, 11, 10) << 3
+        | bits(word, 4, 3) << 1;
+    sext(imm, 9)
 }
 
 #[cfg(test)]

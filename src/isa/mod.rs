@@ -2,15 +2,20 @@
 //! disassembler and generator of random instructions all follow from it.
 
 mod compressed;
+pub mod csr;
 mod decode;
+pub mod disasm;
 pub mod ext;
+pub mod hwprobe;
 mod imm;
 pub mod op;
+mod plan;
 pub mod random;
 pub mod reg;
 pub(crate) mod table;
 
 pub use decode::{decode, encode};
+pub use disasm::disasm;
 pub use ext::{Ext, ExtSet, Isa, ParseIsaError, Profile};
 pub use op::{Format, Op, Pattern, Row, TABLE};
 
