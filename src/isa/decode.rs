@@ -49,7 +49,7 @@ impl Candidate {
         let reserved = (u8::from(insn.imm == 0) * Check::IMM.0)
             | (u8::from(insn.rd == 0) * Check::RD.0)
             | (u8::from(insn.rs1 == 0) * Check::RS1.0)
-            | ((insn.rd | insn.rs2) & 1) * Check::PAIRS.0
+            | (((insn.rd | insn.rs2) & 1) * Check::PAIRS.0)
             | (u8::from(matches!(insn.rm, 5 | 6)) * Check::RM.0);
         (reserved & plan.check.0 == 0).then_some(insn)
     }
