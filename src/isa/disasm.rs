@@ -16,9 +16,14 @@ pub fn disasm(insn: &Insn, pc: u64) -> impl fmt::Display + use<> {
     Disasm { insn: *insn, pc }
 }
 
-/// What objdump prints for `bits` (of an encoding of `len` bytes, 2 or 4) that is no instruction.
+/// What objdump prints for `bits` (an encoding of `len` bytes, 2 or 4) that is no instruction; that of
+/// zeros, which are guaranteed to be illegal, has a name.
 pub fn unknown(bits: u32, len: u8) -> impl fmt::Display {
-    if len == 2 { format!(".2byte\t{:#x}", bits & 0xffff) } else { format!(".4byte\t{bits:#x}") }
+    match (bits & 0xffff, len) {
+        (0, 2) => "unimp".to_owned(),
+        (half, 2) => format!(".2byte\t{half:#x}"),
+        _ => format!(".4byte\t{bits:#x}"),
+    }
 }
 
 struct Disasm {
@@ -345,3 +350,7 @@ fn csr_imm_alias(insn: &Insn) -> Option<Text> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+#[path = "disasm_tests.rs"]
+mod tests;
