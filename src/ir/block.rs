@@ -20,13 +20,21 @@ pub struct Block {
     /// Operations in order of execution. Several nodes may belong to one instruction, and one
     /// node may stand for two; then its pc is the first's and nothing before it can fault.
     pub nodes: Vec<Node>,
-    /// Where execution goes on after the last node, unless that ends the block.
+    /// Where execution goes on after the last node; the block's own address if that node ends it.
     pub next: u64,
     /// Guest code that was read: (address, bytes), each within one page or straddling one
     /// boundary, in order of execution.
     pub ranges: Vec<(u64, u32)>,
     /// Number of guest instructions.
     pub insns: u32,
+}
+
+impl Block {
+    /// Whether execution goes on at `next` after the last node.
+    #[must_use]
+    pub fn falls_through(&self) -> bool {
+        !self.nodes.last().is_some_and(|node| node.op.ends_block())
+    }
 }
 
 /// Makes a [`Block`], reusing the memory of the last one.

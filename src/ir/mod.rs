@@ -5,13 +5,20 @@
 //! Deliberately absent: flags, delay slots, implicit state other than the accrued FP flags and
 //! the dynamic rounding mode, which FP operations use as the hart does.
 //!
-//! Reading order: `op` (operations), `block` (how they are put together).
+//! Reading order: `op` (operations), `block` (how they are put together), `print` (how they read),
+//! `verify` (what holds in every block).
 
 mod block;
+mod forms;
 mod op;
+mod parse;
+mod print;
+mod verify;
 
 pub use block::{Block, Builder, Node};
 pub use op::{
     AmoOp, BinOp, Cond, ExitKind, FBinOp, FCmpOp, FReg, FUnOp, Fence, Fmt, IntFmt, LoadKind,
     MemSize, Op, Reg, Rounding, Src, UnOp, Width,
 };
+pub use parse::ParseError;
+pub use verify::{VerifyError, verify};

@@ -188,7 +188,7 @@ impl MemSize {
 pub struct LoadKind {
     /// Bytes read: up to `D`.
     pub size: MemSize,
-    /// Sign-extended rather than zero-extended.
+    /// Sign-extended rather than zero-extended; false where it makes no difference.
     pub signed: bool,
 }
 

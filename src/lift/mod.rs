@@ -98,3 +98,6 @@ impl Lifter {
         self.builder.block()
     }
 }
+
+#[cfg(test)]
+mod tests;
