@@ -1,5 +1,6 @@
 //! All integration tests, as one program: linking once is faster than linking many times.
 
+mod insns;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod softfloat;
 mod tidy;

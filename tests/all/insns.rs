@@ -1,0 +1,353 @@
+//! One line per instruction and special case (`tests/insns/*.ins`), run on every engine.
+//!
+//! A line is
+//!
+//! ```text
+//! 00c58533  add a0,a1,a2 | a1=1 a2=-2 => a0=-1
+//! ```
+//!
+//! that is: the encoding (4 or 8 hexadecimal digits), its disassembly, the state before and the
+//! state after. Nothing else may change: what is not mentioned before is zero, what is not
+//! mentioned after is as before, and the pc moves on by the instruction's length.
+//!
+//! - `a0=5`, `a0=-5`, `a0=0xff`: integer registers, by ABI name. `a0=?` after: any value.
+//! - `fa0=0x...`: all 64 bits. `fa0=d:1.5`: a double; `s:` and `h:` a NaN-boxed single or half
+//!   (`h:` takes bits only). After the prefix: a decimal number, `inf`, `nan` (the canonical one),
+//!   or the bits in hexadecimal.
+//! - `fflags=`, `frm=`, `pc=`: numbers. Code lies at 0x10000 unless `pc=` says otherwise.
+//! - `res=ADDRESS:SIZE:VALUE`, `res=none`: what `lr` reserved.
+//! - `[0x20000]=0102`: bytes of memory, lowest address first. 0x20000 to 0x21fff may be read and
+//!   written, the page at 0x22000 only be read, the one at 0x23000 is mapped without any access;
+//!   nothing else is mapped but the page of the code.
+//! - `!ecall`, `!ebreak`, `!fence.i`, `!illegal` after: why it did not complete.
+//!   `!fault:w:ADDRESS`, `!misaligned:r:ADDRESS` likewise, with the access (`r`, `w`, `x`).
+//!
+//! Where the states after come from: QEMU 7.2's user mode for what it knows and what neither jumps
+//! nor traps (three lines in four); the manual for the rest, which is jumps, traps, LR/SC, Zabha,
+//! Zacas, Zicond, Zimop, Zfa and cache blocks.
+//!
+//! A line `isa STRING` gives the instructions below it another `Isa`. `#` begins a comment.
+
+use rvnative::cpu::{Access, Exit, Fault, Hart, RESERVATION_NONE, Reservation};
+use rvnative::interp::{self, Interp};
+use rvnative::isa::{self, Isa, Op, reg};
+use rvnative::mem::{Memory, Mode, Prot};
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
+
+const CODE: u64 = 0x10000;
+const PAGE: u64 = 0x1000;
+const DATA: u64 = 0x20000;
+/// Two pages to read and write and one to read.
+const DATA_LEN: usize = 3 * PAGE as usize;
+
+/// What an instruction can see and change.
+#[derive(Clone, PartialEq)]
+struct State {
+    hart: Hart,
+    /// What is at [`DATA`].
+    data: Vec<u8>,
+    /// Why the instruction did not complete.
+    exit: Option<Exit>,
+}
+
+/// Something that executes guest instructions.
+struct Engine {
+    name: &'static str,
+    /// Executes one instruction at `hart.pc`.
+    run: fn(&mut Hart, &Memory, &Isa) -> Option<Exit>,
+}
+
+/// All engines; whatever comes later joins here.
+const ENGINES: &[Engine] = &[
+    Engine { name: "interp::step", run: |hart, mem, isa| interp::step(hart, mem, isa).err() },
+    Engine {
+        name: "Interp::run",
+        run: |hart, mem, isa| {
+            let stop = AtomicBool::new(false);
+            match Interp::new().run(hart, mem, isa, 1, &stop) {
+                (Exit::OutOfFuel, 1) => None,
+                (exit, retired) => {
+                    assert_eq!(retired, 0, "an instruction that exits has not completed");
+                    Some(exit)
+                }
+            }
+        },
+    },
+];
+
+/// Executes the instruction `code` on one engine.
+fn run_one(engine: &Engine, code: &[u8], isa: &Isa, before: &State) -> State {
+    rvnative::sys::signal::install_handlers().unwrap();
+    let mem = Memory::new(Mode::Guarded, 1 << 20).unwrap();
+    mem.map_zero(CODE, PAGE, Prot::RW).unwrap();
+    mem.write_bytes(before.hart.pc, code).unwrap();
+    mem.protect(CODE, PAGE, Prot::RX).unwrap();
+    mem.map_zero(DATA, DATA_LEN as u64, Prot::RW).unwrap();
+    mem.write_bytes(DATA, &before.data).unwrap();
+    mem.protect(DATA + 2 * PAGE, PAGE, Prot::R).unwrap();
+    mem.map_zero(DATA + 3 * PAGE, PAGE, Prot::NONE).unwrap();
+    let mut after = before.clone();
+    after.exit = (engine.run)(&mut after.hart, &mem, isa);
+    mem.read_bytes(DATA, &mut after.data).unwrap();
+    after
+}
+
+/// A line, understood.
+struct Case {
+    word: u32,
+    len: usize,
+    text: String,
+    before: State,
+    after: State,
+    /// Registers that may have any value afterwards.
+    any: Vec<usize>,
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    let value = match digits.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16),
+        None => digits.parse(),
+    }
+    .map_err(|e| format!("{text}: {e}"))?;
+    Ok(if negative { value.wrapping_neg() } else { value })
+}
+
+/// The 64 bits of a floating-point register.
+fn float(text: &str) -> Result<u64, String> {
+    let Some((format, value)) = text.split_once(':') else { return number(text) };
+    let parsed = || value.parse::<f64>().map_err(|e| format!("{text}: {e}"));
+    let bits = match (format, value) {
+        (_, hex) if hex.starts_with("0x") => number(hex)?,
+        ("h", "nan") => 0x7e00,
+        ("s", "nan") => 0x7fc0_0000,
+        ("d", "nan") => 0x7ff8_0000_0000_0000,
+        ("s", _) => {
+            let single = parsed()? as f32;
+            if f64::from(single) != parsed()? {
+                return Err(format!("{text} is no single"));
+            }
+            single.to_bits().into()
+        }
+        ("d", _) => parsed()?.to_bits(),
+        _ => return Err(format!("{text}: no such format")),
+    };
+    match format {
+        "h" => Ok(bits | !0xffff),
+        "s" => Ok(bits | !0xffff_ffff),
+        _ => Ok(bits),
+    }
+}
+
+fn access(text: &str) -> Result<Access, String> {
+    match text {
+        "r" => Ok(Access::Read),
+        "w" => Ok(Access::Write),
+        "x" => Ok(Access::Execute),
+        _ => Err(format!("{text}: no such access")),
+    }
+}
+
+fn exit(text: &str, word: u32) -> Result<Exit, String> {
+    let parts: Vec<&str> = text.split(':').collect();
+    match parts[..] {
+        ["ecall"] => Ok(Exit::Ecall),
+        ["ebreak"] => Ok(Exit::Ebreak),
+        ["fence.i"] => Ok(Exit::FenceI),
+        ["illegal"] => Ok(Exit::Illegal { bits: word }),
+        ["fault", kind, addr] => {
+            let addr = number(addr)?;
+            let mapped = (DATA..DATA + DATA_LEN as u64 + PAGE).contains(&addr);
+            Ok(Exit::Fault(Fault { addr, access: access(kind)?, mapped, beyond_file: false }))
+        }
+        ["misaligned", kind, addr] => {
+            let (addr, access) = (number(addr)?, access(kind)?);
+            Ok(Exit::Misaligned(Fault { addr, access, mapped: true, beyond_file: false }))
+        }
+        _ => Err(format!("!{text}: no such exit")),
+    }
+}
+
+fn reservation(text: &str) -> Result<Reservation, String> {
+    match text.split(':').collect::<Vec<_>>()[..] {
+        ["none"] => Ok(Reservation { addr: RESERVATION_NONE, value: 0, size: 0 }),
+        [addr, size, value] => {
+            Ok(Reservation { addr: number(addr)?, size: number(size)?, value: number(value)? })
+        }
+        _ => Err(format!("res={text}: expected ADDRESS:SIZE:VALUE")),
+    }
+}
+
+/// Applies one item such as `a0=5` to a state.
+fn apply(state: &mut State, any: &mut Vec<usize>, item: &str, word: u32) -> Result<(), String> {
+    if let Some(name) = item.strip_prefix('!') {
+        state.exit = Some(exit(name, word)?);
+        return Ok(());
+    }
+    let (name, value) = item.split_once('=').ok_or_else(|| format!("{item}: no `=`"))?;
+    let hart = &mut state.hart;
+    if let Some(x) = reg::parse_x(name) {
+        if value == "?" {
+            any.push(x.into());
+        } else {
+            hart.set_x(x, number(value)?);
+        }
+    } else if let Some(f) = reg::parse_f(name) {
+        hart.f[usize::from(f)] = float(value)?;
+    } else if let Some(addr) = name.strip_prefix('[').and_then(|n| n.strip_suffix(']')) {
+        let start = (number(addr)?.wrapping_sub(DATA)) as usize;
+        let bytes: Result<Vec<u8>, _> = (0..value.len() / 2)
+            .map(|n| u8::from_str_radix(&value[2 * n..2 * n + 2], 16))
+            .collect();
+        let bytes = bytes.map_err(|e| format!("{item}: {e}"))?;
+        let place = state.data.get_mut(start..start + bytes.len());
+        place.ok_or_else(|| format!("{item}: not in the data"))?.copy_from_slice(&bytes);
+    } else {
+        match name {
+            "pc" => hart.pc = number(value)?,
+            "fflags" => hart.fflags = number(value)? as u8,
+            "frm" => hart.frm = number(value)? as u8,
+            "res" => hart.reservation = reservation(value)?,
+            _ => return Err(format!("{name}: no such register")),
+        }
+    }
+    Ok(())
+}
+
+fn parse(line: &str) -> Result<Case, String> {
+    let (instruction, states) = line.split_once('|').ok_or("no `|`")?;
+    let (bits, text) = instruction.trim().split_once(' ').ok_or("no disassembly")?;
+    let word = u32::from_str_radix(bits, 16).map_err(|e| format!("{bits}: {e}"))?;
+    let (items_before, items_after) = states.split_once("=>").ok_or("no `=>`")?;
+    let mut hart = Hart::new();
+    hart.pc = CODE;
+    let mut before = State { hart, data: vec![0; DATA_LEN], exit: None };
+    let mut any = Vec::new();
+    for item in items_before.split_whitespace() {
+        apply(&mut before, &mut any, item, word)?;
+    }
+    let len = bits.len() / 2;
+    if before.exit.is_some() || !any.is_empty() || ![2, 4].contains(&len) {
+        return Err("an exit, `?`, or a wrong number of digits before `=>`".into());
+    }
+    let mut after = before.clone();
+    if !items_after.contains('!') {
+        after.hart.pc += len as u64;
+    }
+    for item in items_after.split_whitespace() {
+        apply(&mut after, &mut any, item, word)?;
+    }
+    Ok(Case { word, len, text: text.trim().to_owned(), before, after, any })
+}
+
+/// What differs between two states, for people.
+fn differences(got: &State, expected: &State) -> String {
+    let mut out = Vec::new();
+    let mut differ = |name: &str, got: u64, expected: u64| {
+        if got != expected {
+            out.push(format!("{name} is {got:#x}, expected {expected:#x}"));
+        }
+    };
+    for r in 0..32u8 {
+        let n = usize::from(r);
+        differ(reg::x_name(r), got.hart.x[n], expected.hart.x[n]);
+        differ(reg::f_name(r), got.hart.f[n], expected.hart.f[n]);
+    }
+    differ("pc", got.hart.pc, expected.hart.pc);
+    differ("fflags", got.hart.fflags.into(), expected.hart.fflags.into());
+    differ("frm", got.hart.frm.into(), expected.hart.frm.into());
+    for (n, (&got, &expected)) in got.data.iter().zip(&expected.data).enumerate() {
+        if got != expected {
+            differ(&format!("[{:#x}]", DATA + n as u64), got.into(), expected.into());
+        }
+    }
+    if got.hart.reservation != expected.hart.reservation {
+        out.push(format!("{:?}, expected {:?}", got.hart.reservation, expected.hart.reservation));
+    }
+    if got.exit != expected.exit {
+        out.push(format!("exit {:x?}, expected {:x?}", got.exit, expected.exit));
+    }
+    out.join("; ")
+}
+
+/// Checks one line on all engines. Returns which instruction it was, if any.
+fn check(line: &str, isa: &Isa) -> Result<Option<Op>, String> {
+    let case = parse(line)?;
+    let insn = isa::decode(case.word, isa);
+    if insn.is_none() && case.text != "illegal" {
+        return Err("does not decode".into());
+    }
+    for engine in ENGINES {
+        let mut got = run_one(engine, &case.word.to_le_bytes()[..case.len], isa, &case.before);
+        for &x in &case.any {
+            got.hart.x[x] = case.after.hart.x[x];
+        }
+        let wrong = differences(&got, &case.after);
+        if !wrong.is_empty() {
+            return Err(format!("{}: {wrong}", engine.name));
+        }
+    }
+    Ok(insn.map(|insn| insn.op))
+}
+
+/// All `.ins` files as (file name, text).
+fn files() -> Vec<(String, String)> {
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/insns");
+    let mut files: Vec<_> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "ins"))
+        .map(|path| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            (name, std::fs::read_to_string(&path).unwrap())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn every_line_holds_on_every_engine_and_every_instruction_has_a_line() {
+    let mut seen = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for (file, text) in files() {
+        let mut isa = Isa::default();
+        for (n, line) in text.lines().enumerate() {
+            let line = line.split('#').next().unwrap_or_default().trim();
+            if let Some(name) = line.strip_prefix("isa ") {
+                isa = name.parse().unwrap();
+            } else if !line.is_empty() {
+                match check(line, &isa) {
+                    Ok(op) => seen.extend(op),
+                    Err(e) => wrong.push(format!("{file}:{}: {line}\n    {e}", n + 1)),
+                }
+            }
+        }
+    }
+    let missing: Vec<&str> = Op::all().filter(|op| !seen.contains(op)).map(Op::mnemonic).collect();
+    assert!(wrong.is_empty(), "{} lines fail:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(missing.is_empty(), "no line in tests/insns for: {}", missing.join(" "));
+}
+
+#[test]
+fn wrong_lines_are_noticed() {
+    let isa = Isa::default();
+    let good = "00c58533  add a0,a1,a2 | a1=1 a2=-2 => a0=-1";
+    assert_eq!(check(good, &isa), Ok(Some(Op::Add)));
+    for (from, to) in [
+        ("a0=-1", "a0=1"),
+        ("a0=-1", ""),
+        ("a0=-1", "a0=-1 pc=0"),
+        ("a0=-1", "a0=-1 [0x20000]=01"),
+        ("a0=-1", "a0=-1 ft0=d:1"),
+        ("a0=-1", "a0=-1 res=0x20000:4:0"),
+        ("a0=-1", "!ecall"),
+        ("a0=-1", "a0=-1 a9=1"),
+        ("00c58533", "00c585"),
+        ("00c58533", "00000000"),
+        ("=>", ""),
+    ] {
+        assert!(check(&good.replace(from, to), &isa).is_err(), "{from} as {to}");
+    }
+}
