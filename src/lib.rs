@@ -13,7 +13,12 @@ pub mod mem;
 
 pub mod cpu;
 
+pub mod backend;
 pub mod interp;
 pub mod lift;
+
+pub mod backend_x64;
+
+pub mod runtime;
 
 pub mod vm;

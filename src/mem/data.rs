@@ -8,7 +8,6 @@ use super::map::Memory;
 use super::{Access, Fault, Mode};
 use crate::sys::access;
 use crate::util::{HostAddr, PAGE_SIZE, page_down};
-use std::ops::Range;
 
 macro_rules! accessors {
     ($($read:ident $write:ident $cas:ident $ty:ty, $load:ident $store:ident $exchange:ident;)*) => {$(
@@ -223,12 +222,18 @@ impl Memory {
         self.read_u16(addr).map_err(|f| Fault { access: Access::Execute, ..f })
     }
 
-    /// The part of `within` around `addr` that may be fetched from; `None` if `addr` may not.
+    /// End of the stretch of bytes from `addr` on that may be fetched; `None` if `addr` may not.
     #[must_use]
-    pub fn executable_range(&self, addr: u64) -> Option<Range<u64>> {
+    pub fn executable_end(&self, addr: u64) -> Option<u64> {
         let state = self.lock();
-        let (range, m) = state.map.get(self.effective(addr))?;
-        m.prot.executable().then_some(range)
+        let mut end = None;
+        for (range, m) in state.map.overlapping(addr..self.size) {
+            if range.start > end.unwrap_or(addr) || !m.prot.executable() {
+                break;
+            }
+            end = Some(range.end);
+        }
+        end
     }
 
     /// True if the host can read every page of the range now.

@@ -252,6 +252,11 @@ impl Memory {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Holds the map still, for `fork`: until the result is dropped no other thread changes it.
+    pub fn freeze(&self) -> impl Drop + use<'_> {
+        Frozen { _state: self.lock() }
+    }
+
     pub(super) fn offsets(&self, range: &Range<u64>) -> Range<usize> {
         let guard = self.base.0 - self.region.base().0;
         guard + range.start as usize..guard + range.end as usize
@@ -413,6 +418,15 @@ impl Memory {
     pub fn is_free(&self, range: Range<u64>) -> bool {
         range.end <= self.size && self.lock().map.overlapping(range).next().is_none()
     }
+}
+
+/// The map's lock, held.
+struct Frozen<'a> {
+    _state: MutexGuard<'a, State>,
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {}
 }
 
 /// The part of `range` from its start to the first hole.

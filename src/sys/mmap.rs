@@ -194,3 +194,13 @@ pub fn host_page_size() -> usize {
     // SAFETY: reads a constant of the system.
     unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
 }
+
+/// Changes the protection of one page that the caller owns. Async-signal-safe; a refusal has no
+/// effect.
+///
+/// # Safety
+/// The page must belong to the caller, and no reference into it may exist.
+pub unsafe fn protect_page(at: HostAddr, len: usize, prot: HostProt) {
+    // SAFETY: the caller's promise.
+    unsafe { libc::mprotect(at.0 as *mut libc::c_void, len, prot.0) };
+}

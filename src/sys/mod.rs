@@ -2,6 +2,7 @@
 //! clocks. Nothing outside `sys`, `mem` and `linux` calls the host.
 
 pub mod access;
+mod features;
 pub mod mmap;
 pub mod signal;
 pub mod syscall;
@@ -10,3 +11,5 @@ pub mod time;
 #[cfg_attr(target_arch = "x86_64", path = "ucontext_x64.rs")]
 #[cfg_attr(target_arch = "aarch64", path = "ucontext_a64.rs")]
 pub mod ucontext;
+
+pub use features::{HostX64, host_features_x64};

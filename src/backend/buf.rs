@@ -1,0 +1,105 @@
+//! Host code of one block while it is being made: hot and cold bytes, and what belongs to them.
+
+use super::symbolic::Val;
+use crate::util::CodePtr;
+
+/// A jump that can be redirected by one 4-byte store within a cache line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkSite {
+    /// Where the 4 bytes are.
+    pub site: CodePtr,
+    /// Guest address it should lead to.
+    pub target: u64,
+    /// Where it leads as long as that is not translated.
+    pub stub: CodePtr,
+}
+
+/// A guest register that is not at home when a fault occurs, and what its value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recipe {
+    /// Integer register `.0` has a value computed from homes.
+    Int(u8, Val),
+    /// The home of integer register `.0` has the right low half; it must be sign-extended.
+    Sext(u8),
+    /// Floating-point register `.0` may hold a NaN that is not canonical (double precision).
+    CanonD(u8),
+    /// The same in single precision.
+    CanonS(u8),
+}
+
+/// A host instruction that may fault, or a return address of a helper call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FaultPoint {
+    /// Its place.
+    pub host: CodePtr,
+    /// First of its recipes in [`CodeBuf::recipes`].
+    pub first: u32,
+    /// Their number.
+    pub count: u32,
+    /// Address of the guest instruction.
+    pub pc: u64,
+}
+
+/// A buffer that an emitter writes one block into.
+#[derive(Debug, Default)]
+pub struct CodeBuf {
+    /// Code on the likely path.
+    pub hot: Vec<u8>,
+    /// Exits and slow paths.
+    pub cold: Vec<u8>,
+    /// Arena offset of `hot[0]`.
+    pub hot_base: u32,
+    /// Arena offset of `cold[0]`; the cold part of an arena lies above its hot part.
+    pub cold_base: u32,
+    /// Id of `links[0]`.
+    pub first_link: u32,
+    /// Redirectable jumps.
+    pub links: Vec<LinkSite>,
+    /// In order of their place, hot ones.
+    pub hot_faults: Vec<FaultPoint>,
+    /// In order of their place, cold ones.
+    pub cold_faults: Vec<FaultPoint>,
+    /// Recipes of both.
+    pub recipes: Vec<Recipe>,
+    /// Guest addresses at which this code may be entered, with their places.
+    pub entries: Vec<(u64, CodePtr)>,
+}
+
+impl CodeBuf {
+    /// Empties the buffer and says where the next block will lie.
+    pub fn start(&mut self, hot_base: u32, cold_base: u32, first_link: u32) {
+        self.hot.clear();
+        self.cold.clear();
+        self.links.clear();
+        self.hot_faults.clear();
+        self.cold_faults.clear();
+        self.recipes.clear();
+        self.entries.clear();
+        (self.hot_base, self.cold_base, self.first_link) = (hot_base, cold_base, first_link);
+    }
+
+    /// Place of the next hot byte.
+    #[must_use]
+    pub fn hot_pos(&self) -> CodePtr {
+        CodePtr(self.hot_base + self.hot.len() as u32)
+    }
+
+    /// Place of the next cold byte.
+    #[must_use]
+    pub fn cold_pos(&self) -> CodePtr {
+        CodePtr(self.cold_base + self.cold.len() as u32)
+    }
+
+    /// Overwrites four bytes that were emitted before.
+    ///
+    /// # Panics
+    /// If the place is not in this buffer: a bug of the emitter.
+    pub fn patch(&mut self, at: CodePtr, word: u32) {
+        let bytes = if at.0 >= self.cold_base {
+            &mut self.cold[(at.0 - self.cold_base) as usize..]
+        } else {
+            &mut self.hot[(at.0 - self.hot_base) as usize..]
+        };
+        bytes[..4].copy_from_slice(&word.to_le_bytes());
+    }
+}

@@ -1,0 +1,78 @@
+//! What both hosts share: the thread state that translated code works on, the code buffer, the
+//! symbolic register state, and the shape of what an emitter hands to the runtime.
+//!
+//! Contract at block boundaries: every guest register that has a host register is in it, every
+//! other one is in its slot of [`ThreadState`], and nothing is pending. It holds at every entry
+//! that [`CodeBuf::entries`] names, at every direct and indirect jump, and after every return.
+
+mod buf;
+mod state;
+mod symbolic;
+
+pub use buf::{CodeBuf, FaultPoint, LinkSite, Recipe};
+pub use state::{CONSTANTS, LeaveKind, STATE_BIAS, ThreadState};
+pub use symbolic::{RegSet, Symbolic, Val, fold};
+
+use crate::ir::Block;
+use crate::mem::Mode;
+use crate::util::CodePtr;
+
+/// Places in the arena that all blocks refer to, made once per arena by
+/// [`Backend::emit_stubs`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stubs {
+    /// `extern "C" fn(*mut ThreadState, *const u8) -> u64`: enters translated code.
+    pub enter: CodePtr,
+    /// Target of an unlinked jump: link id in the first scratch register.
+    pub link: CodePtr,
+    /// Indirect jump that missed: guest address in the first scratch register.
+    pub lookup: CodePtr,
+    /// A return that did not match: guest address in the first scratch register.
+    pub return_miss: CodePtr,
+    /// What the sentinel at the bottom of the return stack leads to.
+    pub return_empty: CodePtr,
+    /// Leaves with [`LeaveKind::Exit`]; the block has set pc and kind.
+    pub exit: CodePtr,
+    /// Calls the interpreter for one instruction.
+    pub helper: CodePtr,
+    /// Where the fault handler continues: registers have been saved by the handler.
+    pub fault: CodePtr,
+}
+
+/// What an emitter must know besides the block.
+pub struct EmitContext<'a> {
+    /// How guest addresses become host addresses.
+    pub mode: Mode,
+    /// The common stubs.
+    pub stubs: Stubs,
+    /// Entry of a guest address that is translated already.
+    pub lookup: &'a dyn Fn(u64) -> Option<CodePtr>,
+}
+
+/// A host.
+pub trait Backend {
+    /// For messages.
+    const NAME: &'static str;
+
+    /// Emits the common stubs; called once, on an empty arena.
+    fn emit_stubs(&mut self, buf: &mut CodeBuf) -> Stubs;
+
+    /// Emits one block at the buffer's position.
+    fn emit_block(&mut self, block: &Block, buf: &mut CodeBuf, context: &EmitContext<'_>);
+
+    /// The four bytes to store at a link site so that it leads to `target`.
+    fn link_word(site: CodePtr, target: CodePtr) -> u32;
+
+    /// The host's floating-point control and status word for a guest's rounding mode (0 to 3) and
+    /// accrued flags.
+    fn fp_word(frm: u8, fflags: u8) -> u32;
+
+    /// The accrued flags in such a word.
+    fn fp_flags(word: u32) -> u8;
+
+    /// Guest register that lives in host register `n` for its whole life, if any.
+    fn guest_int(n: usize) -> Option<u8>;
+
+    /// Guest floating-point register that lives in vector register `n`, if any.
+    fn guest_float(n: usize) -> Option<u8>;
+}

@@ -1,0 +1,103 @@
+//! The memory that translated code works on besides the guest's own.
+
+use crate::cpu::Hart;
+use crate::sys::ucontext::Registers;
+
+/// The state pointer in translated code points this many bytes into [`ThreadState`], so that all
+/// integer registers are within reach of an 8-bit displacement.
+pub const STATE_BIAS: usize = 128;
+
+/// Why translated code was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub enum LeaveKind {
+    /// `payload` is a link id: its target is not translated, or not linked yet.
+    Link = 0,
+    /// `payload` is a guest address that the table does not know.
+    Lookup = 1,
+    /// `hart.pc` and `payload` (an `ir::ExitKind`) say why.
+    Exit = 2,
+    /// The interpreter was called and has stored an exit for the runtime.
+    Helper = 3,
+    /// A host fault; registers are in `fault`.
+    Fault = 4,
+}
+
+impl LeaveKind {
+    /// From the number that the enter stub returns.
+    #[must_use]
+    pub fn from_raw(n: u64) -> Self {
+        match n {
+            0 => Self::Link,
+            1 => Self::Lookup,
+            2 => Self::Exit,
+            3 => Self::Helper,
+            _ => Self::Fault,
+        }
+    }
+}
+
+/// One hart's state as translated code sees it. Fields after `hart` belong to the runtime.
+#[derive(Debug)]
+#[repr(C, align(4096))]
+pub struct ThreadState {
+    /// Architectural state. At offset 0: emitters rely on it.
+    pub hart: Hart,
+    /// Host address of guest address 0.
+    pub memory_base: u64,
+    /// Table from guest pc / 2 to arena offset; 0 = not translated.
+    pub table: u64,
+    /// Host address of the executable view of the arena.
+    pub arena: u64,
+    /// First guest pc / 2 that has no table entry. 0 makes every indirect jump leave.
+    pub table_limit: u64,
+    /// Host stack pointer to return to.
+    pub host_sp: u64,
+    /// Pointer into the stack of return addresses while translated code is not running.
+    pub return_sp: u64,
+    /// Its empty position, at which the sentinel lies.
+    pub return_top: u64,
+    /// What was left with; see [`LeaveKind`].
+    pub payload: u64,
+    /// Address of the function that the helper stub calls.
+    pub helper: u64,
+    /// What that function needs; the runtime's own.
+    pub context: u64,
+    /// Floating-point control and status register (x86-64: MXCSR) of the guest.
+    pub guest_fp: u32,
+    /// The same of the host.
+    pub host_fp: u32,
+    /// Place for `stmxcsr` and the like.
+    pub scratch: u64,
+    /// [`CONSTANTS`].
+    pub constants: [u64; 16],
+    /// What the fault handler saved.
+    pub fault: Registers,
+}
+
+/// 16-byte constants that floating-point code takes from the state, low half first.
+pub const CONSTANTS: [u64; 16] = [
+    // Upper half of a NaN-boxed single.
+    0xffff_ffff_0000_0000,
+    0,
+    // Sign of a double.
+    1 << 63,
+    0,
+    // All but the sign of a double.
+    !(1 << 63),
+    0,
+    // Sign of a single.
+    1 << 31,
+    0,
+    // All but the sign of a single, boxed.
+    !(1 << 31),
+    0,
+    // Canonical NaN, double.
+    0x7ff8_0000_0000_0000,
+    0,
+    // Canonical NaN, single, boxed.
+    0xffff_ffff_7fc0_0000,
+    0,
+    0,
+    0,
+];

@@ -1,0 +1,228 @@
+//! What is known of each guest integer register at a point of a block, beyond "it is at home".
+//!
+//! A register's *home* is its host register or its slot. A register is *pending* when its home
+//! does not hold its value; the value is then a constant, a sum over homes of other registers, or
+//! the home's low half sign-extended. Pending values cost nothing until somebody needs them at
+//! home, and many are never needed there: they are folded into addresses and immediates, or
+//! overwritten.
+
+use crate::ir::{BinOp, Width};
+
+/// A set of integer registers, one bit each.
+pub type RegSet = u32;
+
+/// The value of a register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Val {
+    /// What its home holds.
+    Home,
+    /// A constant.
+    Const(u64),
+    /// `home(a) + (home(b) << shift) + imm`; register 0 stands for "none".
+    Lin {
+        /// First term.
+        a: u8,
+        /// Second term.
+        b: u8,
+        /// 0 to 3.
+        shift: u8,
+        /// Constant term.
+        imm: i32,
+    },
+}
+
+/// The state of all 32 registers.
+#[derive(Clone, Debug)]
+pub struct Symbolic {
+    vals: [Val; 32],
+    /// Registers whose `vals` is not what their home holds, or which are in `sext`.
+    pending: RegSet,
+    /// Registers whose home has a right low half and a zero upper half, and whose value is the
+    /// low half sign-extended. Their `vals` is `Home`.
+    sext: RegSet,
+    /// Registers whose value is known to be its own low half sign-extended.
+    narrow: RegSet,
+}
+
+impl Default for Symbolic {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+const fn bit(r: u8) -> RegSet {
+    1 << r
+}
+
+impl Symbolic {
+    /// The contract state: everything at home, nothing known.
+    #[must_use]
+    pub const fn new() -> Self {
+        let mut vals = [Val::Home; 32];
+        vals[0] = Val::Const(0);
+        Self { vals, pending: 0, sext: 0, narrow: 1 }
+    }
+
+    /// Back to the contract state. Nothing may be pending.
+    pub fn reset(&mut self) {
+        debug_assert_eq!(self.pending, 0, "pending values would be lost");
+        *self = Self::new();
+    }
+
+    /// The value of `r`.
+    #[must_use]
+    pub fn val(&self, r: u8) -> Val {
+        self.vals[r as usize]
+    }
+
+    /// The value if it is a constant.
+    #[must_use]
+    pub fn constant(&self, r: u8) -> Option<u64> {
+        match self.vals[r as usize] {
+            Val::Const(k) => Some(k),
+            _ => None,
+        }
+    }
+
+    /// True if the home of `r` needs something done before it holds the value.
+    #[must_use]
+    pub fn is_pending(&self, r: u8) -> bool {
+        self.pending & bit(r) != 0
+    }
+
+    /// True if the home's low half must be sign-extended.
+    #[must_use]
+    pub fn is_sext(&self, r: u8) -> bool {
+        self.sext & bit(r) != 0
+    }
+
+    /// True if the value is known to be its low half sign-extended.
+    #[must_use]
+    pub fn is_narrow(&self, r: u8) -> bool {
+        self.narrow & bit(r) != 0
+    }
+
+    /// All pending registers.
+    #[must_use]
+    pub fn pending(&self) -> RegSet {
+        self.pending
+    }
+
+    /// The pending registers, other than `r`, whose value is made of the home of `r`. They must be
+    /// brought home before that home changes.
+    #[must_use]
+    pub fn dependents(&self, r: u8) -> RegSet {
+        let mut out = 0;
+        let mut left = self.pending & !self.sext & !bit(r);
+        while left != 0 {
+            let p = left.trailing_zeros();
+            left &= left - 1;
+            if let Val::Lin { a, b, .. } = self.vals[p as usize]
+                && (a == r || b == r)
+            {
+                out |= 1 << p;
+            }
+        }
+        out
+    }
+
+    /// `r` is at home now, with a value about which nothing else is known than `narrow`.
+    pub fn set_home(&mut self, r: u8, narrow: bool) {
+        self.vals[r as usize] = Val::Home;
+        self.pending &= !bit(r);
+        self.sext &= !bit(r);
+        self.set_narrow(r, narrow);
+    }
+
+    /// The home's low half is right and its upper half zero; the value is its sign-extension.
+    pub fn set_sext(&mut self, r: u8) {
+        self.vals[r as usize] = Val::Home;
+        self.pending |= bit(r);
+        self.sext |= bit(r);
+        self.narrow |= bit(r);
+    }
+
+    /// The value is `k`; `at_home` says whether the home holds it.
+    pub fn set_const(&mut self, r: u8, k: u64, at_home: bool) {
+        self.vals[r as usize] = Val::Const(k);
+        self.sext &= !bit(r);
+        self.pending = if at_home { self.pending & !bit(r) } else { self.pending | bit(r) };
+        self.set_narrow(r, k == k as i32 as u64);
+    }
+
+    /// The value is a sum over homes.
+    pub fn set_lin(&mut self, r: u8, a: u8, b: u8, shift: u8, imm: i32) {
+        self.vals[r as usize] = Val::Lin { a, b, shift, imm };
+        self.sext &= !bit(r);
+        self.pending |= bit(r);
+        self.narrow &= !bit(r);
+    }
+
+    /// The value has been brought home.
+    pub fn settle(&mut self, r: u8) {
+        self.pending &= !bit(r);
+        self.sext &= !bit(r);
+        if matches!(self.vals[r as usize], Val::Lin { .. }) {
+            self.vals[r as usize] = Val::Home;
+        }
+    }
+
+    /// The value is known to be its low half sign-extended, wherever it is.
+    pub fn mark_narrow(&mut self, r: u8) {
+        self.narrow |= bit(r);
+    }
+
+    fn set_narrow(&mut self, r: u8, narrow: bool) {
+        self.narrow = if narrow { self.narrow | bit(r) } else { self.narrow & !bit(r) };
+    }
+}
+
+/// The value of an operation on two constants; `None` where it is not worth knowing.
+#[must_use]
+pub fn fold(op: BinOp, w: Width, a: u64, b: u64) -> Option<u64> {
+    let v = match (op, w) {
+        (BinOp::Add, _) => a.wrapping_add(b),
+        (BinOp::Sub, _) => a.wrapping_sub(b),
+        (BinOp::And, _) => a & b,
+        (BinOp::Or, _) => a | b,
+        (BinOp::Xor, _) => a ^ b,
+        (BinOp::Sll, Width::D) => a << (b & 63),
+        (BinOp::Srl, Width::D) => a >> (b & 63),
+        (BinOp::Sra, Width::D) => ((a as i64) >> (b & 63)) as u64,
+        (BinOp::Sll, Width::W) => a << (b & 31),
+        (BinOp::Srl, Width::W) => u64::from(a as u32 >> (b & 31)),
+        (BinOp::Sra, Width::W) => ((a as i32) >> (b & 31)) as u64,
+        (BinOp::Slt, _) => u64::from((a as i64) < (b as i64)),
+        (BinOp::Sltu, _) => u64::from(a < b),
+        _ => return None,
+    };
+    Some(match w {
+        Width::D => v,
+        Width::W => v as i32 as u64,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dependents_are_found_and_forgotten() {
+        let mut s = Symbolic::new();
+        s.set_lin(5, 10, 11, 3, 8);
+        s.set_lin(6, 10, 0, 0, 8);
+        s.set_lin(10, 10, 0, 0, 16);
+        assert_eq!(s.dependents(10), 1 << 5 | 1 << 6);
+        assert_eq!(s.dependents(11), 1 << 5);
+        s.settle(5);
+        assert_eq!(s.val(5), Val::Home);
+        assert_eq!(s.dependents(11), 0);
+    }
+
+    #[test]
+    fn word_operations_fold_to_sign_extended_values() {
+        assert_eq!(fold(BinOp::Add, Width::W, 0x7fff_ffff, 1), Some(0xffff_ffff_8000_0000));
+        assert_eq!(fold(BinOp::Srl, Width::W, u64::MAX, 0), Some(u64::MAX));
+        assert_eq!(fold(BinOp::Srl, Width::W, u64::MAX, 1), Some(0x7fff_ffff));
+    }
+}

@@ -1,0 +1,345 @@
+//! A block from end to end, and where guest registers are.
+
+use super::asm::{Alu, Asm, Map, Pp, Rm, Shift, Sz};
+use super::features::Features;
+use super::regs::{RAX, RCX, host_int, slot};
+use crate::backend::{CodeBuf, EmitContext, FaultPoint, Recipe, Symbolic, Val};
+use crate::ir::{Block, Op, Reg, Src};
+
+/// An operand of an integer instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Opnd {
+    /// Register or slot.
+    Rm(Rm),
+    /// Immediate, sign-extended to the operation's width.
+    Imm(i32),
+}
+
+/// Everything that is known while a block is emitted.
+pub(super) struct Emitter<'b, 'c> {
+    pub(super) a: Asm<'b>,
+    pub(super) sym: Symbolic,
+    pub(super) fp: super::emit_float::FloatState,
+    pub(super) ctx: &'c EmitContext<'c>,
+    pub(super) cpu: Features,
+    /// Address of the guest instruction that is being emitted.
+    pub(super) pc: u64,
+    /// Address of the block.
+    pub(super) entry: u64,
+}
+
+impl<'b, 'c> Emitter<'b, 'c> {
+    pub(super) fn new(buf: &'b mut CodeBuf, ctx: &'c EmitContext<'c>, cpu: Features) -> Self {
+        let a = Asm { buf, cold: false };
+        let fp = super::emit_float::FloatState::new();
+        Self { a, sym: Symbolic::new(), fp, ctx, cpu, pc: 0, entry: 0 }
+    }
+
+    /// Emits `block` at the buffer's position.
+    pub(super) fn block(&mut self, block: &Block) {
+        self.entry = block.pc;
+        let start = self.a.pos();
+        self.a.buf.entries.push((block.pc, start));
+        let mut open = true;
+        for (i, node) in block.nodes.iter().enumerate() {
+            self.pc = node.pc;
+            let last = i + 1 == block.nodes.len();
+            self.op(&node.op, last);
+            open = !node.op.ends_block();
+        }
+        if open {
+            self.pc = block.next;
+            self.flush();
+            self.jump_to(block.next);
+        }
+    }
+
+    fn op(&mut self, op: &Op, last: bool) {
+        match *op {
+            Op::Const { rd, value } => self.set_const(rd, value),
+            Op::Bin { op, w, rd, a, b } => self.bin(op, w, rd, a, b),
+            Op::Un { op, w, rd, a } => self.un(op, w, rd, a),
+            Op::Load { kind, rd, base, off } => self.load(kind, rd, base, off),
+            Op::Store { size, src, base, off } => self.store(size, src, base, off),
+            Op::FLoad { fmt, fd, base, off } => self.fload(fmt, fd, base, off),
+            Op::FStore { fmt, fs, base, off } => self.fstore(fmt, fs, base, off),
+            Op::Amo { op, size, rd, base, src } => self.amo(op, size, rd, base, src),
+            Op::LoadReserved { size, rd, base } => self.load_reserved(size, rd, base),
+            Op::StoreConditional { size, rd, base, src } => {
+                self.store_conditional(size, rd, base, src);
+            }
+            Op::Cas { size, rd, base, src } => self.cas(size, rd, base, src),
+            Op::Fence(f) => self.fence(f),
+            Op::Pause => self.a.bytes(&[0xf3, 0x90]),
+            Op::FBin { .. }
+            | Op::FUn { .. }
+            | Op::FMulAdd { .. }
+            | Op::FCmp { .. }
+            | Op::FClass { .. }
+            | Op::FToInt { .. }
+            | Op::FFromInt { .. }
+            | Op::FConvert { .. }
+            | Op::FMoveToInt { .. }
+            | Op::FMoveFromInt { .. }
+            | Op::FConst { .. } => self.float(op),
+            Op::Helper { reads: _, writes } => self.helper(writes),
+            Op::Branch { cond, a, b, target } => self.branch(cond, a, b, target),
+            Op::Jump { target } => self.jump(target),
+            Op::Call { target, link, ret } => self.call(target, link, ret, last),
+            Op::CallIndirect { base, off, link, ret } => {
+                self.call_indirect(base, off, link, ret, last);
+            }
+            Op::JumpIndirect { base, off, link, ret, is_return } => {
+                self.jump_indirect(base, off, link, ret, is_return);
+            }
+            Op::Exit(kind) => self.exit(kind),
+        }
+    }
+
+    // Where registers are.
+
+    /// The home of a register.
+    pub(super) fn home(&self, r: u8) -> Rm {
+        debug_assert!(r != 0, "x0 has no home");
+        host_int(r).map_or(Rm::S(slot(r)), Rm::R)
+    }
+
+    /// Brings a pending register home, and before it those whose value is made of that home.
+    pub(super) fn settle(&mut self, r: u8) {
+        if !self.sym.is_pending(r) {
+            return;
+        }
+        self.settle_dependents(r);
+        let dst = host_int(r).unwrap_or(RAX);
+        if self.sym.is_sext(r) {
+            self.a.movsxd(dst, self.home(r));
+        } else {
+            match self.sym.val(r) {
+                Val::Home => {}
+                Val::Const(k) => {
+                    if let (None, Ok(k)) = (host_int(r), i32::try_from(k as i64)) {
+                        self.a.mov_mem_imm(Sz::Q, Rm::S(slot(r)), k);
+                        self.sym.settle(r);
+                        return;
+                    }
+                    self.a.mov_imm_keep_flags(dst, k);
+                }
+                Val::Lin { a, b, shift, imm } => self.compute(r, dst, (a, b, shift, imm)),
+            }
+        }
+        if host_int(r).is_none() {
+            self.a.mov_to(Sz::Q, Rm::S(slot(r)), dst);
+        }
+        self.sym.settle(r);
+    }
+
+    /// Brings home what is made of the home of `r`, which is about to change.
+    pub(super) fn settle_dependents(&mut self, r: u8) {
+        let mut left = self.sym.dependents(r);
+        while left != 0 {
+            let d = left.trailing_zeros() as u8;
+            left &= left - 1;
+            self.settle(d);
+        }
+    }
+
+    /// Brings everything home: the contract.
+    pub(super) fn flush(&mut self) {
+        while self.sym.pending() != 0 {
+            self.settle(self.sym.pending().trailing_zeros() as u8);
+        }
+        self.flush_float();
+    }
+
+    /// `dst = home(a) + (home(b) << shift) + imm` for guest register `r` whose host register (or
+    /// rax) is `dst`. rcx may be used.
+    fn compute(&mut self, r: u8, dst: u8, (a, b, shift, imm): (u8, u8, u8, i32)) {
+        let is_dst = |q: u8| q == r && host_int(r).is_some();
+        match (a, b) {
+            (0, 0) => self.a.mov_imm_keep_flags(dst, i64::from(imm) as u64),
+            (_, 0) => self.add_imm_from(dst, is_dst(a), self.home(a), imm),
+            (0, _) if shift == 0 => self.add_imm_from(dst, is_dst(b), self.home(b), imm),
+            (0, _) => {
+                self.a.mov(Sz::Q, dst, self.home(b));
+                self.a.shift_imm(Shift::Shl, Sz::Q, Rm::R(dst), shift);
+                if imm != 0 {
+                    self.a.alu_imm(Alu::Add, Sz::Q, Rm::R(dst), imm);
+                }
+            }
+            _ if shift == 0 && imm == 0 && is_dst(a) => {
+                self.a.alu(Alu::Add, Sz::Q, dst, self.home(b));
+            }
+            _ if shift == 0 && imm == 0 && is_dst(b) => {
+                self.a.alu(Alu::Add, Sz::Q, dst, self.home(a));
+            }
+            _ => {
+                let base = self.in_reg(self.home(a), RAX);
+                let index = self.in_reg(self.home(b), RCX);
+                self.a.lea(Sz::Q, dst, Rm::X(base, index, shift, imm));
+            }
+        }
+    }
+
+    fn add_imm_from(&mut self, dst: u8, same: bool, from: Rm, imm: i32) {
+        match from {
+            _ if same => self.a.alu_imm(Alu::Add, Sz::Q, Rm::R(dst), imm),
+            Rm::R(h) if imm != 0 => self.a.lea(Sz::Q, dst, Rm::B(h, imm)),
+            _ => {
+                self.a.mov(Sz::Q, dst, from);
+                if imm != 0 {
+                    self.a.alu_imm(Alu::Add, Sz::Q, Rm::R(dst), imm);
+                }
+            }
+        }
+    }
+
+    /// The register that holds what `rm` is, loading it into `scratch` if it is in memory.
+    pub(super) fn in_reg(&mut self, rm: Rm, scratch: u8) -> u8 {
+        match rm {
+            Rm::R(h) => h,
+            _ => {
+                self.a.mov(Sz::Q, scratch, rm);
+                scratch
+            }
+        }
+    }
+
+    /// All 64 bits of `r` as an operand.
+    pub(super) fn use64(&mut self, r: Reg) -> Opnd {
+        if let Some(k) = self.sym.constant(r.0)
+            && let Ok(k) = i32::try_from(k as i64)
+        {
+            return Opnd::Imm(k);
+        }
+        self.settle(r.0);
+        Opnd::Rm(self.home(r.0))
+    }
+
+    /// The low 32 bits of `r` as an operand; the upper ones may be anything.
+    pub(super) fn use32(&mut self, r: Reg) -> Opnd {
+        if let Some(k) = self.sym.constant(r.0) {
+            return Opnd::Imm(k as i32);
+        }
+        if !self.sym.is_sext(r.0) {
+            self.settle(r.0);
+        }
+        Opnd::Rm(self.home(r.0))
+    }
+
+    /// As `use64` or `use32` by size.
+    pub(super) fn use_sz(&mut self, sz: Sz, r: Reg) -> Opnd {
+        match sz {
+            Sz::D => self.use32(r),
+            Sz::Q => self.use64(r),
+        }
+    }
+
+    pub(super) fn use_src(&mut self, sz: Sz, src: Src) -> Opnd {
+        match src {
+            Src::Imm(i) => Opnd::Imm(i),
+            Src::Reg(r) => self.use_sz(sz, r),
+        }
+    }
+
+    /// The constant that `src` is, if it is one.
+    pub(super) fn const_of(&self, src: Src) -> Option<u64> {
+        match src {
+            Src::Imm(i) => Some(i64::from(i) as u64),
+            Src::Reg(r) => self.sym.constant(r.0),
+        }
+    }
+
+    /// Puts an operand into `to`. Flags are unchanged; with `Sz::D` the upper half is anything.
+    pub(super) fn load_opnd(&mut self, sz: Sz, to: u8, o: Opnd) {
+        match o {
+            Opnd::Rm(rm) if rm == Rm::R(to) => {}
+            Opnd::Rm(rm) => self.a.mov(sz, to, rm),
+            Opnd::Imm(i) => {
+                let v = if sz == Sz::D { u64::from(i as u32) } else { i64::from(i) as u64 };
+                self.a.mov_imm_keep_flags(to, v);
+            }
+        }
+    }
+
+    /// A register that holds the operand: its own, or `scratch`.
+    pub(super) fn opnd_in_reg(&mut self, sz: Sz, o: Opnd, scratch: u8) -> u8 {
+        match o {
+            Opnd::Rm(Rm::R(h)) => h,
+            _ => {
+                self.load_opnd(sz, scratch, o);
+                scratch
+            }
+        }
+    }
+
+    /// Makes the home of `rd` ready to be overwritten and returns the register to compute into:
+    /// its host register, or rax.
+    pub(super) fn dest(&mut self, rd: Reg) -> u8 {
+        self.settle_dependents(rd.0);
+        host_int(rd.0).unwrap_or(RAX)
+    }
+
+    /// The destination now holds a 64-bit result.
+    pub(super) fn done(&mut self, rd: Reg, dst: u8, narrow: bool) {
+        if host_int(rd.0).is_none() {
+            self.a.mov_to(Sz::Q, Rm::S(slot(rd.0)), dst);
+        }
+        self.sym.set_home(rd.0, narrow);
+    }
+
+    /// The low half of the destination holds a 32-bit result and the upper half is zero; the
+    /// value is the sign-extension.
+    pub(super) fn done_word(&mut self, rd: Reg, dst: u8) {
+        if host_int(rd.0).is_some() {
+            self.sym.set_sext(rd.0);
+        } else {
+            self.a.movsxd(dst, Rm::R(dst));
+            self.done(rd, dst, true);
+        }
+    }
+
+    /// `rd = value`, when somebody needs it.
+    pub(super) fn set_const(&mut self, rd: Reg, value: u64) {
+        if rd.is_zero() || self.sym.constant(rd.0) == Some(value) {
+            return;
+        }
+        self.sym.set_const(rd.0, value, false);
+    }
+
+    // Faults.
+
+    /// Says that the next host instruction may fault, on behalf of the current guest instruction.
+    pub(super) fn fault_point(&mut self) {
+        let first = self.a.buf.recipes.len() as u32;
+        let mut left = self.sym.pending();
+        while left != 0 {
+            let r = left.trailing_zeros() as u8;
+            left &= left - 1;
+            let recipe =
+                if self.sym.is_sext(r) { Recipe::Sext(r) } else { Recipe::Int(r, self.sym.val(r)) };
+            self.a.buf.recipes.push(recipe);
+        }
+        self.float_recipes();
+        let count = self.a.buf.recipes.len() as u32 - first;
+        let point = FaultPoint { host: self.a.pos(), first, count, pc: self.pc };
+        if self.a.cold {
+            self.a.buf.cold_faults.push(point);
+        } else {
+            self.a.buf.hot_faults.push(point);
+        }
+    }
+
+    /// Runs `f` with the emitter writing to the cold part.
+    pub(super) fn in_cold(&mut self, f: impl FnOnce(&mut Self)) {
+        debug_assert!(!self.a.cold, "cold code has no colder part");
+        self.a.cold = true;
+        f(self);
+        self.a.cold = false;
+    }
+
+    /// Carry-less product of the two scratch vectors into the first: `pclmulqdq`.
+    pub(super) fn pclmul(&mut self, to: u8, from: u8, imm: u8) {
+        self.a.ins(Pp::P66, Map::M0F3A, Sz::D, 0x44, to, Rm::R(from));
+        self.a.byte(imm);
+    }
+}

@@ -1,0 +1,273 @@
+//! Branches, calls, returns, and the ways out of translated code.
+
+use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
+use super::emit::Emitter;
+use super::regs::{RAX, RCX, field};
+use crate::backend::LinkSite;
+use crate::ir::{Cond, ExitKind, Reg, Src};
+use crate::util::CodePtr;
+
+const fn condition(c: Cond) -> Cc {
+    match c {
+        Cond::Eq => Cc::E,
+        Cond::Ne => Cc::Ne,
+        Cond::Lt => Cc::L,
+        Cond::Ge => Cc::Ge,
+        Cond::Ltu => Cc::B,
+        Cond::Geu => Cc::Ae,
+    }
+}
+
+const fn holds(c: Cond, x: u64, y: u64) -> bool {
+    match c {
+        Cond::Eq => x == y,
+        Cond::Ne => x != y,
+        Cond::Lt => (x as i64) < y as i64,
+        Cond::Ge => x as i64 >= y as i64,
+        Cond::Ltu => x < y,
+        Cond::Geu => x >= y,
+    }
+}
+
+impl Emitter<'_, '_> {
+    /// Lets the hart be stopped here: one load of a page that is made unreadable for that.
+    fn poll(&mut self) {
+        self.fault_point();
+        // test [rbp - STATE_BIAS - 8], eax: the end of the page below the state.
+        let at = Rm::S(-(crate::backend::STATE_BIAS as i32) - 8);
+        self.a.ins(Pp::None, Map::One, Sz::D, 0x85, RAX, at);
+    }
+
+    /// Emits the four bytes of a jump to `target`, and the stub it leads to until it is linked.
+    fn link(&mut self, target: u64) {
+        let site = self.a.pos();
+        let id = self.a.buf.first_link + self.a.buf.links.len() as u32;
+        let known = (self.ctx.lookup)(target).or_else(|| self.own_entry(target));
+        let was_cold = self.a.cold;
+        // In the cold part the stub would lie in the middle of the code that jumps: it follows
+        // the four bytes at once, and nothing falls into it since a jump precedes it.
+        let stub = if was_cold { CodePtr(site.0 + 4) } else { self.a.buf.cold_pos() };
+        let word = super::patch::rel32(site, known.unwrap_or(stub));
+        self.a.bytes(&word.to_le_bytes());
+        self.a.cold = true;
+        debug_assert_eq!(self.a.pos(), stub, "the stub is where the jump expects it");
+        self.a.mov_imm_keep_flags(RAX, u64::from(id));
+        self.a.jmp(self.ctx.stubs.link);
+        self.a.cold = was_cold;
+        self.a.buf.links.push(LinkSite { site, target, stub });
+    }
+
+    /// The place of an entry that this block has made already.
+    fn own_entry(&self, target: u64) -> Option<CodePtr> {
+        self.a.buf.entries.iter().find(|(pc, _)| *pc == target).map(|(_, at)| *at)
+    }
+
+    /// Jumps to a guest address; the contract holds.
+    pub(super) fn jump_to(&mut self, target: u64) {
+        self.a.pad_for_patch(1);
+        self.a.byte(0xe9);
+        self.link(target);
+    }
+
+    pub(super) fn branch(&mut self, cond: Cond, a: Reg, b: Reg, target: u64) {
+        let backward = target <= self.pc;
+        if let (Some(x), Some(y)) = (self.sym.constant(a.0), self.sym.constant(b.0)) {
+            if holds(cond, x, y) {
+                // What follows is dead unless somebody jumps there; it is emitted all the same,
+                // which needs a state, so the contract's is as good as any.
+                if backward {
+                    self.poll();
+                }
+                self.flush();
+                self.jump_to(target);
+                self.sym.reset();
+                self.reset_float();
+            }
+            return;
+        }
+        if backward {
+            // A loop: its head takes the contract, so values are brought home on the likely path.
+            self.poll();
+            self.flush();
+        }
+        let cc = self.compare(condition(cond), a, Src::Reg(b));
+        if self.sym.pending() == 0 && !self.float_pending() {
+            self.a.pad_for_patch(2);
+            self.a.bytes(&[0x0f, 0x80 | cc as u8]);
+            self.link(target);
+        } else {
+            let stub = self.a.buf.cold_pos();
+            self.a.jcc(cc, stub);
+            let (sym, fp) = (self.sym.clone(), self.fp.clone());
+            self.in_cold(|e| {
+                e.flush();
+                e.jump_to(target);
+            });
+            (self.sym, self.fp) = (sym, fp);
+        }
+    }
+
+    pub(super) fn jump(&mut self, target: u64) {
+        if target <= self.pc {
+            self.poll();
+        }
+        self.flush();
+        self.jump_to(target);
+    }
+
+    pub(super) fn call(&mut self, target: u64, link: Reg, ret: u64, last: bool) {
+        self.poll();
+        self.set_const(link, ret);
+        self.flush();
+        self.a.pad_for_patch(1);
+        self.a.byte(0xe8);
+        self.link(target);
+        self.return_site(ret, last);
+    }
+
+    pub(super) fn call_indirect(&mut self, base: Reg, off: i32, link: Reg, ret: u64, last: bool) {
+        self.poll();
+        self.flush();
+        self.indirect_target(base, off);
+        self.write_link(link, ret);
+        self.dispatch(0xd0); // call rcx
+        self.return_site(ret, last);
+    }
+
+    pub(super) fn jump_indirect(
+        &mut self,
+        base: Reg,
+        off: i32,
+        link: Reg,
+        ret: u64,
+        is_return: bool,
+    ) {
+        self.flush();
+        self.indirect_target(base, off);
+        self.write_link(link, ret);
+        if is_return {
+            self.a.byte(0xc3);
+        } else {
+            self.dispatch(0xe0); // jmp rcx
+        }
+    }
+
+    /// rax = `base + off`. Bit 0 is left alone: a set one takes the slow path, which clears it.
+    fn indirect_target(&mut self, base: Reg, off: i32) {
+        if base.is_zero() {
+            self.a.mov_imm(RAX, i64::from(off) as u64);
+            return;
+        }
+        match self.home(base.0) {
+            Rm::R(h) if off != 0 => self.a.lea(Sz::Q, RAX, Rm::B(h, off)),
+            home => {
+                self.a.mov(Sz::Q, RAX, home);
+                if off != 0 {
+                    self.a.alu_imm(Alu::Add, Sz::Q, Rm::R(RAX), off);
+                }
+            }
+        }
+    }
+
+    /// `link = ret` at home, keeping rax.
+    fn write_link(&mut self, link: Reg, ret: u64) {
+        if link.is_zero() {
+            return;
+        }
+        match (self.home(link.0), i32::try_from(ret)) {
+            (Rm::R(h), _) => self.a.mov_imm_keep_flags(h, ret),
+            (slot, Ok(ret)) => self.a.mov_mem_imm(Sz::Q, slot, ret),
+            (slot, Err(_)) => {
+                self.a.mov_imm_keep_flags(RCX, ret);
+                self.a.mov_to(Sz::Q, slot, RCX);
+            }
+        }
+        self.sym.set_home(link.0, false);
+    }
+
+    /// Goes to the guest address in rax through the table, by `call rcx` (D0) or `jmp rcx` (E0).
+    ///
+    /// Rotating moves bit 0 to the top, so that one comparison refuses odd addresses and those
+    /// beyond the table. An empty entry is 0 and leads to the arena's first bytes, which are the
+    /// lookup stub. All ways to that stub come with the rotated address.
+    fn dispatch(&mut self, modrm: u8) {
+        self.a.shift_imm(Shift::Ror, Sz::Q, Rm::R(RAX), 1);
+        self.a.alu(Alu::Cmp, Sz::Q, RAX, Rm::S(field!(table_limit)));
+        let cold = self.a.buf.cold_pos();
+        self.a.jcc(Cc::Ae, cold);
+        self.a.mov(Sz::Q, RCX, Rm::S(field!(table)));
+        self.a.mov(Sz::D, RCX, Rm::X(RCX, RAX, 2, 0));
+        self.a.alu(Alu::Add, Sz::Q, RCX, Rm::S(field!(arena)));
+        let go = self.a.pos();
+        self.a.bytes(&[0xff, modrm]);
+        self.in_cold(|e| {
+            e.a.mov(Sz::Q, RCX, Rm::S(field!(arena)));
+            e.a.jmp(go);
+        });
+    }
+
+    /// Where a callee returns to, with the guest address it returns to in rax.
+    fn return_site(&mut self, ret: u64, last: bool) {
+        self.sym.reset();
+        self.reset_float();
+        match i32::try_from(ret) {
+            Ok(imm) => self.a.alu_imm(Alu::Cmp, Sz::Q, Rm::R(RAX), imm),
+            Err(_) => {
+                self.a.mov_imm_keep_flags(RCX, ret);
+                self.a.alu(Alu::Cmp, Sz::Q, RAX, Rm::R(RCX));
+            }
+        }
+        self.a.jcc(Cc::Ne, self.ctx.stubs.return_miss);
+        if last {
+            return;
+        }
+        let at = self.a.pos();
+        if self.own_entry(ret).is_none() {
+            self.a.buf.entries.push((ret, at));
+        }
+    }
+
+    /// Lets the interpreter execute the current instruction, which writes the integer registers
+    /// in `writes`.
+    pub(super) fn helper(&mut self, writes: u32) {
+        self.flush();
+        self.call_helper();
+        for r in 1..32 {
+            if writes & 1 << r != 0 {
+                self.sym.set_home(r, false);
+            }
+        }
+        self.reset_float();
+    }
+
+    /// Calls the helper stub for the instruction at the current pc. Homes are saved before and
+    /// loaded again after it.
+    pub(super) fn call_helper(&mut self) {
+        self.store_pc();
+        self.a.call(self.ctx.stubs.helper);
+        self.fault_point();
+    }
+
+    fn store_pc(&mut self) {
+        let to = Rm::S(field!(hart.pc));
+        if let Ok(pc) = i32::try_from(self.pc) {
+            self.a.mov_mem_imm(Sz::Q, to, pc);
+        } else {
+            self.a.mov_imm_keep_flags(RAX, self.pc);
+            self.a.mov_to(Sz::Q, to, RAX);
+        }
+    }
+
+    pub(super) fn exit(&mut self, kind: ExitKind) {
+        self.flush();
+        self.store_pc();
+        let code = match kind {
+            ExitKind::Ecall => 0,
+            ExitKind::Ebreak => 1,
+            ExitKind::FenceI => 2,
+            ExitKind::Fetch => 3,
+        };
+        self.a.mov_imm_keep_flags(RAX, code);
+        self.a.jmp(self.ctx.stubs.exit);
+    }
+}

@@ -1,0 +1,705 @@
+//! Integer operations but multiplication and division.
+
+use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
+use super::emit::{Emitter, Opnd};
+use super::regs::{RAX, RCX, RDX, host_int};
+use crate::backend::{Val, fold};
+use crate::ir::{BinOp, Reg, Src, UnOp, Width};
+
+/// A sum over homes: (first, second, shift of the second, constant); register 0 is none.
+type Lin = (u8, u8, u8, i32);
+
+pub(super) const fn size(w: Width) -> Sz {
+    match w {
+        Width::W => Sz::D,
+        Width::D => Sz::Q,
+    }
+}
+
+impl Emitter<'_, '_> {
+    pub(super) fn bin(&mut self, op: BinOp, w: Width, rd: Reg, a: Reg, b: Src) {
+        if rd.is_zero() {
+            return;
+        }
+        if let (Some(x), Some(y)) = (self.sym.constant(a.0), self.const_of(b))
+            && let Some(v) = fold(op, w, x, y)
+        {
+            return self.set_const(rd, v);
+        }
+        match op {
+            BinOp::Add if w == Width::D => self.add(rd, a, b),
+            BinOp::Add => self.addw(rd, a, b),
+            BinOp::Sub => self.sub(w, rd, a, b),
+            BinOp::And => self.logic(Alu::And, rd, a, b),
+            BinOp::Or => self.logic(Alu::Or, rd, a, b),
+            BinOp::Xor => self.logic(Alu::Xor, rd, a, b),
+            BinOp::AndNot => self.and_not(rd, a, b),
+            BinOp::OrNot => self.logic_not(Alu::Or, rd, a, b),
+            BinOp::XorNot => self.logic_not(Alu::Xor, rd, a, b),
+            BinOp::Sll => self.shift(Shift::Shl, w, rd, a, b),
+            BinOp::Srl => self.shift(Shift::Shr, w, rd, a, b),
+            BinOp::Sra => self.shift(Shift::Sar, w, rd, a, b),
+            BinOp::Rol => self.shift(Shift::Rol, w, rd, a, b),
+            BinOp::Ror => self.shift(Shift::Ror, w, rd, a, b),
+            BinOp::Slt => self.set_less(Cc::L, rd, a, b),
+            BinOp::Sltu => self.set_less(Cc::B, rd, a, b),
+            BinOp::Min => self.min_max(Cc::L, rd, a, b),
+            BinOp::Minu => self.min_max(Cc::B, rd, a, b),
+            BinOp::Max => self.min_max(Cc::G, rd, a, b),
+            BinOp::Maxu => self.min_max(Cc::A, rd, a, b),
+            BinOp::Sh1add => self.shift_add(1, rd, a, b),
+            BinOp::Sh2add => self.shift_add(2, rd, a, b),
+            BinOp::Sh3add => self.shift_add(3, rd, a, b),
+            BinOp::AddUw => self.shift_add_word(0, rd, a, b),
+            BinOp::Sh1addUw => self.shift_add_word(1, rd, a, b),
+            BinOp::Sh2addUw => self.shift_add_word(2, rd, a, b),
+            BinOp::Sh3addUw => self.shift_add_word(3, rd, a, b),
+            BinOp::SllUw => self.shift_left_word(rd, a, b),
+            BinOp::Bclr => self.single_bit(6, rd, a, b),
+            BinOp::Binv => self.single_bit(7, rd, a, b),
+            BinOp::Bset => self.single_bit(5, rd, a, b),
+            BinOp::Bext => self.extract_bit(rd, a, b),
+            BinOp::CzeroEqz => self.conditional_zero(Cc::E, rd, a, b),
+            BinOp::CzeroNez => self.conditional_zero(Cc::Ne, rd, a, b),
+            BinOp::Mul => self.mul(w, rd, a, b),
+            BinOp::Mulh => self.mul_high(5, rd, a, b),
+            BinOp::Mulhu => self.mul_high(4, rd, a, b),
+            BinOp::Mulhsu => self.mul_high_signed_unsigned(rd, a, b),
+            BinOp::Div | BinOp::Divu | BinOp::Rem | BinOp::Remu => self.divide(op, w, rd, a, b),
+            BinOp::Clmul | BinOp::Clmulh | BinOp::Clmulr => self.clmul(op, rd, a, b),
+        }
+    }
+
+    // Sums.
+
+    /// `r` as a sum over homes that a new value of `rd` may be made of: their homes will not
+    /// change before the dependents are brought home, which a pending register's home may.
+    fn lin(&mut self, rd: Reg, r: Reg) -> Lin {
+        if r.is_zero() {
+            return (0, 0, 0, 0);
+        }
+        match self.sym.val(r.0) {
+            Val::Const(k) if i32::try_from(k as i64).is_ok() => return (0, 0, 0, k as i32),
+            Val::Lin { a, b, shift, imm } if self.sym.is_pending(r.0) => {
+                let stable = |q: u8| q == 0 || q == rd.0 || !self.sym.is_pending(q);
+                if stable(a) && stable(b) {
+                    return (a, b, shift, imm);
+                }
+            }
+            _ => {}
+        }
+        self.settle(r.0);
+        (r.0, 0, 0, 0)
+    }
+
+    fn set_lin(&mut self, rd: Reg, (a, b, shift, imm): Lin) {
+        if (a, b) == (0, 0) {
+            return self.set_const(rd, i64::from(imm) as u64);
+        }
+        // `home(rd) + 0` is no change, if nothing is pending that would make it one.
+        if (a, b, imm) == (rd.0, 0, 0) && !self.sym.is_pending(rd.0) {
+            return;
+        }
+        self.sym.set_lin(rd.0, a, b, shift, imm);
+    }
+
+    fn add(&mut self, rd: Reg, a: Reg, b: Src) {
+        // Bringing `b` home may change what `a` is made of, so `a` is looked at again after that.
+        self.lin(rd, a);
+        let y = match b {
+            Src::Imm(i) => (0, 0, 0, i),
+            Src::Reg(r) => self.lin(rd, r),
+        };
+        let x = self.lin(rd, a);
+        let narrow = matches!(b, Src::Imm(0)) && self.sym.is_narrow(a.0);
+        if let Some(sum) = join(x, y) {
+            self.set_lin(rd, sum);
+            if narrow {
+                self.sym.mark_narrow(rd.0);
+            }
+            return;
+        }
+        // Too many terms: bring the larger one home.
+        self.settle(a.0);
+        if let Src::Reg(r) = b {
+            self.settle(r.0);
+            self.set_lin(rd, (a.0, r.0, 0, 0));
+        } else {
+            // The constant does not fit beside the one that is there.
+            let y = self.lin(rd, a);
+            match join(y, (0, 0, 0, imm_of(b))) {
+                Some(sum) => self.set_lin(rd, sum),
+                None => unreachable!("a home and a constant always join"),
+            }
+        }
+    }
+
+    fn shift_add(&mut self, n: u8, rd: Reg, a: Reg, b: Src) {
+        let Src::Reg(b) = b else { unreachable!("no immediate form") };
+        self.settle_unless_zero(a);
+        self.settle_unless_zero(b);
+        if a.is_zero() {
+            return self.add(rd, b, Src::Imm(0));
+        }
+        self.set_lin(rd, (b.0, a.0, n, 0));
+    }
+
+    fn settle_unless_zero(&mut self, r: Reg) {
+        if !r.is_zero() {
+            self.settle(r.0);
+        }
+    }
+
+    /// `(zext32(a) << n) + b`
+    fn shift_add_word(&mut self, n: u8, rd: Reg, a: Reg, b: Src) {
+        let Src::Reg(b) = b else { unreachable!("no immediate form") };
+        if n == 0 && b.is_zero() {
+            return self.un(UnOp::ZextW, Width::D, rd, a);
+        }
+        let y = self.use64(b);
+        let x = self.use32(a);
+        let dst = self.dest(rd);
+        self.load_opnd(Sz::D, RCX, x);
+        match y {
+            Opnd::Imm(i) => {
+                self.a.shift_imm(Shift::Shl, Sz::Q, Rm::R(RCX), n);
+                self.a.lea(Sz::Q, dst, Rm::B(RCX, i));
+            }
+            Opnd::Rm(rm) => {
+                let base = self.in_reg(rm, RAX);
+                self.a.lea(Sz::Q, dst, Rm::X(base, RCX, n, 0));
+            }
+        }
+        self.done(rd, dst, false);
+    }
+
+    fn shift_left_word(&mut self, rd: Reg, a: Reg, b: Src) {
+        let x = self.use32(a);
+        let dst = self.dest(rd);
+        self.zero_extend(dst, x);
+        let n = imm_of(b) as u8 & 63;
+        if n != 0 {
+            self.a.shift_imm(Shift::Shl, Sz::Q, Rm::R(dst), n);
+        }
+        self.done(rd, dst, false);
+    }
+
+    fn addw(&mut self, rd: Reg, a: Reg, b: Src) {
+        if self.const_of(b) == Some(0) && self.sym.is_narrow(a.0) {
+            return self.copy(rd, a);
+        }
+        if self.sym.constant(a.0).is_some()
+            && let Src::Reg(r) = b
+        {
+            return self.addw(rd, r, Src::Reg(a));
+        }
+        let x = self.use32(a);
+        let y = self.use_src(Sz::D, b);
+        let dst = self.dest(rd);
+        match (x, y) {
+            (Opnd::Rm(Rm::R(h)), Opnd::Imm(i)) if h != dst && i != 0 => {
+                self.a.lea(Sz::D, dst, Rm::B(h, i));
+            }
+            (Opnd::Rm(Rm::R(h)), Opnd::Rm(Rm::R(g))) if h != dst && g != dst => {
+                self.a.lea(Sz::D, dst, Rm::X(h, g, 0, 0));
+            }
+            _ => self.two_operand(Alu::Add, Sz::D, dst, x, y, true),
+        }
+        self.done_word(rd, dst);
+    }
+
+    /// `rd = a` where that is known to be the same in every bit.
+    fn copy(&mut self, rd: Reg, a: Reg) {
+        if rd == a {
+            return;
+        }
+        if let Some(k) = self.sym.constant(a.0) {
+            return self.set_const(rd, k);
+        }
+        if self.sym.is_sext(a.0) {
+            let x = self.use32(a);
+            let dst = self.dest(rd);
+            self.load_opnd(Sz::D, dst, x);
+            return self.done_word(rd, dst);
+        }
+        self.settle(a.0);
+        let dst = self.dest(rd);
+        let from = self.home(a.0);
+        self.a.mov(Sz::Q, dst, from);
+        let narrow = self.sym.is_narrow(a.0);
+        self.done(rd, dst, narrow);
+    }
+
+    fn sub(&mut self, w: Width, rd: Reg, a: Reg, b: Src) {
+        let sz = size(w);
+        if let Some(k) = self.const_of(b)
+            && let Ok(k) = i32::try_from((k as i64).wrapping_neg())
+        {
+            return self.bin(BinOp::Add, w, rd, a, Src::Imm(k));
+        }
+        let x = self.use_sz(sz, a);
+        let y = self.use_src(sz, b);
+        let dst = self.dest(rd);
+        if y == Opnd::Rm(Rm::R(dst)) && x != y {
+            self.a.unary(3, sz, Rm::R(dst));
+            if x != Opnd::Imm(0) {
+                self.alu_opnd(Alu::Add, sz, dst, x);
+            }
+        } else if x == Opnd::Imm(0) {
+            self.load_opnd(sz, dst, y);
+            self.a.unary(3, sz, Rm::R(dst));
+        } else {
+            self.two_operand(Alu::Sub, sz, dst, x, y, false);
+        }
+        self.finish(w, rd, dst);
+    }
+
+    /// Marks a result of width `w`.
+    pub(super) fn finish(&mut self, w: Width, rd: Reg, dst: u8) {
+        match w {
+            Width::W => self.done_word(rd, dst),
+            Width::D => self.done(rd, dst, false),
+        }
+    }
+
+    /// `dst op= o`
+    fn alu_opnd(&mut self, op: Alu, sz: Sz, dst: u8, o: Opnd) {
+        match o {
+            Opnd::Imm(i) => self.a.alu_imm(op, sz, Rm::R(dst), i),
+            Opnd::Rm(rm) => self.a.alu(op, sz, dst, rm),
+        }
+    }
+
+    /// `dst = x op y`. Unless `commutes`, `y` may be in `dst` only if `x` is too.
+    fn two_operand(&mut self, op: Alu, sz: Sz, dst: u8, x: Opnd, y: Opnd, commutes: bool) {
+        let (x, y) = if commutes && y == Opnd::Rm(Rm::R(dst)) { (y, x) } else { (x, y) };
+        debug_assert!(y != Opnd::Rm(Rm::R(dst)) || x == y, "the second operand would be lost");
+        self.load_opnd(sz, dst, x);
+        self.alu_opnd(op, sz, dst, y);
+    }
+
+    // Logic.
+
+    fn logic(&mut self, op: Alu, rd: Reg, a: Reg, b: Src) {
+        // The second operand is the constant one.
+        if let (Some(_), Src::Reg(r)) = (self.sym.constant(a.0), b) {
+            if self.sym.constant(r.0).is_none() {
+                return self.logic(op, rd, r, Src::Reg(a));
+            }
+        }
+        match (op, self.const_of(b)) {
+            (Alu::And, Some(k)) if k <= 0x7fff_ffff => return self.and_low(rd, a, k as i32),
+            (Alu::And, Some(0xffff_ffff)) => return self.un(UnOp::ZextW, Width::D, rd, a),
+            (Alu::Or | Alu::Xor, Some(0)) => return self.add(rd, a, Src::Imm(0)),
+            _ => {}
+        }
+        let narrow = self.sym.is_narrow(a.0)
+            && match b {
+                Src::Imm(_) => true,
+                Src::Reg(r) => self.sym.is_narrow(r.0),
+            };
+        // On sign-extended operands the low halves decide.
+        let pending = |r: Reg| self.sym.is_sext(r.0);
+        let word = narrow && (pending(a) || matches!(b, Src::Reg(r) if pending(r)));
+        let sz = if word { Sz::D } else { Sz::Q };
+        let x = self.use_sz(sz, a);
+        let y = self.use_src(sz, b);
+        let dst = self.dest(rd);
+        if op == Alu::Xor && y == Opnd::Imm(-1) {
+            self.load_opnd(sz, dst, x);
+            self.a.unary(2, sz, Rm::R(dst));
+        } else {
+            self.two_operand(op, sz, dst, x, y, true);
+        }
+        if word {
+            self.done_word(rd, dst);
+        } else {
+            self.done(rd, dst, narrow);
+        }
+    }
+
+    /// `a & k` for a `k` without upper bits.
+    fn and_low(&mut self, rd: Reg, a: Reg, k: i32) {
+        let x = self.use32(a);
+        let dst = self.dest(rd);
+        match (k, x) {
+            (0xff, Opnd::Rm(rm)) => self.a.movzx8(dst, rm),
+            (0xffff, Opnd::Rm(rm)) => self.a.ins(Pp::None, Map::M0F, Sz::D, 0xb7, dst, rm),
+            _ => self.two_operand(Alu::And, Sz::D, dst, x, Opnd::Imm(k), true),
+        }
+        self.done(rd, dst, true);
+    }
+
+    fn and_not(&mut self, rd: Reg, a: Reg, b: Src) {
+        if !self.cpu.bmi1 {
+            return self.logic_not(Alu::And, rd, a, b);
+        }
+        let x = self.use64(a);
+        let y = self.use_src(Sz::Q, b);
+        let dst = self.dest(rd);
+        let y = self.opnd_in_reg(Sz::Q, y, RCX);
+        let x = match x {
+            Opnd::Rm(rm) => rm,
+            Opnd::Imm(_) => {
+                self.load_opnd(Sz::Q, RAX, x);
+                Rm::R(RAX)
+            }
+        };
+        self.a.vex(Pp::None, Map::M0F38, true, 0xf2, dst, y, x);
+        self.done(rd, dst, false);
+    }
+
+    /// `a op !b`
+    fn logic_not(&mut self, op: Alu, rd: Reg, a: Reg, b: Src) {
+        let x = self.use64(a);
+        let y = self.use_src(Sz::Q, b);
+        let dst = self.dest(rd);
+        self.load_opnd(Sz::Q, RCX, y);
+        self.a.unary(2, Sz::Q, Rm::R(RCX));
+        self.two_operand(op, Sz::Q, dst, x, Opnd::Rm(Rm::R(RCX)), true);
+        self.done(rd, dst, false);
+    }
+
+    // Shifts.
+
+    fn shift(&mut self, op: Shift, w: Width, rd: Reg, a: Reg, b: Src) {
+        let sz = size(w);
+        if let Some(n) = self.const_of(b) {
+            let n = n as u8 & if w == Width::W { 31 } else { 63 };
+            return self.shift_const(op, w, rd, a, n);
+        }
+        let Src::Reg(b) = b else { unreachable!("constants were handled") };
+        let x = self.use_sz(sz, a);
+        let count = self.use32(b);
+        let dst = self.dest(rd);
+        let rotate = matches!(op, Shift::Rol | Shift::Ror);
+        if self.cpu.bmi2 && !rotate {
+            let n = self.opnd_in_reg(Sz::D, count, RCX);
+            let x = match x {
+                Opnd::Rm(rm) => rm,
+                Opnd::Imm(_) => {
+                    self.load_opnd(sz, RAX, x);
+                    Rm::R(RAX)
+                }
+            };
+            let pp = match op {
+                Shift::Shl => Pp::P66,
+                Shift::Shr => Pp::F2,
+                _ => Pp::F3,
+            };
+            self.a.vex(pp, Map::M0F38, sz == Sz::Q, 0xf7, dst, n, x);
+        } else {
+            self.load_opnd(Sz::D, RCX, count);
+            self.load_opnd(sz, dst, x);
+            self.a.shift_cl(op, sz, dst);
+        }
+        self.finish(w, rd, dst);
+    }
+
+    fn shift_const(&mut self, op: Shift, w: Width, rd: Reg, a: Reg, n: u8) {
+        if n == 0 {
+            return self.bin(BinOp::Add, w, rd, a, Src::Imm(0));
+        }
+        let sz = size(w);
+        if op == Shift::Shl && w == Width::D && n <= 3 {
+            self.settle_unless_zero(a);
+            return self.set_lin(rd, (0, a.0, n, 0));
+        }
+        let x = self.use_sz(sz, a);
+        let dst = self.dest(rd);
+        let rotate = matches!(op, Shift::Rol | Shift::Ror);
+        let bits = if w == Width::W { 32 } else { 64 };
+        match x {
+            Opnd::Rm(rm) if rotate && self.cpu.bmi2 && rm != Rm::R(dst) => {
+                let n = if op == Shift::Ror { n } else { bits - n };
+                self.a.vex(Pp::F2, Map::M0F3A, sz == Sz::Q, 0xf0, dst, 0, rm);
+                self.a.byte(n);
+            }
+            _ => {
+                self.load_opnd(sz, dst, x);
+                self.a.shift_imm(op, sz, Rm::R(dst), n);
+            }
+        }
+        match (op, w) {
+            // A zero upper half is the sign-extension here.
+            (Shift::Shr, Width::W) => self.done(rd, dst, true),
+            (Shift::Shr, Width::D) => self.done(rd, dst, n > 32),
+            (Shift::Sar, Width::D) => self.done(rd, dst, n >= 32),
+            _ => self.finish(w, rd, dst),
+        }
+    }
+
+    // Comparisons.
+
+    /// Emits a comparison of `a` with `b` for condition `cc`; the condition to use, which differs
+    /// if the operands were exchanged.
+    pub(super) fn compare(&mut self, cc: Cc, a: Reg, b: Src) -> Cc {
+        if self.const_of(Src::Reg(a)).is_some()
+            && let Src::Reg(r) = b
+            && self.sym.constant(r.0).is_none()
+        {
+            return self.compare(exchange(cc), r, Src::Reg(a));
+        }
+        let narrow = |s: &Self, x: Src| match x {
+            Src::Reg(r) => s.sym.is_narrow(r.0),
+            Src::Imm(_) => true,
+        };
+        // Sign-extended values compare as their low halves do, also as unsigned numbers.
+        let word = narrow(self, Src::Reg(a)) && narrow(self, b);
+        let sz = if word { Sz::D } else { Sz::Q };
+        let y = self.use_src(sz, b);
+        let x = self.use_sz(sz, a);
+        match (x, y) {
+            (Opnd::Rm(Rm::R(h)), Opnd::Imm(0)) => self.a.test(sz, h, h),
+            (Opnd::Rm(rm), Opnd::Imm(i)) => self.a.alu_imm(Alu::Cmp, sz, rm, i),
+            (Opnd::Rm(Rm::R(h)), Opnd::Rm(rm)) => self.a.alu(Alu::Cmp, sz, h, rm),
+            (Opnd::Rm(rm), Opnd::Rm(Rm::R(h))) => self.a.alu_to(Alu::Cmp, sz, rm, h),
+            (x, y) => {
+                self.load_opnd(sz, RAX, x);
+                self.alu_opnd(Alu::Cmp, sz, RAX, y);
+            }
+        }
+        cc
+    }
+
+    fn set_less(&mut self, cc: Cc, rd: Reg, a: Reg, b: Src) {
+        // Before the comparison, since bringing values home changes flags.
+        self.settle_dependents(rd.0);
+        // `sltiu rd, rs, 1` and `sltu rd, x0, rs` are the usual ways to say "is (not) zero".
+        let cc = match (cc, self.const_of(b), b) {
+            (Cc::B, Some(1), _) => {
+                self.compare(Cc::E, a, Src::Imm(0));
+                Cc::E
+            }
+            (Cc::B, None, Src::Reg(b)) if a.is_zero() => {
+                self.compare(Cc::Ne, b, Src::Imm(0));
+                Cc::Ne
+            }
+            _ => self.compare(cc, a, b),
+        };
+        let dst = host_int(rd.0).unwrap_or(RAX);
+        self.a.setcc(cc, RAX);
+        self.a.movzx8(dst, Rm::R(RAX));
+        self.done(rd, dst, true);
+    }
+
+    fn min_max(&mut self, cc: Cc, rd: Reg, a: Reg, b: Src) {
+        let x = self.use64(a);
+        let y = self.use_src(Sz::Q, b);
+        let dst = self.dest(rd);
+        self.load_opnd(Sz::Q, RAX, x);
+        let y = self.opnd_in_reg(Sz::Q, y, RCX);
+        self.a.alu(Alu::Cmp, Sz::Q, y, Rm::R(RAX));
+        self.a.cmov(cc, Sz::Q, RAX, Rm::R(y));
+        self.a.mov(Sz::Q, dst, Rm::R(RAX));
+        self.done(rd, dst, false);
+    }
+
+    fn conditional_zero(&mut self, cc: Cc, rd: Reg, a: Reg, b: Src) {
+        let Src::Reg(b) = b else { unreachable!("no immediate form") };
+        let x = self.use64(a);
+        let y = self.use64(b);
+        let dst = self.dest(rd);
+        let y = self.opnd_in_reg(Sz::Q, y, RCX);
+        self.load_opnd(Sz::Q, RAX, x);
+        self.a.mov_imm_keep_flags(RDX, 0);
+        self.a.test(Sz::Q, y, y);
+        self.a.cmov(cc, Sz::Q, RAX, Rm::R(RDX));
+        self.a.mov(Sz::Q, dst, Rm::R(RAX));
+        self.done(rd, dst, false);
+    }
+
+    // Single bits.
+
+    /// `bts` (5), `btr` (6) or `btc` (7) by their number in opcode 0F BA.
+    fn single_bit(&mut self, number: u8, rd: Reg, a: Reg, b: Src) {
+        let x = self.use64(a);
+        let y = self.use_src(Sz::D, b);
+        let dst = self.dest(rd);
+        match y {
+            Opnd::Imm(n) => {
+                self.load_opnd(Sz::Q, dst, x);
+                self.a.ins(Pp::None, Map::M0F, Sz::Q, 0xba, number, Rm::R(dst));
+                self.a.byte(n as u8 & 63);
+            }
+            Opnd::Rm(_) => {
+                let n = self.opnd_in_reg(Sz::D, y, RCX);
+                self.load_opnd(Sz::Q, RAX, x);
+                self.a.ins(Pp::None, Map::M0F, Sz::Q, 0x83 | number << 3, n, Rm::R(RAX));
+                self.a.mov(Sz::Q, dst, Rm::R(RAX));
+            }
+        }
+        self.done(rd, dst, false);
+    }
+
+    fn extract_bit(&mut self, rd: Reg, a: Reg, b: Src) {
+        let x = self.use64(a);
+        let y = self.use_src(Sz::D, b);
+        let dst = self.dest(rd);
+        let x = self.opnd_in_reg(Sz::Q, x, RAX);
+        match y {
+            Opnd::Imm(n) => {
+                self.a.ins(Pp::None, Map::M0F, Sz::Q, 0xba, 4, Rm::R(x));
+                self.a.byte(n as u8 & 63);
+            }
+            Opnd::Rm(_) => {
+                let n = self.opnd_in_reg(Sz::D, y, RCX);
+                self.a.ins(Pp::None, Map::M0F, Sz::Q, 0xa3, n, Rm::R(x));
+            }
+        }
+        self.a.setcc(Cc::B, RAX);
+        self.a.movzx8(dst, Rm::R(RAX));
+        self.done(rd, dst, true);
+    }
+
+    // One operand.
+
+    pub(super) fn un(&mut self, op: UnOp, w: Width, rd: Reg, a: Reg) {
+        if rd.is_zero() {
+            return;
+        }
+        let sz = size(w);
+        match op {
+            UnOp::ZextW => self.zext_word(rd, a),
+            UnOp::SextB | UnOp::SextH | UnOp::ZextH => self.extend(op, rd, a),
+            UnOp::Clz => self.count_zeros(0xbd, self.cpu.lzcnt, sz, rd, a),
+            UnOp::Ctz => self.count_zeros(0xbc, self.cpu.bmi1, sz, rd, a),
+            UnOp::Cpop => self.count_ones(sz, rd, a),
+            UnOp::Rev8 => {
+                let x = self.use64(a);
+                let dst = self.dest(rd);
+                self.load_opnd(Sz::Q, dst, x);
+                self.a.bytes(&[0x48 | dst >> 3, 0x0f, 0xc8 | (dst & 7)]);
+                self.done(rd, dst, false);
+            }
+            UnOp::OrcB => self.or_combine(rd, a),
+        }
+    }
+
+    fn zext_word(&mut self, rd: Reg, a: Reg) {
+        if rd == a && self.sym.is_sext(a.0) {
+            // The upper half is zero already: the sign-extension is just not done.
+            self.settle_dependents(rd.0);
+            return self.sym.set_home(rd.0, false);
+        }
+        let x = self.use32(a);
+        let dst = self.dest(rd);
+        self.zero_extend(dst, x);
+        self.done(rd, dst, false);
+    }
+
+    /// `dst =` the low half of an operand, the upper half zero.
+    fn zero_extend(&mut self, dst: u8, x: Opnd) {
+        match x {
+            Opnd::Rm(rm) => self.a.mov(Sz::D, dst, rm),
+            Opnd::Imm(_) => self.load_opnd(Sz::D, dst, x),
+        }
+    }
+
+    fn extend(&mut self, op: UnOp, rd: Reg, a: Reg) {
+        let x = self.use32(a);
+        let dst = self.dest(rd);
+        let from = match x {
+            Opnd::Rm(rm) => rm,
+            Opnd::Imm(_) => {
+                self.load_opnd(Sz::D, RAX, x);
+                Rm::R(RAX)
+            }
+        };
+        match op {
+            // A REX prefix is there for the 64-bit size, so any byte register can be named.
+            UnOp::SextB => self.a.ins(Pp::None, Map::M0F, Sz::Q, 0xbe, dst, from),
+            UnOp::SextH => self.a.ins(Pp::None, Map::M0F, Sz::Q, 0xbf, dst, from),
+            _ => self.a.ins(Pp::None, Map::M0F, Sz::D, 0xb7, dst, from),
+        }
+        self.done(rd, dst, true);
+    }
+
+    /// `lzcnt` (BD) or `tzcnt` (BC), or `bsr` and `bsf`, whose opcodes are the same.
+    fn count_zeros(&mut self, opcode: u8, exact: bool, sz: Sz, rd: Reg, a: Reg) {
+        let x = self.use_sz(sz, a);
+        let dst = self.dest(rd);
+        let x = self.opnd_in_reg(sz, x, RCX);
+        if exact {
+            self.a.ins(Pp::F3, Map::M0F, sz, opcode, dst, Rm::R(x));
+        } else {
+            let bits: i32 = if sz == Sz::Q { 64 } else { 32 };
+            // Result for zero, so that the correction below makes it the width.
+            let none = if opcode == 0xbd { 2 * bits - 1 } else { bits };
+            self.a.mov_imm_keep_flags(RDX, none as u64);
+            self.a.ins(Pp::None, Map::M0F, sz, opcode, RAX, Rm::R(x));
+            self.a.cmov(Cc::E, Sz::D, RAX, Rm::R(RDX));
+            if opcode == 0xbd {
+                self.a.alu_imm(Alu::Xor, Sz::D, Rm::R(RAX), bits - 1);
+            }
+            self.a.mov(Sz::D, dst, Rm::R(RAX));
+        }
+        self.done(rd, dst, true);
+    }
+
+    fn count_ones(&mut self, sz: Sz, rd: Reg, a: Reg) {
+        if !self.cpu.popcnt {
+            return self.helper(1 << rd.0);
+        }
+        let x = self.use_sz(sz, a);
+        let dst = self.dest(rd);
+        let x = self.opnd_in_reg(sz, x, RCX);
+        self.a.ins(Pp::F3, Map::M0F, sz, 0xb8, dst, Rm::R(x));
+        self.done(rd, dst, true);
+    }
+
+    /// Bit 7 of each byte of `((x & 0x7f..) + 0x7f..) | x` tells whether the byte is not zero.
+    fn or_combine(&mut self, rd: Reg, a: Reg) {
+        let x = self.use64(a);
+        let dst = self.dest(rd);
+        self.load_opnd(Sz::Q, RDX, x);
+        self.a.mov_imm_keep_flags(RCX, 0x7f7f_7f7f_7f7f_7f7f);
+        self.a.mov(Sz::Q, RAX, Rm::R(RDX));
+        self.a.alu(Alu::And, Sz::Q, RAX, Rm::R(RCX));
+        self.a.alu(Alu::Add, Sz::Q, RAX, Rm::R(RCX));
+        self.a.alu(Alu::Or, Sz::Q, RAX, Rm::R(RDX));
+        self.a.unary(2, Sz::Q, Rm::R(RCX));
+        self.a.alu(Alu::And, Sz::Q, RAX, Rm::R(RCX));
+        self.a.shift_imm(Shift::Shr, Sz::Q, Rm::R(RAX), 7);
+        self.a.imul_imm(Sz::Q, dst, Rm::R(RAX), 255);
+        self.done(rd, dst, false);
+    }
+}
+
+/// The sum of two sums, if it has at most two terms of which one is shifted, and its constant
+/// fits.
+fn join(x: Lin, y: Lin) -> Option<Lin> {
+    let imm = x.3.checked_add(y.3)?;
+    let ((xa, xb, xs, _), (ya, yb, ys, _)) = (x, y);
+    match ((xa, xb), (ya, yb)) {
+        (_, (0, 0)) => Some((xa, xb, xs, imm)),
+        ((0, 0), _) => Some((ya, yb, ys, imm)),
+        // One plain term each, or a plain one and a shifted one.
+        ((_, 0), (_, 0)) => Some((xa, ya, 0, imm)),
+        ((_, 0), (0, _)) => Some((xa, yb, ys, imm)),
+        ((0, _), (_, 0)) => Some((ya, xb, xs, imm)),
+        _ => None,
+    }
+}
+
+fn imm_of(b: Src) -> i32 {
+    match b {
+        Src::Imm(i) => i,
+        Src::Reg(_) => unreachable!("this operation has an immediate"),
+    }
+}
+
+/// The condition after the operands of a comparison were exchanged.
+const fn exchange(cc: Cc) -> Cc {
+    match cc {
+        Cc::B => Cc::A,
+        Cc::A => Cc::B,
+        Cc::Ae => Cc::Be,
+        Cc::Be => Cc::Ae,
+        Cc::L => Cc::G,
+        Cc::G => Cc::L,
+        Cc::Ge => Cc::Le,
+        Cc::Le => Cc::Ge,
+        other => other,
+    }
+}

@@ -1,0 +1,152 @@
+//! Loads, stores and fences.
+
+use super::asm::{Alu, Map, Pp, Rm, Sz};
+use super::emit::{Emitter, Opnd};
+use super::regs::{RAX, RCX, RSP, host_int};
+use crate::backend::Val;
+use crate::ir::{Fence, LoadKind, MemSize, Reg};
+use crate::mem::Mode;
+
+impl Emitter<'_, '_> {
+    /// Operand for the guest memory at `base + off`. May use rax, which must then stay as it is
+    /// until the access.
+    pub(super) fn address(&mut self, base: Reg, off: i32) -> Rm {
+        match self.ctx.mode {
+            Mode::Guarded => self.address_guarded(base, off),
+            Mode::Sandbox => self.address_sandbox(base, off),
+        }
+    }
+
+    fn address_guarded(&mut self, base: Reg, off: i32) -> Rm {
+        match self.sym.val(base.0) {
+            Val::Const(k) => {
+                let at = k.wrapping_add(i64::from(off) as u64);
+                if at <= 0x7fff_ffff {
+                    return Rm::M(None, at as i32);
+                }
+                self.a.mov_imm_keep_flags(RAX, at);
+                return Rm::M(Some(RAX), 0);
+            }
+            Val::Lin { a, b: 0, imm, .. } if a != 0 && self.sym.is_pending(base.0) => {
+                if let Some(disp) = imm.checked_add(off) {
+                    let index = self.in_reg(self.home(a), RAX);
+                    return Rm::M(Some(index), disp);
+                }
+            }
+            _ => {}
+        }
+        self.settle(base.0);
+        let index = self.in_reg(self.home(base.0), RAX);
+        Rm::M(Some(index), off)
+    }
+
+    /// The address modulo 2^32, exactly: computed in 32 bits, used as an unsigned index.
+    fn address_sandbox(&mut self, base: Reg, off: i32) -> Rm {
+        if let Val::Const(k) = self.sym.val(base.0) {
+            let at = k.wrapping_add(i64::from(off) as u64) as u32;
+            if let Ok(disp) = i32::try_from(at) {
+                return Rm::M(None, disp);
+            }
+            self.a.mov_imm_keep_flags(RAX, u64::from(at));
+            return Rm::M(Some(RAX), 0);
+        }
+        match self.sym.val(base.0) {
+            Val::Lin { a, b, shift, imm } if a != 0 && self.sym.is_pending(base.0) => {
+                let disp = imm.wrapping_add(off);
+                let first = self.in_reg(self.home(a), RAX);
+                let from = if b == 0 {
+                    Rm::B(first, disp)
+                } else {
+                    Rm::X(first, self.in_reg(self.home(b), RCX), shift, disp)
+                };
+                self.a.lea(Sz::D, RAX, from);
+            }
+            _ => {
+                // A pending sign-extension makes no difference to the low half.
+                let o = self.use32(base);
+                let h = self.opnd_in_reg(Sz::D, o, RAX);
+                if off == 0 {
+                    self.a.mov(Sz::D, RAX, Rm::R(h));
+                } else {
+                    self.a.lea(Sz::D, RAX, Rm::B(h, off));
+                }
+            }
+        }
+        Rm::M(Some(RAX), 0)
+    }
+
+    pub(super) fn load(&mut self, kind: LoadKind, rd: Reg, base: Reg, off: i32) {
+        let to = if rd.is_zero() { RCX } else { host_int(rd.0).unwrap_or(RCX) };
+        if !rd.is_zero() {
+            self.settle_dependents(rd.0);
+        }
+        let from = self.address(base, off);
+        self.fault_point();
+        match (kind.size, kind.signed) {
+            (MemSize::B, false) => self.a.ins(Pp::None, Map::M0F, Sz::D, 0xb6, to, from),
+            (MemSize::B, true) => self.a.ins(Pp::None, Map::M0F, Sz::Q, 0xbe, to, from),
+            (MemSize::H, false) => self.a.ins(Pp::None, Map::M0F, Sz::D, 0xb7, to, from),
+            (MemSize::H, true) => self.a.ins(Pp::None, Map::M0F, Sz::Q, 0xbf, to, from),
+            (MemSize::W, false) => self.a.mov(Sz::D, to, from),
+            (MemSize::W, true) => self.a.movsxd(to, from),
+            (MemSize::D | MemSize::Q, _) => self.a.mov(Sz::Q, to, from),
+        }
+        if !rd.is_zero() {
+            let narrow = match kind.size {
+                MemSize::B | MemSize::H => true,
+                MemSize::W => kind.signed,
+                MemSize::D | MemSize::Q => false,
+            };
+            self.done(rd, to, narrow);
+        }
+    }
+
+    pub(super) fn store(&mut self, size: MemSize, src: Reg, base: Reg, off: i32) {
+        let value = match size {
+            MemSize::D | MemSize::Q => self.use64(src),
+            MemSize::B | MemSize::H | MemSize::W => self.use32(src),
+        };
+        // After the address only rcx is free, and bringing the address home may use it.
+        let to = self.address(base, off);
+        let sz = if size == MemSize::D { Sz::Q } else { Sz::D };
+        match value {
+            Opnd::Imm(i) => {
+                self.fault_point();
+                match size {
+                    MemSize::B => {
+                        self.a.ins(Pp::None, Map::One, Sz::D, 0xc6, 0, to);
+                        self.a.byte(i as u8);
+                    }
+                    MemSize::H => {
+                        self.a.ins(Pp::P66, Map::One, Sz::D, 0xc7, 0, to);
+                        self.a.bytes(&(i as i16).to_le_bytes());
+                    }
+                    _ => self.a.mov_mem_imm(sz, to, i),
+                }
+            }
+            Opnd::Rm(rm) => {
+                let from = self.in_reg_sized(sz, rm, RCX);
+                self.fault_point();
+                match size {
+                    MemSize::B => self.a.ins8(Pp::None, Map::One, 0x88, from, to),
+                    MemSize::H => self.a.ins(Pp::P66, Map::One, Sz::D, 0x89, from, to),
+                    _ => self.a.mov_to(sz, to, from),
+                }
+            }
+        }
+    }
+
+    fn in_reg_sized(&mut self, sz: Sz, rm: Rm, scratch: u8) -> u8 {
+        self.opnd_in_reg(sz, Opnd::Rm(rm), scratch)
+    }
+
+    /// The host orders everything but a load after a store, which needs a locked instruction; on
+    /// the return stack's top nobody else looks at the line.
+    pub(super) fn fence(&mut self, f: Fence) {
+        if f.pw && f.sr {
+            // lock or dword [rsp - 64], 0
+            self.a.byte(0xf0);
+            self.a.alu_imm(Alu::Or, Sz::D, Rm::B(RSP, -64), 0);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The common stubs: entering and leaving translated code, calling the interpreter, and where
+//! jumps go that have no better place yet.
+//!
+//! The lookup stub is the first thing in the arena: an empty table entry is 0 and leads there.
+
+use super::regs::{FLOAT_MAP, INT_MAP, RBP, float_slot, slot};
+use crate::backend::{CodeBuf, LeaveKind, STATE_BIAS, Stubs, ThreadState};
+use crate::util::CodePtr;
+use dynasmrt::x64::X64Relocation;
+use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
+use std::mem::offset_of;
+
+type Ops = VecAssembler<X64Relocation>;
+
+macro_rules! x64 {
+    ($ops:expr ; $($t:tt)*) => {
+        dynasm!($ops
+            ; .arch x64
+            ; $($t)*
+        )
+    };
+}
+
+macro_rules! field {
+    ($($name:tt)+) => { offset_of!(ThreadState, $($name)+) as i32 - STATE_BIAS as i32 };
+}
+
+/// Emits the stubs at the start of an arena.
+pub(super) fn emit_stubs(buf: &mut CodeBuf) -> Stubs {
+    let mut ops = Ops::new(0);
+    let base = buf.hot_base;
+    let here = |ops: &Ops| CodePtr(base + ops.offset().0 as u32);
+    let mut stubs = Stubs { lookup: here(&ops), ..Stubs::default() };
+    leaves(&mut ops, &mut stubs, &here);
+    stubs.enter = here(&ops);
+    enter(&mut ops);
+    align(&mut ops);
+    stubs.helper = here(&ops);
+    helper(&mut ops);
+    match ops.finalize() {
+        Ok(code) => buf.hot.extend_from_slice(&code),
+        Err(e) => unreachable!("the stubs' labels are all bound: {e}"),
+    }
+    stubs
+}
+
+fn align(ops: &mut Ops) {
+    while !ops.offset().0.is_multiple_of(16) {
+        ops.push(0xcc);
+    }
+}
+
+/// The ways out. Each sets the kind in ecx and the payload in rax.
+fn leaves(ops: &mut Ops, stubs: &mut Stubs, here: &dyn Fn(&Ops) -> CodePtr) {
+    x64!(ops
+        ; ->lookup:
+        ; rol rax, 1
+        ; mov ecx, LeaveKind::Lookup as i32
+        ; jmp ->leave
+    );
+    align(ops);
+    stubs.link = here(ops);
+    x64!(ops
+        ; mov ecx, LeaveKind::Link as i32
+        ; jmp ->leave
+    );
+    stubs.exit = here(ops);
+    x64!(ops
+        ; mov ecx, LeaveKind::Exit as i32
+        ; ->leave:
+        ; mov [rbp + field!(payload)], rax
+    );
+    save(ops);
+    x64!(ops
+        ; mov [rbp + field!(return_sp)], rsp
+        ; ->unwind:
+        ; mov rsp, [rbp + field!(host_sp)]
+        ; ldmxcsr [rbp + field!(host_fp)]
+        ; mov eax, ecx
+        ; add rsp, 8
+        ; pop r15
+        ; pop r14
+        ; pop r13
+        ; pop r12
+        ; pop rbx
+        ; pop rbp
+        ; ret
+    );
+    align(ops);
+    // The fault handler has saved all registers.
+    stubs.fault = here(ops);
+    x64!(ops
+        ; mov ecx, LeaveKind::Fault as i32
+        ; jmp ->unwind
+    );
+    align(ops);
+    // A return that was predicted wrongly: no prediction is worth anything then.
+    stubs.return_miss = here(ops);
+    stubs.return_empty = here(ops);
+    x64!(ops
+        ; mov rsp, [rbp + field!(return_top)]
+        ; ror rax, 1
+        ; cmp rax, [rbp + field!(table_limit)]
+        ; jae ->lookup
+        ; mov rcx, [rbp + field!(table)]
+        ; mov ecx, [rcx + rax * 4]
+        ; add rcx, [rbp + field!(arena)]
+        ; jmp rcx
+    );
+    align(ops);
+}
+
+/// `extern "C" fn(state: *mut ThreadState, code: *const u8) -> u64`
+fn enter(ops: &mut Ops) {
+    x64!(ops
+        ; push rbp
+        ; push rbx
+        ; push r12
+        ; push r13
+        ; push r14
+        ; push r15
+        ; sub rsp, 8
+        ; lea rbp, [rdi + STATE_BIAS as i32]
+        ; mov [rbp + field!(host_sp)], rsp
+        ; stmxcsr [rbp + field!(host_fp)]
+        ; mov rax, rsi
+        ; mov r15, [rbp + field!(memory_base)]
+    );
+    restore(ops);
+    x64!(ops
+        ; mov rsp, [rbp + field!(return_sp)]
+        ; jmp rax
+    );
+}
+
+/// Lets the function at `helper` execute the instruction at `hart.pc`. It returns 0 to go on.
+fn helper(ops: &mut Ops) {
+    save(ops);
+    x64!(ops
+        ; mov [rbp + field!(return_sp)], rsp
+        ; mov rsp, [rbp + field!(host_sp)]
+        ; ldmxcsr [rbp + field!(host_fp)]
+        ; lea rdi, [rbp - STATE_BIAS as i32]
+        ; call QWORD [rbp + field!(helper)]
+        ; mov ecx, LeaveKind::Helper as i32
+        ; test eax, eax
+        ; jnz ->unwind
+    );
+    restore(ops);
+    x64!(ops
+        ; mov rsp, [rbp + field!(return_sp)]
+        ; ret
+    );
+}
+
+fn save(ops: &mut Ops) {
+    for (guest, host) in INT_MAP {
+        x64!(ops ; mov [Rq(RBP) + slot(guest)], Rq(host));
+    }
+    for (guest, host) in FLOAT_MAP {
+        x64!(ops ; movsd [rbp + float_slot(guest)], Rx(host));
+    }
+    x64!(ops ; stmxcsr [rbp + field!(guest_fp)]);
+}
+
+fn restore(ops: &mut Ops) {
+    for (guest, host) in INT_MAP {
+        x64!(ops ; mov Rq(host), [Rq(RBP) + slot(guest)]);
+    }
+    for (guest, host) in FLOAT_MAP {
+        x64!(ops ; movsd Rx(host), [rbp + float_slot(guest)]);
+    }
+    x64!(ops ; ldmxcsr [rbp + field!(guest_fp)]);
+}

@@ -1,0 +1,70 @@
+//! Host code for x86-64.
+//!
+//! Reading order: `regs` (which register is what), `asm` (encodings), `entry` (common stubs),
+//! `emit` (a block from end to end), `emit_*` (one file per kind of operation), `patch`,
+//! `features`. All of it is safe code: emitting is bytes, only running them is not.
+
+mod asm;
+mod emit;
+mod emit_atomic;
+mod emit_exit;
+mod emit_float;
+mod emit_int;
+mod emit_mem;
+mod emit_mul;
+mod entry;
+mod features;
+mod patch;
+mod regs;
+
+pub use features::Features;
+
+use crate::backend::{Backend, CodeBuf, EmitContext, Stubs};
+use crate::ir::Block;
+use crate::util::CodePtr;
+
+/// The emitter.
+#[derive(Debug)]
+pub struct X64 {
+    features: Features,
+}
+
+impl X64 {
+    /// An emitter that uses `features`.
+    #[must_use]
+    pub fn new(features: Features) -> Self {
+        Self { features }
+    }
+}
+
+impl Backend for X64 {
+    const NAME: &'static str = "x86-64";
+
+    fn emit_stubs(&mut self, buf: &mut CodeBuf) -> Stubs {
+        entry::emit_stubs(buf)
+    }
+
+    fn emit_block(&mut self, block: &Block, buf: &mut CodeBuf, context: &EmitContext<'_>) {
+        emit::Emitter::new(buf, context, self.features).block(block);
+    }
+
+    fn link_word(site: CodePtr, target: CodePtr) -> u32 {
+        patch::rel32(site, target)
+    }
+
+    fn fp_word(frm: u8, fflags: u8) -> u32 {
+        emit_float::mxcsr(frm, fflags)
+    }
+
+    fn fp_flags(word: u32) -> u8 {
+        emit_float::fflags(word)
+    }
+
+    fn guest_int(n: usize) -> Option<u8> {
+        regs::INT_MAP.iter().find(|(_, h)| usize::from(*h) == n).map(|(g, _)| *g)
+    }
+
+    fn guest_float(n: usize) -> Option<u8> {
+        regs::FLOAT_MAP.iter().find(|(_, h)| usize::from(*h) == n).map(|(g, _)| *g)
+    }
+}

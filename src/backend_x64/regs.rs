@@ -1,0 +1,109 @@
+//! Which host register is what.
+//!
+//! | host | use |
+//! |---|---|
+//! | rax, rcx, rdx | scratch |
+//! | rbx rsi rdi r8-r14 | guest registers, see [`INT_MAP`] |
+//! | rbp | `ThreadState` + `STATE_BIAS` |
+//! | rsp | stack of host return addresses, nothing else |
+//! | r15 | host address of guest address 0 |
+//! | xmm0, xmm1 | scratch |
+//! | xmm2-xmm15 | guest floating-point registers, see [`FLOAT_MAP`] |
+//!
+//! The map is data: the most used registers of compiled programs (a5 a4 a3 a0 a2 sp a1 s0 a6 s1
+//! cover about 80% of operands) in host registers, those of them that are used most in the ones
+//! with short encodings.
+
+use crate::backend::STATE_BIAS;
+
+pub(super) const RAX: u8 = 0;
+pub(super) const RCX: u8 = 1;
+pub(super) const RDX: u8 = 2;
+pub(super) const RSP: u8 = 4;
+pub(super) const RBP: u8 = 5;
+pub(super) const R15: u8 = 15;
+
+/// Scratch vector registers.
+pub(super) const XMM0: u8 = 0;
+pub(super) const XMM1: u8 = 1;
+
+/// (guest register, host register).
+pub(super) const INT_MAP: [(u8, u8); 10] = [
+    (15, 3),  // a5 rbx
+    (14, 6),  // a4 rsi
+    (10, 7),  // a0 rdi
+    (13, 8),  // a3 r8
+    (12, 9),  // a2 r9
+    (2, 10),  // sp r10
+    (11, 11), // a1 r11
+    (8, 12),  // s0 r12
+    (16, 13), // a6 r13
+    (9, 14),  // s1 r14
+];
+
+/// (guest floating-point register, host vector register).
+pub(super) const FLOAT_MAP: [(u8, u8); 14] = [
+    (10, 2), // fa0
+    (11, 3),
+    (12, 4),
+    (13, 5),
+    (14, 6),
+    (15, 7),
+    (16, 8),
+    (17, 9), // fa7
+    (8, 10), // fs0
+    (9, 11),
+    (0, 12), // ft0
+    (1, 13),
+    (18, 14), // fs2
+    (19, 15),
+];
+
+const fn table<const N: usize>(map: [(u8, u8); N]) -> [u8; 32] {
+    let mut out = [NONE; 32];
+    let mut i = 0;
+    while i < N {
+        out[map[i].0 as usize] = map[i].1;
+        i += 1;
+    }
+    out
+}
+
+const NONE: u8 = 0xff;
+const INT_HOME: [u8; 32] = table(INT_MAP);
+const FLOAT_HOME: [u8; 32] = table(FLOAT_MAP);
+
+/// Host register of a guest integer register.
+pub(super) const fn host_int(r: u8) -> Option<u8> {
+    match INT_HOME[r as usize] {
+        NONE => None,
+        h => Some(h),
+    }
+}
+
+/// Vector register of a guest floating-point register.
+pub(super) const fn host_float(r: u8) -> Option<u8> {
+    match FLOAT_HOME[r as usize] {
+        NONE => None,
+        h => Some(h),
+    }
+}
+
+/// Displacement from rbp of a guest integer register's slot.
+pub(super) const fn slot(r: u8) -> i32 {
+    r as i32 * 8 - STATE_BIAS as i32
+}
+
+/// Displacement from rbp of a guest floating-point register's slot.
+pub(super) const fn float_slot(r: u8) -> i32 {
+    256 + r as i32 * 8 - STATE_BIAS as i32
+}
+
+/// Displacement from rbp of a field of `ThreadState`.
+macro_rules! field {
+    ($($name:tt)+) => {
+        std::mem::offset_of!($crate::backend::ThreadState, $($name)+) as i32
+            - $crate::backend::STATE_BIAS as i32
+    };
+}
+pub(super) use field;

@@ -1,0 +1,362 @@
+//! The code cache: which guest code is translated, where, and how blocks are connected.
+
+use super::arena::Arena;
+use super::observe::{Observer, TranslatedBlock};
+use super::options::Options;
+use super::select::Host;
+use super::stats::{Counters, add};
+use super::table::PcTable;
+use crate::backend::{Backend, CodeBuf, EmitContext, FaultPoint, LinkSite, Recipe, Stubs};
+use crate::lift::{CodeSource, Lifter, Limits};
+use crate::mem::Memory;
+use crate::sys::time::monotonic_ns;
+use crate::util::{CodePtr, PAGE_SIZE, page_down};
+use rustc_hash::FxHashMap;
+use std::io;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The arena has no room for another block: the cache must be replaced.
+#[derive(Debug)]
+pub(super) struct Full;
+
+/// One generation of translated code.
+pub(super) struct CodeCache {
+    /// Different for every cache of the process.
+    pub(super) id: u64,
+    pub(super) arena: Arena,
+    pub(super) table: PcTable,
+    pub(super) stubs: Stubs,
+    /// Grows whenever blocks become invalid: return predictions older than that are void.
+    pub(super) invalidations: AtomicU64,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    backend: Host,
+    buf: CodeBuf,
+    lifter: Lifter,
+    source: Source,
+    hot: u32,
+    cold: u32,
+    blocks: Vec<BlockInfo>,
+    /// Entries of all blocks, each block's in a row.
+    entries: Vec<(u64, CodePtr)>,
+    links: Vec<Link>,
+    /// Latest link to a guest address.
+    link_heads: FxHashMap<u64, u32>,
+    /// Blocks that read code of a page.
+    pages: FxHashMap<u64, Vec<u32>>,
+    hot_faults: Vec<FaultPoint>,
+    cold_faults: Vec<FaultPoint>,
+    recipes: Vec<Recipe>,
+}
+
+struct BlockInfo {
+    entries: Range<u32>,
+    /// Guest code it was made from; empty for a block that is not valid any more.
+    ranges: Vec<(u64, u32)>,
+}
+
+struct Link {
+    site: LinkSite,
+    /// The next link to the same guest address.
+    next: Option<u32>,
+}
+
+/// Bytes that a block may take of either part at most.
+const HEADROOM: u32 = 256 << 10;
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+impl CodeCache {
+    pub(super) fn new(options: &Options, guest_size: u64) -> io::Result<Self> {
+        let arena = Arena::new(options.arena_size)?;
+        let table = PcTable::new(guest_size)?;
+        let mut backend = Host::new(options.host_features);
+        let mut buf = CodeBuf::default();
+        let half = (arena.size() / 2) as u32;
+        buf.start(0, half, 0);
+        let stubs = backend.emit_stubs(&mut buf);
+        arena.write(CodePtr(0), &buf.hot);
+        let hot = align(buf.hot.len() as u32);
+        let inner = Inner {
+            backend,
+            buf,
+            lifter: Lifter::new(),
+            source: Source::default(),
+            hot,
+            cold: half,
+            blocks: Vec::new(),
+            entries: Vec::new(),
+            links: Vec::new(),
+            link_heads: FxHashMap::default(),
+            pages: FxHashMap::default(),
+            hot_faults: Vec::new(),
+            cold_faults: Vec::new(),
+            recipes: Vec::new(),
+        };
+        Ok(Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            arena,
+            table,
+            stubs,
+            invalidations: AtomicU64::new(0),
+            inner: Mutex::new(inner),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Holds the cache still, for `fork`.
+    pub(super) fn freeze(&self) -> impl Drop + use<'_> {
+        Frozen { _inner: self.lock() }
+    }
+
+    /// Code for `pc`, translating it if there is none.
+    pub(super) fn translate(
+        &self,
+        pc: u64,
+        memory: &Memory,
+        options: &Options,
+        counters: &Counters,
+        observer: &mut Option<Box<dyn Observer>>,
+    ) -> Result<CodePtr, Full> {
+        let mut guard = self.lock();
+        if let Some(code) = self.table.get(pc) {
+            return Ok(code);
+        }
+        let started = monotonic_ns();
+        let inner = &mut *guard;
+        let half = (self.arena.size() / 2) as u32;
+        if inner.hot + HEADROOM > half || inner.cold + HEADROOM > 2 * half {
+            return Err(Full);
+        }
+        inner.source.memory_changed();
+        let limits = Limits::default();
+        let mut source = inner.source.over(memory);
+        let block = inner.lifter.lift(&mut source, &options.isa, pc, &limits);
+        inner.buf.start(inner.hot, inner.cold, inner.links.len() as u32);
+        let lookup = |pc: u64| self.table.get(pc);
+        let context = EmitContext { mode: options.mode, stubs: self.stubs, lookup: &lookup };
+        inner.backend.emit_block(block, &mut inner.buf, &context);
+        if let Some(o) = observer {
+            let base = self.arena.exec_base().0 as u64;
+            o.translated(&TranslatedBlock {
+                pc,
+                ir: block,
+                hot_at: base + u64::from(inner.buf.hot_base),
+                hot: &inner.buf.hot,
+                cold_at: base + u64::from(inner.buf.cold_base),
+                cold: &inner.buf.cold,
+            });
+        }
+        add(&counters.blocks, 1);
+        add(&counters.guest_insns, u64::from(block.insns));
+        add(&counters.guest_bytes, block.ranges.iter().map(|r| u64::from(r.1)).sum());
+        let ranges = block.ranges.clone();
+        let code = self.publish(inner, pc, ranges, counters);
+        add(&counters.translate_ns, monotonic_ns() - started);
+        Ok(code)
+    }
+
+    /// Writes what is in the buffer to its place and makes it reachable.
+    fn publish(
+        &self,
+        inner: &mut Inner,
+        pc: u64,
+        ranges: Vec<(u64, u32)>,
+        counters: &Counters,
+    ) -> CodePtr {
+        let start = CodePtr(inner.buf.hot_base);
+        self.arena.write(start, &inner.buf.hot);
+        self.arena.write(CodePtr(inner.buf.cold_base), &inner.buf.cold);
+        add(&counters.hot_bytes, inner.buf.hot.len() as u64);
+        add(&counters.cold_bytes, inner.buf.cold.len() as u64);
+        inner.hot = align(inner.hot + inner.buf.hot.len() as u32);
+        inner.cold += inner.buf.cold.len() as u32;
+
+        let first_recipe = inner.recipes.len() as u32;
+        inner.recipes.extend_from_slice(&inner.buf.recipes);
+        let moved = |f: &FaultPoint| FaultPoint { first: f.first + first_recipe, ..*f };
+        inner.hot_faults.extend(inner.buf.hot_faults.iter().map(moved));
+        inner.cold_faults.extend(inner.buf.cold_faults.iter().map(moved));
+
+        add(&counters.links, inner.buf.links.len() as u64);
+        for i in 0..inner.buf.links.len() {
+            let site = inner.buf.links[i];
+            let id = inner.links.len() as u32;
+            let next = inner.link_heads.insert(site.target, id);
+            inner.links.push(Link { site, next });
+        }
+        // What cannot be fetched depends on no code: it runs once and is not kept.
+        if ranges.is_empty() {
+            return start;
+        }
+        let id = inner.blocks.len() as u32;
+        for page in pages_of(&ranges) {
+            inner.pages.entry(page).or_default().push(id);
+        }
+        let first = inner.entries.len() as u32;
+        for i in 0..inner.buf.entries.len() {
+            let (entry, at) = inner.buf.entries[i];
+            if entry == pc || self.table.get(entry).is_none() {
+                inner.entries.push((entry, at));
+                self.table.set(entry, Some(at));
+                self.relink(inner, entry, Some(at));
+            }
+        }
+        let entries = first..inner.entries.len() as u32;
+        inner.blocks.push(BlockInfo { entries, ranges });
+        start
+    }
+
+    /// Redirects all jumps to guest address `pc`: to code, or back to their stubs.
+    fn relink(&self, inner: &Inner, pc: u64, code: Option<CodePtr>) {
+        let mut next = inner.link_heads.get(&pc).copied();
+        while let Some(id) = next {
+            let link = &inner.links[id as usize];
+            let to = code.unwrap_or(link.site.stub);
+            self.arena.patch(link.site.site, Host::link_word(link.site.site, to));
+            next = link.next;
+        }
+    }
+
+    /// The guest address that link `id` leads to.
+    pub(super) fn link_target(&self, id: u64) -> u64 {
+        self.lock().links[id as usize].site.target
+    }
+
+    /// Forgets all blocks that were made from any byte of `range`.
+    pub(super) fn invalidate(&self, range: Range<u64>, counters: &Counters) {
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        let mut hit = Vec::new();
+        let mut page = page_down(range.start);
+        if (range.end - page) / PAGE_SIZE > inner.pages.len() as u64 {
+            let within = |p: &u64| *p >= page && *p < range.end;
+            hit.extend(inner.pages.iter().filter(|(p, _)| within(p)).flat_map(|(_, b)| b));
+        } else {
+            while page < range.end {
+                hit.extend(inner.pages.get(&page).into_iter().flatten());
+                page += PAGE_SIZE;
+            }
+        }
+        let mut any = false;
+        for id in hit {
+            let overlaps = |&(a, n): &(u64, u32)| a < range.end && a + u64::from(n) > range.start;
+            if inner.blocks[id as usize].ranges.iter().any(overlaps) {
+                self.kill(inner, id);
+                add(&counters.invalidated, 1);
+                any = true;
+            }
+        }
+        if any {
+            self.invalidations.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    fn kill(&self, inner: &mut Inner, id: u32) {
+        let ranges = std::mem::take(&mut inner.blocks[id as usize].ranges);
+        for page in pages_of(&ranges) {
+            if let Some(list) = inner.pages.get_mut(&page) {
+                list.retain(|b| *b != id);
+            }
+        }
+        let entries = inner.blocks[id as usize].entries.clone();
+        for i in entries {
+            let (pc, at) = inner.entries[i as usize];
+            if self.table.get(pc) == Some(at) {
+                self.table.set(pc, None);
+                self.relink(inner, pc, None);
+            }
+        }
+    }
+
+    /// The fault point at a place of the arena, with its recipes.
+    pub(super) fn fault_point(&self, at: CodePtr) -> Option<(u64, Vec<Recipe>)> {
+        let inner = self.lock();
+        let cold = at.0 as usize >= self.arena.size() / 2;
+        let list = if cold { &inner.cold_faults } else { &inner.hot_faults };
+        let i = list.binary_search_by_key(&at, |f| f.host).ok()?;
+        let f = &list[i];
+        let recipes = &inner.recipes[f.first as usize..(f.first + f.count) as usize];
+        Some((f.pc, recipes.to_vec()))
+    }
+}
+
+/// The cache's lock, held.
+struct Frozen<'a> {
+    _inner: MutexGuard<'a, Inner>,
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {}
+}
+
+/// Blocks start at multiples of 16, as hosts like it.
+const fn align(n: u32) -> u32 {
+    (n + 15) & !15
+}
+
+/// The pages that ranges touch; those that follow each other in one page count once.
+fn pages_of(ranges: &[(u64, u32)]) -> impl Iterator<Item = u64> {
+    let mut pages: Vec<u64> = ranges
+        .iter()
+        .flat_map(|&(a, n)| {
+            let last = page_down(a + u64::from(n) - 1);
+            (page_down(a)..=last).step_by(PAGE_SIZE as usize)
+        })
+        .collect();
+    pages.sort_unstable();
+    pages.dedup();
+    pages.into_iter()
+}
+
+/// Copies of guest code for the lifter.
+#[derive(Default)]
+struct Source {
+    copy: Vec<u8>,
+    start: u64,
+}
+
+impl Source {
+    /// What was copied before may have changed.
+    fn memory_changed(&mut self) {
+        self.copy.clear();
+    }
+
+    fn over<'a>(&'a mut self, memory: &'a Memory) -> SourceOver<'a> {
+        SourceOver { source: self, memory }
+    }
+}
+
+struct SourceOver<'a> {
+    source: &'a mut Source,
+    memory: &'a Memory,
+}
+
+/// Bytes that are copied at once: about what a block reads.
+const PIECE: u64 = 384;
+
+impl CodeSource for SourceOver<'_> {
+    fn bytes(&mut self, addr: u64) -> Option<&[u8]> {
+        let s = &mut *self.source;
+        let at = addr.wrapping_sub(s.start) as usize;
+        if addr < s.start || at + 4 > s.copy.len() {
+            let end = self.memory.executable_end(addr)?.min(addr.saturating_add(PIECE));
+            // Watched before it is read, so that no write in between is missed.
+            self.memory.watch_code(addr..end);
+            s.copy.resize((end - addr) as usize, 0);
+            s.start = addr;
+            if self.memory.read_bytes(addr, &mut s.copy).is_err() {
+                s.copy.clear();
+                return None;
+            }
+        }
+        Some(&s.copy[(addr - s.start) as usize..])
+    }
+}

@@ -1,0 +1,350 @@
+//! One hart: the loop around translated code and interpreter.
+
+use super::fault;
+use super::helpers::{HelperContext, interpret_one};
+use super::machine::{Generation, Machine};
+use super::select::{fp_flags, fp_word};
+use super::stats::add;
+use super::thread::{Remote, Thread};
+use crate::backend::LeaveKind;
+use crate::cpu::{Exit, Hart};
+use crate::interp::{self, Interp};
+use crate::sys::signal::AltStack;
+use crate::util::{CodePtr, HostAddr};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread::ThreadId;
+
+/// Somebody wants `run` to return.
+const INTERRUPT: u32 = 1;
+/// Something has changed that the hart must look at.
+const KICK: u32 = 2;
+
+/// What other threads see of a hart.
+pub(super) struct Shared {
+    flags: AtomicU32,
+    /// The interpreter's stop flag: set whenever `flags` is.
+    stop: AtomicBool,
+    remote: Remote,
+}
+
+impl Shared {
+    fn raise(&self, flag: u32) {
+        self.flags.fetch_or(flag, Ordering::AcqRel);
+        self.stop.store(true, Ordering::Release);
+        self.remote.arm();
+    }
+
+    pub(super) fn kick(&self) {
+        self.raise(KICK);
+    }
+}
+
+/// Stops a hart from anywhere.
+#[derive(Clone)]
+pub struct Interrupter(Arc<Shared>);
+
+impl std::fmt::Debug for Interrupter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Interrupter")
+    }
+}
+
+impl Interrupter {
+    /// Makes [`Cpu::run`] return [`Exit::Interrupted`] soon, or at once when it is called next.
+    /// Async-signal-safe.
+    pub fn interrupt(&self) {
+        self.0.raise(INTERRUPT);
+    }
+}
+
+/// One hart.
+pub struct Cpu {
+    machine: Arc<Machine>,
+    thread: Thread,
+    shared: Arc<Shared>,
+    context: Box<HelperContext>,
+    generation: Arc<Generation>,
+    /// The cache's count of invalidations at which the return stack was last in order.
+    returns_at: u64,
+    interp: Interp,
+    interp_epoch: u64,
+    alt_stack: Option<(ThreadId, AltStack)>,
+}
+
+impl std::fmt::Debug for Cpu {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cpu").field("hart", self.hart()).finish_non_exhaustive()
+    }
+}
+
+impl Cpu {
+    /// A hart of `machine`, all registers zero.
+    ///
+    /// # Errors
+    /// The host has no memory for its state.
+    pub fn new(machine: Arc<Machine>) -> io::Result<Self> {
+        let mut thread = Thread::new()?;
+        let shared = Arc::new(Shared {
+            flags: AtomicU32::new(0),
+            stop: AtomicBool::new(false),
+            remote: thread.remote(),
+        });
+        machine.add_hart(&shared);
+        let mut context = Box::new(HelperContext { machine: Arc::as_ptr(&machine), exit: None });
+        let state = thread.state_mut();
+        state.context = &raw mut *context as u64;
+        state.helper = interpret_one as *const () as u64;
+        state.memory_base = machine.memory().base().0 as u64;
+        let generation = machine.generation();
+        let mut cpu = Self {
+            thread,
+            shared,
+            context,
+            generation,
+            returns_at: 0,
+            interp: Interp::new(),
+            interp_epoch: machine.code_epoch.load(Ordering::Acquire),
+            alt_stack: None,
+            machine,
+        };
+        cpu.adopt_generation();
+        Ok(cpu)
+    }
+
+    /// The hart's state.
+    #[must_use]
+    pub fn hart(&self) -> &Hart {
+        &self.thread.state().hart
+    }
+
+    /// The hart's state, to be changed between runs.
+    pub fn hart_mut(&mut self) -> &mut Hart {
+        &mut self.thread.state_mut().hart
+    }
+
+    /// The machine it belongs to.
+    #[must_use]
+    pub fn machine(&self) -> &Arc<Machine> {
+        &self.machine
+    }
+
+    /// Something to stop this hart with.
+    #[must_use]
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter(Arc::clone(&self.shared))
+    }
+
+    /// Runs until something must be served. `fence.i` is served here.
+    pub fn run(&mut self) -> Exit {
+        self.ensure_alt_stack();
+        loop {
+            if self.take_flags() {
+                return Exit::Interrupted;
+            }
+            self.machine.serve_code_events();
+            let stopped = if self.machine.translates() && self.hart().frm <= 3 {
+                self.run_translated()
+            } else {
+                self.run_interpreted()
+            };
+            match stopped {
+                Some(Exit::FenceI) => {
+                    self.machine.fence_i();
+                    self.hart_mut().pc = self.hart().pc.wrapping_add(4);
+                }
+                Some(exit) => return exit,
+                None => {}
+            }
+        }
+    }
+
+    /// Executes one instruction with the interpreter.
+    ///
+    /// # Errors
+    /// Why it did not complete.
+    pub fn step(&mut self) -> Result<(), Exit> {
+        let hart = &mut self.thread.state_mut().hart;
+        interp::step(hart, self.machine.memory(), self.machine.isa())
+    }
+
+    /// Looks at what others want; true if it is that `run` returns.
+    fn take_flags(&mut self) -> bool {
+        if self.shared.flags.load(Ordering::Acquire) == 0 {
+            return false;
+        }
+        // Disarmed before the flags are taken: whoever raises one in between arms again.
+        self.shared.stop.store(false, Ordering::Release);
+        self.shared.remote.disarm(self.generation.cache.table.limit());
+        self.shared.flags.swap(0, Ordering::AcqRel) & INTERRUPT != 0
+    }
+
+    fn run_interpreted(&mut self) -> Option<Exit> {
+        let epoch = self.machine.code_epoch.load(Ordering::Acquire);
+        if epoch != self.interp_epoch {
+            self.interp.clear();
+            self.interp_epoch = epoch;
+        }
+        // With a rounding mode that only the interpreter knows, it runs until that changes.
+        let budget = if self.machine.translates() { 64 } else { u64::MAX };
+        let hart = &mut self.thread.state_mut().hart;
+        let (memory, isa) = (self.machine.memory(), self.machine.isa());
+        let (exit, n) = self.interp.run(hart, memory, isa, budget, &self.shared.stop);
+        add(&self.machine.counters.interpreted, n);
+        match exit {
+            Exit::OutOfFuel => None,
+            // The loop looks at the flags.
+            Exit::Interrupted => None,
+            exit => Some(exit),
+        }
+    }
+
+    /// Runs translated code until it must be left for good (`Some`) or for something that the
+    /// loop around looks at.
+    fn run_translated(&mut self) -> Option<Exit> {
+        if self.generation.cache.id != self.machine.generation_id() {
+            self.generation = self.machine.generation();
+            self.adopt_generation();
+        }
+        let cache = &self.generation.cache;
+        let invalidations = cache.invalidations.load(Ordering::Acquire);
+        if invalidations != self.returns_at {
+            self.returns_at = invalidations;
+            let empty = self.return_empty();
+            self.thread.reset_returns(empty);
+        }
+        let pc = self.hart().pc;
+        let code = match cache.table.get(pc) {
+            Some(code) => code,
+            None => match self.translate(pc)? {
+                Ok(code) => code,
+                Err(exit) => return exit,
+            },
+        };
+        let state = self.thread.state_mut();
+        state.guest_fp = fp_word(state.hart.frm, state.hart.fflags);
+        let cache = &self.generation.cache;
+        let kind = self.thread.enter(cache.arena.exec_base(), &cache.stubs, code);
+        let state = self.thread.state_mut();
+        state.hart.fflags = fp_flags(state.guest_fp);
+        self.left(LeaveKind::from_raw(kind))
+    }
+
+    /// Code for `pc`. `None`: the loop must go round again. An inner `Err` is what to return
+    /// from [`Self::run_translated`].
+    fn translate(&mut self, pc: u64) -> Option<Result<CodePtr, Option<Exit>>> {
+        if pc & 1 != 0 || pc / 2 >= self.generation.cache.table.limit() {
+            // No block begins there; the interpreter knows what happens.
+            return Some(Err(self.step().err()));
+        }
+        match self.machine.translate(&self.generation, pc) {
+            Ok(Some(code)) => Some(Ok(code)),
+            Ok(None) => None,
+            // No memory for a new code cache: slowly is better than not at all.
+            Err(_) => Some(Err(self.step().err())),
+        }
+    }
+
+    fn left(&mut self, kind: LeaveKind) -> Option<Exit> {
+        let counters = &self.machine.counters;
+        let payload = self.thread.state().payload;
+        match kind {
+            LeaveKind::Link => {
+                add(&counters.link_exits, 1);
+                self.hart_mut().pc = self.generation.cache.link_target(payload);
+                None
+            }
+            LeaveKind::Lookup => {
+                add(&counters.lookup_exits, 1);
+                self.hart_mut().pc = payload & !1;
+                None
+            }
+            LeaveKind::Exit => match payload {
+                0 => Some(Exit::Ecall),
+                1 => Some(Exit::Ebreak),
+                2 => Some(Exit::FenceI),
+                _ => self.step().err(),
+            },
+            LeaveKind::Helper => {
+                let at = self.thread.pop_return();
+                let next = self.hart().pc;
+                self.recover(at);
+                self.hart_mut().pc = next;
+                self.context.exit.take()
+            }
+            LeaveKind::Fault => {
+                add(&counters.faults, 1);
+                self.left_by_fault()
+            }
+        }
+    }
+
+    fn left_by_fault(&mut self) -> Option<Exit> {
+        let saved = self.thread.state().fault;
+        let state = self.thread.state_mut();
+        for (n, value) in saved.general.iter().enumerate() {
+            if let Some(r) = super::select::guest_int(n) {
+                state.hart.x[usize::from(r)] = *value;
+            }
+        }
+        for (n, value) in saved.vector.iter().enumerate() {
+            if let Some(r) = super::select::guest_float(n) {
+                state.hart.f[usize::from(r)] = *value;
+            }
+        }
+        state.return_sp = saved.general[super::select::STACK_REGISTER];
+        state.guest_fp = saved.fp_control;
+        state.hart.fflags = fp_flags(saved.fp_control);
+        self.recover(saved.pc);
+        if self.thread.is_poll(saved.fault_addr) {
+            return None;
+        }
+        // The interpreter finds the exact fault, or that its cause is gone.
+        self.step().err()
+    }
+
+    /// Sets pc and pending registers after translated code was left at host address `at`.
+    fn recover(&mut self, at: HostAddr) {
+        let cache = &self.generation.cache;
+        let found = cache.arena.place(at).and_then(|place| cache.fault_point(place));
+        let Some((pc, recipes)) = found else {
+            // Every instruction that may fault has a fault point: this is a bug of the emitter.
+            unreachable!("translated code was left at {at}, where it cannot be left")
+        };
+        let hart = self.hart_mut();
+        hart.pc = pc;
+        fault::apply(hart, &recipes);
+    }
+
+    fn return_empty(&self) -> HostAddr {
+        let cache = &self.generation.cache;
+        HostAddr(cache.arena.exec_base().0 + cache.stubs.return_empty.0 as usize)
+    }
+
+    /// Makes the state ready for code of `self.generation`.
+    fn adopt_generation(&mut self) {
+        let empty = self.return_empty();
+        let cache = &self.generation.cache;
+        self.returns_at = cache.invalidations.load(Ordering::Acquire);
+        let (table, limit) = (cache.table.base().0 as u64, cache.table.limit());
+        let arena = cache.arena.exec_base().0 as u64;
+        let state = self.thread.state_mut();
+        (state.table, state.arena) = (table, arena);
+        self.shared.remote.disarm(limit);
+        if self.shared.flags.load(Ordering::Acquire) != 0 {
+            self.shared.remote.arm();
+        }
+        self.thread.reset_returns(empty);
+    }
+
+    /// The thread that runs guest code needs an alternate stack for the fault handler.
+    fn ensure_alt_stack(&mut self) {
+        let me = std::thread::current().id();
+        if self.alt_stack.as_ref().is_some_and(|(id, _)| *id == me) {
+            return;
+        }
+        // Without memory for one, a fault ends the process: nothing better can be done.
+        self.alt_stack = AltStack::install().ok().map(|s| (me, s));
+    }
+}

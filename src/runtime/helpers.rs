@@ -1,0 +1,41 @@
+//! What translated code calls.
+#![allow(unsafe_code, reason = "is called with a raw pointer to the thread state")]
+//! # Safety
+//! The helper stub calls with the state of the thread it runs on; `context` points to a
+//! [`HelperContext`] that the hart's `Cpu` keeps alive while it is inside translated code. No
+//! other reference to either exists then.
+
+use super::machine::Machine;
+use super::select::{fp_flags, fp_word};
+use super::stats::add;
+use crate::backend::ThreadState;
+use crate::cpu::Exit;
+use crate::interp;
+
+/// What a helper needs besides the state.
+#[derive(Debug)]
+pub(super) struct HelperContext {
+    pub(super) machine: *const Machine,
+    /// Why the interpreter stopped; `None` if translated code must be left all the same.
+    pub(super) exit: Option<Exit>,
+}
+
+// SAFETY: the pointer is to the machine that the same `Cpu` holds an `Arc` of.
+unsafe impl Send for HelperContext {}
+
+/// Executes the instruction at `hart.pc`. 0: go on behind it; 1: leave translated code.
+pub(super) extern "C" fn interpret_one(state: *mut ThreadState) -> u32 {
+    // SAFETY: see the module.
+    let state = unsafe { &mut *state };
+    // SAFETY: see the module.
+    let context = unsafe { &mut *(state.context as *mut HelperContext) };
+    // SAFETY: see the module.
+    let machine = unsafe { &*context.machine };
+    add(&machine.counters.helper_calls, 1);
+    state.hart.fflags = fp_flags(state.guest_fp);
+    let result = interp::step(&mut state.hart, machine.memory(), machine.isa());
+    state.guest_fp = fp_word(state.hart.frm, state.hart.fflags);
+    context.exit = result.err();
+    // Translated code has no word for rounding modes above 3.
+    u32::from(context.exit.is_some() || state.hart.frm > 3)
+}

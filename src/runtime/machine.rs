@@ -1,0 +1,278 @@
+//! What the harts of one guest share: memory, the code cache, and each other's addresses.
+
+use super::cache::{CodeCache, Full};
+use super::cpu::Shared;
+use super::fault;
+use super::observe::Observer;
+use super::options::{EngineKind, Options};
+use super::stats::{Counters, Stats, add};
+use crate::isa::Isa;
+use crate::mem::{CodeEvent, Memory, Mode};
+use crate::sys::signal;
+use crate::util::{CodePtr, HostAddr, PAGE_SIZE};
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+/// One guest address space with the code translated from it.
+pub struct Machine {
+    memory: Memory,
+    options: Options,
+    pub(super) counters: Counters,
+    generation: Mutex<Arc<Generation>>,
+    /// Id of the current generation, or 0 with the interpreter alone.
+    generation_id: AtomicU64,
+    /// Grows whenever decoded instructions may be out of date.
+    pub(super) code_epoch: AtomicU64,
+    observer: Mutex<Option<Box<dyn Observer>>>,
+    harts: Mutex<Vec<Weak<Shared>>>,
+}
+
+/// A code cache that the fault handler knows.
+pub(super) struct Generation {
+    /// Before `cache`, since the handler must forget the arena before it is unmapped.
+    _registered: fault::Registered,
+    pub(super) cache: CodeCache,
+}
+
+/// Host code of a block, for dumps.
+#[derive(Clone, Debug)]
+pub struct Translation {
+    /// The operations.
+    pub ir: crate::ir::Block,
+    /// Host address of `hot`.
+    pub hot_at: u64,
+    /// Host code on the likely path.
+    pub hot: Vec<u8>,
+    /// Host address of `cold`.
+    pub cold_at: u64,
+    /// Host code of exits and slow paths.
+    pub cold: Vec<u8>,
+}
+
+impl std::fmt::Debug for Machine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Machine").field("memory", &self.memory).finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Smallest address space that is tried, as a power of two.
+const MIN_ADDRESS_BITS: u32 = 28;
+
+impl Machine {
+    /// Reserves memory and sets up the engine. Installs the process's fault handlers if that has
+    /// not been done.
+    ///
+    /// # Errors
+    /// What the host says: `ENOMEM` if it has not even addresses for a small guest.
+    pub fn new(options: &Options) -> io::Result<Arc<Self>> {
+        signal::install(fault::hook)?;
+        let mut options = options.clone();
+        let (memory, generation) = loop {
+            match Self::reserve(&options) {
+                Err(e)
+                    if options.mode == Mode::Guarded
+                        && options.address_bits > MIN_ADDRESS_BITS
+                        && e.raw_os_error() == Some(libc::ENOMEM) =>
+                {
+                    options.address_bits -= 1;
+                    options.arena_size = options.arena_size.min(16 << 20);
+                }
+                other => break other?,
+            }
+        };
+        let generation_id = AtomicU64::new(generation.cache.id);
+        Ok(Arc::new(Self {
+            memory,
+            options,
+            counters: Counters::default(),
+            generation: Mutex::new(generation),
+            generation_id,
+            code_epoch: AtomicU64::new(0),
+            observer: Mutex::new(None),
+            harts: Mutex::new(Vec::new()),
+        }))
+    }
+
+    fn reserve(options: &Options) -> io::Result<(Memory, Arc<Generation>)> {
+        let memory = Memory::new(options.mode, 1 << options.address_bits)?;
+        let generation = Self::make_generation(options, memory.size())?;
+        Ok((memory, generation))
+    }
+
+    fn make_generation(options: &Options, size: u64) -> io::Result<Arc<Generation>> {
+        let cache = CodeCache::new(options, size)?;
+        let base = cache.arena.exec_base();
+        let stub = HostAddr(base.0 + cache.stubs.fault.0 as usize);
+        let registered = fault::register(base, cache.arena.size(), stub)
+            .ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
+        Ok(Arc::new(Generation { _registered: registered, cache }))
+    }
+
+    /// The guest's memory.
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// What the guest may use.
+    #[must_use]
+    pub fn isa(&self) -> &Isa {
+        &self.options.isa
+    }
+
+    /// How the machine was set up; the address space may be smaller than was asked for.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// What has been done so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.counters.read()
+    }
+
+    /// Sets who is told of translations; `None` for nobody.
+    pub fn set_observer(&self, observer: Option<Box<dyn Observer>>) {
+        *lock(&self.observer) = observer;
+    }
+
+    pub(super) fn translates(&self) -> bool {
+        self.options.engine == EngineKind::Baseline
+    }
+
+    pub(super) fn generation_id(&self) -> u64 {
+        self.generation_id.load(Ordering::Acquire)
+    }
+
+    pub(super) fn generation(&self) -> Arc<Generation> {
+        Arc::clone(&lock(&self.generation))
+    }
+
+    /// Code for `pc` in `generation`; `None` if that is full, and a new one is current then.
+    pub(super) fn translate(
+        &self,
+        generation: &Generation,
+        pc: u64,
+    ) -> io::Result<Option<CodePtr>> {
+        let mut observer = lock(&self.observer);
+        let cache = &generation.cache;
+        match cache.translate(pc, &self.memory, &self.options, &self.counters, &mut observer) {
+            Ok(code) => Ok(Some(code)),
+            Err(Full) => {
+                drop(observer);
+                self.replace_generation(cache.id)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Makes a new generation unless somebody has replaced `old` already.
+    fn replace_generation(&self, old: u64) -> io::Result<()> {
+        let mut current = lock(&self.generation);
+        if current.cache.id == old {
+            *current = Self::make_generation(&self.options, self.memory.size())?;
+            self.generation_id.store(current.cache.id, Ordering::Release);
+            add(&self.counters.flushes, 1);
+        }
+        Ok(())
+    }
+
+    /// Makes all writes to code visible to the fetches of the calling hart: `fence.i`.
+    pub(super) fn fence_i(&self) {
+        for page in self.memory.take_dirty_code() {
+            self.void(page..page + PAGE_SIZE);
+        }
+        self.serve_code_events();
+    }
+
+    /// Makes all writes to code visible to the fetches of all harts: `riscv_flush_icache`.
+    pub fn flush_icache(&self) {
+        self.fence_i();
+        self.kick_all();
+    }
+
+    /// Forgets translations of what was unmapped or protected since the last call.
+    pub(super) fn serve_code_events(&self) {
+        if self.memory.has_code_events() {
+            for CodeEvent::Void(range) in self.memory.take_code_events() {
+                self.void(range);
+            }
+            self.kick_all();
+        }
+    }
+
+    fn void(&self, range: std::ops::Range<u64>) {
+        self.code_epoch.fetch_add(1, Ordering::AcqRel);
+        self.generation().cache.invalidate(range, &self.counters);
+    }
+
+    pub(super) fn add_hart(&self, hart: &Arc<Shared>) {
+        let mut harts = lock(&self.harts);
+        harts.retain(|h| h.strong_count() > 0);
+        harts.push(Arc::downgrade(hart));
+    }
+
+    /// Makes all harts look at what has changed.
+    fn kick_all(&self) {
+        for hart in lock(&self.harts).iter().filter_map(Weak::upgrade) {
+            hart.kick();
+        }
+    }
+
+    /// Runs `fork`, which calls the host's and returns 0 in the child. Locks are held across it,
+    /// so that the child finds them free; the child gets a code cache of its own, since the
+    /// memory of the old one is shared with the parent.
+    ///
+    /// # Errors
+    /// What `fork` returns, or in the child that there is no memory for a code cache.
+    pub fn fork(&self, fork: impl FnOnce() -> io::Result<i32>) -> io::Result<i32> {
+        let mut current = lock(&self.generation);
+        let _harts = lock(&self.harts);
+        let _observer = lock(&self.observer);
+        let old = Arc::clone(&current);
+        let cache = old.cache.freeze();
+        let memory = self.memory.freeze();
+        let result = fork();
+        drop(memory);
+        drop(cache);
+        if matches!(result, Ok(0)) {
+            *current = Self::make_generation(&self.options, self.memory.size())?;
+            self.generation_id.store(current.cache.id, Ordering::Release);
+        }
+        result
+    }
+
+    /// Translates the block at `pc` for a look at it, without keeping it.
+    ///
+    /// # Errors
+    /// What the host says to a code cache of its own.
+    pub fn translate_for_dump(&self, pc: u64) -> io::Result<Translation> {
+        use std::sync::mpsc::{Sender, channel};
+        struct Keep(Sender<Translation>);
+        impl Observer for Keep {
+            fn translated(&mut self, block: &super::TranslatedBlock<'_>) {
+                // The receiver lives until the translation is done.
+                let _ = self.0.send(Translation {
+                    ir: block.ir.clone(),
+                    hot_at: block.hot_at,
+                    hot: block.hot.to_vec(),
+                    cold_at: block.cold_at,
+                    cold: block.cold.to_vec(),
+                });
+            }
+        }
+        let (send, receive) = channel();
+        let mut observer: Option<Box<dyn Observer>> = Some(Box::new(Keep(send)));
+        let cache = CodeCache::new(&self.options, self.memory.size())?;
+        let counters = Counters::default();
+        // A new cache has room for any one block.
+        let _ = cache.translate(pc, &self.memory, &self.options, &counters, &mut observer);
+        receive.try_recv().map_err(io::Error::other)
+    }
+}

@@ -1,0 +1,34 @@
+//! Running guest code: the code cache, the loop around translated code and interpreter, and how
+//! host faults become the guest's.
+//!
+//! Reading order: `machine` (what harts share), `cpu` (one hart: the loop), `cache` (blocks, links
+//! and the table), `arena` and `table` (their memory), `thread` (the state that translated code
+//! works on), `fault` (from a host fault to guest state), `helpers` (what translated code calls),
+//! `select` (the one place that names the host's backend).
+//!
+//! Invariants:
+//! - A [`Cpu`] runs code of one [`cache::CodeCache`] only. A full cache is not emptied: a new one
+//!   replaces it, and the old one is freed when the last hart has left it.
+//! - Translated code is left through its stubs or by a host fault at a recorded place, never by
+//!   unwinding.
+//! - Nothing here knows Linux, and debug tools hang on [`Observer`].
+
+mod arena;
+mod cache;
+mod cpu;
+mod fault;
+mod helpers;
+mod machine;
+mod observe;
+mod options;
+mod select;
+mod stats;
+mod table;
+mod thread;
+
+pub use cpu::{Cpu, Interrupter};
+pub use machine::{Machine, Translation};
+pub use observe::{Observer, TranslatedBlock};
+pub use options::{EngineKind, Options};
+pub use select::{HostFeatures, backend_name};
+pub use stats::Stats;

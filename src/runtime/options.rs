@@ -1,0 +1,45 @@
+//! How a machine is set up.
+
+use super::select::HostFeatures;
+use crate::isa::Isa;
+use crate::mem::Mode;
+
+/// What executes guest code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EngineKind {
+    /// The interpreter alone.
+    Interpreter,
+    /// The block translator.
+    Baseline,
+}
+
+/// Set-up of a machine.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What executes guest code.
+    pub engine: EngineKind,
+    /// What the guest may use.
+    pub isa: Isa,
+    /// How guest addresses become host addresses.
+    pub mode: Mode,
+    /// Size of the guest's address space as a power of two, 20 to 46. Less is taken if the host
+    /// has no more addresses to give. `Mode::Sandbox` always has 32.
+    pub address_bits: u32,
+    /// What the translator may use of the host.
+    pub host_features: HostFeatures,
+    /// Bytes of the code arena, hot and cold together.
+    pub arena_size: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            engine: EngineKind::Baseline,
+            isa: Isa::default(),
+            mode: Mode::Guarded,
+            address_bits: 38,
+            host_features: HostFeatures::detect(),
+            arena_size: 128 << 20,
+        }
+    }
+}

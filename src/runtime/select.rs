@@ -1,0 +1,41 @@
+//! The host's backend: the one place that names it.
+
+use crate::backend::Backend;
+
+#[cfg(target_arch = "x86_64")]
+pub use crate::backend_x64::Features as HostFeatures;
+#[cfg(target_arch = "x86_64")]
+pub(super) type Host = crate::backend_x64::X64;
+
+/// Name of the backend that translates for this host.
+#[must_use]
+pub fn backend_name() -> &'static str {
+    Host::NAME
+}
+
+/// Number of the host register that holds the state pointer in translated code.
+#[cfg(target_arch = "x86_64")]
+pub(super) const STATE_REGISTER: usize = 5;
+/// Number of the host's stack pointer.
+#[cfg(target_arch = "x86_64")]
+pub(super) const STACK_REGISTER: usize = 4;
+
+/// See [`Backend::fp_word`].
+pub(super) fn fp_word(frm: u8, fflags: u8) -> u32 {
+    Host::fp_word(frm, fflags)
+}
+
+/// See [`Backend::fp_flags`].
+pub(super) fn fp_flags(word: u32) -> u8 {
+    Host::fp_flags(word)
+}
+
+/// See [`Backend::guest_int`].
+pub(super) fn guest_int(n: usize) -> Option<u8> {
+    Host::guest_int(n)
+}
+
+/// See [`Backend::guest_float`].
+pub(super) fn guest_float(n: usize) -> Option<u8> {
+    Host::guest_float(n)
+}

@@ -1,0 +1,63 @@
+//! The table from guest addresses to code: one 4-byte arena offset for each even address.
+//!
+//! Addresses are reserved for all of it and memory is used by the page, so it costs twice the size
+//! of the guest code that is executed. Translated code reads it without locks.
+#![allow(unsafe_code, reason = "reads and writes table entries through raw pointers")]
+//! # Safety
+//! Entries are accessed as atomics inside bounds that are checked; the reservation lives as long
+//! as the table.
+
+use crate::sys::mmap::{HostProt, Reservation};
+use crate::util::{CodePtr, HostAddr};
+use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The table. Entry 0 means "not translated".
+#[derive(Debug)]
+pub(super) struct PcTable {
+    memory: Reservation,
+    entries: u64,
+}
+
+impl PcTable {
+    /// A table for guest addresses below `size`.
+    pub(super) fn new(size: u64) -> io::Result<Self> {
+        let entries = size / 2;
+        let bytes = entries as usize * 4;
+        let memory = Reservation::new(bytes)?;
+        memory.map_anon(0..bytes, HostProt::RW, false)?;
+        Ok(Self { memory, entries })
+    }
+
+    pub(super) fn base(&self) -> HostAddr {
+        self.memory.base()
+    }
+
+    /// Number of entries.
+    pub(super) fn limit(&self) -> u64 {
+        self.entries
+    }
+
+    fn entry(&self, pc: u64) -> Option<&AtomicU32> {
+        if pc & 1 != 0 || pc / 2 >= self.entries {
+            return None;
+        }
+        let at = (self.memory.base().0 + pc as usize / 2 * 4) as *mut u32;
+        // SAFETY: in bounds by the check above, aligned by construction, alive as long as `self`;
+        // everyone accesses entries atomically.
+        Some(unsafe { AtomicU32::from_ptr(at) })
+    }
+
+    /// Code for `pc`.
+    pub(super) fn get(&self, pc: u64) -> Option<CodePtr> {
+        let n = self.entry(pc)?.load(Ordering::Acquire);
+        (n != 0).then_some(CodePtr(n))
+    }
+
+    /// Sets the code for `pc`; `None` empties the entry. Nothing happens beyond the table.
+    pub(super) fn set(&self, pc: u64, code: Option<CodePtr>) {
+        if let Some(e) = self.entry(pc) {
+            e.store(code.map_or(0, |c| c.0), Ordering::Release);
+        }
+    }
+}

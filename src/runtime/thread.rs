@@ -1,0 +1,175 @@
+//! The memory of one hart's state: a page to poll, the state, and the stack of return addresses.
+#![allow(unsafe_code, reason = "owns the state in mapped memory and runs translated code")]
+//! # Safety
+//! The state lives in a reservation that the [`Thread`] owns, at an address that never changes.
+//! References to it are only made through `&self` and `&mut self`, and never while translated
+//! code runs on this thread. Other threads touch `table_limit` alone, as an atomic.
+
+use crate::backend::{STATE_BIAS, Stubs, ThreadState};
+use crate::cpu::Hart;
+use crate::sys::mmap::{HostProt, Reservation};
+use crate::sys::ucontext::Registers;
+use crate::util::{CodePtr, HostAddr};
+use std::io;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Bytes of a stack of return addresses: 32768 calls deep.
+const RETURN_STACK: usize = 256 << 10;
+
+/// One hart's state and what belongs to it.
+#[derive(Debug)]
+pub(super) struct Thread {
+    memory: Arc<Reservation>,
+    state: NonNull<ThreadState>,
+    page: usize,
+}
+
+// SAFETY: the memory is owned; nothing in it belongs to a particular thread.
+unsafe impl Send for Thread {}
+
+impl Thread {
+    pub(super) fn new() -> io::Result<Self> {
+        let page = crate::sys::mmap::host_page_size();
+        let state = size_of::<ThreadState>().next_multiple_of(page);
+        let memory = Arc::new(Reservation::new(page + state + page + RETURN_STACK)?);
+        memory.map_anon(0..page, HostProt::READ, false)?;
+        memory.map_anon(page..page + state, HostProt::RW, false)?;
+        let stack = page + state + page;
+        memory.map_anon(stack..stack + RETURN_STACK, HostProt::RW, false)?;
+        let at = (memory.base().0 + page) as *mut ThreadState;
+        // SAFETY: fresh zeroed memory of sufficient size and alignment that we own; all fields
+        // are integers.
+        let state = unsafe {
+            at.write(ThreadState {
+                hart: Hart::new(),
+                memory_base: 0,
+                table: 0,
+                arena: 0,
+                table_limit: 0,
+                host_sp: 0,
+                return_sp: 0,
+                return_top: (memory.base().0 + memory.len() - 16) as u64,
+                payload: 0,
+                helper: 0,
+                context: 0,
+                guest_fp: 0,
+                host_fp: 0,
+                scratch: 0,
+                constants: crate::backend::CONSTANTS,
+                fault: Registers::new(),
+            });
+            NonNull::new_unchecked(at)
+        };
+        Ok(Self { memory, state, page })
+    }
+
+    pub(super) fn state(&self) -> &ThreadState {
+        // SAFETY: see the module.
+        unsafe { self.state.as_ref() }
+    }
+
+    pub(super) fn state_mut(&mut self) -> &mut ThreadState {
+        // SAFETY: see the module.
+        unsafe { self.state.as_mut() }
+    }
+
+    /// What others need to stop the hart.
+    pub(super) fn remote(&self) -> Remote {
+        let limit = std::mem::offset_of!(ThreadState, table_limit);
+        Remote {
+            memory: Arc::clone(&self.memory),
+            page: self.page,
+            limit: HostAddr(self.state.as_ptr() as usize + limit),
+        }
+    }
+
+    /// Drops all return predictions.
+    pub(super) fn reset_returns(&mut self, return_empty: HostAddr) {
+        let top = self.state().return_top;
+        // SAFETY: the top word of the return stack, which is ours and mapped.
+        unsafe { (top as *mut u64).write(return_empty.0 as u64) };
+        self.state_mut().return_sp = top;
+    }
+
+    /// Takes the latest return address off the stack.
+    pub(super) fn pop_return(&mut self) -> HostAddr {
+        let state = self.state_mut();
+        // SAFETY: translated code has just pushed a word there.
+        let at = unsafe { (state.return_sp as *const u64).read() };
+        state.return_sp += 8;
+        HostAddr(at as usize)
+    }
+
+    /// True if `at` is in the page that is polled.
+    pub(super) fn is_poll(&self, at: HostAddr) -> bool {
+        at.0.wrapping_sub(self.memory.base().0) < self.page
+    }
+
+    /// Runs translated code at `code` of the arena at `arena` until it is left; the raw
+    /// [`crate::backend::LeaveKind`].
+    pub(super) fn enter(&mut self, arena: HostAddr, stubs: &Stubs, code: CodePtr) -> u64 {
+        type Enter = unsafe extern "C" fn(*mut ThreadState, *const u8) -> u64;
+        // SAFETY: the stub was emitted with this signature and keeps the C calling convention.
+        let enter: Enter =
+            unsafe { std::mem::transmute::<usize, Enter>(arena.0 + stubs.enter.0 as usize) };
+        // SAFETY: `code` is an entry of the same arena, the state was set up for it, and nothing
+        // refers to the state meanwhile.
+        unsafe { enter(self.state.as_ptr(), (arena.0 + code.0 as usize) as *const u8) }
+    }
+}
+
+/// If `fault` is a push beyond the end of the return stack of the state that translated code's
+/// state register points to: the empty position, at which the push can be tried again.
+/// Async-signal-safe.
+pub(super) fn return_stack_overflow(state_register: u64, fault: HostAddr) -> Option<u64> {
+    let state = (state_register - STATE_BIAS as u64) as *const ThreadState;
+    // SAFETY: translated code runs with the state register pointing into its state.
+    let top = unsafe { (*state).return_top };
+    let bottom = top + 16 - RETURN_STACK as u64;
+    let below = bottom.wrapping_sub(fault.0 as u64);
+    (1..=4096).contains(&below).then_some(top)
+}
+
+/// Saves the registers of interrupted translated code in its state. Async-signal-safe.
+pub(super) fn save_registers(
+    state_register: u64,
+    context: &crate::sys::ucontext::Context,
+    fault: HostAddr,
+) {
+    let state = (state_register - STATE_BIAS as u64) as *mut ThreadState;
+    // SAFETY: translated code of this very thread was interrupted, so nobody else refers to its
+    // state now.
+    let registers = unsafe { &mut (*state).fault };
+    context.save(registers);
+    registers.fault_addr = fault;
+}
+
+/// How other threads stop a hart. Shares the memory, so that it may outlive the [`Thread`].
+#[derive(Debug)]
+pub(super) struct Remote {
+    memory: Arc<Reservation>,
+    page: usize,
+    limit: HostAddr,
+}
+
+impl Remote {
+    /// Makes the hart leave translated code at its next poll or indirect jump.
+    /// Async-signal-safe.
+    pub(super) fn arm(&self) {
+        self.set(0, HostProt::NONE);
+    }
+
+    /// Undoes [`Self::arm`]; `limit` is the number of table entries.
+    pub(super) fn disarm(&self, limit: u64) {
+        self.set(limit, HostProt::READ);
+    }
+
+    fn set(&self, limit: u64, prot: HostProt) {
+        // SAFETY: the memory is alive, and other threads access the field only atomically.
+        unsafe { AtomicU64::from_ptr(self.limit.0 as *mut u64) }.store(limit, Ordering::Release);
+        // SAFETY: the page is part of the memory and holds nothing.
+        unsafe { crate::sys::mmap::protect_page(self.memory.base(), self.page, prot) };
+    }
+}

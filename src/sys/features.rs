@@ -1,0 +1,33 @@
+//! What the host CPU can do.
+
+/// Optional x86-64 instruction sets.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the names are the CPU's")]
+pub struct HostX64 {
+    pub avx: bool,
+    pub bmi1: bool,
+    pub bmi2: bool,
+    pub fma: bool,
+    pub lzcnt: bool,
+    pub pclmul: bool,
+    pub popcnt: bool,
+    pub sse41: bool,
+}
+
+/// What an x86-64 host has; `None` on another one.
+#[must_use]
+pub fn host_features_x64() -> Option<HostX64> {
+    #[cfg(target_arch = "x86_64")]
+    return Some(HostX64 {
+        avx: std::is_x86_feature_detected!("avx"),
+        bmi1: std::is_x86_feature_detected!("bmi1"),
+        bmi2: std::is_x86_feature_detected!("bmi2"),
+        fma: std::is_x86_feature_detected!("fma"),
+        lzcnt: std::is_x86_feature_detected!("lzcnt"),
+        pclmul: std::is_x86_feature_detected!("pclmulqdq"),
+        popcnt: std::is_x86_feature_detected!("popcnt"),
+        sse41: std::is_x86_feature_detected!("sse4.1"),
+    });
+    #[cfg(not(target_arch = "x86_64"))]
+    None
+}
