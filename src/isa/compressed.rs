@@ -2,7 +2,7 @@
 
 use super::imm::Imm;
 use super::op::{Pattern, pattern};
-use super::plan::{Check, Field, Plan};
+use super::plan::{CPlan, Field};
 use super::{Ext, ExtSet, Op, reg};
 
 /// Where a 16-bit encoding keeps its operands (manual, "Compressed Instruction Formats"). A primed
@@ -158,52 +158,45 @@ define_compressed! {
 
 impl CFormat {
     /// How to take the operands out of a halfword.
-    pub(super) const fn plan(self) -> Plan {
-        const FULL_RD: Field = Field::at(7);
-        const FULL_RS2: Field = Field::at(2);
-        const HIGH: Field = Field::primed(7);
-        const LOW: Field = Field::primed(2);
-        const NONE: Field = Field::fixed(0);
-        const SP: Field = Field::fixed(reg::SP);
-        const RA: Field = Field::fixed(reg::RA);
+    pub(super) const fn plan(self) -> CPlan {
+        const NONE: Field = Field::Fixed(0);
+        const SP: Field = Field::Fixed(reg::SP);
+        const RA: Field = Field::Fixed(reg::RA);
+        use Field::{High, HighPrimed, Low, LowPrimed};
         match self {
-            CFormat::Ciw => Plan::compressed(LOW, SP, NONE, Imm::CAddi4spn).check(Check::IMM),
-            CFormat::Cl1 => Plan::compressed(LOW, HIGH, NONE, Imm::COff1),
-            CFormat::Cl2 => Plan::compressed(LOW, HIGH, NONE, Imm::COff2),
-            CFormat::Cl4 => Plan::compressed(LOW, HIGH, NONE, Imm::COff4),
-            CFormat::Cl8 => Plan::compressed(LOW, HIGH, NONE, Imm::COff8),
-            CFormat::Cs1 => Plan::compressed(NONE, HIGH, LOW, Imm::COff1),
-            CFormat::Cs2 => Plan::compressed(NONE, HIGH, LOW, Imm::COff2),
-            CFormat::Cs4 => Plan::compressed(NONE, HIGH, LOW, Imm::COff4),
-            CFormat::Cs8 => Plan::compressed(NONE, HIGH, LOW, Imm::COff8),
-            CFormat::Ci => Plan::compressed(FULL_RD, FULL_RD, NONE, Imm::C6),
-            CFormat::CiNotZero => {
-                Plan::compressed(FULL_RD, FULL_RD, NONE, Imm::C6).check(Check::RD)
-            }
-            CFormat::CiLoad => Plan::compressed(FULL_RD, NONE, NONE, Imm::C6),
-            CFormat::CiUpper => {
-                Plan::compressed(FULL_RD, NONE, NONE, Imm::CUpper).check(Check::IMM)
-            }
-            CFormat::CiStack => Plan::compressed(SP, SP, NONE, Imm::CAddi16sp).check(Check::IMM),
-            CFormat::Cmop | CFormat::CrBare => Plan::compressed(NONE, NONE, NONE, Imm::None),
-            CFormat::CiShift => Plan::compressed(FULL_RD, FULL_RD, NONE, Imm::CShift),
-            CFormat::CbShift => Plan::compressed(HIGH, HIGH, NONE, Imm::CShift),
-            CFormat::CbImm => Plan::compressed(HIGH, HIGH, NONE, Imm::C6),
-            CFormat::Ca => Plan::compressed(HIGH, HIGH, LOW, Imm::None),
-            CFormat::Cu => Plan::compressed(HIGH, HIGH, NONE, Imm::None),
-            CFormat::CuByte => Plan::compressed(HIGH, HIGH, NONE, Imm::C255),
-            CFormat::CuNot => Plan::compressed(HIGH, HIGH, NONE, Imm::CMinus1),
-            CFormat::Cj => Plan::compressed(NONE, NONE, NONE, Imm::CJump),
-            CFormat::Cb => Plan::compressed(NONE, HIGH, NONE, Imm::CBranch),
-            CFormat::CiSp4 => Plan::compressed(FULL_RD, SP, NONE, Imm::CLoadSp4).check(Check::RD),
-            CFormat::CiSp8 => Plan::compressed(FULL_RD, SP, NONE, Imm::CLoadSp8).check(Check::RD),
-            CFormat::CiSp8Float => Plan::compressed(FULL_RD, SP, NONE, Imm::CLoadSp8),
-            CFormat::CssSp4 => Plan::compressed(NONE, SP, FULL_RS2, Imm::CStoreSp4),
-            CFormat::CssSp8 => Plan::compressed(NONE, SP, FULL_RS2, Imm::CStoreSp8),
-            CFormat::CrJump => Plan::compressed(NONE, FULL_RD, NONE, Imm::None).check(Check::RS1),
-            CFormat::CrLink => Plan::compressed(RA, FULL_RD, NONE, Imm::None),
-            CFormat::CrMove => Plan::compressed(FULL_RD, NONE, FULL_RS2, Imm::None),
-            CFormat::CrAdd => Plan::compressed(FULL_RD, FULL_RD, FULL_RS2, Imm::None),
+            CFormat::Ciw => CPlan::new(LowPrimed, SP, NONE, Imm::CAddi4spn).nonzero_imm(),
+            CFormat::Cl1 => CPlan::new(LowPrimed, HighPrimed, NONE, Imm::COff1),
+            CFormat::Cl2 => CPlan::new(LowPrimed, HighPrimed, NONE, Imm::COff2),
+            CFormat::Cl4 => CPlan::new(LowPrimed, HighPrimed, NONE, Imm::COff4),
+            CFormat::Cl8 => CPlan::new(LowPrimed, HighPrimed, NONE, Imm::COff8),
+            CFormat::Cs1 => CPlan::new(NONE, HighPrimed, LowPrimed, Imm::COff1),
+            CFormat::Cs2 => CPlan::new(NONE, HighPrimed, LowPrimed, Imm::COff2),
+            CFormat::Cs4 => CPlan::new(NONE, HighPrimed, LowPrimed, Imm::COff4),
+            CFormat::Cs8 => CPlan::new(NONE, HighPrimed, LowPrimed, Imm::COff8),
+            CFormat::Ci => CPlan::new(High, High, NONE, Imm::C6),
+            CFormat::CiNotZero => CPlan::new(High, High, NONE, Imm::C6).nonzero_rd(),
+            CFormat::CiLoad => CPlan::new(High, NONE, NONE, Imm::C6),
+            CFormat::CiUpper => CPlan::new(High, NONE, NONE, Imm::CUpper).nonzero_imm(),
+            CFormat::CiStack => CPlan::new(SP, SP, NONE, Imm::CAddi16sp).nonzero_imm(),
+            CFormat::Cmop | CFormat::CrBare => CPlan::new(NONE, NONE, NONE, Imm::None),
+            CFormat::CiShift => CPlan::new(High, High, NONE, Imm::CShift),
+            CFormat::CbShift => CPlan::new(HighPrimed, HighPrimed, NONE, Imm::CShift),
+            CFormat::CbImm => CPlan::new(HighPrimed, HighPrimed, NONE, Imm::C6),
+            CFormat::Ca => CPlan::new(HighPrimed, HighPrimed, LowPrimed, Imm::None),
+            CFormat::Cu => CPlan::new(HighPrimed, HighPrimed, NONE, Imm::None),
+            CFormat::CuByte => CPlan::new(HighPrimed, HighPrimed, NONE, Imm::C255),
+            CFormat::CuNot => CPlan::new(HighPrimed, HighPrimed, NONE, Imm::CMinus1),
+            CFormat::Cj => CPlan::new(NONE, NONE, NONE, Imm::CJump),
+            CFormat::Cb => CPlan::new(NONE, HighPrimed, NONE, Imm::CBranch),
+            CFormat::CiSp4 => CPlan::new(High, SP, NONE, Imm::CLoadSp4).nonzero_rd(),
+            CFormat::CiSp8 => CPlan::new(High, SP, NONE, Imm::CLoadSp8).nonzero_rd(),
+            CFormat::CiSp8Float => CPlan::new(High, SP, NONE, Imm::CLoadSp8),
+            CFormat::CssSp4 => CPlan::new(NONE, SP, Low, Imm::CStoreSp4),
+            CFormat::CssSp8 => CPlan::new(NONE, SP, Low, Imm::CStoreSp8),
+            CFormat::CrJump => CPlan::new(NONE, High, NONE, Imm::None).nonzero_rs1(),
+            CFormat::CrLink => CPlan::new(RA, High, NONE, Imm::None),
+            CFormat::CrMove => CPlan::new(High, NONE, Low, Imm::None),
+            CFormat::CrAdd => CPlan::new(High, High, Low, Imm::None),
         }
     }
 }

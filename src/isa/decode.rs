@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::compressed::COMPRESSED;
 use super::imm::{self, bits};
-use super::plan::{Check, Plan};
+use super::plan::{CPlan, Operands, Plan};
 use super::{ExtSet, Format, Insn, Isa, Op, Pattern, TABLE};
 
 /// Decodes one instruction from `bits`, of which the upper half is ignored when the low two bits say
@@ -12,76 +12,64 @@ use super::{ExtSet, Format, Insn, Isa, Op, Pattern, TABLE};
 ///
 /// `None` means illegal: reserved, unknown, or of an extension that `isa` lacks. HINTs decode as the
 /// base instruction that they are an encoding of.
+#[inline]
 pub fn decode(bits: u32, isa: &Isa) -> Option<Insn> {
-    if bits & 3 == 3 {
-        WIDE.find(bits, wide_keys(bits), isa)?.operands(bits, 4)
-    } else {
-        let half = bits & 0xffff;
-        NARROW.find(half, narrow_keys(half), isa)?.operands(half, 2)
-    }
+    if bits & 3 == 3 { decode_wide(bits, isa) } else { decode_narrow(bits & 0xffff, isa) }
+}
+
+fn decode_wide(word: u32, isa: &Isa) -> Option<Insn> {
+    let row = WIDE.find(word, wide_keys(word), isa)?;
+    Some(insn(row.op, row.plan.operands(word)?, 4, word))
+}
+
+fn decode_narrow(half: u32, isa: &Isa) -> Option<Insn> {
+    let row = NARROW.find(half, narrow_keys(half), isa)?;
+    Some(insn(row.op, row.plan.operands(half)?, 2, half))
+}
+
+#[inline(always)]
+fn insn(op: Op, operands: Operands, len: u8, bits: u32) -> Insn {
+    let Operands { registers: [rd, rs1, rs2, rs3], rm, imm } = operands;
+    Insn { op, rd, rs1, rs2, rs3, rm, len, imm, bits }
 }
 
 /// What the decoder needs of a row.
 #[derive(Clone, Copy)]
-struct Candidate {
+struct Candidate<P> {
     pattern: Pattern,
     needs: ExtSet,
     op: Op,
-    plan: Plan,
-}
-
-impl Candidate {
-    /// The instruction in `word`, which matches this row; `None` if its operands are reserved.
-    #[inline(always)]
-    fn operands(&self, word: u32, len: u8) -> Option<Insn> {
-        let plan = &self.plan;
-        let insn = Insn {
-            op: self.op,
-            rd: plan.rd.of(word),
-            rs1: plan.rs1.of(word),
-            rs2: plan.rs2.of(word),
-            rs3: (word >> 27) as u8 & plan.rs3,
-            rm: (word >> 12) as u8 & plan.rm,
-            len,
-            imm: plan.imm.of(word),
-            bits: word,
-        };
-        let reserved = (u8::from(insn.imm == 0) * Check::IMM.0)
-            | (u8::from(insn.rd == 0) * Check::RD.0)
-            | (u8::from(insn.rs1 == 0) * Check::RS1.0)
-            | (((insn.rd | insn.rs2) & 1) * Check::PAIRS.0)
-            | (u8::from(matches!(insn.rm, 5 | 6)) * Check::RM.0);
-        (reserved & plan.check.0 == 0).then_some(insn)
-    }
+    plan: P,
 }
 
 /// Candidates under two keys of an encoding. The second key is looked at only where the first leaves
 /// too many.
-struct Index {
-    /// By first key: where the ranges begin in `lists`, and the mask for the second key.
+struct Index<P> {
+    /// By first key: where its lists begin in `lists`, and the mask for the second key.
     first: [(u16, u8); 256],
-    /// Ranges of `rows`.
+    /// Ranges of `candidates`.
     lists: Vec<(u16, u16)>,
-    /// Candidates; within a range those with more fixed bits come first.
-    rows: Vec<Candidate>,
+    /// Indices of `rows`; within a range those of more fixed bits come first.
+    candidates: Vec<u16>,
+    rows: Vec<Candidate<P>>,
 }
 
 /// The values of the two keys in a word. The second has at most eight bits.
 type Keys = (u8, u8);
 
 /// Opcode and funct3, then funct7.
-#[inline]
+#[inline(always)]
 fn wide_keys(word: u32) -> Keys {
     ((bits(word, 6, 2) << 3 | bits(word, 14, 12)) as u8, bits(word, 31, 25) as u8)
 }
 
 /// Quadrant and the top six bits, then bits 6:5.
-#[inline]
+#[inline(always)]
 fn narrow_keys(half: u32) -> Keys {
     ((bits(half, 1, 0) << 6 | bits(half, 15, 10)) as u8, bits(half, 6, 5) as u8)
 }
 
-static WIDE: LazyLock<Index> = LazyLock::new(|| {
+static WIDE: LazyLock<Index<Plan>> = LazyLock::new(|| {
     let rows = TABLE.iter().map(|r| Candidate {
         pattern: r.pattern,
         needs: r.needs,
@@ -91,7 +79,7 @@ static WIDE: LazyLock<Index> = LazyLock::new(|| {
     Index::new(rows.collect(), wide_keys)
 });
 
-static NARROW: LazyLock<Index> = LazyLock::new(|| {
+static NARROW: LazyLock<Index<CPlan>> = LazyLock::new(|| {
     let rows = COMPRESSED.iter().map(|r| Candidate {
         pattern: r.pattern,
         needs: r.needs,
@@ -101,44 +89,51 @@ static NARROW: LazyLock<Index> = LazyLock::new(|| {
     Index::new(rows.collect(), narrow_keys)
 });
 
-impl Index {
-    /// Rows per list up to which the second key is not worth its table.
+impl<P> Index<P> {
+    /// Candidates up to which the second key is not worth its lists.
     const SHORT: usize = 2;
 
-    fn new(mut rows: Vec<Candidate>, keys: fn(u32) -> Keys) -> Index {
+    fn new(mut rows: Vec<Candidate<P>>, keys: fn(u32) -> Keys) -> Index<P> {
         rows.sort_by_key(|row| std::cmp::Reverse(row.pattern.mask.count_ones()));
         let widest = keys(u32::MAX);
+        let fixed = |i: u16| {
+            let pattern = rows[usize::from(i)].pattern;
+            (keys(pattern.mask), keys(pattern.bits))
+        };
         let mut by_first = vec![Vec::new(); 256];
-        for row in &rows {
-            let (mask, value) = (keys(row.pattern.mask).0, keys(row.pattern.bits).0);
-            each_match(mask, value, widest.0, |first| by_first[usize::from(first)].push(row));
+        for i in 0..rows.len() as u16 {
+            let (mask, value) = fixed(i);
+            each_match(mask.0, value.0, widest.0, |first| by_first[usize::from(first)].push(i));
         }
-        let mut index = Index { first: [(0, 0); 256], lists: Vec::new(), rows: Vec::new() };
-        for (first, here) in by_first.iter().enumerate() {
+        let mut first = [(0, 0); 256];
+        let (mut lists, mut candidates) = (Vec::new(), Vec::new());
+        let mut by_second = vec![Vec::new(); usize::from(widest.1) + 1];
+        for (entry, here) in first.iter_mut().zip(&by_first) {
             let last = if here.len() > Self::SHORT { widest.1 } else { 0 };
-            index.first[first] = (index.lists.len() as u16, last);
-            let mut by_second = vec![Vec::new(); usize::from(last) + 1];
-            for row in here {
-                let (mask, value) =
-                    (keys(row.pattern.mask).1 & last, keys(row.pattern.bits).1 & last);
-                each_match(mask, value, last, |second| by_second[usize::from(second)].push(**row));
+            *entry = (lists.len() as u16, last);
+            for &i in here {
+                let (mask, value) = fixed(i);
+                each_match(mask.1 & last, value.1 & last, last, |second| {
+                    by_second[usize::from(second)].push(i);
+                });
             }
-            for list in by_second {
-                let start = index.rows.len() as u16;
-                index.rows.extend(list);
-                index.lists.push((start, index.rows.len() as u16));
+            for list in &mut by_second[..=usize::from(last)] {
+                let start = candidates.len() as u16;
+                candidates.append(list);
+                lists.push((start, candidates.len() as u16));
             }
         }
-        index
+        Index { first, lists, candidates, rows }
     }
 
     /// The most specific row that matches `word` and that `isa` has.
     #[inline(always)]
-    fn find(&self, word: u32, (first, second): Keys, isa: &Isa) -> Option<&Candidate> {
+    fn find(&self, word: u32, (first, second): Keys, isa: &Isa) -> Option<&Candidate<P>> {
         let (base, mask) = self.first[usize::from(first)];
         let (start, end) = self.lists[usize::from(base) + usize::from(second & mask)];
-        self.rows[usize::from(start)..usize::from(end)]
+        self.candidates[usize::from(start)..usize::from(end)]
             .iter()
+            .map(|&i| &self.rows[usize::from(i)])
             .find(|row| row.pattern.matches(word) && isa.exts().contains_all(row.needs))
     }
 }

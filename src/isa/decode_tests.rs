@@ -22,10 +22,6 @@ fn op(word: u32) -> Option<Op> {
     decode(word, &Isa::MAX).map(|insn| insn.op)
 }
 
-fn candidate(pattern: Pattern, needs: ExtSet, op: Op, plan: Plan) -> Candidate {
-    Candidate { pattern, needs, op, plan }
-}
-
 fn overlaps(a: Pattern, b: Pattern) -> bool {
     a.mask & b.mask & (a.bits ^ b.bits) == 0
 }
@@ -97,9 +93,7 @@ fn index_agrees_with_a_search() {
                 .iter()
                 .filter(|r| r.pattern.matches(word) && isa.exts().contains_all(r.needs))
                 .max_by_key(|r| r.pattern.mask.count_ones())
-                .and_then(|r| {
-                    candidate(r.pattern, r.needs, r.op, r.format.plan()).operands(word, 4)
-                });
+                .and_then(|r| Some(super::insn(r.op, r.format.plan().operands(word)?, 4, word)));
             assert_eq!(decode(word, isa), found, "{word:#010x} {isa}");
         }
     }
@@ -109,9 +103,7 @@ fn index_agrees_with_a_search() {
                 .iter()
                 .filter(|r| r.pattern.matches(half) && isa.exts().contains_all(r.needs))
                 .max_by_key(|r| r.pattern.mask.count_ones())
-                .and_then(|r| {
-                    candidate(r.pattern, r.needs, r.op, r.format.plan()).operands(half, 2)
-                });
+                .and_then(|r| Some(super::insn(r.op, r.format.plan().operands(half)?, 2, half)));
             assert_eq!(decode(half, isa), found, "{half:#06x} {isa}");
         }
     }

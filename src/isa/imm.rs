@@ -41,7 +41,7 @@ pub(super) enum Imm {
 
 impl Imm {
     /// The final value of the immediate of `word`.
-    #[inline]
+    #[inline(always)]
     pub(super) const fn of(self, word: u32) -> i32 {
         match self {
             Imm::None => 0,

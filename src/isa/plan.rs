@@ -1,98 +1,57 @@
-//! Plans: how to take the operands out of an encoding, as data that the decoder follows.
+//! Plans: how to take the operands out of an encoding, as data that the decoder follows without a
+//! branch for each format.
 
 use super::Format;
 use super::imm::Imm;
 
-/// Where a register number comes from: `(word >> shift & mask) + base`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Field {
-    shift: u8,
-    mask: u8,
-    base: u8,
-}
+/// Register numbers, one to a byte: `rd`, `rs1`, `rs2`, `rs3` from the lowest up.
+type Registers = u32;
 
-impl Field {
-    /// Five bits from bit `shift` up.
-    pub(super) const fn at(shift: u8) -> Field {
-        Field { shift, mask: 31, base: 0 }
-    }
+const RD: Registers = 0x1f;
+const RS1: Registers = 0x1f00;
+const RS2: Registers = 0x1f_0000;
+const RS3: Registers = 0x1f00_0000;
 
-    /// Three bits from bit `shift` up, which name x8 to x15.
-    pub(super) const fn primed(shift: u8) -> Field {
-        Field { shift, mask: 7, base: 8 }
-    }
-
-    /// Always `register`.
-    pub(super) const fn fixed(register: u8) -> Field {
-        Field { shift: 0, mask: 0, base: register }
-    }
-
-    /// The register number in `word`.
-    #[inline]
-    pub(super) const fn of(self, word: u32) -> u8 {
-        (word >> (self.shift & 31)) as u8 & self.mask | self.base
-    }
-}
-
-/// What makes operands reserved: a set of the conditions below. A set, so that the decoder tests all
-/// without a branch for each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Check(pub(super) u8);
-
-impl Check {
-    pub(super) const NONE: Check = Check(0);
-    /// `imm` is zero.
-    pub(super) const IMM: Check = Check(1);
-    /// `rd` is zero.
-    pub(super) const RD: Check = Check(2);
-    /// `rs1` is zero.
-    pub(super) const RS1: Check = Check(4);
-    /// `rd` or `rs2` is odd.
-    pub(super) const PAIRS: Check = Check(8);
-    /// `rm` is 5 or 6.
-    pub(super) const RM: Check = Check(16);
-}
-
-/// All operands of an encoding.
+/// How to take the operands out of a 32-bit encoding, whose register fields never move.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
-    pub(super) rd: Field,
-    pub(super) rs1: Field,
-    pub(super) rs2: Field,
-    /// 31 where there is a third source register (bits 31:27), else 0.
-    pub(super) rs3: u8,
+    /// The registers that there are.
+    registers: Registers,
     /// 7 where there is a rounding mode (bits 14:12), else 0.
-    pub(super) rm: u8,
-    pub(super) imm: Imm,
-    pub(super) check: Check,
+    rm: u8,
+    imm: Imm,
+    /// Register bits that must be zero: an odd register of a pair is reserved.
+    even: Registers,
 }
 
-const NONE: Field = Field::fixed(0);
-const RD: Field = Field::at(7);
-const RS1: Field = Field::at(15);
-const RS2: Field = Field::at(20);
+/// The operands of an encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Operands {
+    /// `rd`, `rs1`, `rs2`, `rs3`.
+    pub(super) registers: [u8; 4],
+    pub(super) rm: u8,
+    pub(super) imm: i32,
+}
 
 impl Plan {
-    const fn new(rd: Field, rs1: Field, rs2: Field, imm: Imm) -> Plan {
-        Plan { rd, rs1, rs2, rs3: 0, rm: 0, imm, check: Check::NONE }
+    const fn new(registers: Registers, imm: Imm) -> Plan {
+        Plan { registers, rm: 0, imm, even: 0 }
     }
 
-    /// A plan for a 16-bit encoding.
-    pub(super) const fn compressed(rd: Field, rs1: Field, rs2: Field, imm: Imm) -> Plan {
-        Plan::new(rd, rs1, rs2, imm)
+    const fn rounded(registers: Registers) -> Plan {
+        Plan { registers, rm: 7, imm: Imm::None, even: 0 }
     }
 
-    /// This plan, with a check.
-    pub(super) const fn check(self, check: Check) -> Plan {
-        Plan { check, ..self }
-    }
-
-    const fn rounded(self) -> Plan {
-        Plan { rm: 7, check: Check::RM, ..self }
-    }
-
-    const fn fused(self) -> Plan {
-        Plan { rs3: 31, ..self }
+    /// The operands of `word`; `None` if they are reserved.
+    #[inline(always)]
+    pub(super) fn operands(&self, word: u32) -> Option<Operands> {
+        let spread = word >> 7 & (RD | RS1) | word >> 4 & RS2 | word >> 3 & RS3;
+        let registers = spread & self.registers;
+        let rm = (word >> 12) as u8 & self.rm;
+        // Rounding modes 5 and 6 are reserved; without one `rm` is 0.
+        let reserved = registers & self.even != 0 || matches!(rm, 5 | 6);
+        let operands = Operands { registers: registers.to_le_bytes(), rm, imm: self.imm.of(word) };
+        (!reserved).then_some(operands)
     }
 }
 
@@ -101,31 +60,110 @@ impl Format {
     pub(super) const fn plan(self) -> Plan {
         match self {
             Format::R | Format::Fp | Format::FpCmp | Format::Amo => {
-                Plan::new(RD, RS1, RS2, Imm::None)
+                Plan::new(RD | RS1 | RS2, Imm::None)
             }
-            Format::AmoPair => Plan::new(RD, RS1, RS2, Imm::None).check(Check::PAIRS),
+            Format::AmoPair => Plan { even: 0x01_0001, ..Plan::new(RD | RS1 | RS2, Imm::None) },
             Format::Unary | Format::Lr | Format::FpToInt | Format::IntToFp | Format::Fli => {
-                Plan::new(RD, RS1, NONE, Imm::None)
+                Plan::new(RD | RS1, Imm::None)
             }
-            Format::I | Format::Load | Format::Jalr | Format::FpLoad => {
-                Plan::new(RD, RS1, NONE, Imm::I)
-            }
-            Format::Shamt6 | Format::Shamt5 => Plan::new(RD, RS1, NONE, Imm::Shift),
-            Format::Store | Format::FpStore => Plan::new(NONE, RS1, RS2, Imm::S),
-            Format::B => Plan::new(NONE, RS1, RS2, Imm::B),
-            Format::U => Plan::new(RD, NONE, NONE, Imm::U),
-            Format::J => Plan::new(RD, NONE, NONE, Imm::J),
-            Format::Fence | Format::FenceTso => Plan::new(NONE, NONE, NONE, Imm::Unsigned12),
-            Format::FenceI | Format::Bare => Plan::new(NONE, NONE, NONE, Imm::None),
-            Format::Csr | Format::CsrImm => Plan::new(RD, RS1, NONE, Imm::Unsigned12),
-            Format::Cbo => Plan::new(NONE, RS1, NONE, Imm::None),
-            Format::MopR => Plan::new(RD, RS1, NONE, Imm::MopR),
-            Format::MopRr => Plan::new(RD, RS1, RS2, Imm::MopRr),
-            Format::FpR4 => Plan::new(RD, RS1, RS2, Imm::None).rounded().fused(),
-            Format::FpRm => Plan::new(RD, RS1, RS2, Imm::None).rounded(),
+            Format::I | Format::Load | Format::Jalr | Format::FpLoad => Plan::new(RD | RS1, Imm::I),
+            Format::Shamt6 | Format::Shamt5 => Plan::new(RD | RS1, Imm::Shift),
+            Format::Store | Format::FpStore => Plan::new(RS1 | RS2, Imm::S),
+            Format::B => Plan::new(RS1 | RS2, Imm::B),
+            Format::U => Plan::new(RD, Imm::U),
+            Format::J => Plan::new(RD, Imm::J),
+            Format::Fence | Format::FenceTso => Plan::new(0, Imm::Unsigned12),
+            Format::FenceI | Format::Bare => Plan::new(0, Imm::None),
+            Format::Csr | Format::CsrImm => Plan::new(RD | RS1, Imm::Unsigned12),
+            Format::Cbo => Plan::new(RS1, Imm::None),
+            Format::MopR => Plan::new(RD | RS1, Imm::MopR),
+            Format::MopRr => Plan::new(RD | RS1 | RS2, Imm::MopRr),
+            Format::FpR4 => Plan::rounded(RD | RS1 | RS2 | RS3),
+            Format::FpRm => Plan::rounded(RD | RS1 | RS2),
             Format::FpUnaryRm | Format::FpToIntRm | Format::FpToIntRtz | Format::IntToFpRm => {
-                Plan::new(RD, RS1, NONE, Imm::None).rounded()
+                Plan::rounded(RD | RS1)
             }
         }
+    }
+}
+
+/// Where a register number of a 16-bit encoding comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Field {
+    /// Always this register.
+    Fixed(u8),
+    /// Bits 11:7.
+    High,
+    /// Bits 6:2.
+    Low,
+    /// Bits 9:7, which name x8 to x15.
+    HighPrimed,
+    /// Bits 4:2, which name x8 to x15.
+    LowPrimed,
+}
+
+/// How to take the operands out of a 16-bit encoding:
+/// the registers are `high & from_high | low & from_low | fixed`, byte by byte.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CPlan {
+    from_high: Registers,
+    from_low: Registers,
+    fixed: Registers,
+    imm: Imm,
+    /// The register that must not be zero.
+    nonzero: Option<Registers>,
+    /// Whether the immediate must not be zero.
+    nonzero_imm: bool,
+}
+
+impl CPlan {
+    /// A plan for `rd`, `rs1`, `rs2` and the immediate.
+    pub(super) const fn new(rd: Field, rs1: Field, rs2: Field, imm: Imm) -> CPlan {
+        let plan =
+            CPlan { from_high: 0, from_low: 0, fixed: 0, imm, nonzero: None, nonzero_imm: false };
+        plan.with(rd, 0).with(rs1, 8).with(rs2, 16)
+    }
+
+    const fn with(self, field: Field, shift: u32) -> CPlan {
+        let (high, low, fixed) = match field {
+            Field::Fixed(register) => (0, 0, register as Registers),
+            Field::High => (31, 0, 0),
+            Field::Low => (0, 31, 0),
+            Field::HighPrimed => (7, 0, 8),
+            Field::LowPrimed => (0, 7, 8),
+        };
+        CPlan {
+            from_high: self.from_high | high << shift,
+            from_low: self.from_low | low << shift,
+            fixed: self.fixed | fixed << shift,
+            ..self
+        }
+    }
+
+    /// This plan where `rd` = x0 is reserved.
+    pub(super) const fn nonzero_rd(self) -> CPlan {
+        CPlan { nonzero: Some(RD), ..self }
+    }
+
+    /// This plan where `rs1` = x0 is reserved.
+    pub(super) const fn nonzero_rs1(self) -> CPlan {
+        CPlan { nonzero: Some(RS1), ..self }
+    }
+
+    /// This plan where an immediate of zero is reserved.
+    pub(super) const fn nonzero_imm(self) -> CPlan {
+        CPlan { nonzero_imm: true, ..self }
+    }
+
+    /// The operands of `half`; `None` if they are reserved.
+    #[inline(always)]
+    pub(super) fn operands(&self, half: u32) -> Option<Operands> {
+        const EACH: Registers = 0x01_0101;
+        let (high, low) = ((half >> 7 & 31) * EACH, (half >> 2 & 31) * EACH);
+        let registers = high & self.from_high | low & self.from_low | self.fixed;
+        let imm = self.imm.of(half);
+        let reserved = self.nonzero.is_some_and(|register| registers & register == 0)
+            || self.nonzero_imm && imm == 0;
+        (!reserved).then_some(Operands { registers: registers.to_le_bytes(), rm: 0, imm })
     }
 }
