@@ -6,8 +6,8 @@
 //! 00c58533  add a0,a1,a2 | a1=1 a2=-2 => a0=-1
 //! ```
 //!
-//! that is: the encoding (4 or 8 hexadecimal digits), its disassembly, the state before and the
-//! state after. Nothing else may change: what is not mentioned before is zero, what is not
+//! that is: the encoding (4 or 8 hexadecimal digits), its disassembly (`illegal` if it is none), the
+//! state before and the state after. Nothing else may change: what is not mentioned before is zero, what is not
 //! mentioned after is as before, and the pc moves on by the instruction's length.
 //!
 //! - `a0=5`, `a0=-5`, `a0=0xff`: integer registers, by ABI name. `a0=?` after: any value.
@@ -275,8 +275,11 @@ fn differences(got: &State, expected: &State) -> String {
 fn check(line: &str, isa: &Isa) -> Result<Option<Op>, String> {
     let case = parse(line)?;
     let insn = isa::decode(case.word, isa);
-    if insn.is_none() && case.text != "illegal" {
-        return Err("does not decode".into());
+    let text = insn.map_or("illegal".to_owned(), |insn| {
+        isa::disasm(&insn, case.before.hart.pc).to_string().replace('\t', " ")
+    });
+    if text != case.text {
+        return Err(format!("is disassembled as `{text}`"));
     }
     for engine in ENGINES {
         let mut got = run_one(engine, &case.word.to_le_bytes()[..case.len], isa, &case.before);
@@ -346,6 +349,7 @@ fn wrong_lines_are_noticed() {
         ("a0=-1", "a0=-1 a9=1"),
         ("00c58533", "00c585"),
         ("00c58533", "00000000"),
+        ("add", "sub"),
         ("=>", ""),
     ] {
         assert!(check(&good.replace(from, to), &isa).is_err(), "{from} as {to}");
