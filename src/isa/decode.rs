@@ -39,18 +39,19 @@ struct Candidate<P> {
     pattern: Pattern,
     needs: ExtSet,
     op: Op,
+    /// Whether the list of candidates ends here.
+    last: bool,
     plan: P,
 }
 
-/// Candidates under two keys of an encoding. The second key is looked at only where the first leaves
-/// too many.
+/// Lists of candidates under two keys of an encoding. The second key is looked at only where the
+/// first leaves too many.
 struct Index<P> {
-    /// By first key: where its lists begin in `lists`, and the mask for the second key.
+    /// By first key: where its part of `starts` begins, and the mask for the second key.
     first: [(u16, u8); 256],
-    /// Ranges of `candidates`.
-    lists: Vec<(u16, u16)>,
-    /// Indices of `rows`; within a range those of more fixed bits come first.
-    candidates: Vec<u16>,
+    /// Where the list begins in `rows`.
+    starts: Vec<u16>,
+    /// The lists; within a list those with more fixed bits come first.
     rows: Vec<Candidate<P>>,
 }
 
@@ -74,6 +75,7 @@ static WIDE: LazyLock<Index<Plan>> = LazyLock::new(|| {
         pattern: r.pattern,
         needs: r.needs,
         op: r.op,
+        last: true,
         plan: r.format.plan(),
     });
     Index::new(rows.collect(), wide_keys)
@@ -84,57 +86,74 @@ static NARROW: LazyLock<Index<CPlan>> = LazyLock::new(|| {
         pattern: r.pattern,
         needs: r.needs,
         op: r.op,
+        last: true,
         plan: r.format.plan(),
     });
     Index::new(rows.collect(), narrow_keys)
 });
 
-impl<P> Index<P> {
-    /// Candidates up to which the second key is not worth its lists.
+impl<P: Copy> Index<P> {
+    /// Candidates up to which the second key is not worth its part of `starts`.
     const SHORT: usize = 2;
 
     fn new(mut rows: Vec<Candidate<P>>, keys: fn(u32) -> Keys) -> Index<P> {
         rows.sort_by_key(|row| std::cmp::Reverse(row.pattern.mask.count_ones()));
         let widest = keys(u32::MAX);
-        let fixed = |i: u16| {
-            let pattern = rows[usize::from(i)].pattern;
-            (keys(pattern.mask), keys(pattern.bits))
-        };
         let mut by_first = vec![Vec::new(); 256];
-        for i in 0..rows.len() as u16 {
-            let (mask, value) = fixed(i);
-            each_match(mask.0, value.0, widest.0, |first| by_first[usize::from(first)].push(i));
+        for (i, row) in rows.iter().enumerate() {
+            let (mask, value) = (keys(row.pattern.mask).0, keys(row.pattern.bits).0);
+            each_match(mask, value, widest.0, |first| by_first[usize::from(first)].push(i));
         }
-        let mut first = [(0, 0); 256];
-        let (mut lists, mut candidates) = (Vec::new(), Vec::new());
+        // The rows as they are serve as lists of one; a row that matches nothing is the empty list.
+        let nothing = Candidate { pattern: Pattern { mask: 0, bits: 1 }, ..rows[0] };
+        let empty = rows.len();
+        rows.push(nothing);
+        let mut index = Index { first: [(0, 0); 256], starts: Vec::new(), rows };
         let mut by_second = vec![Vec::new(); usize::from(widest.1) + 1];
-        for (entry, here) in first.iter_mut().zip(&by_first) {
-            let last = if here.len() > Self::SHORT { widest.1 } else { 0 };
-            *entry = (lists.len() as u16, last);
+        for (first, here) in by_first.iter().enumerate() {
+            let split = if here.len() > Self::SHORT { widest.1 } else { 0 };
+            index.first[first] = (index.starts.len() as u16, split);
             for &i in here {
-                let (mask, value) = fixed(i);
-                each_match(mask.1 & last, value.1 & last, last, |second| {
-                    by_second[usize::from(second)].push(i);
-                });
+                let pattern = index.rows[i].pattern;
+                let (mask, value) = (keys(pattern.mask).1 & split, keys(pattern.bits).1 & split);
+                each_match(mask, value, split, |second| by_second[usize::from(second)].push(i));
             }
-            for list in &mut by_second[..=usize::from(last)] {
-                let start = candidates.len() as u16;
-                candidates.append(list);
-                lists.push((start, candidates.len() as u16));
+            for list in &mut by_second[..=usize::from(split)] {
+                let start = match list[..] {
+                    [] => empty,
+                    [only] => only,
+                    _ => index.add(list),
+                };
+                index.starts.push(start as u16);
+                list.clear();
             }
         }
-        Index { first, lists, candidates, rows }
+        index
+    }
+
+    /// Adds the list of the rows `list`, and returns where it begins.
+    fn add(&mut self, list: &[usize]) -> usize {
+        let start = self.rows.len();
+        for (n, &i) in list.iter().enumerate() {
+            self.rows.push(Candidate { last: n + 1 == list.len(), ..self.rows[i] });
+        }
+        start
     }
 
     /// The most specific row that matches `word` and that `isa` has.
     #[inline(always)]
     fn find(&self, word: u32, (first, second): Keys, isa: &Isa) -> Option<&Candidate<P>> {
         let (base, mask) = self.first[usize::from(first)];
-        let (start, end) = self.lists[usize::from(base) + usize::from(second & mask)];
-        self.candidates[usize::from(start)..usize::from(end)]
-            .iter()
-            .map(|&i| &self.rows[usize::from(i)])
-            .find(|row| row.pattern.matches(word) && isa.exts().contains_all(row.needs))
+        let start = self.starts[usize::from(base) + usize::from(second & mask)];
+        for row in &self.rows[usize::from(start)..] {
+            if row.pattern.matches(word) && isa.exts().contains_all(row.needs) {
+                return Some(row);
+            }
+            if row.last {
+                break;
+            }
+        }
+        None
     }
 }
 
