@@ -55,12 +55,14 @@ impl Builder {
     }
 
     /// Says that the operations that follow belong to the instruction at `pc`.
+    #[inline]
     pub fn at(&mut self, pc: u64) {
         self.pc = pc;
         self.block.insns += 1;
     }
 
     /// Adds an operation.
+    #[inline]
     pub fn push(&mut self, op: Op) {
         self.block.nodes.push(Node { op, pc: self.pc });
     }

@@ -138,14 +138,16 @@ impl Scan<'_> {
             return self.stop();
         }
         let pc = self.pc;
-        let Some(insn) = isa::decode(bits, self.isa) else {
+        // Looked at in place: a copy of fields just written one by one would stall.
+        let decoded = isa::decode(bits, self.isa);
+        let Some(insn) = &decoded else {
             return self.illegal(if bits & 3 == 3 { 4 } else { 2 });
         };
         self.insns_left -= 1;
         self.jumped = false;
         self.pc = pc.wrapping_add(u64::from(insn.len));
         self.builder.at(pc);
-        match rule::apply(self.builder, &insn, pc) {
+        match rule::apply(self.builder, insn, pc) {
             Flow::Next => Step::Go,
             Flow::Exit => {
                 self.exits_left -= 1;
@@ -210,50 +212,107 @@ impl Scan<'_> {
     }
 }
 
-/// Loop heads: which offsets into a piece of code are targets of backward branches and jumps in it.
-struct Heads([u64; Self::WINDOW / 128]);
+/// Loop heads: a bit for each halfword of a piece of code that is the target of a backward branch or
+/// jump in it.
+struct Heads(u128);
+
+/// Halfwords that are looked at: what 64 instructions may take.
+const HALVES: usize = 128;
 
 impl Heads {
-    /// Bytes looked at.
-    const WINDOW: usize = 512;
-
     /// Looks for heads in `code`, as far ahead as `insns` instructions may reach.
+    ///
+    /// Following the instructions one by one would cost as much as decoding them: each length hangs
+    /// on the one before. So all halfwords are tested at once, in loops that vectorise, and which of
+    /// them begin an instruction is arithmetic on bit sets.
     fn find(code: &[u8], insns: u32, isa: &Isa) -> Self {
-        let mut heads = Self([0; _]);
-        let end = code.len().min(Self::WINDOW).min(insns as usize * 4);
-        let code = &code[..end];
-        let mut offset = 0;
-        while let Some(&half) = code.get(offset..).and_then(|rest| rest.first_chunk()) {
-            let half = u16::from_le_bytes(half);
-            let (bits, len) = if half & 3 == 3 {
-                let Some(&wide) = code[offset..].first_chunk() else { break };
-                (u32::from_le_bytes(wide), 4)
-            } else {
-                (u32::from(half), 2)
-            };
-            if goes_back(bits)
-                && let Some(insn) = isa::decode(bits, isa)
-                && let Some(target) = offset.checked_add_signed(insn.imm as isize)
+        // Zeros are not an instruction.
+        let mut halves = [0u16; HALVES + 1];
+        let (code, _) = code.as_chunks();
+        let ahead = halves[..HALVES].iter_mut().take(insns as usize * 2);
+        ahead.zip(code).for_each(|(half, &bytes)| *half = u16::from_le_bytes(bytes));
+        let mut heads = 0;
+        let wide = set(&halves, |low, _| low & 3 == 3);
+        let mut back = set(&halves, goes_back) & !second_halves(wide);
+        while back != 0 {
+            let n = back.trailing_zeros() as usize;
+            back &= back - 1;
+            let bits = u32::from(halves[n]) | u32::from(halves[n + 1]) << 16;
+            if let Some(insn) = isa::decode(bits, isa)
+                && let Some(target) = n.checked_add_signed(insn.imm as isize / 2)
             {
-                heads.0[target / 128] |= 1 << (target / 2 % 64);
+                heads |= 1 << target;
             }
-            offset += len;
         }
-        heads
+        Self(heads)
     }
 
-    /// Whether there is a head at `offset`, which is even.
+    /// Whether there is a head at byte `offset`, which is even.
     fn contains(&self, offset: usize) -> bool {
-        self.0.get(offset / 128).is_some_and(|word| word >> (offset / 2 % 64) & 1 != 0)
+        offset < HALVES * 2 && self.0 >> (offset / 2) & 1 != 0
     }
 }
 
-/// Whether `bits` are a conditional branch, or a jump that is not a call, with a negative offset.
-fn goes_back(bits: u32) -> bool {
-    const BRANCH: u32 = 0b110_0011;
-    const JAL_X0: u32 = 0b110_1111;
-    let wide = bits & 0x7f == BRANCH || bits & 0xfff == JAL_X0;
+/// A bit for each halfword that, with the next, passes `test`.
+#[inline(always)]
+fn set(halves: &[u16; HALVES + 1], test: impl Fn(u16, u16) -> bool) -> u128 {
+    let mut all = [0u16; HALVES];
+    for (n, all) in all.iter_mut().enumerate() {
+        *all = u16::from(test(halves[n], halves[n + 1])).wrapping_neg();
+    }
+    let mut groups = [0u16; HALVES / 16];
+    for (group, all) in groups.iter_mut().zip(all.as_chunks::<16>().0) {
+        for (n, all) in all.iter().enumerate() {
+            *group |= all & 1 << n;
+        }
+    }
+    groups.iter().rev().fold(0, |bits, &group| bits << 16 | u128::from(group))
+}
+
+/// The halfwords that are the second half of an instruction, where `wide` are those that look like
+/// the first half of one, and an instruction begins at bit 0.
+///
+/// A run of set bits in `wide` begins with a first half, as what is before it ends an instruction.
+/// From there on halves take turns, up to and with the first halfword after the run.
+fn second_halves(wide: u128) -> u128 {
+    const EVEN: u128 = u128::MAX / 3;
+    let starts = wide & !(wide << 1);
+    // The carry of a start clears its run.
+    let from_even = wide & !wide.wrapping_add(starts & EVEN);
+    let from_odd = wide & !from_even;
+    ((from_even | from_even << 1) & !EVEN) | ((from_odd | from_odd << 1) & EVEN)
+}
+
+/// Whether an instruction that begins with `low` and `high` is a conditional branch, or a jump that
+/// is not a call, with a negative offset.
+#[inline(always)]
+fn goes_back(low: u16, high: u16) -> bool {
+    const BRANCH: u16 = 0b110_0011;
+    const JAL_X0: u16 = 0b110_1111;
+    let wide = (low & 0x7f == BRANCH) | (low & 0xfff == JAL_X0);
     // c.j, c.beqz, c.bnez; the sign of the offset is in bit 12.
-    let narrow = matches!(bits & 0xe003, 0xa001 | 0xc001 | 0xe001);
-    wide && bits >> 31 != 0 || narrow && bits >> 12 & 1 != 0
+    let narrow = (low & 0xf003 == 0xb001) | (low & 0xd003 == 0xd001);
+    (wide & (high >> 15 != 0)) | narrow
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn second_halves_are_those_of_a_walk() {
+        let mut wide: u128 = 0x1234_5678_9abc_def0_0fed_cba9_8765_4321;
+        for _ in 0..1000 {
+            wide = wide.wrapping_mul(0xda94_2042_e4dd_58b5_da94_2042_e4dd_58b5).rotate_left(61) | 1;
+            let (mut at, mut walked) = (0, 0u128);
+            while at < 128 {
+                if wide >> at & 1 != 0 {
+                    walked |= 1u128.checked_shl(at + 1).unwrap_or(0);
+                    at += 1;
+                }
+                at += 1;
+            }
+            assert_eq!(second_halves(wide), walked, "{wide:#x}");
+        }
+    }
 }
