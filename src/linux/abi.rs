@@ -328,6 +328,18 @@ layouts! {
     }
     /// `struct mmsghdr`.
     MMsgHdr = 64 { hdr: MsgHdr, len: u32, pad: u32, }
+    /// `struct statx_timestamp`.
+    StatxTime = 16 { sec: i64, nsec: u32, pad: i32, }
+    /// `struct statx`: the same on all hosts.
+    Statx = 256 {
+        mask: u32, blksize: u32, attributes: u64, nlink: u32, uid: u32, gid: u32, mode: u16,
+        pad: u16, ino: u64, size: u64, blocks: u64, attributes_mask: u64, atime: StatxTime,
+        btime: StatxTime, ctime: StatxTime, mtime: StatxTime, rdev_major: u32, rdev_minor: u32,
+        dev_major: u32, dev_minor: u32, mnt_id: u64, dio_mem_align: u32, dio_offset_align: u32,
+        spare: [u64; 12],
+    }
+    /// `struct xattr_args`.
+    XattrArgs = 16 { value: u64, size: u32, flags: u32, }
     /// `struct sigevent`.
     SigEvent = 64 { value: u64, signo: i32, notify: i32, tid: i32, pad: [i32; 11], }
 }

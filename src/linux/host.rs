@@ -179,6 +179,12 @@ impl Thread {
     }
 }
 
+/// Host address of elements that the caller keeps alive while the kernel uses it, for a structure
+/// that holds an address, such as `struct msghdr`; 0 for no elements.
+pub(super) fn address_of<T: Pod>(values: &[T]) -> u64 {
+    if values.is_empty() { 0 } else { values.as_ptr() as u64 }
+}
+
 /// A structure that may be copied to and from guest memory, or given to the kernel, as bytes.
 ///
 /// # Safety
@@ -223,6 +229,7 @@ pod!(abi::TimeSpec, abi::TimeVal, abi::ITimerSpec, abi::ITimerVal, abi::IoVec, a
 pod!(abi::SigAction, abi::SigInfo, abi::SigStack, abi::SigContext, abi::UContext, abi::RLimit);
 pod!(abi::EpollEvent, abi::CloneArgs, abi::UtsName, abi::SysInfo, abi::HwProbe, abi::OpenHow);
 pod!(abi::MsgHdr, abi::MMsgHdr, abi::SigSet, abi::SigEvent);
+pod!(abi::StatxTime, abi::Statx, abi::XattrArgs);
 
 // SAFETY: an array has no padding of its own.
 unsafe impl<T: Pod, const N: usize> Pod for [T; N] {}

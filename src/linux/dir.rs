@@ -1,0 +1,258 @@
+//! Names of files: directories, links, the working directory, watches on names, mounts.
+
+use super::abi::{Errno, Fd, GuestCStr, GuestPtr, SysResult};
+use super::args::host;
+use super::host::HostArg;
+use super::path::Last;
+use super::process::Thread;
+use super::procfs::ProcFile;
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+
+pub(super) fn sys_getcwd(t: &mut Thread, buffer: u64, size: u64) -> SysResult {
+    host!(t, SYS_getcwd, t.output(buffer, size)?, size)
+}
+
+pub(super) fn sys_chdir(t: &mut Thread, path: GuestCStr) -> SysResult {
+    let at = t.new_path(Fd::CWD, path)?;
+    host!(t, SYS_chdir, at.path.as_c_str())
+}
+
+pub(super) fn sys_chroot(t: &mut Thread, path: GuestCStr) -> SysResult {
+    let at = t.new_path(Fd::CWD, path)?;
+    host!(t, SYS_chroot, at.path.as_c_str())
+}
+
+pub(super) fn sys_mkdirat(t: &mut Thread, dir: Fd, path: GuestCStr, mode: u32) -> SysResult {
+    let at = t.new_path(dir, path)?;
+    host!(t, SYS_mkdirat, at.dir, at.path.as_c_str(), mode)
+}
+
+pub(super) fn sys_mknodat(
+    t: &mut Thread,
+    dir: Fd,
+    path: GuestCStr,
+    mode: u32,
+    dev: u32,
+) -> SysResult {
+    let at = t.new_path(dir, path)?;
+    host!(t, SYS_mknodat, at.dir, at.path.as_c_str(), mode, dev)
+}
+
+pub(super) fn sys_unlinkat(t: &mut Thread, dir: Fd, path: GuestCStr, flags: u32) -> SysResult {
+    let at = t.new_path(dir, path)?;
+    host!(t, SYS_unlinkat, at.dir, at.path.as_c_str(), flags)
+}
+
+/// The target is text, not a path that is looked up.
+pub(super) fn sys_symlinkat(
+    t: &mut Thread,
+    target: GuestCStr,
+    dir: Fd,
+    path: GuestCStr,
+) -> SysResult {
+    let at = t.new_path(dir, path)?;
+    host!(t, SYS_symlinkat, t.string(target)?, at.dir, at.path.as_c_str())
+}
+
+pub(super) fn sys_linkat(
+    t: &mut Thread,
+    old_dir: Fd,
+    old: GuestCStr,
+    new_dir: Fd,
+    new: GuestCStr,
+    flags: u32,
+) -> SysResult {
+    let old = t.new_path(old_dir, old)?;
+    let new = t.new_path(new_dir, new)?;
+    host!(t, SYS_linkat, old.dir, old.path.as_c_str(), new.dir, new.path.as_c_str(), flags)
+}
+
+pub(super) fn sys_renameat2(
+    t: &mut Thread,
+    old_dir: Fd,
+    old: GuestCStr,
+    new_dir: Fd,
+    new: GuestCStr,
+    flags: u32,
+) -> SysResult {
+    let old = t.new_path(old_dir, old)?;
+    let new = t.new_path(new_dir, new)?;
+    host!(t, SYS_renameat2, old.dir, old.path.as_c_str(), new.dir, new.path.as_c_str(), flags)
+}
+
+pub(super) fn sys_readlinkat(
+    t: &mut Thread,
+    dir: Fd,
+    path: GuestCStr,
+    buffer: u64,
+    size: i32,
+) -> SysResult {
+    let at = t.path(dir, path, Last::Keep)?;
+    let Ok(room) = u64::try_from(size) else { return Err(Errno::EINVAL) };
+    if at.proc != Some(ProcFile::Exe) {
+        return host!(t, SYS_readlinkat, at.dir, at.path.as_c_str(), t.output(buffer, room)?, size);
+    }
+    if size == 0 {
+        return Err(Errno::EINVAL);
+    }
+    let target = t.process.exe.as_os_str().as_bytes();
+    let n = target.len().min(size as usize);
+    t.memory().write_bytes(buffer, &target[..n])?;
+    Ok(n as u64)
+}
+
+pub(super) fn sys_inotify_add_watch(
+    t: &mut Thread,
+    fd: Fd,
+    path: GuestCStr,
+    mask: u32,
+) -> SysResult {
+    let last = if mask & libc::IN_DONT_FOLLOW != 0 { Last::Keep } else { Last::Follow };
+    let at = t.path(Fd::CWD, path, last)?;
+    host!(t, SYS_inotify_add_watch, fd, at.path.as_c_str(), mask)
+}
+
+/// The descriptors that events bring are opened with the flags of the guest's numbering.
+pub(super) fn sys_fanotify_init(t: &mut Thread, flags: u32, event_flags: u32) -> SysResult {
+    host!(t, SYS_fanotify_init, flags, super::file::host_open_flags(event_flags))
+}
+
+/// A null path means the directory itself.
+pub(super) fn sys_fanotify_mark(
+    t: &mut Thread,
+    fd: Fd,
+    flags: u32,
+    mask: u64,
+    dir: Fd,
+    path: GuestCStr,
+) -> SysResult {
+    if path.0 == 0 {
+        return host!(t, SYS_fanotify_mark, fd, flags, mask, dir, HostArg::NULL);
+    }
+    let dont_follow = flags & libc::FAN_MARK_DONT_FOLLOW != 0;
+    let at = t.path(dir, path, if dont_follow { Last::Keep } else { Last::Follow })?;
+    host!(t, SYS_fanotify_mark, fd, flags, mask, at.dir, at.path.as_c_str())
+}
+
+/// A path of the guest, or nothing for a null pointer.
+fn optional_path(t: &Thread, path: GuestCStr) -> Result<Option<CString>, Errno> {
+    if path.0 == 0 {
+        return Ok(None);
+    }
+    Ok(Some(t.new_path(Fd::CWD, path)?.path))
+}
+
+/// As an argument: the path, or a null pointer.
+fn optional_arg(path: Option<&CString>) -> HostArg<'_> {
+    path.map_or(HostArg::NULL, |p| HostArg::path(p))
+}
+
+/// The source may be a path or any other text. The data is a string for every file system that
+/// an unprivileged process can mount; at most a page is read.
+pub(super) fn sys_mount(
+    t: &mut Thread,
+    source: GuestCStr,
+    target: GuestCStr,
+    kind: GuestCStr,
+    flags: u64,
+    data: GuestCStr,
+) -> SysResult {
+    let source = optional_path(t, source)?;
+    let target = optional_path(t, target)?;
+    let (source, target) = (optional_arg(source.as_ref()), optional_arg(target.as_ref()));
+    host!(t, SYS_mount, source, target, t.string(kind)?, flags, t.string(data)?)
+}
+
+pub(super) fn sys_umount2(t: &mut Thread, target: GuestCStr, flags: u32) -> SysResult {
+    let at = t.new_path(Fd::CWD, target)?;
+    host!(t, SYS_umount2, at.path.as_c_str(), flags)
+}
+
+pub(super) fn sys_pivot_root(t: &mut Thread, new: GuestCStr, old: GuestCStr) -> SysResult {
+    let new = t.new_path(Fd::CWD, new)?;
+    let old = t.new_path(Fd::CWD, old)?;
+    host!(t, SYS_pivot_root, new.path.as_c_str(), old.path.as_c_str())
+}
+
+pub(super) fn sys_open_tree(t: &mut Thread, dir: Fd, path: GuestCStr, flags: u32) -> SysResult {
+    let at = t.new_path(dir, path)?;
+    // OPEN_TREE_CLOEXEC is O_CLOEXEC, which is the same everywhere.
+    host!(t, SYS_open_tree, at.dir, at.path.as_c_str(), flags)
+}
+
+pub(super) fn sys_move_mount(
+    t: &mut Thread,
+    from_dir: Fd,
+    from: GuestCStr,
+    to_dir: Fd,
+    to: GuestCStr,
+    flags: u32,
+) -> SysResult {
+    let from = t.new_path(from_dir, from)?;
+    let to = t.new_path(to_dir, to)?;
+    host!(t, SYS_move_mount, from.dir, from.path.as_c_str(), to.dir, to.path.as_c_str(), flags)
+}
+
+pub(super) fn sys_fspick(t: &mut Thread, dir: Fd, path: GuestCStr, flags: u32) -> SysResult {
+    let at = t.new_path(dir, path)?;
+    host!(t, SYS_fspick, at.dir, at.path.as_c_str(), flags)
+}
+
+/// `FSCONFIG_SET_BINARY`: the value is `aux` bytes; for the other commands it is a string.
+const FSCONFIG_SET_BINARY: u32 = 2;
+
+pub(super) fn sys_fsconfig(
+    t: &mut Thread,
+    fd: Fd,
+    command: u32,
+    key: GuestCStr,
+    value: u64,
+    aux: i32,
+) -> SysResult {
+    let len = if command == FSCONFIG_SET_BINARY { u64::try_from(aux).unwrap_or(1) } else { 1 };
+    host!(t, SYS_fsconfig, fd, command, t.string(key)?, t.input(value, len)?, aux)
+}
+
+/// `struct mount_attr` holds no addresses.
+pub(super) fn sys_mount_setattr(
+    t: &mut Thread,
+    dir: Fd,
+    path: GuestCStr,
+    flags: u32,
+    attr: GuestPtr<u64>,
+    size: u64,
+) -> SysResult {
+    let at = t.new_path(dir, path)?;
+    host!(t, SYS_mount_setattr, at.dir, at.path.as_c_str(), flags, t.input(attr.0, size)?, size)
+}
+
+/// `quotactl` takes a block device by name and, depending on the command, an address or nothing.
+pub(super) fn sys_quotactl(
+    t: &mut Thread,
+    command: u32,
+    special: GuestCStr,
+    id: u32,
+    data: GuestCStr,
+) -> SysResult {
+    let special = optional_path(t, special)?;
+    // The largest structure is `struct fs_quota_statv`; Q_QUOTAON names a file.
+    let data = t.output(data.0, 512)?;
+    host!(t, SYS_quotactl, command, optional_arg(special.as_ref()), id, data)
+}
+
+pub(super) fn sys_acct(t: &mut Thread, path: GuestCStr) -> SysResult {
+    let path = optional_path(t, path)?;
+    host!(t, SYS_acct, optional_arg(path.as_ref()))
+}
+
+/// `swapon` and `swapoff` name a file or device of the host.
+pub(super) fn sys_swapon(t: &mut Thread, path: GuestCStr, flags: u32) -> SysResult {
+    let at = t.new_path(Fd::CWD, path)?;
+    host!(t, SYS_swapon, at.path.as_c_str(), flags)
+}
+
+pub(super) fn sys_swapoff(t: &mut Thread, path: GuestCStr) -> SysResult {
+    let at = t.new_path(Fd::CWD, path)?;
+    host!(t, SYS_swapoff, at.path.as_c_str())
+}

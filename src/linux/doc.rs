@@ -1,0 +1,54 @@
+//! `docs/syscalls.md`: the table of system calls for people to read.
+
+use super::table::{Support, Syscall};
+use std::fmt::Write as _;
+
+/// The document for `table`.
+#[must_use]
+pub fn markdown(table: &[Syscall]) -> String {
+    let count = |f: fn(&Support) -> bool| table.iter().filter(|s| f(&s.support)).count();
+    let full = count(|s| matches!(s, Support::Full));
+    let passed = count(|s| matches!(s, Support::PassThrough));
+    let partial = count(|s| matches!(s, Support::Partial(_)));
+    let refused = count(|s| matches!(s, Support::Refused(_)));
+    let mut out = String::from("# System calls\n\n");
+    out.push_str("Generated from `src/linux/table.rs`; `BLESS=1 cargo test linux::doc` writes it anew.\n\n");
+    let _ = writeln!(
+        out,
+        "Of {} numbers of riscv64 Linux, {full} are served in full, {passed} are passed to the \
+         host's kernel with\ntheir arguments translated, {partial} are served in part, and \
+         {refused} answer `ENOSYS` for the reason given.\nNumbers that are not listed answer \
+         `ENOSYS` too. Each of both is reported once per process.\n",
+        table.len(),
+    );
+    out.push_str("| Number | Name | Support | |\n|---|---|---|---|\n");
+    for s in table {
+        let (kind, text) = match s.support {
+            Support::Full => ("full", ""),
+            Support::PassThrough => ("passed through", ""),
+            Support::Partial(text) => ("partial", text),
+            Support::Refused(text) => ("refused", text),
+        };
+        let _ = writeln!(out, "| {} | `{}` | {kind} | {text} |", s.number, s.name);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linux::table::TABLE;
+    use std::{env, fs, path::Path};
+
+    #[test]
+    fn the_document_is_current() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/syscalls.md");
+        let wanted = markdown(TABLE);
+        if env::var_os("BLESS").is_some() {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, &wanted).unwrap();
+        }
+        let found = fs::read_to_string(&path).unwrap_or_default();
+        assert!(found == wanted, "docs/syscalls.md is not current: run with BLESS=1");
+    }
+}

@@ -1,0 +1,271 @@
+//! Open files: opening, reading and writing in pieces, flags, locks, moving data between files.
+
+use super::abi::{Errno, Fd, GuestCStr, GuestPtr, IoVec, OpenHow, SysResult};
+use super::args::host;
+use super::host::HostArg;
+use super::path::Last;
+use super::process::Thread;
+use super::procfs;
+use crate::mem::Access;
+
+/// Longest vector of buffers (`UIO_MAXIOV`, `linux/uio.h`).
+pub(super) const MAX_IOV: u64 = 1024;
+
+/// Guest open flags and the host's (`asm-generic/fcntl.h`; arm and arm64 swap some). Bits that
+/// are in neither column of any row have the same meaning everywhere.
+const OPEN_FLAGS: [(u32, i32); 4] = [
+    (0o40000, libc::O_DIRECT),
+    (0o200_000, libc::O_DIRECTORY),
+    (0o400_000, libc::O_NOFOLLOW),
+    (O_LARGEFILE, HOST_O_LARGEFILE),
+];
+
+/// `O_LARGEFILE` of the guest, which 64-bit kernels set in each open file.
+const O_LARGEFILE: u32 = 0o100_000;
+/// The host's: its C library may call it 0.
+const HOST_O_LARGEFILE: i32 = if libc::O_LARGEFILE == 0 { 0o100_000 } else { libc::O_LARGEFILE };
+/// `O_CREAT`.
+const O_CREAT: u32 = 0o100;
+/// `O_EXCL`.
+const O_EXCL: u32 = 0o200;
+/// `O_NOFOLLOW` of the guest.
+const O_NOFOLLOW: u32 = 0o400_000;
+
+/// The host's open flags for the guest's.
+pub(super) fn host_open_flags(guest: u32) -> i32 {
+    let known = OPEN_FLAGS.iter().fold(0, |all, &(g, h)| all | g | h as u32);
+    OPEN_FLAGS
+        .iter()
+        .filter(|&&(g, _)| guest & g != 0)
+        .fold((guest & !known) as i32, |flags, &(_, h)| flags | h)
+}
+
+/// The guest's open flags for the host's.
+pub(super) fn guest_open_flags(host: i32) -> u32 {
+    let known = OPEN_FLAGS.iter().fold(0, |all, &(g, h)| all | g | h as u32);
+    OPEN_FLAGS
+        .iter()
+        .filter(|&&(_, h)| host & h != 0)
+        .fold(host as u32 & !known, |flags, &(g, _)| flags | g)
+}
+
+/// What the last component means to an open with these flags.
+fn last_of_open(flags: u32) -> Last {
+    let exclusive = flags & (O_CREAT | O_EXCL) == O_CREAT | O_EXCL;
+    if flags & O_NOFOLLOW != 0 || exclusive { Last::Keep } else { Last::Follow }
+}
+
+pub(super) fn sys_openat(t: &mut Thread, dir: Fd, path: GuestCStr, flags: u32, mode: u32) -> SysResult {
+    let at = t.path(dir, path, last_of_open(flags))?;
+    if let Some(content) = procfs::content(t, &at)? {
+        return procfs::open(&content, host_open_flags(flags));
+    }
+    host!(t, SYS_openat, at.dir, at.path.as_c_str(), host_open_flags(flags), mode)
+}
+
+pub(super) fn sys_openat2(
+    t: &mut Thread,
+    dir: Fd,
+    path: GuestCStr,
+    how: GuestPtr<OpenHow>,
+    size: u64,
+) -> SysResult {
+    if size < size_of::<OpenHow>() as u64 {
+        return Err(Errno::EINVAL);
+    }
+    if size > crate::util::PAGE_SIZE {
+        return Err(Errno::E2BIG);
+    }
+    let guest = how.read(t.memory())?;
+    // A later kernel's fields must be zero, as for our own.
+    let mut rest = vec![0; size as usize - size_of::<OpenHow>()];
+    t.memory().read_bytes(how.add(1).0, &mut rest)?;
+    if rest.iter().any(|&b| b != 0) {
+        return Err(Errno::E2BIG);
+    }
+    let flags = u32::try_from(guest.flags).map_err(|_| Errno::EINVAL)?;
+    // A call that restricts the resolution knows what tree it is in: no prefix then.
+    let at = if guest.resolve == 0 {
+        t.path(dir, path, last_of_open(flags))?
+    } else {
+        t.new_path(dir, path)?
+    };
+    if let Some(content) = procfs::content(t, &at)? {
+        return procfs::open(&content, host_open_flags(flags));
+    }
+    let how = OpenHow { flags: host_open_flags(flags) as u32 as u64, ..guest };
+    host!(t, SYS_openat2, at.dir, at.path.as_c_str(), HostArg::of(&how), size_of::<OpenHow>() as u64)
+}
+
+pub(super) fn sys_pipe2(t: &mut Thread, ends: u64, flags: u32) -> SysResult {
+    host!(t, SYS_pipe2, t.output(ends, 8)?, host_open_flags(flags))
+}
+
+/// `fcntl` commands whose argument is the address of so many bytes (`asm-generic/fcntl.h`).
+const FCNTL_POINTERS: [(i32, u64); 13] = [
+    (libc::F_GETLK, 32),
+    (libc::F_SETLK, 32),
+    (libc::F_SETLKW, 32),
+    (libc::F_OFD_GETLK, 32),
+    (libc::F_OFD_SETLK, 32),
+    (libc::F_OFD_SETLKW, 32),
+    (15, 8),   // F_SETOWN_EX
+    (16, 8),   // F_GETOWN_EX
+    (17, 8),   // F_GETOWNER_UIDS
+    (1035, 8), // F_GET_RW_HINT
+    (1036, 8), // F_SET_RW_HINT
+    (1037, 8), // F_GET_FILE_RW_HINT
+    (1038, 8), // F_SET_FILE_RW_HINT
+];
+
+pub(super) fn sys_fcntl(t: &mut Thread, fd: Fd, command: i32, arg: u64) -> SysResult {
+    if let Some(&(_, len)) = FCNTL_POINTERS.iter().find(|&&(c, _)| c == command) {
+        return host!(t, SYS_fcntl, fd, command, t.output(arg, len)?);
+    }
+    match command {
+        libc::F_GETFL => {
+            let flags = host!(t, SYS_fcntl, fd, command)?;
+            Ok(u64::from(guest_open_flags(flags as i32)))
+        }
+        libc::F_SETFL => host!(t, SYS_fcntl, fd, command, host_open_flags(arg as u32)),
+        // Everything else takes a number or nothing.
+        _ => host!(t, SYS_fcntl, fd, command, arg),
+    }
+}
+
+/// A vector of buffers of the guest, for the host. `access` is what the kernel does with them.
+///
+/// # Errors
+/// `EINVAL` for a vector that is too long or a length that is negative, `EFAULT` if the vector or
+/// a buffer lies outside the address space.
+pub(super) fn import_iovec(t: &Thread, iov: u64, count: u64, access: Access) -> Result<Vec<IoVec>, Errno> {
+    if count > MAX_IOV {
+        return Err(Errno::EINVAL);
+    }
+    let mut vector = GuestPtr::<IoVec>::new(iov).read_array(t.memory(), count as usize)?;
+    if vector.iter().any(|v| i64::try_from(v.len).is_err()) {
+        return Err(Errno::EINVAL);
+    }
+    for v in &mut vector {
+        v.base = t.host_addr(v.base, v.len, access)?;
+    }
+    Ok(vector)
+}
+
+pub(super) fn sys_readv(t: &mut Thread, fd: Fd, iov: u64, count: u64) -> SysResult {
+    let v = import_iovec(t, iov, count, Access::Write)?;
+    host!(t, SYS_readv, fd, HostArg::slice(&v), count)
+}
+
+pub(super) fn sys_writev(t: &mut Thread, fd: Fd, iov: u64, count: u64) -> SysResult {
+    let v = import_iovec(t, iov, count, Access::Read)?;
+    host!(t, SYS_writev, fd, HostArg::slice(&v), count)
+}
+
+pub(super) fn sys_preadv(t: &mut Thread, fd: Fd, iov: u64, count: u64, low: u64, high: u64) -> SysResult {
+    let v = import_iovec(t, iov, count, Access::Write)?;
+    host!(t, SYS_preadv, fd, HostArg::slice(&v), count, low, high)
+}
+
+pub(super) fn sys_pwritev(t: &mut Thread, fd: Fd, iov: u64, count: u64, low: u64, high: u64) -> SysResult {
+    let v = import_iovec(t, iov, count, Access::Read)?;
+    host!(t, SYS_pwritev, fd, HostArg::slice(&v), count, low, high)
+}
+
+/// The `high` half of the position means nothing on 64-bit machines.
+pub(super) fn sys_preadv2(
+    t: &mut Thread,
+    fd: Fd,
+    iov: u64,
+    count: u64,
+    low: u64,
+    _high: u64,
+    flags: u32,
+) -> SysResult {
+    let v = import_iovec(t, iov, count, Access::Write)?;
+    host!(t, SYS_preadv2, fd, HostArg::slice(&v), count, low, 0_u64, flags)
+}
+
+/// The `high` half of the position means nothing on 64-bit machines.
+pub(super) fn sys_pwritev2(
+    t: &mut Thread,
+    fd: Fd,
+    iov: u64,
+    count: u64,
+    low: u64,
+    _high: u64,
+    flags: u32,
+) -> SysResult {
+    let v = import_iovec(t, iov, count, Access::Read)?;
+    host!(t, SYS_pwritev2, fd, HostArg::slice(&v), count, low, 0_u64, flags)
+}
+
+/// Pages go into the pipe or come out of it, depending on which end `fd` is.
+pub(super) fn sys_vmsplice(t: &mut Thread, fd: Fd, iov: u64, count: u64, flags: u32) -> SysResult {
+    let status = host!(t, SYS_fcntl, fd, libc::F_GETFL)? as i32;
+    let reads = status & libc::O_ACCMODE == libc::O_RDONLY;
+    let access = if reads { Access::Write } else { Access::Read };
+    let v = import_iovec(t, iov, count, access)?;
+    host!(t, SYS_vmsplice, fd, HostArg::slice(&v), count, flags)
+}
+
+pub(super) fn sys_truncate(t: &mut Thread, path: GuestCStr, length: u64) -> SysResult {
+    let at = t.path(Fd::CWD, path, Last::Follow)?;
+    host!(t, SYS_truncate, at.path.as_c_str(), length)
+}
+
+/// `struct file_handle` without the handle itself.
+const FILE_HANDLE: u64 = 8;
+/// Longest handle (`MAX_HANDLE_SZ`, `linux/exportfs.h`).
+const MAX_HANDLE: u32 = 128;
+
+pub(super) fn sys_name_to_handle_at(
+    t: &mut Thread,
+    dir: Fd,
+    path: GuestCStr,
+    handle: GuestPtr<u32>,
+    mount_id: u64,
+    flags: u32,
+) -> SysResult {
+    let follow = flags & libc::AT_SYMLINK_FOLLOW as u32 != 0;
+    let at = t.path(dir, path, if follow { Last::Follow } else { Last::Keep })?;
+    let room = handle.read(t.memory())?;
+    if room > MAX_HANDLE {
+        return Err(Errno::EINVAL);
+    }
+    let handle = t.output(handle.0, FILE_HANDLE + u64::from(room))?;
+    // AT_HANDLE_MNT_ID_UNIQUE makes it 8 bytes.
+    let mount_id = t.output(mount_id, 8)?;
+    host!(t, SYS_name_to_handle_at, at.dir, at.path.as_c_str(), handle, mount_id, flags)
+}
+
+pub(super) fn sys_open_by_handle_at(
+    t: &mut Thread,
+    mount: Fd,
+    handle: GuestPtr<u32>,
+    flags: u32,
+) -> SysResult {
+    let len = handle.read(t.memory())?;
+    if len == 0 || len > MAX_HANDLE {
+        return Err(Errno::EINVAL);
+    }
+    let handle = t.input(handle.0, FILE_HANDLE + u64::from(len))?;
+    host!(t, SYS_open_by_handle_at, mount, handle, host_open_flags(flags))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_flags_keep_their_meaning_on_the_host() {
+        assert_eq!(host_open_flags(0o200_000 | 0o2_000_000 | 1), libc::O_DIRECTORY | libc::O_CLOEXEC | libc::O_WRONLY);
+        assert_eq!(host_open_flags(0o40000), libc::O_DIRECT);
+        assert_eq!(host_open_flags(0o400_000), libc::O_NOFOLLOW);
+        assert_eq!(host_open_flags(0o20_200_000), libc::O_TMPFILE);
+        assert_eq!(host_open_flags(0o10_000_000), libc::O_PATH);
+        for bit in 0..26 {
+            assert_eq!(guest_open_flags(host_open_flags(1 << bit)), 1 << bit, "bit {bit}");
+        }
+    }
+}

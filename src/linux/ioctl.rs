@@ -1,0 +1,286 @@
+//! Device control. Layouts are the host's on all 64-bit machines, so what must be known of a
+//! request is whether its argument is an address, and of how many bytes.
+
+use super::abi::{Errno, Fd, GuestPtr, SysResult};
+use super::args::host;
+use super::host::HostArg;
+use super::process::{Thread, lock};
+use crate::mem::Access;
+
+/// What the argument of a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A number, or nothing.
+    Number,
+    /// Address of so many bytes, read, written or both.
+    Bytes(u64),
+    /// As the request's own number says (`asm-generic/ioctl.h`): size in bits 29:16.
+    Encoded,
+    /// A `struct ifconf`, which holds an address.
+    IfConf,
+    /// A `struct ifreq` whose data is the address of a structure that begins with a command.
+    EthTool,
+}
+use Kind::{Bytes, Encoded, EthTool, IfConf, Number};
+
+/// One request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request {
+    number: u32,
+    /// Name as in the kernel's headers, for the call trace.
+    pub(super) name: &'static str,
+    kind: Kind,
+}
+
+macro_rules! requests {
+    ($($number:literal $name:ident $kind:expr;)*) => {
+        /// Requests that are passed on, by number. Sources: `asm-generic/ioctls.h`,
+        /// `linux/sockios.h`, `linux/fs.h`, `linux/random.h`, `linux/if_tun.h`, `linux/loop.h`,
+        /// `linux/rtc.h`, `linux/vt.h`, `linux/kd.h`, `linux/input.h`.
+        const REQUESTS: &[Request] =
+            &[$(Request { number: $number, name: stringify!($name), kind: $kind }),*];
+    };
+}
+
+requests! {
+    0x0000_0001 FIBMAP Bytes(4);
+    0x0000_0002 FIGETBSZ Bytes(4);
+    0x0000_1260 BLKGETSIZE Bytes(8);
+    0x0000_125e BLKROGET Bytes(4);
+    0x0000_125f BLKRRPART Number;
+    0x0000_1261 BLKFLSBUF Number;
+    0x0000_1262 BLKRASET Number;
+    0x0000_1263 BLKRAGET Bytes(8);
+    0x0000_1267 BLKSECTGET Bytes(2);
+    0x0000_1268 BLKSSZGET Bytes(4);
+    0x0000_1277 BLKDISCARD Bytes(16);
+    0x0000_1278 BLKIOMIN Bytes(4);
+    0x0000_1279 BLKIOOPT Bytes(4);
+    0x0000_127a BLKALIGNOFF Bytes(4);
+    0x0000_127b BLKPBSZGET Bytes(4);
+    0x0000_127e BLKROTATIONAL Bytes(2);
+    0x0000_127f BLKZEROOUT Bytes(16);
+    0x0000_4b33 KDGKBTYPE Bytes(1);
+    0x0000_4b3a KDSETMODE Number;
+    0x0000_4b3b KDGETMODE Bytes(4);
+    0x0000_4b44 KDGKBMODE Bytes(4);
+    0x0000_4b45 KDSKBMODE Number;
+    0x0000_4c00 LOOP_SET_FD Number;
+    0x0000_4c01 LOOP_CLR_FD Number;
+    0x0000_4c04 LOOP_SET_STATUS64 Bytes(232);
+    0x0000_4c05 LOOP_GET_STATUS64 Bytes(232);
+    0x0000_4c82 LOOP_CTL_GET_FREE Number;
+    0x0000_5401 TCGETS Bytes(36);
+    0x0000_5402 TCSETS Bytes(36);
+    0x0000_5403 TCSETSW Bytes(36);
+    0x0000_5404 TCSETSF Bytes(36);
+    0x0000_5405 TCGETA Bytes(18);
+    0x0000_5406 TCSETA Bytes(18);
+    0x0000_5407 TCSETAW Bytes(18);
+    0x0000_5408 TCSETAF Bytes(18);
+    0x0000_5409 TCSBRK Number;
+    0x0000_540a TCXONC Number;
+    0x0000_540b TCFLSH Number;
+    0x0000_540c TIOCEXCL Number;
+    0x0000_540d TIOCNXCL Number;
+    0x0000_540e TIOCSCTTY Number;
+    0x0000_540f TIOCGPGRP Bytes(4);
+    0x0000_5410 TIOCSPGRP Bytes(4);
+    0x0000_5411 TIOCOUTQ Bytes(4);
+    0x0000_5412 TIOCSTI Bytes(1);
+    0x0000_5413 TIOCGWINSZ Bytes(8);
+    0x0000_5414 TIOCSWINSZ Bytes(8);
+    0x0000_5415 TIOCMGET Bytes(4);
+    0x0000_5416 TIOCMBIS Bytes(4);
+    0x0000_5417 TIOCMBIC Bytes(4);
+    0x0000_5418 TIOCMSET Bytes(4);
+    0x0000_5419 TIOCGSOFTCAR Bytes(4);
+    0x0000_541a TIOCSSOFTCAR Bytes(4);
+    0x0000_541b FIONREAD Bytes(4);
+    0x0000_541c TIOCLINUX Bytes(64);
+    0x0000_541d TIOCCONS Number;
+    0x0000_541e TIOCGSERIAL Bytes(72);
+    0x0000_541f TIOCSSERIAL Bytes(72);
+    0x0000_5420 TIOCPKT Bytes(4);
+    0x0000_5421 FIONBIO Bytes(4);
+    0x0000_5422 TIOCNOTTY Number;
+    0x0000_5423 TIOCSETD Bytes(4);
+    0x0000_5424 TIOCGETD Bytes(4);
+    0x0000_5425 TCSBRKP Number;
+    0x0000_5427 TIOCSBRK Number;
+    0x0000_5428 TIOCCBRK Number;
+    0x0000_5429 TIOCGSID Bytes(4);
+    0x0000_5441 TIOCGPTPEER Number;
+    0x0000_5450 FIONCLEX Number;
+    0x0000_5451 FIOCLEX Number;
+    0x0000_5452 FIOASYNC Bytes(4);
+    0x0000_5453 TIOCSERCONFIG Number;
+    0x0000_5459 TIOCSERGETLSR Bytes(4);
+    0x0000_545c TIOCMIWAIT Number;
+    0x0000_545d TIOCGICOUNT Bytes(80);
+    0x0000_5460 FIOQSIZE Bytes(8);
+    0x0000_5600 VT_OPENQRY Bytes(4);
+    0x0000_5601 VT_GETMODE Bytes(8);
+    0x0000_5602 VT_SETMODE Bytes(8);
+    0x0000_5603 VT_GETSTATE Bytes(6);
+    0x0000_5605 VT_RELDISP Number;
+    0x0000_5606 VT_ACTIVATE Number;
+    0x0000_5607 VT_WAITACTIVE Number;
+    0x0000_8901 FIOSETOWN Bytes(4);
+    0x0000_8902 SIOCSPGRP Bytes(4);
+    0x0000_8903 FIOGETOWN Bytes(4);
+    0x0000_8904 SIOCGPGRP Bytes(4);
+    0x0000_8905 SIOCATMARK Bytes(4);
+    0x0000_8906 SIOCGSTAMP Bytes(16);
+    0x0000_8907 SIOCGSTAMPNS Bytes(16);
+    0x0000_890b SIOCADDRT Bytes(120);
+    0x0000_890c SIOCDELRT Bytes(120);
+    0x0000_8910 SIOCGIFNAME Bytes(40);
+    0x0000_8912 SIOCGIFCONF IfConf;
+    0x0000_8913 SIOCGIFFLAGS Bytes(40);
+    0x0000_8914 SIOCSIFFLAGS Bytes(40);
+    0x0000_8915 SIOCGIFADDR Bytes(40);
+    0x0000_8916 SIOCSIFADDR Bytes(40);
+    0x0000_8917 SIOCGIFDSTADDR Bytes(40);
+    0x0000_8918 SIOCSIFDSTADDR Bytes(40);
+    0x0000_8919 SIOCGIFBRDADDR Bytes(40);
+    0x0000_891a SIOCSIFBRDADDR Bytes(40);
+    0x0000_891b SIOCGIFNETMASK Bytes(40);
+    0x0000_891c SIOCSIFNETMASK Bytes(40);
+    0x0000_891d SIOCGIFMETRIC Bytes(40);
+    0x0000_891e SIOCSIFMETRIC Bytes(40);
+    0x0000_8921 SIOCGIFMTU Bytes(40);
+    0x0000_8922 SIOCSIFMTU Bytes(40);
+    0x0000_8923 SIOCSIFNAME Bytes(40);
+    0x0000_8924 SIOCSIFHWADDR Bytes(40);
+    0x0000_8927 SIOCGIFHWADDR Bytes(40);
+    0x0000_8929 SIOCGIFSLAVE Bytes(40);
+    0x0000_8933 SIOCGIFINDEX Bytes(40);
+    0x0000_8942 SIOCGIFTXQLEN Bytes(40);
+    0x0000_8943 SIOCSIFTXQLEN Bytes(40);
+    0x0000_8946 SIOCETHTOOL EthTool;
+    0x0000_8970 SIOCGIFMAP Bytes(40);
+    0x0000_89a0 SIOCBRADDBR Bytes(16);
+    0x0000_89a1 SIOCBRDELBR Bytes(16);
+}
+
+/// Types (bits 15:8) and numbers (bits 7:0) of encoded requests whose structures hold no
+/// addresses.
+const ENCODED: &[(u8, std::ops::RangeInclusive<u8>)] = &[
+    (b'R', 0..=255),     // Random numbers.
+    (b'f', 0..=255),     // Inode flags and extents.
+    (b'v', 0..=255),     // Inode versions.
+    (b'X', 119..=121),   // FIFREEZE, FITHAW, FITRIM; others are XFS's own.
+    (b'E', 0..=0x91),    // Input devices.
+    (b'j', 0..=255),     // Joysticks.
+    (b'p', 0..=255),     // Real-time clocks.
+    (b'W', 0..=255),     // Watchdogs.
+    (0x12, 112..=115),   // BLKGETSIZE64 and its neighbours.
+    (0x15, 0..=255),     // File system identity.
+    (0x94, 9..=9),       // FICLONE; most others are of Btrfs.
+    (0x94, 13..=13),     // FICLONERANGE.
+    (0x94, 54..=54),     // FIDEDUPERANGE.
+    (0xb7, 0..=255),     // Name spaces.
+    (0xff, 0..=255),     // Process descriptors.
+];
+
+/// What is known of a request.
+fn find(request: u32) -> Option<Kind> {
+    if let Some(r) = REQUESTS.iter().find(|r| r.number == request) {
+        return Some(r.kind);
+    }
+    let [number, ty, ..] = request.to_le_bytes();
+    if ty == b'T' && request >> 30 != 0 {
+        return Some(tun_or_tty(request));
+    }
+    ENCODED.iter().any(|(t, n)| *t == ty && n.contains(&number)).then_some(Encoded)
+}
+
+/// The tun driver shares its type with terminals, says `int` and means `struct ifreq`.
+fn tun_or_tty(request: u32) -> Kind {
+    match request & 0xff {
+        // TUNSETNOCSUM, TUNSETDEBUG, TUNSETPERSIST, TUNSETOWNER, TUNSETLINK, TUNSETGROUP,
+        // TUNSETOFFLOAD: the number itself.
+        200 | 201 | 203 | 204 | 205 | 206 | 208 => Number,
+        // TUNSETIFF, TUNGETIFF, TUNSETQUEUE.
+        202 | 210 | 217 => Bytes(40),
+        // TUNATTACHFILTER, TUNDETACHFILTER, TUNGETFILTER hold an address that the host would
+        // take for its own, so nothing of the guest is given to it.
+        213 | 214 | 219 => Number,
+        _ => Encoded,
+    }
+}
+
+/// Name of a request, for the call trace.
+pub(super) fn name(request: u32) -> Option<&'static str> {
+    REQUESTS.iter().find(|r| r.number == request).map(|r| r.name)
+}
+
+pub(super) fn sys_ioctl(t: &mut Thread, fd: Fd, request: u32, arg: u64) -> SysResult {
+    match find(request) {
+        Some(Number) => host!(t, SYS_ioctl, fd, request, arg),
+        Some(Bytes(len)) => host!(t, SYS_ioctl, fd, request, t.output(arg, len)?),
+        Some(Encoded) => {
+            let direction = request >> 30;
+            let size = u64::from(request >> 16 & 0x3fff);
+            if direction == 0 {
+                return host!(t, SYS_ioctl, fd, request, arg);
+            }
+            host!(t, SYS_ioctl, fd, request, t.output(arg, size)?)
+        }
+        Some(IfConf) => interface_list(t, fd, request, arg),
+        Some(EthTool) => ethtool(t, fd, request, arg),
+        None => {
+            let key = u64::from(request) | 1 << 63;
+            if lock(&t.process.warned).insert(key) {
+                tracing::warn!("unsupported ioctl request {request:#x}");
+            }
+            Err(Errno::ENOTTY)
+        }
+    }
+}
+
+/// `struct ifconf`: a length in 32 bits, then the address of that many bytes.
+fn interface_list(t: &Thread, fd: Fd, request: u32, arg: u64) -> SysResult {
+    let ptr = GuestPtr::<[u64; 2]>::new(arg);
+    let [len, addr] = ptr.read(t.memory())?;
+    let addr = t.host_addr(addr, len & 0xffff_ffff, Access::Write)?;
+    let mut conf = [len, addr];
+    let n = host!(t, SYS_ioctl, fd, request, HostArg::of_mut(&mut conf))?;
+    ptr.cast::<u32>().write(t.memory(), &(conf[0] as u32))?;
+    Ok(n)
+}
+
+/// Bytes that an ethtool command may work on: the largest fixed structures and short tables.
+const ETHTOOL_DATA: u64 = 4096;
+
+/// `struct ifreq`: a name of 16 bytes, then the address of the command's structure.
+fn ethtool(t: &Thread, fd: Fd, request: u32, arg: u64) -> SysResult {
+    let mut ifreq = GuestPtr::<[u64; 5]>::new(arg).read(t.memory())?;
+    ifreq[2] = t.host_addr(ifreq[2], ETHTOOL_DATA, Access::Write)?;
+    host!(t, SYS_ioctl, fd, request, HostArg::of_mut(&mut ifreq))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_request_has_one_line() {
+        for (i, r) in REQUESTS.iter().enumerate() {
+            assert!(REQUESTS[..i].iter().all(|q| q.number != r.number), "{}", r.name);
+        }
+        assert_eq!(name(0x5413), Some("TIOCGWINSZ"));
+    }
+
+    #[test]
+    fn encoded_requests_are_known_by_their_type() {
+        // TIOCGPTN, TCGETS2, FICLONE, RNDGETENTCNT and a DRM request.
+        assert_eq!(find(0x8004_5430), Some(Encoded));
+        assert_eq!(find(0x802c_542a), Some(Encoded));
+        assert_eq!(find(0x4004_9409), Some(Encoded));
+        assert_eq!(find(0x8004_5200), Some(Encoded));
+        assert_eq!(find(0x4004_54ca), Some(Bytes(40)));
+        assert_eq!(find(0xc010_6400), None);
+    }
+}

@@ -1,0 +1,239 @@
+//! Where the guest's paths lead on the host.
+//!
+//! With a sysroot (`-L`), an absolute path that exists below the prefix means the file there, and
+//! any other path the host's own, as with qemu-user: calls that look for an existing object ask
+//! the prefix first, calls that create, remove or rename go to the host path. Symbolic links below
+//! the prefix are followed as if the prefix were the root. It is a convenience and no boundary.
+//!
+//! Everything that names a file goes through [`Thread::path`] or [`Thread::new_path`], which
+//! answer with a directory descriptor and a path: a root filesystem that the guest cannot leave
+//! fits behind the same two.
+
+use super::abi::{Errno, Fd, GuestCStr};
+use super::process::{Process, Thread};
+use super::procfs::{self, ProcFile};
+use std::ffi::{CString, OsStr};
+use std::fs;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+/// Most symbolic links that one lookup follows (`path_resolution(7)`).
+const MAX_LINKS: u32 = 40;
+
+/// If the last component is a symbolic link: is it meant, or what it points to?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Last {
+    /// What it points to.
+    Follow,
+    /// The link itself (`O_NOFOLLOW`, `AT_SYMLINK_NOFOLLOW`, `readlink`).
+    Keep,
+}
+
+/// A guest path in the host's terms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct HostPath {
+    /// Directory where a relative path starts.
+    pub dir: Fd,
+    /// The path to give to the host.
+    pub path: CString,
+    /// The file of `/proc` that it is, where the guest must see something else than the host.
+    pub proc: Option<ProcFile>,
+}
+
+impl HostPath {
+    fn new(dir: Fd, path: Vec<u8>) -> Result<Self, Errno> {
+        let path = CString::new(path).map_err(|_| Errno::EINVAL)?;
+        Ok(Self { dir, path, proc: None })
+    }
+
+    /// The open file `fd` itself, for calls with `AT_EMPTY_PATH`.
+    pub(super) fn of_fd(fd: Fd) -> Self {
+        Self { dir: fd, path: CString::default(), proc: None }
+    }
+}
+
+/// What the guest's file names mean: prefix and program.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Names<'a> {
+    /// Absolute path of the prefix.
+    pub sysroot: Option<&'a Path>,
+    /// Host path of the running program.
+    pub exe: &'a Path,
+}
+
+impl Names<'_> {
+    /// Where a path leads that names an existing object, or that creates one where nothing of
+    /// that name is below the prefix.
+    ///
+    /// # Errors
+    /// `EINVAL` if the path contains a NUL.
+    pub(super) fn lookup(&self, dir: Fd, path: Vec<u8>, last: Last) -> Result<HostPath, Errno> {
+        let proc = procfs::classify(dir, &path);
+        if proc == Some(ProcFile::Exe) && last == Last::Follow {
+            return HostPath::new(Fd::CWD, self.exe.as_os_str().as_bytes().to_vec());
+        }
+        if proc.is_none()
+            && let Some(found) = self.below_sysroot(&path, last)
+        {
+            return HostPath::new(Fd::CWD, found.into_os_string().into_vec());
+        }
+        Ok(HostPath { proc, ..HostPath::new(dir, path)? })
+    }
+
+    /// The host path of what an absolute guest path names below the prefix, if it does.
+    pub(super) fn below_sysroot(&self, path: &[u8], last: Last) -> Option<PathBuf> {
+        let root = self.sysroot?;
+        if path.first() != Some(&b'/') || root == Path::new("/") {
+            return None;
+        }
+        // A trailing slash asks for a directory, and for what a link points to.
+        let wants_dir = path.ends_with(b"/") || path.ends_with(b"/.");
+        let last = if wants_dir { Last::Follow } else { last };
+        let found = walk(root, path, last)?;
+        // The bare root is the host's: a program that lists `/` sees the world it works in.
+        if found == root || (wants_dir && !found.is_dir()) { None } else { Some(found) }
+    }
+
+    /// The guest's name of a host file: without the prefix, if it lies below it.
+    pub(super) fn guest(&self, host: &Path) -> PathBuf {
+        match self.sysroot.and_then(|root| host.strip_prefix(root).ok()) {
+            Some(rest) => Path::new("/").join(rest),
+            None => host.to_path_buf(),
+        }
+    }
+}
+
+impl Process {
+    /// What file names mean in this process.
+    pub(super) fn names(&self) -> Names<'_> {
+        Names { sysroot: self.options.sysroot.as_deref(), exe: &self.exe_host }
+    }
+}
+
+impl Thread {
+    /// Copies a path from the guest that names an existing object, or that creates one where
+    /// nothing of that name is below the sysroot, and says where it leads.
+    ///
+    /// # Errors
+    /// `EFAULT` and `ENAMETOOLONG`.
+    pub(super) fn path(&self, dir: Fd, path: GuestCStr, last: Last) -> Result<HostPath, Errno> {
+        let path = path.read_path(self.memory())?;
+        self.process.names().lookup(dir, path, last)
+    }
+
+    /// As [`Self::path`] for a path that is created, removed or renamed: it is the host's.
+    ///
+    /// # Errors
+    /// `EFAULT` and `ENAMETOOLONG`.
+    pub(super) fn new_path(&self, dir: Fd, path: GuestCStr) -> Result<HostPath, Errno> {
+        HostPath::new(dir, path.read_path(self.memory())?)
+    }
+}
+
+/// Follows `path` below `root`, which is taken for `/`. `None` if there is no such object.
+fn walk(root: &Path, path: &[u8], last: Last) -> Option<PathBuf> {
+    let mut links = 0;
+    let mut at = root.to_path_buf();
+    // Components still to go, the next one last.
+    let mut todo: Vec<_> = path.split(|&b| b == b'/').rev().map(<[u8]>::to_vec).collect();
+    while let Some(part) = todo.pop() {
+        match part.as_slice() {
+            b"" | b"." => {}
+            b".." => {
+                if at != root {
+                    at.pop();
+                }
+            }
+            name => {
+                at.push(OsStr::from_bytes(name));
+                let is_last = todo.iter().all(|p| p.is_empty());
+                let meta = fs::symlink_metadata(&at).ok()?;
+                if !meta.is_symlink() || (is_last && last == Last::Keep) {
+                    continue;
+                }
+                links += 1;
+                if links > MAX_LINKS {
+                    return None;
+                }
+                let target = fs::read_link(&at).ok()?.into_os_string().into_vec();
+                if target.first() == Some(&b'/') {
+                    at = root.to_path_buf();
+                } else {
+                    at.pop();
+                }
+                todo.extend(target.split(|&b| b == b'/').rev().map(<[u8]>::to_vec));
+            }
+        }
+    }
+    Some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    /// A prefix with some links in it, removed at the end of the test.
+    struct Tree(PathBuf);
+
+    impl Tree {
+        fn new(name: &str) -> Self {
+            let root = std::env::temp_dir().join(format!("rvn-path-{name}-{}", std::process::id()));
+            fs::create_dir_all(root.join("usr/lib")).unwrap();
+            fs::write(root.join("usr/lib/ld.so"), b"ld").unwrap();
+            symlink("usr/lib", root.join("lib")).unwrap();
+            symlink("/usr/lib/ld.so", root.join("absolute")).unwrap();
+            symlink("../../../lib", root.join("usr/up")).unwrap();
+            symlink("loop", root.join("loop")).unwrap();
+            Self(root)
+        }
+
+        fn find(&self, path: &str, last: Last) -> Option<String> {
+            let names = Names { sysroot: Some(&self.0), exe: Path::new("/bin/true") };
+            let found = names.below_sysroot(path.as_bytes(), last)?;
+            Some(found.strip_prefix(&self.0).unwrap().to_str().unwrap().to_owned())
+        }
+    }
+
+    impl Drop for Tree {
+        fn drop(&mut self) {
+            fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+
+    #[test]
+    fn links_are_followed_as_if_the_prefix_were_the_root() {
+        let tree = Tree::new("links");
+        let ld = Some("usr/lib/ld.so".to_owned());
+        assert_eq!(tree.find("/lib/ld.so", Last::Follow), ld);
+        assert_eq!(tree.find("//usr/./lib//ld.so", Last::Follow), ld);
+        assert_eq!(tree.find("/absolute", Last::Follow), ld);
+        assert_eq!(tree.find("/usr/up/ld.so", Last::Follow), ld);
+        assert_eq!(tree.find("/../../lib/../lib/ld.so", Last::Follow), ld);
+        assert_eq!(tree.find("/absolute", Last::Keep), Some("absolute".to_owned()));
+        assert_eq!(tree.find("/lib", Last::Keep), Some("lib".to_owned()));
+        assert_eq!(tree.find("/lib/", Last::Keep), Some("usr/lib".to_owned()));
+    }
+
+    #[test]
+    fn what_is_not_below_the_prefix_is_the_hosts() {
+        let tree = Tree::new("absent");
+        for path in ["/", "/nothing", "/loop", "lib/ld.so", "/lib/ld.so/", "/usr/lib/ld.so/x", ""] {
+            assert_eq!(tree.find(path, Last::Follow), None, "{path}");
+        }
+        let names = Names { sysroot: Some(&tree.0), exe: Path::new("/bin/true") };
+        let found = names.lookup(Fd(7), b"/nothing".to_vec(), Last::Follow).unwrap();
+        assert_eq!((found.dir, found.path.as_bytes()), (Fd(7), &b"/nothing"[..]));
+        assert_eq!(names.guest(&tree.0.join("usr/lib")), Path::new("/usr/lib"));
+        assert_eq!(names.guest(Path::new("/usr/lib")), Path::new("/usr/lib"));
+    }
+
+    #[test]
+    fn the_program_is_found_behind_its_proc_link() {
+        let names = Names { sysroot: None, exe: Path::new("/opt/guest") };
+        let exe = names.lookup(Fd::CWD, b"/proc/self/exe".to_vec(), Last::Follow).unwrap();
+        assert_eq!(exe.path.as_bytes(), b"/opt/guest");
+        let link = names.lookup(Fd::CWD, b"/proc/self/exe".to_vec(), Last::Keep).unwrap();
+        assert_eq!(link.proc, Some(ProcFile::Exe));
+    }
+}

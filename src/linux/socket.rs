@@ -1,0 +1,257 @@
+//! Sockets: addresses and messages. Layouts are the host's, but a message header holds addresses.
+
+use super::abi::{Errno, Fd, GuestPtr, IoVec, MMsgHdr, MsgHdr, SysResult, TimeSpec};
+use super::args::host;
+use super::file::{MAX_IOV, import_iovec};
+use super::host::HostArg;
+use super::process::Thread;
+use crate::mem::Access;
+
+/// Size of `struct sockaddr_storage`; longer addresses are cut to it.
+const MAX_ADDRESS: u32 = 128;
+
+/// A length that the guest gives as `int`.
+fn length(len: i32) -> Result<u64, Errno> {
+    u64::try_from(len).map_err(|_| Errno::EINVAL)
+}
+
+pub(super) fn sys_bind(t: &mut Thread, fd: Fd, addr: u64, len: i32) -> SysResult {
+    host!(t, SYS_bind, fd, t.input(addr, length(len)?)?, len)
+}
+
+pub(super) fn sys_connect(t: &mut Thread, fd: Fd, addr: u64, len: i32) -> SysResult {
+    host!(t, SYS_connect, fd, t.input(addr, length(len)?)?, len)
+}
+
+/// The buffer for an address and its length in and out, of which the address may be null.
+fn address_out(t: &Thread, addr: u64, len: GuestPtr<i32>) -> Result<[HostArg<'static>; 2], Errno> {
+    if addr == 0 {
+        return Ok([HostArg::NULL; 2]);
+    }
+    let room = length(len.read(t.memory())?)?;
+    Ok([t.output(addr, room)?, t.output(len.0, 4)?])
+}
+
+pub(super) fn sys_accept(t: &mut Thread, fd: Fd, addr: u64, len: GuestPtr<i32>) -> SysResult {
+    let [addr, len] = address_out(t, addr, len)?;
+    host!(t, SYS_accept4, fd, addr, len, 0)
+}
+
+pub(super) fn sys_accept4(
+    t: &mut Thread,
+    fd: Fd,
+    addr: u64,
+    len: GuestPtr<i32>,
+    flags: u32,
+) -> SysResult {
+    let [addr, len] = address_out(t, addr, len)?;
+    host!(t, SYS_accept4, fd, addr, len, flags)
+}
+
+pub(super) fn sys_getsockname(t: &mut Thread, fd: Fd, addr: u64, len: GuestPtr<i32>) -> SysResult {
+    let [addr, len] = address_out(t, addr, len)?;
+    host!(t, SYS_getsockname, fd, addr, len)
+}
+
+pub(super) fn sys_getpeername(t: &mut Thread, fd: Fd, addr: u64, len: GuestPtr<i32>) -> SysResult {
+    let [addr, len] = address_out(t, addr, len)?;
+    host!(t, SYS_getpeername, fd, addr, len)
+}
+
+pub(super) fn sys_sendto(
+    t: &mut Thread,
+    fd: Fd,
+    data: u64,
+    len: u64,
+    flags: u32,
+    addr: u64,
+    addr_len: i32,
+) -> SysResult {
+    let data = t.input(data, len)?;
+    let to = if addr == 0 { HostArg::NULL } else { t.input(addr, length(addr_len)?)? };
+    host!(t, SYS_sendto, fd, data, len, flags, to, addr_len)
+}
+
+pub(super) fn sys_recvfrom(
+    t: &mut Thread,
+    fd: Fd,
+    data: u64,
+    len: u64,
+    flags: u32,
+    addr: u64,
+    addr_len: GuestPtr<i32>,
+) -> SysResult {
+    let data = t.output(data, len)?;
+    let [addr, addr_len] = address_out(t, addr, addr_len)?;
+    host!(t, SYS_recvfrom, fd, data, len, flags, addr, addr_len)
+}
+
+/// `SO_ATTACH_REUSEPORT_CBPF` (`asm-generic/socket.h`).
+const SO_ATTACH_REUSEPORT_CBPF: i32 = 51;
+/// `TCP_ZEROCOPY_RECEIVE` (`linux/tcp.h`): its structure holds an address to map pages at.
+const TCP_ZEROCOPY_RECEIVE: i32 = 35;
+/// Bytes of one instruction of a classic filter (`struct sock_filter`).
+const SOCK_FILTER: u64 = 8;
+
+pub(super) fn sys_setsockopt(
+    t: &mut Thread,
+    fd: Fd,
+    level: i32,
+    option: i32,
+    value: u64,
+    len: i32,
+) -> SysResult {
+    let room = length(len)?;
+    let filter = option == libc::SO_ATTACH_FILTER || option == SO_ATTACH_REUSEPORT_CBPF;
+    if level == libc::SOL_SOCKET && filter && room == 16 {
+        // `struct sock_fprog`: a count in 16 bits and, from byte 8 on, an address.
+        let [count, addr] = GuestPtr::<[u64; 2]>::new(value).read(t.memory())?;
+        let addr = t.host_addr(addr, (count & 0xffff) * SOCK_FILTER, Access::Read)?;
+        let program = [count, addr];
+        return host!(t, SYS_setsockopt, fd, level, option, HostArg::of(&program), len);
+    }
+    host!(t, SYS_setsockopt, fd, level, option, t.input(value, room)?, len)
+}
+
+pub(super) fn sys_getsockopt(
+    t: &mut Thread,
+    fd: Fd,
+    level: i32,
+    option: i32,
+    value: u64,
+    len: GuestPtr<i32>,
+) -> SysResult {
+    if level == libc::IPPROTO_TCP && option == TCP_ZEROCOPY_RECEIVE {
+        return Err(Errno::ENOPROTOOPT);
+    }
+    let room = length(len.read(t.memory())?)?;
+    let (value, len) = (t.output(value, room)?, t.output(len.0, 4)?);
+    host!(t, SYS_getsockopt, fd, level, option, value, len)
+}
+
+/// A message header with its addresses in the host's terms, and the vector that it refers to.
+struct Message {
+    header: MsgHdr,
+    /// Kept alive for the header.
+    vector: Vec<IoVec>,
+}
+
+impl Message {
+    /// From the guest's header. `access` is what the kernel does with the buffers.
+    fn import(t: &Thread, guest: &MsgHdr, access: Access) -> Result<Self, Errno> {
+        let mut header = *guest;
+        if (header.namelen as i32) < 0 {
+            return Err(Errno::EINVAL);
+        }
+        if header.iovlen > MAX_IOV {
+            return Err(Errno::EMSGSIZE);
+        }
+        header.namelen = header.namelen.min(MAX_ADDRESS);
+        header.name = t.host_addr(header.name, u64::from(header.namelen), access)?;
+        header.control = t.host_addr(header.control, header.controllen, access)?;
+        let vector = import_iovec(t, header.iov, header.iovlen, access)?;
+        let mut message = Self { header, vector };
+        message.header.iov = super::host::address_of(&message.vector);
+        Ok(message)
+    }
+
+    /// Writes what `recvmsg` changes to the guest's header: lengths and flags.
+    fn export(&self, t: &Thread, to: GuestPtr<MsgHdr>) -> Result<(), Errno> {
+        let field = |offset: usize| to.0.wrapping_add(offset as u64);
+        let mem = t.memory();
+        let h = &self.header;
+        GuestPtr::new(field(std::mem::offset_of!(MsgHdr, namelen))).write(mem, &h.namelen)?;
+        GuestPtr::new(field(std::mem::offset_of!(MsgHdr, controllen))).write(mem, &h.controllen)?;
+        GuestPtr::new(field(std::mem::offset_of!(MsgHdr, flags))).write(mem, &h.flags)
+    }
+}
+
+pub(super) fn sys_sendmsg(
+    t: &mut Thread,
+    fd: Fd,
+    message: GuestPtr<MsgHdr>,
+    flags: u32,
+) -> SysResult {
+    let m = Message::import(t, &message.read(t.memory())?, Access::Read)?;
+    host!(t, SYS_sendmsg, fd, HostArg::of(&m.header), flags)
+}
+
+pub(super) fn sys_recvmsg(
+    t: &mut Thread,
+    fd: Fd,
+    message: GuestPtr<MsgHdr>,
+    flags: u32,
+) -> SysResult {
+    let mut m = Message::import(t, &message.read(t.memory())?, Access::Write)?;
+    let n = host!(t, SYS_recvmsg, fd, HostArg::of_mut(&mut m.header), flags)?;
+    m.export(t, message)?;
+    Ok(n)
+}
+
+/// Several messages; the kernel serves at most 1024 at once. A header that cannot be read ends the
+/// list, and is an error only if it is the first.
+fn import_all(
+    t: &Thread,
+    messages: GuestPtr<MMsgHdr>,
+    count: u32,
+    access: Access,
+) -> Result<(Vec<Message>, Vec<MMsgHdr>), Errno> {
+    let mut imported = Vec::new();
+    let mut headers = Vec::new();
+    for i in 0..u64::from(count).min(MAX_IOV) {
+        let one = messages.add(i).read(t.memory()).and_then(|guest| {
+            Message::import(t, &guest.hdr, access).map(|message| (guest, message))
+        });
+        match one {
+            Ok((guest, message)) => {
+                headers.push(MMsgHdr { hdr: message.header, ..guest });
+                imported.push(message);
+            }
+            Err(e) if i == 0 => return Err(e),
+            Err(_) => break,
+        }
+    }
+    Ok((imported, headers))
+}
+
+/// Address of the length that the kernel reports for message `i`.
+fn reported_length(messages: GuestPtr<MMsgHdr>, i: usize) -> GuestPtr<u32> {
+    let offset = std::mem::offset_of!(MMsgHdr, len) as u64;
+    GuestPtr::new(messages.add(i as u64).0.wrapping_add(offset))
+}
+
+pub(super) fn sys_sendmmsg(
+    t: &mut Thread,
+    fd: Fd,
+    messages: GuestPtr<MMsgHdr>,
+    count: u32,
+    flags: u32,
+) -> SysResult {
+    let (_vectors, mut headers) = import_all(t, messages, count, Access::Read)?;
+    let len = headers.len() as u64;
+    let sent = host!(t, SYS_sendmmsg, fd, HostArg::slice_mut(&mut headers), len, flags)?;
+    for (i, header) in headers.iter().enumerate().take(sent as usize) {
+        reported_length(messages, i).write(t.memory(), &header.len)?;
+    }
+    Ok(sent)
+}
+
+pub(super) fn sys_recvmmsg(
+    t: &mut Thread,
+    fd: Fd,
+    messages: GuestPtr<MMsgHdr>,
+    count: u32,
+    flags: u32,
+    timeout: GuestPtr<TimeSpec>,
+) -> SysResult {
+    let (mut imported, mut headers) = import_all(t, messages, count, Access::Write)?;
+    let len = headers.len() as u64;
+    let timeout = t.output(timeout.0, size_of::<TimeSpec>() as u64)?;
+    let got = host!(t, SYS_recvmmsg, fd, HostArg::slice_mut(&mut headers), len, flags, timeout)?;
+    for (i, header) in headers.iter().enumerate().take(got as usize) {
+        imported[i].header = header.hdr;
+        imported[i].export(t, messages.add(i as u64).cast())?;
+        reported_length(messages, i).write(t.memory(), &header.len)?;
+    }
+    Ok(got)
+}
