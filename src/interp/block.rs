@@ -352,6 +352,25 @@ mod tests {
     }
 
     #[test]
+    fn a_sandbox_sees_the_low_half_of_addresses() {
+        crate::sys::signal::install_handlers().unwrap();
+        let mem = Memory::new(Mode::Sandbox, 0).unwrap();
+        mem.map_zero(CODE, 0x1000, Prot::RWX).unwrap();
+        // ld a0, 0(a1); ld a0, 0(a2)
+        mem.write_bytes(CODE, &[0x03, 0xb5, 0x05, 0, 0x03, 0x35, 0x06, 0]).unwrap();
+        let mut hart = Hart::new();
+        hart.pc = CODE | 7 << 32;
+        (hart.x[11], hart.x[12]) = (CODE | 5 << 40, 0x20000 | 9 << 32);
+        let refused =
+            Fault { addr: 0x20000, access: Access::Read, mapped: false, beyond_file: false };
+        let mut interp = Interp::new();
+        assert_eq!(go(&mut interp, &mut hart, &mem, 9), (Exit::Fault(refused), 1));
+        assert_eq!((hart.pc, hart.x[10]), ((CODE + 4) | (7 << 32), 0x0006_3503_0005_b503));
+        interp.invalidate(CODE..CODE + 1);
+        assert_eq!(interp.blocks.len(), 0);
+    }
+
+    #[test]
     fn a_full_cache_starts_afresh() {
         let (mem, mut hart) = with_code(&SUM, Prot::RX);
         let mut interp = Interp { cached: MAX_CACHED, ..Interp::new() };

@@ -142,3 +142,50 @@ pub(super) fn amocas_q(h: &mut Hart, m: &Memory, i: &Insn, pc: u64) -> Step {
     }
     next(i, pc)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::cpu::{Exit, Hart};
+    use crate::interp::Interp;
+    use crate::isa::Isa;
+    use crate::mem::{Memory, Mode, Prot};
+    use std::sync::atomic::AtomicBool;
+
+    /// Adds 1 to the word at a0 with `amoadd.w` and to the doubleword at a1 with an LR/SC loop, a2
+    /// times.
+    const CODE: [u32; 9] = [
+        0x0010_0693, // li a3, 1
+        0x00d5_202f, // 1: amoadd.w zero, a3, (a0)
+        0x1005_b72f, // 2: lr.d a4, (a1)
+        0x0017_0713, //    addi a4, a4, 1
+        0x18e5_b7af, //    sc.d a5, a4, (a1)
+        0xfe07_9ae3, //    bnez a5, 2b
+        0xfff6_0613, //    addi a2, a2, -1
+        0xfe06_14e3, //    bnez a2, 1b
+        0x0000_0073, //    ecall
+    ];
+
+    #[test]
+    fn harts_do_not_lose_updates() {
+        const TIMES: u64 = 20_000;
+        crate::sys::signal::install_handlers().unwrap();
+        let mem = Memory::new(Mode::Guarded, 1 << 20).unwrap();
+        mem.map_zero(0x10000, 0x1000, Prot::RWX).unwrap();
+        mem.map_zero(0x20000, 0x1000, Prot::RW).unwrap();
+        mem.write_bytes(0x10000, &CODE.map(u32::to_le_bytes).concat()).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    let mut hart = Hart::new();
+                    hart.pc = 0x10000;
+                    (hart.x[10], hart.x[11], hart.x[12]) = (0x20000, 0x20008, TIMES);
+                    let (isa, stop) = (Isa::default(), AtomicBool::new(false));
+                    let exit = Interp::new().run(&mut hart, &mem, &isa, u64::MAX, &stop).0;
+                    assert_eq!(exit, Exit::Ecall);
+                });
+            }
+        });
+        assert_eq!(mem.read_u32(0x20000), Ok(3 * TIMES as u32));
+        assert_eq!(mem.read_u64(0x20008), Ok(3 * TIMES));
+    }
+}

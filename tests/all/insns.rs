@@ -333,6 +333,56 @@ fn every_line_holds_on_every_engine_and_every_instruction_has_a_line() {
     assert!(missing.is_empty(), "no line in tests/insns for: {}", missing.join(" "));
 }
 
+/// Whatever the operands: no panic, `x0` stays zero, the pc moves only where it may, and an
+/// instruction that does not complete leaves the hart as it was.
+#[test]
+fn random_instructions_keep_the_rules() {
+    rvnative::sys::signal::install_handlers().unwrap();
+    let mem = Memory::new(Mode::Sandbox, 0).unwrap();
+    mem.map_zero(DATA, DATA_LEN as u64, Prot::RW).unwrap();
+    let mut seed = 0x1234_5678_9abc_def1u64;
+    let mut next = move || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed
+    };
+    let (mut completed, mut stopped) = (0, 0);
+    for op in Op::all() {
+        for _ in 0..300 {
+            let insn = isa::random::insn(op, &mut next);
+            let mut hart = Hart::new();
+            hart.pc = next() & !1;
+            for n in 1..32 {
+                hart.x[n] = match next() % 4 {
+                    0 => DATA + next() % 64 * 16,
+                    1 => next(),
+                    2 => next() >> (next() % 64),
+                    _ => (next() % 5).wrapping_sub(2),
+                };
+                hart.f[n] = if next() % 4 == 0 { next() } else { next() | !0xffff_ffff };
+            }
+            hart.frm = (next() % 8) as u8;
+            let before = hart;
+            match interp::execute(&mut hart, &mem, &insn) {
+                Ok(()) => {
+                    completed += 1;
+                    assert_eq!(hart.x[0], 0, "{insn:?}");
+                    let target = before.pc.wrapping_add(insn.imm as u64);
+                    let behind = before.pc.wrapping_add(insn.len.into());
+                    assert!([target, behind].contains(&hart.pc) || op == Op::Jalr, "{insn:?}");
+                    assert_eq!(hart.pc & 1, 0, "{insn:?}");
+                }
+                Err(exit) => {
+                    stopped += 1;
+                    assert_eq!(hart, before, "{insn:?} {exit:?}");
+                }
+            }
+        }
+    }
+    assert!(completed > stopped && stopped > 1000, "{completed} and {stopped}");
+}
+
 #[test]
 fn wrong_lines_are_noticed() {
     let isa = Isa::default();
