@@ -152,7 +152,7 @@ check("grep", ["grep", "-n", "-E", "(the|a) (guest|host).*before$", "text"], ["g
 check("find", ["mkdir", "-p", "p/q/r"], ["cp", "text", "numbers", "p/q"], ["find", "p", "-name", "*e*", "-size", "+1k", "-printf", "%f %s %d\\n"], ["find", ".", "-newer", "/nowhere"], ["find", "p", "-type", "d", "-empty"])
 check("diff", ["cp", "text", "changed"], ["sed", "-i", "-e", "10d", "-e", "20s/the/THE/", "-e", "300a new line", "changed"], ["diff", "--label", "a", "--label", "b", "-u", "text", "changed"], ["diff", "-y", "-W", "100", "--suppress-common-lines", "text", "changed"], ["cmp", "text", "changed"], ["diff", "-q", "text", "text"])
 check("patch", ["cp", "text", "changed"], ["sed", "-i", "5s/^/changed /", "changed"], ["busybox", "sh", "-c", "printf -- '--- text\\n+++ text\\n@@ -1,1 +1,2 @@\\n+new\\n' > p; read l < text; echo \" $l\" >> p"], ["patch", "-s", "text", "p"])
-check("bc", ["busybox", "sh", "-c", "printf 'scale=60; 4*a(1); e(1); sqrt(2); 2^500; define f(n) { if (n<2) return (1); return (n*f(n-1)); }\n f(60); ibase=16; FF*FF; quit\n' > in"], ["bc", "-l", "-q", "in"])
+check("bc", ["busybox", "sh", "-c", "printf 'scale=60; 4*a(1); e(1); sqrt(2); 2^500\ndefine f(n) {\n if (n<2) return (1); return (n*f(n-1));\n}\nf(60); ibase=16; FF*FF; quit\n' > in"], ["bc", "-l", "-q", "in"])
 check("dc", ["dc", "-e", "[la1+dsa*pla60>y]sy 0sa1 lyx 50k 2v p 3 1000 ^ 7 % p 16o 123456789 p"])
 check("m4", ["busybox", "sh", "-c", """cat > y <<'EOF'
 define(fact, `ifelse($1, 0, 1, `eval($1 * fact(decr($1)))')')dnl
