@@ -22,3 +22,8 @@ pub mod backend_x64;
 pub mod runtime;
 
 pub mod vm;
+
+pub mod debug;
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;

@@ -77,7 +77,7 @@ impl Machine {
                 Err(e)
                     if options.mode == Mode::Guarded
                         && options.address_bits > MIN_ADDRESS_BITS
-                        && e.raw_os_error() == Some(libc::ENOMEM) =>
+                        && e.kind() == io::ErrorKind::OutOfMemory =>
                 {
                     options.address_bits -= 1;
                     options.arena_size = options.arena_size.min(16 << 20);

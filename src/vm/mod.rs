@@ -1,3 +1,46 @@
-//! The public library.
+//! The library for those who run guest programs inside their own.
+//!
+//! A [`Config`] makes an [`Engine`]; with it a program becomes a [`Module`]; a [`Linker`] holds
+//! what the guest may ask of the host and makes an [`Instance`] in a [`Store`], which owns the
+//! host's data. Functions of the guest are called through [`TypedFunc`], or the program is run
+//! from its entry by [`Instance::resume`].
+//!
+//! ```
+//! use rvnative::vm::{Engine, Linker, Module, Store};
+//!
+//! let engine = Engine::default();
+//! let module = Module::new(&engine, include_bytes!("../../examples/guest/plugin.elf"))?;
+//! let mut store = Store::new(&engine, ());
+//! let instance = Linker::new(&engine).instantiate(&mut store, &module)?;
+//! let gcd = instance.get_typed_func::<(u64, u64), u64>(&store, "gcd")?;
+//! assert_eq!(gcd.call(&mut store, (48, 36))?, 12);
+//! # Ok::<(), rvnative::vm::Error>(())
+//! ```
+//!
+//! Reading order: `config`, `engine`, `store`, `linker`, `instance`, `memory`; `elf` is the reader
+//! of program files.
+//!
+//! Invariants:
+//! - Nothing here exits, prints, reads the environment, or panics on what a guest does.
+//! - Nothing here knows Linux: an `ecall` goes to a function of the [`Linker`] or to the caller.
+//! - Guest memory is the guest's alone: by default ([`AddressSpace::Sandbox`]) no address that it
+//!   computes names host memory.
 
+mod config;
 pub mod elf;
+mod engine;
+mod error;
+mod instance;
+mod linker;
+mod memory;
+mod store;
+
+pub use crate::isa::{Ext, Isa, Profile};
+pub use crate::mem::{Access, Prot};
+pub use config::{AddressSpace, Config, Strategy};
+pub use engine::{Engine, Module, Symbol};
+pub use error::{Error, ErrorKind, MemoryFault, Result, Trap};
+pub use instance::{AbiTy, HartState, Instance, Params, Registers, Results, Stop, TypedFunc};
+pub use linker::{Caller, Linker, Reg};
+pub use memory::{GuestPtr, Memory, Pod};
+pub use store::{AsContext, AsContextMut, InterruptHandle, Store};

@@ -4,3 +4,4 @@ mod insns;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod softfloat;
 mod tidy;
+mod vm;

@@ -43,6 +43,8 @@ const UNSAFE_HOMES: &[&str] = &[
     "runtime/enter.rs",
     "runtime/fault.rs",
     "runtime/helpers.rs",
+    "runtime/table.rs",
+    "runtime/thread.rs",
     "linux/host.rs",
 ];
 

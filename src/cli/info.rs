@@ -1,0 +1,34 @@
+//! `rvnative info`.
+
+use super::fail::Failure;
+use rvnative::isa::{Ext, Isa, Profile};
+use std::process::ExitCode;
+
+pub(super) fn info() -> Result<ExitCode, Failure> {
+    let isa = Isa::MAX;
+    println!("rvnative {}", env!("CARGO_PKG_VERSION"));
+    println!("host: {}, {}", std::env::consts::ARCH, std::env::consts::OS);
+    println!("translator: {}", rvnative::runtime::backend_name());
+    println!("host features in use: {:?}", rvnative::runtime::HostFeatures::detect());
+    println!("guest: {isa}");
+    println!("default address space: 2^38 bytes for programs, 2^32 for the library");
+    println!();
+    cpus();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What `--cpu` understands.
+pub(super) fn cpus() {
+    println!("--cpu SPEC is a base, then any number of ,+extension and ,-extension. Bases:");
+    println!("  max (default), rv64g..., rv64i..., such as rv64gc or rv64imac_zba");
+    for profile in Profile::ALL {
+        let absent: Vec<_> = profile.absent().collect();
+        let without = match absent.is_empty() {
+            true => String::new(),
+            false => format!(", of which not implemented: {}", absent.join(" ")),
+        };
+        println!("  {}{without}", profile.name());
+    }
+    let names: Vec<_> = Ext::ALL.iter().map(|e| e.name()).collect();
+    println!("Extensions: {}", names.join(" "));
+}

@@ -1,0 +1,64 @@
+//! The command line.
+//!
+//! Reading order: `flags` (what can be said), `run` and the other commands, one file each, `fail`
+//! (what is said when something is wrong, and exit codes).
+//!
+//! Starting a program is on everybody's path: nothing is set up here that was not asked for.
+
+mod disasm;
+mod fail;
+mod flags;
+mod fuzz;
+mod info;
+mod run;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use fail::Failure;
+use flags::{Cli, Command};
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Words that begin a command; anything else is `run`.
+const COMMANDS: [&str; 5] = ["run", "disasm", "info", "fuzz", "help"];
+/// Flags that are not those of `run`.
+const GLOBAL: [&str; 4] = ["-h", "--help", "-V", "--version"];
+
+/// Runs the command that the arguments ask for.
+pub(crate) fn main() -> ExitCode {
+    let mut args: Vec<OsString> = std::env::args_os().collect();
+    let first = args.get(1).and_then(|a| a.to_str());
+    // `rvnative prog.elf` is `rvnative run prog.elf`. A program named like a command needs a `./`.
+    let shorthand =
+        args.len() > 1 && first.is_none_or(|f| !COMMANDS.contains(&f) && !GLOBAL.contains(&f));
+    if shorthand {
+        args.insert(1, "run".into());
+    }
+    let runs = args.get(1).is_some_and(|a| a == "run");
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(e) => return usage(&e, runs),
+    };
+    let result = match cli.command {
+        Command::Run(flags) => run::run(*flags),
+        Command::Disasm(flags) => disasm::disasm(&flags),
+        Command::Info => info::info(),
+        Command::Fuzz(flags) => fuzz::fuzz(&flags),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// Prints help or what is wrong with the arguments. A usage error of `run` must not look like an
+/// exit code of the guest.
+fn usage(e: &clap::Error, runs: bool) -> ExitCode {
+    // What cannot be printed cannot be complained about either.
+    let _ = e.print();
+    match e.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+        _ if runs => ExitCode::from(Failure::SETUP),
+        _ => ExitCode::from(2),
+    }
+}

@@ -1,0 +1,241 @@
+//! Many cases, on all threads, with a report of the first difference.
+
+use super::program::Kind;
+use super::report::Mismatch;
+use super::rig::{BATCH, Rig, Setup, Subject};
+use super::rng::Rng;
+use crate::isa::Isa;
+use crate::mem::Mode;
+use crate::runtime::Interrupter;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What to do.
+#[derive(Clone, Debug)]
+pub struct Campaign {
+    /// Everything follows from it.
+    pub seed: u64,
+    /// What cases are made of.
+    pub kind: Kind,
+    /// What is compared with the interpreter.
+    pub subject: Subject,
+    /// Stop after this time.
+    pub time: Duration,
+    /// Stop after this many cases.
+    pub cases: u64,
+    /// Threads.
+    pub jobs: usize,
+}
+
+/// How far a campaign has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Cases that ran on both engines.
+    pub done: u64,
+    /// Cases that did not end and were given up.
+    pub skipped: u64,
+}
+
+/// Sets of instructions that are tried, the likeliest first.
+const ISAS: [&str; 5] = ["max", "max", "max", "rv64gc", "rva22u64"];
+/// Host features that are left out.
+const MASKS: [&str; 4] = ["", "", "", ""];
+
+/// All setups; each batch of cases runs on one of them.
+fn setups() -> Vec<Setup> {
+    let mut out = Vec::new();
+    for (i, isa) in ISAS.iter().enumerate() {
+        for mode in [Mode::Guarded, Mode::Sandbox] {
+            let isa = isa.parse().unwrap_or(Isa::MAX);
+            out.push(Setup { mode, isa, masked: MASKS[i % MASKS.len()] });
+        }
+    }
+    out
+}
+
+/// Index of the setup of a batch.
+fn setup_of(seed: u64, batch: u64, setups: usize) -> usize {
+    Rng::new(!seed, batch).below(setups as u32) as usize
+}
+
+/// A hang of the subject is a difference too: after this time it is interrupted.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+struct Shared<'a> {
+    campaign: &'a Campaign,
+    setups: Vec<Setup>,
+    next_batch: AtomicU64,
+    done: AtomicU64,
+    skipped: AtomicU64,
+    stop: AtomicBool,
+    found: Mutex<Option<Box<Mismatch>>>,
+}
+
+/// One worker as the watchdog sees it.
+#[derive(Default)]
+struct Watched {
+    /// Counts cases.
+    beat: AtomicU64,
+    /// What can interrupt the rig that runs now.
+    rig: Mutex<Option<Interrupter>>,
+}
+
+/// Runs a campaign; `report` is told of its progress now and then, from one thread. Returns how
+/// many cases ran, and the first difference.
+///
+/// # Errors
+/// The host has no memory for the engines.
+pub fn run(
+    campaign: &Campaign,
+    mut report: impl FnMut(Progress),
+) -> io::Result<(Progress, Option<Box<Mismatch>>)> {
+    let shared = Shared {
+        campaign,
+        setups: setups(),
+        next_batch: AtomicU64::new(0),
+        done: AtomicU64::new(0),
+        skipped: AtomicU64::new(0),
+        stop: AtomicBool::new(false),
+        found: Mutex::new(None),
+    };
+    let progress = || Progress {
+        done: shared.done.load(Ordering::Relaxed),
+        skipped: shared.skipped.load(Ordering::Relaxed),
+    };
+    let watched: Vec<Watched> = (0..campaign.jobs.max(1)).map(|_| Watched::default()).collect();
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = watched.iter().map(|w| scope.spawn(|| worker(&shared, w))).collect();
+        let mut beats = vec![(0, start); watched.len()];
+        while !workers.iter().all(|w| w.is_finished()) {
+            std::thread::sleep(Duration::from_millis(20));
+            if start.elapsed() >= campaign.time {
+                shared.stop.store(true, Ordering::Relaxed);
+            }
+            for (w, beat) in watched.iter().zip(&mut beats) {
+                watch(w, beat);
+            }
+            report(progress());
+        }
+        for worker in workers {
+            worker.join().map_err(|_| io::Error::other("a fuzzing thread panicked"))??;
+        }
+        io::Result::Ok(())
+    })?;
+    let done = progress();
+    Ok((done, shared.found.into_inner().unwrap_or_else(PoisonError::into_inner)))
+}
+
+/// Interrupts a worker whose case has not ended for too long.
+fn watch(watched: &Watched, beat: &mut (u64, Instant)) {
+    let now = watched.beat.load(Ordering::Relaxed);
+    if now != beat.0 {
+        *beat = (now, Instant::now());
+    } else if beat.1.elapsed() > PATIENCE {
+        let rig = watched.rig.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(interrupter) = &*rig {
+            interrupter.interrupt();
+        }
+        beat.1 = Instant::now();
+    }
+}
+
+fn worker(shared: &Shared<'_>, watched: &Watched) -> io::Result<()> {
+    let campaign = shared.campaign;
+    let mut rigs: Vec<Option<Rig>> = shared.setups.iter().map(|_| None).collect();
+    while !shared.stop.load(Ordering::Relaxed) {
+        let batch = shared.next_batch.fetch_add(1, Ordering::Relaxed);
+        let first = batch * BATCH as u64;
+        if first >= campaign.cases {
+            break;
+        }
+        let count = (campaign.cases - first).min(BATCH as u64);
+        let index = setup_of(campaign.seed, batch, shared.setups.len());
+        let rig = match &mut rigs[index] {
+            Some(rig) => rig,
+            slot => slot.insert(Rig::new(shared.setups[index].clone(), campaign.subject)?),
+        };
+        *watched.rig.lock().unwrap_or_else(PoisonError::into_inner) = rig.interrupter();
+        let cases: Vec<_> =
+            (first..first + count).map(|n| rig.case(campaign.seed, n, campaign.kind)).collect();
+        rig.place(cases.iter())?;
+        for case in &cases {
+            watched.beat.fetch_add(1, Ordering::Relaxed);
+            match rig.check(case) {
+                Ok(true) => shared.done.fetch_add(1, Ordering::Relaxed),
+                Ok(false) => shared.skipped.fetch_add(1, Ordering::Relaxed),
+                Err(mismatch) => {
+                    shared.stop.store(true, Ordering::Relaxed);
+                    let smaller = rig.shrink(mismatch)?;
+                    let mut found = shared.found.lock().unwrap_or_else(PoisonError::into_inner);
+                    found.get_or_insert(describe(campaign, smaller));
+                    return Ok(());
+                }
+            };
+        }
+    }
+    Ok(())
+}
+
+fn describe(campaign: &Campaign, mut mismatch: Box<Mismatch>) -> Box<Mismatch> {
+    let kind = match campaign.kind {
+        Kind::Single => " --single",
+        Kind::Block => "",
+    };
+    let number = mismatch.case.number;
+    mismatch.replay = Some(format!("rvnative fuzz{kind} --seed {} --case {number}", campaign.seed));
+    mismatch
+}
+
+/// Runs one case again, alone.
+///
+/// # Errors
+/// The host has no memory for the engines.
+pub fn replay(campaign: &Campaign, number: u64) -> io::Result<Option<Box<Mismatch>>> {
+    let setups = setups();
+    let index = setup_of(campaign.seed, number / BATCH as u64, setups.len());
+    let mut rig = Rig::new(setups[index].clone(), campaign.subject)?;
+    let case = rig.case(campaign.seed, number, campaign.kind);
+    match rig.check_alone(&case)? {
+        Ok(_) => Ok(None),
+        Err(mismatch) => Ok(Some(describe(campaign, rig.shrink(mismatch)?))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::isa::Op;
+
+    fn campaign(kind: Kind, subject: Subject, cases: u64) -> Campaign {
+        Campaign { seed: 1, kind, subject, time: Duration::from_secs(60), cases, jobs: 1 }
+    }
+
+    #[test]
+    fn cached_and_single_steps_agree() {
+        for kind in [Kind::Single, Kind::Block] {
+            let (progress, found) = run(&campaign(kind, Subject::Steps, 4000), |_| ()).unwrap();
+            if let Some(m) = found {
+                panic!("{m}");
+            }
+            assert_eq!(progress.done + progress.skipped, 4000);
+            assert!(progress.skipped < 40, "{progress:?}");
+        }
+    }
+
+    #[test]
+    fn a_planted_fault_is_found_and_shrunk() {
+        for op in [Op::Sltu, Op::Mulhu, Op::AmomaxW, Op::FminS] {
+            let c = campaign(Kind::Block, Subject::Planted(op), 100_000);
+            let (_, found) = run(&c, |_| ()).unwrap();
+            let found = found.unwrap_or_else(|| panic!("a wrong {op:?} was not found"));
+            let text = found.to_string();
+            assert!(text.contains(op.mnemonic()), "{text}");
+            assert!(text.contains("--seed 1 --case "), "{text}");
+            let again = replay(&c, found.case.number).unwrap();
+            assert!(again.is_some(), "the case does not show it again:\n{text}");
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The decoder, the encoder and the disassembler agree, and take any bits.
+
+use crate::isa::{self, Insn, Isa};
+
+/// Checks one word.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn check_decoder(bits: u32, isa: &Isa) -> Result<(), String> {
+    let Some(insn) = isa::decode(bits, isa) else { return Ok(()) };
+    let text = isa::disasm(&insn, 0x1_0000).to_string();
+    if text.is_empty() {
+        return Err(format!("{bits:#x}: no text"));
+    }
+    let wanted = if bits & 3 == 3 { (4, bits) } else { (2, bits & 0xffff) };
+    if (insn.len, insn.bits) != wanted {
+        return Err(format!("{bits:#x} `{text}`: length or bits are wrong: {insn:?}"));
+    }
+    let again = isa::encode(&insn);
+    let Some(back) = isa::decode(again, &Isa::MAX) else {
+        return Err(format!("{bits:#x} `{text}`: encoded as {again:#x}, which is illegal"));
+    };
+    let operands = |i: &Insn| (i.op, i.rd, i.rs1, i.rs2, i.rs3, i.rm, i.imm);
+    if operands(&insn) != operands(&back) {
+        return Err(format!("{bits:#x} `{text}`: {insn:?} encoded as {again:#x}: {back:?}"));
+    }
+    Ok(())
+}

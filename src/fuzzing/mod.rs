@@ -1,0 +1,24 @@
+//! Differential fuzzing: random cases, and what must hold for each of them.
+//!
+//! Reading order: `rng`, `pool` (which instructions there are to choose from), `program` (random
+//! programs), `rig` (running one program on two engines), `report` (what is said about a
+//! difference), `campaign` (many programs), `decoder` and `elf` (checks without engines).
+//!
+//! Everything follows from a seed and the number of a case, so that a case can be run again.
+
+mod campaign;
+mod decoder;
+mod elf;
+mod pool;
+mod program;
+mod report;
+mod rig;
+mod rng;
+
+pub use campaign::{Campaign, Progress, replay, run};
+pub use decoder::check_decoder;
+pub use elf::{check_elf, mutate};
+pub use program::{Case, Kind};
+pub use report::Mismatch;
+pub use rig::{Rig, Setup, Subject};
+pub use rng::Rng;

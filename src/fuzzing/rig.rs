@@ -1,0 +1,374 @@
+//! Two engines side by side: the interpreter, and what is to be compared with it.
+
+use super::pool::Pool;
+use super::program::{Case, DATA, DATA_LEN, Kind, MAX_CODE, READ_ONLY_LEN};
+use super::report::Mismatch;
+use crate::cpu::{Exit, Hart};
+use crate::debug;
+use crate::interp::{self, Interp};
+use crate::isa::{self, Isa, Op};
+use crate::mem::{Memory, Mode, Prot};
+use crate::runtime::{Cpu, EngineKind, Interrupter, Machine, Options};
+use std::any::Any;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Where programs are placed. The distance between two is no multiple of anything, so that
+/// instructions and blocks lie across page boundaries too.
+const CODE: u64 = 0x10_0000;
+/// Programs that are placed at once: changing code costs system calls, running it does not.
+pub(super) const BATCH: usize = 128;
+/// Most instructions that a program may execute; all are meant to end long before.
+const BUDGET: u64 = 20_000;
+/// Address bits in `Guarded` mode.
+const ADDRESS_BITS: u32 = 34;
+
+/// What is compared with the interpreter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The translator.
+    Translator,
+    /// The interpreter without its cache: one instruction at a time.
+    Steps,
+    /// As `Steps`, with a wrong `op`: the fuzzer must find it.
+    Planted(Op),
+}
+
+/// What a rig is like, apart from its subject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// How addresses are formed.
+    pub mode: Mode,
+    /// Which instructions there are.
+    pub isa: Isa,
+    /// Instruction sets of the host that are not used.
+    pub masked: &'static str,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Exit(Exit),
+    /// The engine itself failed, with this message.
+    Panic(String),
+}
+
+/// What a program left behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Outcome {
+    pub(super) exit: End,
+    pub(super) hart: Hart,
+    pub(super) data: Vec<u8>,
+}
+
+/// The engine under test.
+enum Engine {
+    Cpu(Box<Cpu>),
+    Steps { hart: Box<Hart>, memory: Memory, planted: Option<Op> },
+}
+
+impl Engine {
+    fn new(subject: Subject, options: &Options) -> io::Result<Self> {
+        // Made in any case: it installs the handler that the interpreter needs too.
+        let cpu = Cpu::new(Machine::new(options)?)?;
+        let planted = match subject {
+            Subject::Translator => {
+                lay_out(cpu.machine().memory())?;
+                return Ok(Self::Cpu(Box::new(cpu)));
+            }
+            Subject::Planted(op) => Some(op),
+            Subject::Steps => None,
+        };
+        let memory = Memory::new(options.mode, 1 << options.address_bits)?;
+        lay_out(&memory)?;
+        Ok(Self::Steps { hart: Box::new(Hart::new()), memory, planted })
+    }
+}
+
+/// Two engines with a memory each, ready to run cases.
+pub struct Rig {
+    setup: Setup,
+    pool: Pool,
+    reference: Memory,
+    interp: Interp,
+    engine: Engine,
+    subject: Subject,
+    options: Options,
+    stop: AtomicBool,
+    /// Scratch: what is in the data after a run, of reference and subject.
+    found: [Vec<u8>; 2],
+}
+
+impl std::fmt::Debug for Rig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Rig({:?})", self.setup)
+    }
+}
+
+/// Gives a memory the layout of all cases.
+fn lay_out(memory: &Memory) -> io::Result<()> {
+    let code_len = (BATCH * MAX_CODE) as u64;
+    let map = |at, len, prot| memory.map_zero(at, len, prot).map_err(io::Error::other);
+    map(CODE, code_len, Prot::RX)?;
+    map(DATA, DATA_LEN as u64, Prot::RW)?;
+    map(DATA + DATA_LEN as u64, READ_ONLY_LEN, Prot::R)
+}
+
+impl Rig {
+    /// Makes both engines.
+    ///
+    /// # Errors
+    /// What the host says when memory is reserved.
+    pub fn new(setup: Setup, subject: Subject) -> io::Result<Self> {
+        let reference = Memory::new(setup.mode, 1 << ADDRESS_BITS)?;
+        lay_out(&reference)?;
+        let defaults = Options::default();
+        let options = Options {
+            engine: EngineKind::Baseline,
+            isa: setup.isa,
+            mode: setup.mode,
+            address_bits: ADDRESS_BITS,
+            ..defaults
+        };
+        Ok(Self {
+            pool: Pool::new(&setup.isa),
+            engine: Engine::new(subject, &options)?,
+            subject,
+            options,
+            setup,
+            reference,
+            interp: Interp::new(),
+            stop: AtomicBool::new(false),
+            found: [vec![0; DATA_LEN], vec![0; DATA_LEN]],
+        })
+    }
+
+    /// What it is like.
+    #[must_use]
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// Stops the subject from outside, if it can be stopped.
+    #[must_use]
+    pub fn interrupter(&self) -> Option<Interrupter> {
+        match &self.engine {
+            Engine::Cpu(cpu) => Some(cpu.interrupter()),
+            Engine::Steps { .. } => None,
+        }
+    }
+
+    /// Case `number` of `seed` for this rig.
+    #[must_use]
+    pub fn case(&self, seed: u64, number: u64, kind: Kind) -> Case {
+        Case::new(seed, number, kind, &self.setup.isa, &self.pool)
+    }
+
+    fn subject_memory(&self) -> &Memory {
+        match &self.engine {
+            Engine::Cpu(cpu) => cpu.machine().memory(),
+            Engine::Steps { memory, .. } => memory,
+        }
+    }
+
+    /// Puts the code of up to [`BATCH`] cases into both memories, each at its place.
+    ///
+    /// # Errors
+    /// The host refuses to change the protection of pages.
+    pub fn place<'a>(&mut self, cases: impl Iterator<Item = &'a Case>) -> io::Result<()> {
+        let len = (BATCH * MAX_CODE) as u64;
+        let mut image = vec![0; BATCH * MAX_CODE];
+        for case in cases {
+            let at = slot(case) * MAX_CODE;
+            image[at..at + case.code.len()].copy_from_slice(&case.code);
+        }
+        for memory in [&self.reference, self.subject_memory()] {
+            // Whatever was decoded or translated here is void from now on.
+            memory.protect(CODE, len, Prot::RW).map_err(io::Error::other)?;
+            memory.write_bytes(CODE, &image).map_err(io::Error::other)?;
+            memory.protect(CODE, len, Prot::RX).map_err(io::Error::other)?;
+        }
+        self.interp.clear();
+        Ok(())
+    }
+
+    /// Runs a case that has been placed. `Ok(false)`: it did not end within the budget.
+    ///
+    /// # Errors
+    /// The difference between both engines.
+    pub fn check(&mut self, case: &Case) -> Result<bool, Box<Mismatch>> {
+        let mut expected = *case.hart;
+        expected.pc = address(case);
+        let mut got = expected;
+        if self.reference.write_bytes(DATA, &case.data).is_err() {
+            return Ok(false);
+        }
+        let expected_exit = self.run_reference(&mut expected);
+        if expected_exit == Exit::OutOfFuel {
+            return Ok(false);
+        }
+        let _ = self.subject_memory().write_bytes(DATA, &case.data);
+        let expected_exit = End::Exit(expected_exit);
+        let run = catch_unwind(AssertUnwindSafe(|| self.run_subject(&mut got)));
+        let got_exit = run.map_or_else(|payload| End::Panic(message(&*payload)), End::Exit);
+        let [mut left, mut right] = std::mem::take(&mut self.found);
+        let readable = self.reference.read_bytes(DATA, &mut left).is_ok()
+            && self.subject_memory().read_bytes(DATA, &mut right).is_ok();
+        let same = readable
+            && expected_exit == got_exit
+            && left == right
+            && expected.x == got.x
+            && expected.f == got.f
+            && expected.pc == got.pc
+            && expected.fcsr() == got.fcsr();
+        let result = if same {
+            Ok(true)
+        } else {
+            let translation = self.translation(case);
+            if matches!(got_exit, End::Panic(_)) {
+                // What it left behind is of no use.
+                self.engine = Engine::new(self.subject, &self.options).expect("memory for it");
+            }
+            let outcome = |exit, hart, data: &[u8]| Outcome { exit, hart, data: data.to_vec() };
+            Err(Box::new(Mismatch::new(
+                case,
+                &self.setup,
+                outcome(expected_exit, expected, &left),
+                outcome(got_exit, got, &right),
+                translation,
+            )))
+        };
+        self.found = [left, right];
+        result
+    }
+
+    /// What the translator makes of the beginning of the program.
+    fn translation(&self, case: &Case) -> Option<String> {
+        let machine = self.machine()?;
+        let dump = || machine.translate_for_dump(address(case)).map(|t| debug::dump(&t));
+        catch_unwind(AssertUnwindSafe(dump)).ok()?.ok()
+    }
+
+    /// Places one case alone and runs it.
+    ///
+    /// # Errors
+    /// The difference.
+    pub fn check_alone(&mut self, case: &Case) -> io::Result<Result<bool, Box<Mismatch>>> {
+        self.place(std::iter::once(case))?;
+        Ok(self.check(case))
+    }
+
+    /// Replaces instructions by `nop` as long as the difference stays, so that what matters is
+    /// left.
+    ///
+    /// # Errors
+    /// The host refuses to change the protection of pages.
+    pub fn shrink(&mut self, found: Box<Mismatch>) -> io::Result<Box<Mismatch>> {
+        let mut best = found;
+        let mut again = true;
+        while again {
+            again = false;
+            for i in (0..best.case.starts.len()).rev() {
+                let mut case = best.case.clone();
+                let at = usize::from(case.starts[i]);
+                let end = case.starts.get(i + 1).map_or(case.code.len(), |&e| usize::from(e));
+                let nop: &[u8] = if end - at == 2 { &[1, 0] } else { &[0x13, 0, 0, 0] };
+                let Some(place) = case.code.get_mut(at..end).filter(|p| p.len() == nop.len())
+                else {
+                    continue;
+                };
+                if *place == *nop {
+                    continue;
+                }
+                place.copy_from_slice(nop);
+                if let Err(smaller) = self.check_alone(&case)? {
+                    best = smaller;
+                    again = true;
+                }
+            }
+        }
+        Ok(best)
+    }
+
+    fn run_reference(&mut self, hart: &mut Hart) -> Exit {
+        let mut left = BUDGET;
+        loop {
+            let (exit, done) =
+                self.interp.run(hart, &self.reference, &self.setup.isa, left, &self.stop);
+            left -= done;
+            if exit != Exit::FenceI || left == 0 {
+                return exit;
+            }
+            hart.pc += 4;
+            left -= 1;
+        }
+    }
+
+    fn run_subject(&mut self, state: &mut Hart) -> Exit {
+        match &mut self.engine {
+            Engine::Cpu(cpu) => {
+                *cpu.hart_mut() = *state;
+                let exit = cpu.run();
+                *state = *cpu.hart();
+                exit
+            }
+            Engine::Steps { hart, memory, planted } => {
+                **hart = *state;
+                let exit = loop {
+                    match step(hart, memory, &self.setup.isa, *planted) {
+                        Ok(()) => {}
+                        Err(Exit::FenceI) => hart.pc += 4,
+                        Err(exit) => break exit,
+                    }
+                };
+                *state = **hart;
+                exit
+            }
+        }
+    }
+}
+
+/// One instruction; `planted` does what `xor` with the same operands does.
+fn step(hart: &mut Hart, memory: &Memory, isa: &Isa, planted: Option<Op>) -> Result<(), Exit> {
+    if let Some(op) = planted {
+        let mut bytes = [0; 4];
+        let readable = memory.read_bytes(hart.pc, &mut bytes).is_ok();
+        let insn = isa::decode(u32::from_le_bytes(bytes), isa);
+        if let Some(insn) = insn.filter(|i| readable && i.op == op) {
+            return interp::execute(hart, memory, &isa::Insn { op: Op::Xor, ..insn });
+        }
+    }
+    interp::step(hart, memory, isa)
+}
+
+/// What a panic said.
+fn message(payload: &(dyn Any + Send)) -> String {
+    match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+        (Some(text), _) => (*text).to_owned(),
+        (_, Some(text)) => text.clone(),
+        _ => "no message".to_owned(),
+    }
+}
+
+fn slot(case: &Case) -> usize {
+    (case.number % BATCH as u64) as usize
+}
+
+/// Where the code of a case is placed.
+pub(super) fn address(case: &Case) -> u64 {
+    CODE + (slot(case) * MAX_CODE) as u64
+}
+
+/// Machines that a test or a command has made, for whoever wants to look inside.
+impl Rig {
+    /// The machine of the translator.
+    #[must_use]
+    pub fn machine(&self) -> Option<&Arc<Machine>> {
+        match &self.engine {
+            Engine::Cpu(cpu) => Some(cpu.machine()),
+            Engine::Steps { .. } => None,
+        }
+    }
+}

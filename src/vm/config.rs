@@ -1,0 +1,81 @@
+//! What an engine is to be.
+
+use crate::isa::Isa;
+
+/// Choices for an [`Engine`](super::Engine).
+///
+/// ```
+/// use rvnative::vm::{Config, Engine, Strategy};
+/// let mut config = Config::new();
+/// config.isa("rva22u64".parse()?).strategy(Strategy::Interpreter);
+/// let engine = Engine::new(&config)?;
+/// # Ok::<(), rvnative::vm::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    pub(super) isa: Isa,
+    pub(super) strategy: Strategy,
+    pub(super) address_space: AddressSpace,
+    pub(super) stack_size: Option<u64>,
+}
+
+/// How guest code is executed. All strategies give the same results.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Strategy {
+    /// What is fastest here.
+    #[default]
+    Auto,
+    /// Decoded and interpreted: slow, starts at once, makes no executable memory.
+    Interpreter,
+    /// Translated block by block.
+    Baseline,
+}
+
+/// How guest addresses become host addresses.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum AddressSpace {
+    /// 4 GiB; addresses are taken modulo 2^32, so that a guest can name no host memory, whatever
+    /// it computes. The choice for code that is not trusted.
+    #[default]
+    Sandbox,
+    /// Addresses of `bits` bits, 20 to 46, with guard zones on both sides. A little faster than
+    /// [`AddressSpace::Sandbox`] and large enough for any program, but *not* a security boundary.
+    Flat {
+        /// Binary logarithm of the size in bytes.
+        bits: u8,
+    },
+}
+
+impl Config {
+    /// The defaults: all implemented extensions, fastest strategy, sandboxed addresses.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Which instructions there are; others are illegal.
+    pub fn isa(&mut self, isa: Isa) -> &mut Self {
+        self.isa = isa;
+        self
+    }
+
+    /// How code is executed.
+    pub fn strategy(&mut self, strategy: Strategy) -> &mut Self {
+        self.strategy = strategy;
+        self
+    }
+
+    /// How addresses are formed.
+    pub fn address_space(&mut self, space: AddressSpace) -> &mut Self {
+        self.address_space = space;
+        self
+    }
+
+    /// Bytes of stack that an instance gets for calls from the host; 1 MiB by default.
+    pub fn stack_size(&mut self, bytes: u64) -> &mut Self {
+        self.stack_size = Some(bytes);
+        self
+    }
+}

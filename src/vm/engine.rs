@@ -1,0 +1,162 @@
+//! Engine and module: what instances share.
+
+use super::config::{AddressSpace, Config, Strategy};
+use super::elf::{self, Elf, SymbolEntry};
+use super::error::{Error, ErrorKind, Result};
+use super::linker::STACK_SIZE;
+use crate::isa::Isa;
+use crate::mem::Mode;
+use crate::runtime::{EngineKind, Options};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+/// A configuration that has been checked; cheap to clone, for use by any thread.
+///
+/// The first instance of a process installs handlers for SIGSEGV and SIGBUS, because faults of
+/// the guest are found by the host's own page protection. Faults that are not a guest's go to the
+/// handlers that stood there before.
+#[derive(Clone, Debug)]
+pub struct Engine(Arc<Settings>);
+
+#[derive(Debug)]
+struct Settings {
+    options: Options,
+    stack_size: u64,
+}
+
+impl Engine {
+    /// Makes an engine.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if the configuration contradicts itself.
+    pub fn new(config: &Config) -> Result<Self> {
+        let (mode, address_bits) = match config.address_space {
+            AddressSpace::Sandbox => (Mode::Sandbox, 32),
+            AddressSpace::Flat { bits } if (20..=46).contains(&bits) => {
+                (Mode::Guarded, u32::from(bits))
+            }
+            AddressSpace::Flat { bits } => {
+                let m = format!("address space of {bits} bits: 20 to 46 are supported");
+                return Err(Error::of(ErrorKind::Config, m));
+            }
+        };
+        let engine = match config.strategy {
+            Strategy::Interpreter => EngineKind::Interpreter,
+            Strategy::Auto | Strategy::Baseline => EngineKind::Baseline,
+        };
+        let defaults = Options::default();
+        let options = Options { engine, isa: config.isa, mode, address_bits, ..defaults };
+        let stack_size = config.stack_size.unwrap_or(STACK_SIZE);
+        Ok(Self(Arc::new(Settings { options, stack_size })))
+    }
+
+    /// Which instructions there are.
+    #[must_use]
+    pub fn isa(&self) -> &Isa {
+        &self.0.options.isa
+    }
+
+    /// What the runtime needs to know.
+    pub(crate) fn options(&self) -> &Options {
+        &self.0.options
+    }
+
+    /// Bytes of stack of an instance.
+    pub(super) fn stack_size(&self) -> u64 {
+        self.0.stack_size
+    }
+}
+
+impl Default for Engine {
+    /// An engine with all defaults.
+    fn default() -> Self {
+        let Ok(engine) = Self::new(&Config::new()) else { unreachable!("the defaults are valid") };
+        engine
+    }
+}
+
+/// A program that has been read and checked; cheap to clone, for use by any thread.
+#[derive(Clone)]
+pub struct Module(Arc<Inner>);
+
+struct Inner {
+    bytes: Vec<u8>,
+    elf: Elf,
+    symbols: OnceLock<Vec<SymbolEntry>>,
+}
+
+/// A symbol of a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Symbol<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its address.
+    pub addr: u64,
+    /// Bytes; 0 if the file does not say.
+    pub size: u64,
+}
+
+impl Module {
+    /// Reads a program: an RV64 ELF file, statically linked, with fixed addresses.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Load`] with an [`ElfError`](elf::ElfError) if the file is damaged or for something else,
+    /// [`ErrorKind::Unsupported`] if it needs a dynamic linker or is position-independent.
+    pub fn new(_engine: &Engine, elf: impl AsRef<[u8]>) -> Result<Self> {
+        let bytes = elf.as_ref().to_vec();
+        let elf = Elf::parse(&bytes, bytes.len() as u64)?;
+        let refusal = if elf.interpreter.is_some() {
+            Some("the program is dynamically linked: link it with -static")
+        } else if elf.relocatable {
+            Some("the program is position-independent: link it with -static -no-pie")
+        } else {
+            None
+        };
+        match refusal {
+            Some(m) => Err(Error::of(ErrorKind::Unsupported, m)),
+            None => Ok(Self(Arc::new(Inner { bytes, elf, symbols: OnceLock::new() }))),
+        }
+    }
+
+    /// Reads a program from a file, as [`Self::new`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] if the file cannot be read, and those of [`Self::new`].
+    pub fn from_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Self> {
+        Self::new(engine, std::fs::read(path)?)
+    }
+
+    /// Where the program says that execution begins.
+    #[must_use]
+    pub fn entry(&self) -> u64 {
+        self.0.elf.entry
+    }
+
+    /// The defined symbols, lowest address first; none in a stripped program.
+    pub fn symbols(&self) -> impl Iterator<Item = Symbol<'_>> {
+        self.entries().iter().map(|s| Symbol { name: &s.name, addr: s.addr, size: s.size })
+    }
+
+    fn entries(&self) -> &[SymbolEntry] {
+        self.0.symbols.get_or_init(|| elf::symbols(&self.0.bytes))
+    }
+
+    /// Address of a symbol.
+    pub(super) fn find(&self, name: &str) -> Option<u64> {
+        self.entries().iter().find(|s| s.name == name).map(|s| s.addr)
+    }
+
+    pub(super) fn elf(&self) -> &Elf {
+        &self.0.elf
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0.bytes
+    }
+}
+
+impl std::fmt::Debug for Module {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Module(entry {:#x}, {} bytes)", self.entry(), self.0.bytes.len())
+    }
+}

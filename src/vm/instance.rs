@@ -1,0 +1,402 @@
+//! Running a program: calls by name, or from wherever its pc stands.
+
+use super::error::{Error, ErrorKind, Result, Trap, trap_of};
+use super::linker::{Caller, Reg};
+use super::memory::{GuestPtr, Memory};
+use super::store::{AsContext, AsContextMut};
+use crate::cpu::{Access, Exit, Hart};
+use crate::interp;
+use std::marker::PhantomData;
+
+/// Handle of a loaded program: a memory and a hart in a [`Store`](super::Store).
+///
+/// # Panics
+/// All functions panic if they are given another store than the one it was made in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instance(pub(super) usize);
+
+/// Why [`Instance::resume`] came back.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The program returned from its entry function.
+    Returned,
+    /// A host function ended the guest with [`Trap::Exit`].
+    Exited(i32),
+    /// Somebody asked for it; see [`InterruptHandle`](super::InterruptHandle).
+    Interrupt,
+    /// At an `ebreak`, which has not been executed: its address.
+    Breakpoint(u64),
+    /// One instruction has been executed.
+    Stepped,
+    /// At an `ecall` for which there is no host function: its number. Serve it, move the pc
+    /// beyond it ([`Instance::set_state`]) and resume.
+    Ecall(u64),
+    /// Anything else.
+    Trap(Trap),
+}
+
+/// The registers of a hart.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HartState {
+    /// Integer registers.
+    pub x: [u64; 32],
+    /// Floating-point registers as bits; narrower values NaN-boxed.
+    pub f: [u64; 32],
+    /// Address of the next instruction.
+    pub pc: u64,
+    /// Rounding mode and accrued exceptions.
+    pub fcsr: u32,
+}
+
+/// What ended [`run`].
+enum End {
+    Exit(Exit),
+    Failed(Error),
+}
+
+impl Instance {
+    /// Its memory.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        Memory(self.0)
+    }
+
+    /// Address of a symbol of the program.
+    #[must_use]
+    pub fn symbol(&self, cx: impl AsContext, name: &str) -> Option<u64> {
+        cx.store().instance(self.0).module.find(name)
+    }
+
+    /// A function of the program by name. Only the caller knows its type.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Link`] if there is no such symbol.
+    pub fn get_typed_func<P: Params, R: Results>(
+        &self,
+        cx: impl AsContext,
+        name: &str,
+    ) -> Result<TypedFunc<P, R>> {
+        match self.symbol(cx, name) {
+            Some(addr) => Ok(self.func_at(addr)),
+            None => {
+                let m = format!("the program has no symbol `{name}`");
+                Err(Error::of(ErrorKind::Link, m))
+            }
+        }
+    }
+
+    /// The function at `addr`. Only the caller knows that there is one, and its type.
+    #[must_use]
+    pub fn func_at<P: Params, R: Results>(&self, addr: u64) -> TypedFunc<P, R> {
+        TypedFunc { instance: *self, addr, types: PhantomData }
+    }
+
+    /// Executes from the current pc until something stops the program.
+    ///
+    /// # Errors
+    /// What a host function returned, unless it was [`Trap::Exit`].
+    pub fn resume(&self, mut cx: impl AsContextMut) -> Result<Stop> {
+        let end = run(&mut cx, self.0);
+        self.stop(&cx, end)
+    }
+
+    /// Executes one instruction; an `ecall` that has a host function is one with it.
+    ///
+    /// # Errors
+    /// As [`Self::resume`].
+    pub fn step(&self, mut cx: impl AsContextMut) -> Result<Stop> {
+        let state = cx.store_mut().instance_mut(self.0);
+        let machine = std::sync::Arc::clone(state.cpu.machine());
+        match interp::step(state.cpu.hart_mut(), machine.memory(), machine.isa()) {
+            Ok(()) => return Ok(Stop::Stepped),
+            Err(Exit::FenceI) => {
+                machine.flush_icache();
+                state.cpu.hart_mut().pc += 4;
+                return Ok(Stop::Stepped);
+            }
+            Err(Exit::Ecall) => {}
+            Err(exit) => return self.stop(&cx, End::Exit(exit)),
+        }
+        match ecall(&mut cx, self.0) {
+            Some(Ok(())) => Ok(Stop::Stepped),
+            Some(Err(e)) => self.stop(&cx, End::Failed(e)),
+            None => self.stop(&cx, End::Exit(Exit::Ecall)),
+        }
+    }
+
+    fn stop(&self, cx: &impl AsContext, end: End) -> Result<Stop> {
+        let exit = match end {
+            End::Exit(exit) => exit,
+            End::Failed(e) => {
+                return match e.downcast_ref::<Trap>() {
+                    Some(Trap::Exit(code)) => Ok(Stop::Exited(*code)),
+                    _ => Err(e),
+                };
+            }
+        };
+        let state = cx.store().instance(self.0);
+        let pc = state.cpu.hart().pc;
+        Ok(match trap(cx, self.0, exit) {
+            Trap::Breakpoint { .. } if pc == state.return_pad => Stop::Returned,
+            Trap::Breakpoint { pc } => Stop::Breakpoint(pc),
+            Trap::UnhandledEcall { number, .. } => Stop::Ecall(number),
+            Trap::Interrupted => Stop::Interrupt,
+            trap => Stop::Trap(trap),
+        })
+    }
+
+    /// The registers.
+    #[must_use]
+    pub fn state(&self, cx: impl AsContext) -> HartState {
+        let h = cx.store().instance(self.0).cpu.hart();
+        HartState { x: h.x, f: h.f, pc: h.pc, fcsr: h.fcsr() }
+    }
+
+    /// Sets all registers; `x[0]` and the upper bits of `fcsr` are ignored.
+    pub fn set_state(&self, mut cx: impl AsContextMut, state: &HartState) {
+        let hart = cx.store_mut().instance_mut(self.0).cpu.hart_mut();
+        hart.x = state.x;
+        hart.x[0] = 0;
+        hart.f = state.f;
+        hart.pc = state.pc;
+        hart.set_fcsr(state.fcsr);
+        hart.clear_reservation();
+    }
+}
+
+/// Calls the host function for the `ecall` at which the hart stands, and moves the hart on.
+fn ecall<C: AsContextMut>(cx: &mut C, index: usize) -> Option<Result<()>> {
+    let store = cx.store_mut();
+    let state = store.instance(index);
+    let number = state.cpu.hart().x[usize::from(Reg::A7.0)];
+    let handlers = std::sync::Arc::clone(&state.handlers);
+    let result = handlers.call(&mut Caller { store: &mut *store, instance: index }, number)?;
+    if result.is_ok() {
+        let hart = store.instance_mut(index).cpu.hart_mut();
+        hart.pc = hart.pc.wrapping_add(4);
+    }
+    Some(result)
+}
+
+/// Runs until something happens that no host function serves.
+fn run<C: AsContextMut>(cx: &mut C, index: usize) -> End {
+    cx.store_mut().instance_mut(index).depth += 1;
+    let end = run_inner(cx, index);
+    cx.store_mut().instance_mut(index).depth -= 1;
+    end
+}
+
+fn run_inner<C: AsContextMut>(cx: &mut C, index: usize) -> End {
+    loop {
+        if cx.store().take_interrupt() {
+            return End::Exit(Exit::Interrupted);
+        }
+        match cx.store_mut().instance_mut(index).cpu.run() {
+            // Left over from a request that another instance of the store has obeyed.
+            Exit::Interrupted if !cx.store().take_interrupt() => {}
+            Exit::Ecall => match ecall(cx, index) {
+                Some(Ok(())) => {}
+                Some(Err(e)) => return End::Failed(e),
+                None => return End::Exit(Exit::Ecall),
+            },
+            exit => return End::Exit(exit),
+        }
+    }
+}
+
+/// The trap that an exit amounts to.
+fn trap<C: AsContext>(cx: &C, index: usize, exit: Exit) -> Trap {
+    let state = cx.store().instance(index);
+    let hart = state.cpu.hart();
+    match exit {
+        Exit::Fault(f) if f.access != Access::Execute && state.stack_guard.contains(&f.addr) => {
+            Trap::StackOverflow { pc: hart.pc }
+        }
+        _ => trap_of(exit, hart.pc).unwrap_or(Trap::UnhandledEcall {
+            pc: hart.pc,
+            number: hart.x[usize::from(Reg::A7.0)],
+        }),
+    }
+}
+
+/// A guest function that takes `P` and returns `R` by the psABI's calling convention
+/// (RISC-V Calling Conventions, LP64D): integers in a0 to a7, floating-point values in fa0 to fa7.
+pub struct TypedFunc<P, R> {
+    instance: Instance,
+    addr: u64,
+    types: PhantomData<fn(P) -> R>,
+}
+
+impl<P, R> Clone for TypedFunc<P, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P, R> Copy for TypedFunc<P, R> {}
+
+impl<P, R> std::fmt::Debug for TypedFunc<P, R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TypedFunc({:#x})", self.addr)
+    }
+}
+
+impl<P: Params, R: Results> TypedFunc<P, R> {
+    /// Calls the function and waits for its return. A host function may call the guest that
+    /// called it: the guest's registers are the same afterwards, `fcsr` apart.
+    ///
+    /// # Errors
+    /// A [`Trap`], with the hart as it stood then ([`Instance::state`]); or what a host function
+    /// returned.
+    pub fn call(&self, mut cx: impl AsContextMut, params: P) -> Result<R> {
+        let state = cx.store_mut().instance_mut(self.instance.0);
+        let nested = state.depth > 0;
+        let pad = state.return_pad;
+        let hart = state.cpu.hart_mut();
+        let saved = *hart;
+        let top = if nested { hart.x[2] & !15 } else { state.stack_top };
+        let hart = state.cpu.hart_mut();
+        hart.x[usize::from(Reg::SP.0)] = top;
+        hart.x[usize::from(Reg::RA.0)] = pad;
+        hart.pc = self.addr;
+        hart.clear_reservation();
+        params.put(&mut Registers { hart, next_x: 10, next_f: 10 });
+        let end = run(&mut cx, self.instance.0);
+        let state = cx.store_mut().instance_mut(self.instance.0);
+        match end {
+            End::Failed(e) => Err(e),
+            End::Exit(Exit::Ebreak) if state.cpu.hart().pc == pad => {
+                let hart = state.cpu.hart_mut();
+                let result = R::take(hart);
+                let fcsr = hart.fcsr();
+                *hart = saved;
+                hart.set_fcsr(fcsr);
+                hart.clear_reservation();
+                Ok(result)
+            }
+            End::Exit(exit) => Err(trap(&cx, self.instance.0, exit).into()),
+        }
+    }
+}
+
+/// Where arguments go.
+#[doc(hidden)]
+pub struct Registers<'a> {
+    hart: &'a mut Hart,
+    next_x: usize,
+    next_f: usize,
+}
+
+impl Registers<'_> {
+    fn x(&mut self, value: u64) {
+        self.hart.x[self.next_x] = value;
+        self.next_x += 1;
+    }
+
+    fn f(&mut self, bits: u64) {
+        self.hart.f[self.next_f] = bits;
+        self.next_f += 1;
+    }
+}
+
+/// Types that fit into one register of the calling convention.
+pub trait AbiTy: Sized {
+    #[doc(hidden)]
+    fn put(self, to: &mut Registers<'_>);
+    #[doc(hidden)]
+    fn take(hart: &Hart) -> Self;
+}
+
+macro_rules! integers {
+    ($($ty:ty as $wide:ty;)*) => {$(
+        impl AbiTy for $ty {
+            // Narrow integers are extended as their type says; 32-bit ones always with the sign.
+            fn put(self, to: &mut Registers<'_>) { to.x(self as $wide as u64) }
+            fn take(hart: &Hart) -> Self { hart.x[10] as Self }
+        }
+    )*};
+}
+integers! {
+    u64 as u64; i64 as i64; u32 as i32; i32 as i32;
+    u16 as u64; i16 as i64; u8 as u64; i8 as i64;
+}
+
+impl AbiTy for bool {
+    fn put(self, to: &mut Registers<'_>) {
+        to.x(u64::from(self));
+    }
+
+    fn take(hart: &Hart) -> Self {
+        hart.x[10] & 0xff != 0
+    }
+}
+
+impl AbiTy for f64 {
+    fn put(self, to: &mut Registers<'_>) {
+        to.f(self.to_bits());
+    }
+
+    fn take(hart: &Hart) -> Self {
+        Self::from_bits(hart.f[10])
+    }
+}
+
+impl AbiTy for f32 {
+    fn put(self, to: &mut Registers<'_>) {
+        to.f(u64::from(self.to_bits()) | 0xffff_ffff << 32);
+    }
+
+    fn take(hart: &Hart) -> Self {
+        Self::from_bits(hart.f[10] as u32)
+    }
+}
+
+impl<T: ?Sized> AbiTy for GuestPtr<T> {
+    fn put(self, to: &mut Registers<'_>) {
+        to.x(self.addr());
+    }
+
+    fn take(hart: &Hart) -> Self {
+        Self::new(hart.x[10])
+    }
+}
+
+/// Arguments of a guest function: a tuple of up to eight [`AbiTy`].
+pub trait Params {
+    #[doc(hidden)]
+    fn put(self, to: &mut Registers<'_>);
+}
+
+macro_rules! params {
+    ($(($($name:ident)*);)*) => {$(
+        impl<$($name: AbiTy),*> Params for ($($name,)*) {
+            #[allow(non_snake_case, reason = "the names of types serve as names of values")]
+            fn put(self, _to: &mut Registers<'_>) {
+                let ($($name,)*) = self;
+                $($name.put(_to);)*
+            }
+        }
+    )*};
+}
+params! {
+    (); (A); (A B); (A B C); (A B C D); (A B C D E); (A B C D E F); (A B C D E F G);
+    (A B C D E F G H);
+}
+
+/// Result of a guest function: nothing or an [`AbiTy`].
+pub trait Results: Sized {
+    #[doc(hidden)]
+    fn take(hart: &Hart) -> Self;
+}
+
+impl Results for () {
+    fn take(_hart: &Hart) -> Self {}
+}
+
+impl<T: AbiTy> Results for T {
+    fn take(hart: &Hart) -> Self {
+        <T as AbiTy>::take(hart)
+    }
+}

@@ -1,0 +1,246 @@
+//! The library, used as a host program uses it, on every strategy.
+
+use rvnative::vm::{
+    AddressSpace, Caller, Config, Engine, Error, ErrorKind, GuestPtr, Instance, Linker, Module,
+    Prot, Reg, Stop, Store, Strategy, Trap,
+};
+
+static PLUGIN: &[u8] = include_bytes!("../../examples/guest/plugin.elf");
+
+/// What the host of these tests keeps: what the guest has logged.
+type Log = Vec<String>;
+
+/// An engine for each combination of strategy and address space.
+fn engines() -> Vec<Engine> {
+    let mut out = Vec::new();
+    for strategy in [Strategy::Interpreter, Strategy::Baseline] {
+        for space in [AddressSpace::Sandbox, AddressSpace::Flat { bits: 38 }] {
+            let mut config = Config::new();
+            config.strategy(strategy).address_space(space);
+            out.push(Engine::new(&config).unwrap());
+        }
+    }
+    out
+}
+
+fn linker(engine: &Engine) -> Linker<Log> {
+    let mut linker = Linker::new(engine);
+    linker.ecall(1, |c: &mut Caller<'_, Log>| {
+        let mut text = vec![0; c.reg(Reg::A1) as usize];
+        c.memory().read_into(&*c, c.reg(Reg::A0), &mut text)?;
+        c.data_mut().push(String::from_utf8_lossy(&text).into_owned());
+        Ok(())
+    });
+    linker.ecall(93, |c: &mut Caller<'_, Log>| Err(Trap::Exit(c.reg(Reg::A0) as i32).into()));
+    linker
+}
+
+fn load(engine: &Engine) -> (Store<Log>, Instance) {
+    let module = Module::new(engine, PLUGIN).unwrap();
+    let mut store = Store::new(engine, Log::new());
+    let instance = linker(engine).instantiate(&mut store, &module).unwrap();
+    (store, instance)
+}
+
+fn trap(e: &Error) -> Trap {
+    *e.downcast_ref::<Trap>().unwrap_or_else(|| panic!("not a trap: {e:?}"))
+}
+
+#[test]
+fn functions_take_and_return_values() {
+    for engine in engines() {
+        let (mut store, i) = load(&engine);
+        let gcd = i.get_typed_func::<(u64, u64), u64>(&store, "gcd").unwrap();
+        assert_eq!(gcd.call(&mut store, (1071, 462)).unwrap(), 21);
+        let hypot2 = i.get_typed_func::<(f64, f64), f64>(&store, "hypot2").unwrap();
+        assert_eq!(hypot2.call(&mut store, (3.0, 4.0)).unwrap(), 25.0);
+        let missing = i.get_typed_func::<(), ()>(&store, "no_such_function").unwrap_err();
+        assert_eq!(missing.kind(), ErrorKind::Link);
+    }
+}
+
+#[test]
+fn host_functions_see_the_store() {
+    for engine in engines() {
+        let (mut store, i) = load(&engine);
+        let f = i.get_typed_func::<(u64, u64), u64>(&store, "on_event").unwrap();
+        assert_eq!(f.call(&mut store, (2, 5)).unwrap(), 2005);
+        assert_eq!(f.call(&mut store, (3, 6)).unwrap(), 3006);
+        let events = GuestPtr::<u64>::new(i.symbol(&store, "events").unwrap());
+        assert_eq!(i.memory().read(&store, events).unwrap(), 2);
+        i.memory().write(&mut store, events, 41).unwrap();
+        assert_eq!(i.resume(&mut store).unwrap(), Stop::Exited(41));
+        assert_eq!(store.into_data(), ["event", "event", "hello"]);
+    }
+}
+
+#[test]
+fn a_host_function_may_call_the_guest() {
+    for engine in engines() {
+        let module = Module::new(&engine, PLUGIN).unwrap();
+        let mut linker = linker(&engine);
+        linker.ecall(1, |c: &mut Caller<'_, Log>| {
+            let before = (c.pc(), c.reg(Reg::SP), c.reg(Reg::A1));
+            let gcd = c.instance().get_typed_func::<(u64, u64), u64>(&*c, "gcd")?;
+            let n = gcd.call(&mut *c, (10, 4))?;
+            assert_eq!((c.pc(), c.reg(Reg::SP), c.reg(Reg::A1)), before);
+            c.data_mut().push(n.to_string());
+            Ok(())
+        });
+        let mut store = Store::new(&engine, Log::new());
+        let i = linker.instantiate(&mut store, &module).unwrap();
+        let f = i.get_typed_func::<(u64, u64), u64>(&store, "on_event").unwrap();
+        assert_eq!(f.call(&mut store, (1, 1)).unwrap(), 1001);
+        assert_eq!(store.data()[..], ["2"]);
+    }
+}
+
+#[test]
+fn traps_are_exact_and_leave_the_instance_usable() {
+    for engine in engines() {
+        let (mut store, i) = load(&engine);
+        let peek = i.get_typed_func::<(u64,), u64>(&store, "peek").unwrap();
+        let pc = i.symbol(&store, "peek").unwrap();
+        let e = peek.call(&mut store, (0x18,)).unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::Trap);
+        assert_eq!(trap(&e), Trap::LoadFault { pc, addr: 0x18 });
+        let state = i.state(&store);
+        assert_eq!((state.pc, state.x[10]), (pc, 0x18));
+        let wild = i.func_at::<(), ()>(0x5000_0000);
+        let e = wild.call(&mut store, ()).unwrap_err();
+        assert_eq!(trap(&e), Trap::FetchFault { pc: 0x5000_0000 });
+        let deep = i.get_typed_func::<(u64,), u64>(&store, "deep").unwrap();
+        assert!(matches!(
+            trap(&deep.call(&mut store, (100_000,)).unwrap_err()),
+            Trap::StackOverflow { .. }
+        ));
+        assert!(deep.call(&mut store, (100,)).is_ok());
+    }
+}
+
+#[test]
+fn an_ecall_without_handler_goes_to_the_caller() {
+    for engine in engines() {
+        let module = Module::new(&engine, PLUGIN).unwrap();
+        let mut store = Store::new(&engine, ());
+        let i = Linker::new(&engine).instantiate(&mut store, &module).unwrap();
+        assert_eq!(i.resume(&mut store).unwrap(), Stop::Ecall(1));
+        let mut state = i.state(&store);
+        assert_eq!((state.x[17], state.x[11]), (1, 5));
+        state.pc += 4;
+        i.set_state(&mut store, &state);
+        assert_eq!(i.resume(&mut store).unwrap(), Stop::Ecall(93));
+        let f = i.get_typed_func::<(u64, u64), u64>(&store, "on_event").unwrap();
+        let e = f.call(&mut store, (1, 1)).unwrap_err();
+        assert!(matches!(trap(&e), Trap::UnhandledEcall { number: 1, .. }), "{e:?}");
+    }
+}
+
+#[test]
+fn the_fallback_gets_what_nobody_else_takes() {
+    let engine = Engine::default();
+    let module = Module::new(&engine, PLUGIN).unwrap();
+    let mut linker = Linker::<Vec<u64>>::new(&engine);
+    linker.ecall_fallback(|c: &mut Caller<'_, Vec<u64>>, number| {
+        c.data_mut().push(number);
+        if number == 93 { Err(Trap::Exit(7).into()) } else { Ok(()) }
+    });
+    let mut store = Store::new(&engine, Vec::new());
+    let i = linker.instantiate(&mut store, &module).unwrap();
+    assert_eq!(i.resume(&mut store).unwrap(), Stop::Exited(7));
+    assert_eq!(store.into_data(), [1, 93]);
+}
+
+#[test]
+fn steps_add_up_to_a_run() {
+    for engine in engines() {
+        let (mut store, i) = load(&engine);
+        let mut steps = 0;
+        let end = loop {
+            match i.step(&mut store).unwrap() {
+                Stop::Stepped => steps += 1,
+                other => break other,
+            }
+        };
+        assert_eq!(end, Stop::Exited(0));
+        assert!((5..100).contains(&steps), "{steps}");
+        assert_eq!(store.data()[..], ["hello"]);
+    }
+}
+
+#[test]
+fn another_thread_can_interrupt() {
+    for engine in engines() {
+        let (mut store, i) = load(&engine);
+        let spin = i.get_typed_func::<(), ()>(&store, "spin").unwrap();
+        let handle = store.interrupt_handle();
+        let thread = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            handle.interrupt();
+        });
+        let e = spin.call(&mut store, ()).unwrap_err();
+        thread.join().unwrap();
+        assert_eq!(trap(&e), Trap::Interrupted);
+        // Before a run it stops that run, once.
+        store.interrupt_handle().interrupt();
+        let gcd = i.get_typed_func::<(u64, u64), u64>(&store, "gcd").unwrap();
+        assert_eq!(trap(&gcd.call(&mut store, (4, 6)).unwrap_err()), Trap::Interrupted);
+        assert_eq!(gcd.call(&mut store, (4, 6)).unwrap(), 2);
+    }
+}
+
+#[test]
+fn host_errors_pass_through() {
+    let engine = Engine::default();
+    let module = Module::new(&engine, PLUGIN).unwrap();
+    let mut linker = Linker::<()>::new(&engine);
+    linker.ecall(1, |_: &mut Caller<'_, ()>| Err(Error::msg("the disk is full")));
+    let mut store = Store::new(&engine, ());
+    let i = linker.instantiate(&mut store, &module).unwrap();
+    let e = i.resume(&mut store).unwrap_err();
+    assert_eq!((e.kind(), e.to_string()), (ErrorKind::Host, "the disk is full".to_owned()));
+}
+
+#[test]
+fn memory_obeys_the_guests_protection() {
+    let engine = Engine::default();
+    let (mut store, i) = load(&engine);
+    let m = i.memory();
+    m.map(&mut store, 0x40_0000..0x40_2000, Prot::RW).unwrap();
+    m.write_from(&mut store, 0x40_0ffe, b"text\0").unwrap();
+    assert_eq!(m.read_c_string(&store, 0x40_0ffe, 100).unwrap(), b"text");
+    assert_eq!(m.read_c_string(&store, 0x40_0ffe, 4).unwrap_err().addr, 0x40_0ffe);
+    m.protect(&mut store, 0x40_1000..0x40_2000, Prot::R).unwrap();
+    let fault = m.write_from(&mut store, 0x40_0ffe, b"text").unwrap_err();
+    assert_eq!((fault.addr, fault.len), (0x40_1000, 4));
+    assert!(m.map(&mut store, 0x40_1000..0x40_3000, Prot::RW).is_err());
+    assert_eq!(m.read(&store, GuestPtr::<u32>::new(0x40_1fff)).unwrap_err().addr, 0x40_2000);
+}
+
+#[test]
+fn programs_that_cannot_be_loaded_say_why() {
+    let engine = Engine::default();
+    let kind = |bytes: &[u8]| Module::new(&engine, bytes).unwrap_err().kind();
+    assert_eq!(kind(b"no program"), ErrorKind::Load);
+    let mut relocatable = PLUGIN.to_vec();
+    relocatable[16] = 3;
+    assert_eq!(kind(&relocatable), ErrorKind::Unsupported);
+    let mut config = Config::new();
+    config.address_space(AddressSpace::Flat { bits: 47 });
+    assert_eq!(Engine::new(&config).unwrap_err().kind(), ErrorKind::Config);
+}
+
+#[test]
+fn instances_do_not_share_memory() {
+    let engine = Engine::default();
+    let module = Module::new(&engine, PLUGIN).unwrap();
+    let linker = linker(&engine);
+    let mut store = Store::new(&engine, Log::new());
+    let a = linker.instantiate(&mut store, &module).unwrap();
+    let b = linker.instantiate(&mut store, &module).unwrap();
+    let events = GuestPtr::<u64>::new(a.symbol(&store, "events").unwrap());
+    a.memory().write(&mut store, events, 1).unwrap();
+    assert_eq!(b.memory().read(&store, events).unwrap(), 0);
+    let names: Vec<_> = module.symbols().map(|s| s.name).collect();
+    assert!(names.contains(&"gcd") && names.contains(&"_start"), "{names:?}");
+}
