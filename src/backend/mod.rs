@@ -10,7 +10,7 @@ mod state;
 mod symbolic;
 
 pub use buf::{CodeBuf, FaultPoint, LinkSite, Recipe};
-pub use state::{CONSTANTS, LeaveKind, STATE_BIAS, ThreadState};
+pub use state::{CONSTANTS, Constants, LeaveKind, STATE_BIAS, ThreadState};
 pub use symbolic::{RegSet, Symbolic, Val, fold};
 
 use crate::ir::Block;

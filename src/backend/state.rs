@@ -70,13 +70,18 @@ pub struct ThreadState {
     /// Place for `stmxcsr` and the like.
     pub scratch: u64,
     /// [`CONSTANTS`].
-    pub constants: [u64; 16],
+    pub constants: Constants,
     /// What the fault handler saved.
     pub fault: Registers,
 }
 
+/// Constants, aligned so that vector instructions can take them from memory.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(16))]
+pub struct Constants(pub [u64; 16]);
+
 /// 16-byte constants that floating-point code takes from the state, low half first.
-pub const CONSTANTS: [u64; 16] = [
+pub const CONSTANTS: Constants = Constants([
     // Upper half of a NaN-boxed single.
     0xffff_ffff_0000_0000,
     0,
@@ -100,4 +105,4 @@ pub const CONSTANTS: [u64; 16] = [
     0,
     0,
     0,
-];
+]);

@@ -7,6 +7,7 @@
 mod asm;
 mod emit;
 mod emit_atomic;
+mod emit_convert;
 mod emit_exit;
 mod emit_float;
 mod emit_int;

@@ -1,0 +1,158 @@
+//! Conversions between integers and floating point, and between floating-point formats.
+//!
+//! The host's conversions to signed integers agree with RISC-V's but for the value they return
+//! when the operand is out of range, which they mark by the most negative number. To unsigned
+//! integers there are none, so the operand's range is checked first: a conversion that went wrong
+//! could have raised flags that cannot be taken back.
+
+use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
+use super::emit::{Emitter, Opnd};
+use super::emit_float::scalar;
+use super::regs::{RAX, RCX, XMM0, XMM1};
+use crate::ir::{FReg, Fmt, IntFmt, Reg, Rounding};
+use crate::util::CodePtr;
+
+impl Emitter<'_, '_> {
+    pub(super) fn float_to_int(&mut self, fmt: Fmt, int: IntFmt, rm: Rounding, rd: Reg, a: FReg) {
+        // cvtt truncates, cvt uses MXCSR's mode.
+        let opcode = match rm {
+            Rounding::Rtz => 0x2c,
+            Rounding::Dyn => 0x2d,
+            _ => return self.helper(if rd.is_zero() { 0 } else { 1 << rd.0 }),
+        };
+        let dst = if rd.is_zero() { RAX } else { self.int_dest(rd) };
+        let slow = self.a.buf.cold_pos();
+        self.check_boxed(fmt, &[a], slow);
+        let x = self.fin_reg(a, XMM0);
+        let sz = match int {
+            IntFmt::W => Sz::D,
+            IntFmt::L | IntFmt::Wu | IntFmt::Lu => Sz::Q,
+        };
+        match int {
+            IntFmt::W | IntFmt::L => {
+                self.a.ins(scalar(fmt), Map::M0F, sz, opcode, RAX, Rm::R(x));
+                // Subtracting 1 overflows for the most negative number alone.
+                self.a.alu_imm(Alu::Cmp, sz, Rm::R(RAX), 1);
+                self.a.jcc(Cc::O, slow);
+            }
+            IntFmt::Wu | IntFmt::Lu => {
+                self.unsigned_range(fmt, int, x, slow);
+                self.a.ins(scalar(fmt), Map::M0F, Sz::Q, opcode, RAX, Rm::R(x));
+            }
+        }
+        // Home before the slow path joins, which leaves the result there.
+        if !rd.is_zero() {
+            if sz == Sz::D || int == IntFmt::Wu {
+                self.a.movsxd(dst, Rm::R(RAX));
+                self.done(rd, dst, true);
+            } else {
+                self.a.mov(Sz::Q, dst, Rm::R(RAX));
+                self.done(rd, dst, false);
+            }
+        }
+        self.slow_path(slow);
+    }
+
+    /// Goes to `slow` unless `x` is a number, not negative, and surely in range: the bits of such
+    /// numbers are ordered as they are.
+    fn unsigned_range(&mut self, fmt: Fmt, int: IntFmt, x: u8, slow: CodePtr) {
+        // For 32 bits 2^32 - 1, since rounding might reach 2^32 above it.
+        let bound = match (fmt, int) {
+            (Fmt::D, IntFmt::Wu) => f64::from(u32::MAX).to_bits(),
+            (Fmt::D, _) => 9_223_372_036_854_775_808f64.to_bits(),
+            (_, IntFmt::Wu) => u64::from(4_294_967_040f32.to_bits()),
+            (..) => u64::from(9_223_372_036_854_775_808f32.to_bits()),
+        };
+        if fmt == Fmt::D {
+            self.movq_from_vector(RAX, x);
+            self.a.mov_imm_keep_flags(RCX, bound);
+            self.a.alu(Alu::Cmp, Sz::Q, RAX, Rm::R(RCX));
+        } else {
+            self.a.ins(Pp::P66, Map::M0F, Sz::D, 0x7e, x, Rm::R(RAX));
+            self.a.alu_imm(Alu::Cmp, Sz::D, Rm::R(RAX), bound as u32 as i32);
+        }
+        self.a.jcc(Cc::Ae, slow);
+    }
+
+    pub(super) fn float_from_int(&mut self, fmt: Fmt, int: IntFmt, rm: Rounding, fd: FReg, a: Reg) {
+        let exact = fmt == Fmt::D && matches!(int, IntFmt::W | IntFmt::Wu);
+        if rm != Rounding::Dyn && !exact {
+            return self.helper(0);
+        }
+        let dst = Self::fdest(fd);
+        let (sz, from) = match int {
+            IntFmt::W => (Sz::D, self.use32(a)),
+            IntFmt::L => (Sz::Q, self.use64(a)),
+            IntFmt::Wu => {
+                let o = self.use32(a);
+                match o {
+                    Opnd::Rm(rm) => self.a.mov(Sz::D, RAX, rm),
+                    Opnd::Imm(_) => self.load_opnd(Sz::D, RAX, o),
+                }
+                (Sz::Q, Opnd::Rm(Rm::R(RAX)))
+            }
+            IntFmt::Lu => return self.float_from_u64(fmt, fd, a),
+        };
+        let from = match from {
+            Opnd::Rm(rm) => rm,
+            Opnd::Imm(_) => {
+                self.load_opnd(sz, RAX, from);
+                Rm::R(RAX)
+            }
+        };
+        self.convert_int(fmt, sz, dst, from);
+        self.fdone(fmt, fd, dst);
+    }
+
+    /// `dst = from`, with ones above, which makes a single boxed. xmm1 is used.
+    fn convert_int(&mut self, fmt: Fmt, sz: Sz, dst: u8, from: Rm) {
+        self.all_ones(XMM1);
+        if self.cpu.avx {
+            self.a.vex(scalar(fmt), Map::M0F, sz == Sz::Q, 0x2a, dst, XMM1, from);
+        } else {
+            self.a.ins(scalar(fmt), Map::M0F, sz, 0x2a, XMM1, from);
+            self.fmove(dst, XMM1);
+        }
+    }
+
+    /// Numbers with the top bit set are halved, with what is lost kept in the last bit so that
+    /// rounding sees it, and the result doubled.
+    fn float_from_u64(&mut self, fmt: Fmt, fd: FReg, a: Reg) {
+        let o = self.use64(a);
+        let dst = Self::fdest(fd);
+        self.load_opnd(Sz::Q, RAX, o);
+        let cold = self.a.buf.cold_pos();
+        self.a.test(Sz::Q, RAX, RAX);
+        self.a.jcc(Cc::S, cold);
+        self.convert_int(fmt, Sz::Q, dst, Rm::R(RAX));
+        let back = self.a.pos();
+        self.in_cold(|e| {
+            e.a.mov(Sz::D, RCX, Rm::R(RAX));
+            e.a.alu_imm(Alu::And, Sz::D, Rm::R(RCX), 1);
+            e.a.shift_imm(Shift::Shr, Sz::Q, Rm::R(RAX), 1);
+            e.a.alu(Alu::Or, Sz::Q, RAX, Rm::R(RCX));
+            e.convert_int(fmt, Sz::Q, dst, Rm::R(RAX));
+            e.scalar_op(scalar(fmt), 0x58, dst, dst, Rm::R(dst));
+            e.a.jmp(back);
+        });
+        self.fdone(fmt, fd, dst);
+    }
+
+    pub(super) fn float_convert(&mut self, from: Fmt, to: Fmt, rm: Rounding, fd: FReg, a: FReg) {
+        let exact = from == Fmt::S && to == Fmt::D;
+        let supported = exact || (from == Fmt::D && to == Fmt::S && rm == Rounding::Dyn);
+        if !supported {
+            return self.helper(0);
+        }
+        let slow = self.a.buf.cold_pos();
+        self.check_boxed(from, &[a], slow);
+        self.all_ones(XMM1);
+        let dst = Self::fdest(fd);
+        // cvtss2sd, cvtsd2ss: the prefix is the operand's.
+        self.scalar_op(scalar(from), 0x5a, dst, XMM1, Self::fhome(a));
+        if from == Fmt::S {
+            self.slow_single(slow, fd, dst);
+        }
+        self.fdone_arith(to, fd, dst);
+    }
+}
