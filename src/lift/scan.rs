@@ -231,9 +231,11 @@ impl Heads {
         let (code, _) = code.as_chunks();
         let ahead = halves[..HALVES].iter_mut().take(insns as usize * 2);
         ahead.zip(code).for_each(|(half, &bytes)| *half = u16::from_le_bytes(bytes));
+        let wide = set(&halves, |half| half & 3 == 3);
+        let negative = set(&halves, |half| half >> 15 != 0);
+        let goes_back = set(&halves, narrow_back) | set(&halves, wide_jump) & negative >> 1;
+        let mut back = goes_back & !second_halves(wide);
         let mut heads = 0;
-        let wide = set(&halves, |low, _| low & 3 == 3);
-        let mut back = set(&halves, goes_back) & !second_halves(wide);
         while back != 0 {
             let n = back.trailing_zeros() as usize;
             back &= back - 1;
@@ -253,17 +255,13 @@ impl Heads {
     }
 }
 
-/// A bit for each halfword that, with the next, passes `test`.
+/// A bit for each halfword that passes `test`.
 #[inline(always)]
-fn set(halves: &[u16; HALVES + 1], test: impl Fn(u16, u16) -> bool) -> u128 {
-    let mut all = [0u16; HALVES];
-    for (n, all) in all.iter_mut().enumerate() {
-        *all = u16::from(test(halves[n], halves[n + 1])).wrapping_neg();
-    }
+fn set(halves: &[u16; HALVES + 1], test: impl Fn(u16) -> bool) -> u128 {
     let mut groups = [0u16; HALVES / 16];
-    for (group, all) in groups.iter_mut().zip(all.as_chunks::<16>().0) {
-        for (n, all) in all.iter().enumerate() {
-            *group |= all & 1 << n;
+    for (group, halves) in groups.iter_mut().zip(halves.as_chunks::<16>().0) {
+        for (n, &half) in halves.iter().enumerate() {
+            *group |= u16::from(test(half)).wrapping_neg() & 1 << n;
         }
     }
     groups.iter().rev().fold(0, |bits, &group| bits << 16 | u128::from(group))
@@ -283,16 +281,19 @@ fn second_halves(wide: u128) -> u128 {
     ((from_even | from_even << 1) & !EVEN) | ((from_odd | from_odd << 1) & EVEN)
 }
 
-/// Whether an instruction that begins with `low` and `high` is a conditional branch, or a jump that
-/// is not a call, with a negative offset.
+/// Whether `half` begins a conditional branch, or a jump that is not a call, of 32 bits. The sign of
+/// the offset is the highest bit.
 #[inline(always)]
-fn goes_back(low: u16, high: u16) -> bool {
+fn wide_jump(half: u16) -> bool {
     const BRANCH: u16 = 0b110_0011;
     const JAL_X0: u16 = 0b110_1111;
-    let wide = (low & 0x7f == BRANCH) | (low & 0xfff == JAL_X0);
-    // c.j, c.beqz, c.bnez; the sign of the offset is in bit 12.
-    let narrow = (low & 0xf003 == 0xb001) | (low & 0xd003 == 0xd001);
-    (wide & (high >> 15 != 0)) | narrow
+    (half & 0x7f == BRANCH) | (half & 0xfff == JAL_X0)
+}
+
+/// Whether `half` is `c.j`, `c.beqz` or `c.bnez` with a negative offset: the sign is bit 12.
+#[inline(always)]
+fn narrow_back(half: u16) -> bool {
+    (half & 0xf003 == 0xb001) | (half & 0xd003 == 0xd001)
 }
 
 #[cfg(test)]
