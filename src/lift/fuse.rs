@@ -88,3 +88,43 @@ fn shifts(first: &Op, second: &Op) -> Option<Op> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The result of `op` on `a`.
+    fn eval(op: &Op, a: u64) -> u64 {
+        match *op {
+            Op::Un { op: UnOp::ZextW, .. } => u64::from(a as u32),
+            Op::Un { op: UnOp::ZextH, .. } => u64::from(a as u16),
+            Op::Un { op: UnOp::SextH, .. } => a as i16 as u64,
+            Op::Un { op: UnOp::SextB, .. } => a as i8 as u64,
+            _ => fold(op, a).expect("an operation that can be folded"),
+        }
+    }
+
+    #[test]
+    fn fused_shifts_do_what_both_do() {
+        let values = [0, 1, 0x7f, 0x80, 0x8000, 0x7fff_ffff, 0x8000_0000, u64::MAX, 1 << 63];
+        let mixed = (0..64).map(|n| 0x9e37_79b9_7f4a_7c15u64.rotate_left(n));
+        let values: Vec<u64> = values.into_iter().chain(mixed).collect();
+        let (rd, a) = (Reg(5), Reg(6));
+        let mut fused = 0;
+        for (w, bits) in [(Width::W, 32), (Width::D, 64)] {
+            for (left, right) in (0..bits).flat_map(|left| (0..bits).map(move |r| (left, r))) {
+                let first = Op::Bin { op: BinOp::Sll, w, rd, a, b: Src::Imm(left) };
+                for op in [BinOp::Srl, BinOp::Sra] {
+                    let second = Op::Bin { op, w, rd, a: rd, b: Src::Imm(right) };
+                    let Some(both) = shifts(&first, &second) else { continue };
+                    fused += 1;
+                    for &value in &values {
+                        let expected = eval(&second, eval(&first, value));
+                        assert_eq!(eval(&both, value), expected, "{first}; {second}; {both}");
+                    }
+                }
+            }
+        }
+        assert_eq!(fused, 41);
+    }
+}
