@@ -5,6 +5,7 @@ use super::features::Features;
 use super::regs::{RAX, RCX, host_int, slot};
 use crate::backend::{CodeBuf, EmitContext, FaultPoint, Recipe, Symbolic, Val};
 use crate::ir::{Block, Op, Reg, Src};
+use crate::util::CodePtr;
 
 /// An operand of an integer instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -310,6 +311,11 @@ impl<'b, 'c> Emitter<'b, 'c> {
 
     /// Says that the next host instruction may fault, on behalf of the current guest instruction.
     pub(super) fn fault_point(&mut self) {
+        self.fault_point_at(self.a.pos());
+    }
+
+    /// As [`Self::fault_point`], for host address `host`.
+    pub(super) fn fault_point_at(&mut self, host: CodePtr) {
         let first = self.a.buf.recipes.len() as u32;
         let mut left = self.sym.pending();
         while left != 0 {
@@ -321,7 +327,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
         }
         self.float_recipes();
         let count = self.a.buf.recipes.len() as u32 - first;
-        let point = FaultPoint { host: self.a.pos(), first, count, pc: self.pc };
+        let point = FaultPoint { host, first, count, pc: self.pc };
         if self.a.cold {
             self.a.buf.cold_faults.push(point);
         } else {

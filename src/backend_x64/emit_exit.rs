@@ -130,7 +130,7 @@ impl Emitter<'_, '_> {
         self.flush();
         self.indirect_target(base, off);
         self.write_link(link, ret);
-        self.dispatch(0xd0); // call rcx
+        self.dispatch(0xd1); // call rcx
         self.return_site(ret, last);
     }
 
@@ -148,7 +148,7 @@ impl Emitter<'_, '_> {
         if is_return {
             self.a.byte(0xc3);
         } else {
-            self.dispatch(0xe0); // jmp rcx
+            self.dispatch(0xe1); // jmp rcx
         }
     }
 
@@ -185,7 +185,7 @@ impl Emitter<'_, '_> {
         self.sym.set_home(link.0, false);
     }
 
-    /// Goes to the guest address in rax through the table, by `call rcx` (D0) or `jmp rcx` (E0).
+    /// Goes to the guest address in rax through the table, by `call rcx` (D1) or `jmp rcx` (E1).
     ///
     /// Rotating moves bit 0 to the top, so that one comparison refuses odd addresses and those
     /// beyond the table. An empty entry is 0 and leads to the arena's first bytes, which are the
@@ -245,7 +245,9 @@ impl Emitter<'_, '_> {
     pub(super) fn call_helper(&mut self) {
         self.store_pc();
         self.a.call(self.ctx.stubs.helper);
-        self.fault_point();
+        // The last byte of the call: what follows it may be a fault point of its own.
+        let CodePtr(next) = self.a.pos();
+        self.fault_point_at(CodePtr(next - 1));
     }
 
     fn store_pc(&mut self) {

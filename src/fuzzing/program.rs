@@ -4,9 +4,11 @@
 //! random. A program ends with `ecall`, `ebreak`, an illegal instruction or a fault.
 
 use super::pool::{Class, Pool, class, writes_x};
+use super::rig::{ADDRESS_BITS, Setup};
 use super::rng::Rng;
 use crate::cpu::Hart;
 use crate::isa::{self, Ext, Format, Insn, Isa, Op};
+use crate::mem::Mode;
 
 /// Where the data is: two pages to write, then a page to read, then nothing.
 pub(super) const DATA: u64 = 0x40_0000;
@@ -23,12 +25,14 @@ const BASE: u8 = 27;
 const COUNTERS: [u8; 2] = [26, 25];
 /// Addresses for instructions without an immediate, and targets of jumps.
 const SCRATCH: u8 = 24;
+/// Points to where nothing of the guest or the host is; never written.
+const WILD: u8 = 22;
 /// Keeps the return address of a function that calls another.
 const SAVED_RA: u8 = 23;
 /// Return address.
 const RA: u8 = 1;
 /// Registers that random instructions do not write.
-const RESERVED: [u8; 6] = [RA, BASE, COUNTERS[0], COUNTERS[1], SCRATCH, SAVED_RA];
+const RESERVED: [u8; 7] = [RA, BASE, COUNTERS[0], COUNTERS[1], SCRATCH, SAVED_RA, WILD];
 /// Registers that mostly point into the data, for the short forms; rarely written.
 const POINTERS: [u8; 2] = [2, 9];
 /// Points to where the writable data ends.
@@ -62,7 +66,9 @@ pub struct Case {
 
 impl Case {
     /// Case `number` of `seed`.
-    pub(super) fn new(seed: u64, number: u64, kind: Kind, isa: &Isa, pool: &Pool) -> Self {
+    pub(super) fn new(seed: u64, number: u64, kind: Kind, setup: &Setup, pool: &Pool) -> Self {
+        let isa = &setup.isa;
+        let sandbox = setup.mode == Mode::Sandbox;
         let mut rng = Rng::new(seed, number);
         let hart = Box::new(registers(&mut rng));
         let mut data = vec![0; DATA_LEN];
@@ -74,6 +80,7 @@ impl Case {
             rng,
             isa,
             pool,
+            sandbox,
             code: Vec::new(),
             starts: Vec::new(),
             favourites,
@@ -181,6 +188,13 @@ fn registers(rng: &mut Rng) -> Hart {
     h.x[usize::from(POINTERS[0])] = DATA + 0x800;
     h.x[usize::from(POINTERS[1])] = DATA + 0x1400 + u64::from(rng.below(16));
     h.x[usize::from(EDGE)] = end - u64::from(rng.below(64)) + rng.pick(&[0, 0, READ_ONLY_LEN]);
+    // Unmapped, in the guard below or above, or no address of any host.
+    h.x[usize::from(WILD)] = match rng.below(4) {
+        0 => rng.next_u64() >> 31 | 1 << 28,
+        1 => 0u64.wrapping_sub(u64::from(rng.below(1 << 31))),
+        2 => (1 << ADDRESS_BITS) + u64::from(rng.below(1 << 31)),
+        _ => 1 << 62 | rng.next_u64() >> 3,
+    };
     h.frm = if rng.chance(4) { rng.below(8) as u8 } else { rng.below(5) as u8 };
     h.fflags = if rng.chance(50) { 0 } else { rng.below(32) as u8 };
     h
@@ -199,6 +213,9 @@ struct Builder<'a> {
     rng: Rng,
     isa: &'a Isa,
     pool: &'a Pool,
+    /// Any address is a guest address; otherwise some name memory of the host, which the
+    /// interpreter refuses and translated code accesses.
+    sandbox: bool,
     code: Vec<u8>,
     starts: Vec<u16>,
     favourites: [u8; 6],
@@ -262,7 +279,8 @@ impl Builder<'_> {
         loop {
             let r = self.reg();
             let pointer = POINTERS.contains(&r) || r == EDGE;
-            if !RESERVED.contains(&r) && (!pointer || self.rng.chance(10)) {
+            let rarely = self.sandbox && self.rng.chance(10);
+            if !RESERVED.contains(&r) && (!pointer || rarely) {
                 return r;
             }
         }
@@ -272,7 +290,8 @@ impl Builder<'_> {
     fn base(&mut self) -> u8 {
         match self.rng.below(100) {
             0..=1 => EDGE,
-            2 => self.reg(),
+            2 if self.sandbox => self.reg(),
+            2 => WILD,
             3..=20 => self.rng.pick(&POINTERS),
             _ => BASE,
         }

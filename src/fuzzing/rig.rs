@@ -23,7 +23,7 @@ pub(super) const BATCH: usize = 128;
 /// Most instructions that a program may execute; all are meant to end long before.
 const BUDGET: u64 = 20_000;
 /// Address bits in `Guarded` mode.
-const ADDRESS_BITS: u32 = 34;
+pub(super) const ADDRESS_BITS: u32 = 34;
 
 /// What is compared with the interpreter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,7 +163,7 @@ impl Rig {
     /// Case `number` of `seed` for this rig.
     #[must_use]
     pub fn case(&self, seed: u64, number: u64, kind: Kind) -> Case {
-        Case::new(seed, number, kind, &self.setup.isa, &self.pool)
+        Case::new(seed, number, kind, &self.setup, &self.pool)
     }
 
     fn subject_memory(&self) -> &Memory {

@@ -267,7 +267,8 @@ impl Cpu {
                 _ => self.step().err(),
             },
             LeaveKind::Helper => {
-                let at = self.thread.pop_return();
+                // The fault point is the last byte of the call.
+                let at = HostAddr(self.thread.pop_return().0 - 1);
                 let next = self.hart().pc;
                 self.recover(at);
                 self.hart_mut().pc = next;

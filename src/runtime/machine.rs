@@ -109,7 +109,7 @@ impl Machine {
         let base = cache.arena.exec_base();
         let stub = HostAddr(base.0 + cache.stubs.fault.0 as usize);
         let registered = fault::register(base, cache.arena.size(), stub)
-            .ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
+            .ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))?;
         Ok(Arc::new(Generation { _registered: registered, cache }))
     }
 
