@@ -56,7 +56,7 @@ pub struct Limits {
     /// crosses at most one page boundary.
     pub max_insns: u32,
     /// Places where the block can be left or resumed other than at its end: branches, calls,
-    /// helpers. The block ends after the last one.
+    /// helpers. The block ends after the last one; taken as at least 1.
     pub max_exits: u32,
     /// Unconditional jumps that are followed.
     pub max_jumps: u32,

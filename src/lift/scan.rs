@@ -20,12 +20,14 @@
 //!   does what it finds in data.
 //! - Indirect jumps, environment calls, breakpoints and `fence.i` end a block. So do the limits,
 //!   and an instruction that cannot be fetched or decoded: it gets a block of its own, if it is
-//!   ever reached, which says so.
+//!   ever reached, which says so. Without compressed instructions, a branch or jump to a target that
+//!   is not aligned to 4 bytes is such an instruction: the interpreter faults on it if it is taken.
+//!   (Of `jalr` only the target could tell. It is found out there, one instruction late.)
 
 use super::rule::{self, Flow};
 use super::{CodeSource, Limits};
 use crate::ir::{Builder, ExitKind, Op};
-use crate::isa::{self, Isa};
+use crate::isa::{self, Ext, Format, Insn, Isa};
 
 /// Most instructions of a block.
 const MAX_INSNS: u32 = 1024;
@@ -42,12 +44,13 @@ pub(super) fn scan<S: CodeSource + ?Sized>(
     let mut scan = Scan {
         builder,
         isa,
+        compressed: isa.has(Ext::Zca),
         start: pc,
         pc,
         run: pc,
         jumped: false,
         insns_left: limits.max_insns.clamp(1, MAX_INSNS),
-        exits_left: limits.max_exits,
+        exits_left: limits.max_exits.max(1),
         jumps_left: limits.max_jumps,
     };
     loop {
@@ -88,6 +91,8 @@ enum Step {
 struct Scan<'a> {
     builder: &'a mut Builder,
     isa: &'a Isa,
+    /// Instructions need not be aligned to 4 bytes.
+    compressed: bool,
     /// Entry of the block.
     start: u64,
     /// The next instruction.
@@ -143,6 +148,9 @@ impl Scan<'_> {
         let Some(insn) = &decoded else {
             return self.illegal(if bits & 3 == 3 { 4 } else { 2 });
         };
+        if !self.compressed && misaligned(insn, pc) {
+            return self.illegal(4);
+        }
         self.insns_left -= 1;
         self.jumped = false;
         self.pc = pc.wrapping_add(u64::from(insn.len));
@@ -210,6 +218,13 @@ impl Scan<'_> {
             self.builder.read_range(self.run, len as u32);
         }
     }
+}
+
+/// Whether, where all instructions are aligned to 4 bytes, `insn` at `pc` is not or goes to one that
+/// is not.
+fn misaligned(insn: &Insn, pc: u64) -> bool {
+    let relative = matches!(insn.op.format(), Format::B | Format::J);
+    pc & 2 != 0 || relative && insn.imm & 2 != 0
 }
 
 /// Loop heads: a bit for each halfword of a piece of code that is the target of a backward branch or

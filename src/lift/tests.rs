@@ -394,8 +394,10 @@ mod ends {
         }
         let code = Asm::words(&[s(Op::Beq, 1, 2, 8); 100]);
         let mut source = Code { start: START, bytes: &code.0 };
-        let block = lift(&mut source, START, &Limits { max_exits: 3, ..Limits::default() });
-        assert_eq!(block.insns, 3);
+        for (max_exits, insns) in [(0, 1), (3, 3)] {
+            let block = lift(&mut source, START, &Limits { max_exits, ..Limits::default() });
+            assert_eq!(block.insns, insns);
+        }
     }
 }
 
@@ -486,6 +488,25 @@ mod fetching {
         // Decoding in step passes over the head, which is then no place to end at.
         let code = Asm::words(&[u(Op::Lui, 15, 0x4501_0000), s(Op::Bne, 10, 11, -2), ret()]);
         assert_eq!(code.lift().insns, 3);
+    }
+
+    #[test]
+    fn targets_are_aligned_where_all_instructions_are() {
+        let isa: Isa = "rv64g".parse().expect("an isa string");
+        // The branch goes to the middle of the first `ret`; the second is not aligned.
+        let code = Asm::words(&[i(Op::Addi, 10, 10, 1), s(Op::Beq, 10, 11, 6), ret()]);
+        let code = code.h(&[C_NOP]).w(&[ret()]);
+        let at = |pc| {
+            let mut source = Code { start: START, bytes: &code.0 };
+            Lifter::new().lift(&mut source, &isa, pc, &Limits::default()).to_string()
+        };
+        let before =
+            "block 0x1000 insns 1\nrange 0x1000 4\n0x1000 add.d x10, x10, 1\nnext 0x1004\n";
+        assert_eq!(at(0x1000), before);
+        for pc in [0x1004, 0x100e] {
+            let exit = format!("block {pc:#x} insns 1\nrange {pc:#x} 4\n{pc:#x} exit fetch\n");
+            assert_eq!(at(pc), exit);
+        }
     }
 
     #[test]
