@@ -24,6 +24,7 @@ pub mod runtime;
 pub mod vm;
 
 pub mod debug;
+pub mod linux;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;

@@ -48,6 +48,9 @@ impl Errno {
     /// call is made again after the delivery (the kernel's `ERESTARTNOINTR`).
     pub const RESTART: Self = Self(513);
 
+    /// Never seen by the guest: the call has set the registers itself, and the pc.
+    pub const NO_RESULT: Self = Self(514);
+
     /// The error of the last failed libc call.
     #[must_use]
     pub fn last() -> Self {
@@ -251,10 +254,12 @@ macro_rules! layouts {
 
         #[cfg(test)]
         mod layout {
+            use super::*;
+
             #[test]
             fn sizes_are_the_kernels_and_leave_no_padding() {
                 $(
-                    assert_eq!(size_of::<super::$name>(), $size, stringify!($name));
+                    assert_eq!(size_of::<$name>(), $size, stringify!($name));
                     let fields = 0 $(+ size_of::<$ty>())*;
                     assert_eq!(fields, $size, "padding in {}", stringify!($name));
                 )*

@@ -12,7 +12,9 @@ pub fn markdown(table: &[Syscall]) -> String {
     let partial = count(|s| matches!(s, Support::Partial(_)));
     let refused = count(|s| matches!(s, Support::Refused(_)));
     let mut out = String::from("# System calls\n\n");
-    out.push_str("Generated from `src/linux/table.rs`; `BLESS=1 cargo test linux::doc` writes it anew.\n\n");
+    out.push_str(
+        "Generated from `src/linux/table.rs`; `BLESS=1 cargo test linux::doc` writes it anew.\n\n",
+    );
     let _ = writeln!(
         out,
         "Of {} numbers of riscv64 Linux, {full} are served in full, {passed} are passed to the \

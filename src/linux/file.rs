@@ -55,7 +55,13 @@ fn last_of_open(flags: u32) -> Last {
     if flags & O_NOFOLLOW != 0 || exclusive { Last::Keep } else { Last::Follow }
 }
 
-pub(super) fn sys_openat(t: &mut Thread, dir: Fd, path: GuestCStr, flags: u32, mode: u32) -> SysResult {
+pub(super) fn sys_openat(
+    t: &mut Thread,
+    dir: Fd,
+    path: GuestCStr,
+    flags: u32,
+    mode: u32,
+) -> SysResult {
     let at = t.path(dir, path, last_of_open(flags))?;
     if let Some(content) = procfs::content(t, &at)? {
         return procfs::open(&content, host_open_flags(flags));
@@ -94,7 +100,14 @@ pub(super) fn sys_openat2(
         return procfs::open(&content, host_open_flags(flags));
     }
     let how = OpenHow { flags: host_open_flags(flags) as u32 as u64, ..guest };
-    host!(t, SYS_openat2, at.dir, at.path.as_c_str(), HostArg::of(&how), size_of::<OpenHow>() as u64)
+    host!(
+        t,
+        SYS_openat2,
+        at.dir,
+        at.path.as_c_str(),
+        HostArg::of(&how),
+        size_of::<OpenHow>() as u64
+    )
 }
 
 pub(super) fn sys_pipe2(t: &mut Thread, ends: u64, flags: u32) -> SysResult {
@@ -138,7 +151,12 @@ pub(super) fn sys_fcntl(t: &mut Thread, fd: Fd, command: i32, arg: u64) -> SysRe
 /// # Errors
 /// `EINVAL` for a vector that is too long or a length that is negative, `EFAULT` if the vector or
 /// a buffer lies outside the address space.
-pub(super) fn import_iovec(t: &Thread, iov: u64, count: u64, access: Access) -> Result<Vec<IoVec>, Errno> {
+pub(super) fn import_iovec(
+    t: &Thread,
+    iov: u64,
+    count: u64,
+    access: Access,
+) -> Result<Vec<IoVec>, Errno> {
     if count > MAX_IOV {
         return Err(Errno::EINVAL);
     }
@@ -162,12 +180,26 @@ pub(super) fn sys_writev(t: &mut Thread, fd: Fd, iov: u64, count: u64) -> SysRes
     host!(t, SYS_writev, fd, HostArg::slice(&v), count)
 }
 
-pub(super) fn sys_preadv(t: &mut Thread, fd: Fd, iov: u64, count: u64, low: u64, high: u64) -> SysResult {
+pub(super) fn sys_preadv(
+    t: &mut Thread,
+    fd: Fd,
+    iov: u64,
+    count: u64,
+    low: u64,
+    high: u64,
+) -> SysResult {
     let v = import_iovec(t, iov, count, Access::Write)?;
     host!(t, SYS_preadv, fd, HostArg::slice(&v), count, low, high)
 }
 
-pub(super) fn sys_pwritev(t: &mut Thread, fd: Fd, iov: u64, count: u64, low: u64, high: u64) -> SysResult {
+pub(super) fn sys_pwritev(
+    t: &mut Thread,
+    fd: Fd,
+    iov: u64,
+    count: u64,
+    low: u64,
+    high: u64,
+) -> SysResult {
     let v = import_iovec(t, iov, count, Access::Read)?;
     host!(t, SYS_pwritev, fd, HostArg::slice(&v), count, low, high)
 }
@@ -259,7 +291,10 @@ mod tests {
 
     #[test]
     fn open_flags_keep_their_meaning_on_the_host() {
-        assert_eq!(host_open_flags(0o200_000 | 0o2_000_000 | 1), libc::O_DIRECTORY | libc::O_CLOEXEC | libc::O_WRONLY);
+        assert_eq!(
+            host_open_flags(0o200_000 | 0o2_000_000 | 1),
+            libc::O_DIRECTORY | libc::O_CLOEXEC | libc::O_WRONLY
+        );
         assert_eq!(host_open_flags(0o40000), libc::O_DIRECT);
         assert_eq!(host_open_flags(0o400_000), libc::O_NOFOLLOW);
         assert_eq!(host_open_flags(0o20_200_000), libc::O_TMPFILE);

@@ -14,6 +14,7 @@ use super::process::Thread;
 use crate::mem::Access;
 use crate::sys::syscall;
 use std::marker::PhantomData;
+use std::os::fd::BorrowedFd;
 
 /// How an argument of a passed-through system call is handed to the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,11 @@ pub enum Arg {
     RN(u8),
     /// Address of bytes that the kernel writes; the argument of this index counts them.
     WN(u8),
+    /// Address of elements that the kernel reads; the argument of this index counts them, and
+    /// each has so many bytes.
+    RE(u8, u64),
+    /// As `RE`, for elements that the kernel writes.
+    WE(u8, u64),
     /// Address of a NUL-terminated string that is not a path.
     S,
 }
@@ -136,12 +142,7 @@ impl Thread {
     ///
     /// # Errors
     /// `EFAULT` for a range that leaves the guest's address space.
-    pub fn guest(
-        &self,
-        addr: u64,
-        len: u64,
-        access: Access,
-    ) -> Result<HostArg<'static>, Errno> {
+    pub fn guest(&self, addr: u64, len: u64, access: Access) -> Result<HostArg<'static>, Errno> {
         if addr == 0 {
             return Ok(HostArg::NULL);
         }
@@ -172,6 +173,12 @@ impl Thread {
                 Arg::W(n) => self.guest(from, n, Access::Write)?,
                 Arg::RN(i) => self.guest(from, raw[i as usize], Access::Read)?,
                 Arg::WN(i) => self.guest(from, raw[i as usize], Access::Write)?,
+                Arg::RE(i, n) => {
+                    self.guest(from, raw[i as usize].saturating_mul(n), Access::Read)?
+                }
+                Arg::WE(i, n) => {
+                    self.guest(from, raw[i as usize].saturating_mul(n), Access::Write)?
+                }
                 Arg::S => self.guest(from, 1, Access::Read)?,
             };
         }
@@ -233,3 +240,78 @@ pod!(abi::StatxTime, abi::Statx, abi::XattrArgs);
 
 // SAFETY: an array has no padding of its own.
 unsafe impl<T: Pod, const N: usize> Pod for [T; N] {}
+
+/// What a descriptor refers to.
+#[derive(Clone, Copy, Debug)]
+pub struct FileIdentity {
+    /// Device number.
+    pub dev: u64,
+    /// Inode number.
+    pub inode: u64,
+}
+
+/// Which file a descriptor refers to.
+///
+/// # Errors
+/// `EBADF`.
+pub fn file_identity(fd: i32) -> Result<FileIdentity, Errno> {
+    // SAFETY: all zero is a valid stat structure, and `fstat` fills it.
+    let stat = unsafe {
+        let mut stat: libc::stat = std::mem::zeroed();
+        if libc::fstat(fd, &raw mut stat) != 0 {
+            return Err(Errno::last());
+        }
+        stat
+    };
+    Ok(FileIdentity { dev: stat.st_dev, inode: stat.st_ino })
+}
+
+/// A descriptor of the guest, as one that may be borrowed for a call; `None` for a negative
+/// number.
+#[must_use]
+pub fn borrow_fd(fd: i32) -> Option<BorrowedFd<'static>> {
+    // SAFETY: descriptors of the guest are no Rust object's, and the kernel answers `EBADF` for
+    // one that is closed meanwhile.
+    (fd >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd) })
+}
+
+/// Bytes of the guest as a path.
+#[must_use]
+pub fn path_of(bytes: &[u8]) -> std::path::PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    std::path::PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
+}
+
+/// The time of a clock, by the host's vDSO where it serves that clock.
+///
+/// # Errors
+/// `EINVAL` for a clock that there is not.
+pub fn clock_gettime(clock: i32) -> Result<abi::TimeSpec, Errno> {
+    let mut ts = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `ts` is a valid timespec for the duration of the call.
+    if unsafe { libc::clock_gettime(clock, &raw mut ts) } != 0 {
+        return Err(Errno::last());
+    }
+    Ok(abi::TimeSpec { tv_sec: ts.tv_sec, tv_nsec: ts.tv_nsec })
+}
+
+/// True if the calling user may execute a file.
+#[must_use]
+pub fn may_execute(path: &std::path::Path) -> bool {
+    use std::os::unix::ffi::OsStrExt;
+    let Ok(path) = std::ffi::CString::new(path.as_os_str().as_bytes()) else { return false };
+    let args = [HostArg::int(libc::AT_FDCWD), HostArg::path(&path), HostArg::int(libc::X_OK)];
+    host_call(libc::SYS_faccessat, &args).is_ok()
+}
+
+/// Sixteen random bytes.
+#[must_use]
+pub fn random() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    // Without random bytes a program still runs; it only seeds its stack protector with them.
+    let _ = host_call(
+        libc::SYS_getrandom,
+        &[HostArg::slice_mut(&mut bytes), HostArg::value(16), HostArg::NULL],
+    );
+    bytes
+}

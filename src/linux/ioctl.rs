@@ -167,21 +167,21 @@ requests! {
 /// Types (bits 15:8) and numbers (bits 7:0) of encoded requests whose structures hold no
 /// addresses.
 const ENCODED: &[(u8, std::ops::RangeInclusive<u8>)] = &[
-    (b'R', 0..=255),     // Random numbers.
-    (b'f', 0..=255),     // Inode flags and extents.
-    (b'v', 0..=255),     // Inode versions.
-    (b'X', 119..=121),   // FIFREEZE, FITHAW, FITRIM; others are XFS's own.
-    (b'E', 0..=0x91),    // Input devices.
-    (b'j', 0..=255),     // Joysticks.
-    (b'p', 0..=255),     // Real-time clocks.
-    (b'W', 0..=255),     // Watchdogs.
-    (0x12, 112..=115),   // BLKGETSIZE64 and its neighbours.
-    (0x15, 0..=255),     // File system identity.
-    (0x94, 9..=9),       // FICLONE; most others are of Btrfs.
-    (0x94, 13..=13),     // FICLONERANGE.
-    (0x94, 54..=54),     // FIDEDUPERANGE.
-    (0xb7, 0..=255),     // Name spaces.
-    (0xff, 0..=255),     // Process descriptors.
+    (b'R', 0..=255),   // Random numbers.
+    (b'f', 0..=255),   // Inode flags and extents.
+    (b'v', 0..=255),   // Inode versions.
+    (b'X', 119..=121), // FIFREEZE, FITHAW, FITRIM; others are XFS's own.
+    (b'E', 0..=0x91),  // Input devices.
+    (b'j', 0..=255),   // Joysticks.
+    (b'p', 0..=255),   // Real-time clocks.
+    (b'W', 0..=255),   // Watchdogs.
+    (0x12, 112..=115), // BLKGETSIZE64 and its neighbours.
+    (0x15, 0..=255),   // File system identity.
+    (0x94, 9..=9),     // FICLONE; most others are of Btrfs.
+    (0x94, 13..=13),   // FICLONERANGE.
+    (0x94, 54..=54),   // FIDEDUPERANGE.
+    (0xb7, 0..=255),   // Name spaces.
+    (0xff, 0..=255),   // Process descriptors.
 ];
 
 /// What is known of a request.

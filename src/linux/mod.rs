@@ -17,12 +17,40 @@
 //! - A handler returns `Err(Errno::RESTART)` only if it has had no effect.
 
 pub mod abi;
+mod args;
+mod command;
+mod dir;
+pub mod doc;
+mod exec;
+mod exit;
+mod file;
+mod fork;
+mod futex;
 mod host;
-
+mod ioctl;
+mod ipc;
+mod keys;
+mod loader;
+mod machine;
+mod mman;
+mod path;
+mod poll;
 mod process;
+mod process_vm;
+mod procfs;
+mod run;
+mod signal;
+mod socket;
+mod stack;
+mod stat;
+mod strace;
 mod table;
+mod thread;
+mod time;
 
 pub use abi::Errno;
+pub use command::{Command, ExitStatus, Reentry, RootFs};
 pub use host::{Arg, HostArg, Pod, host_call};
+pub use loader::LoadError;
 pub use process::{Options, Process, Thread};
 pub use table::{Support, Syscall, TABLE};

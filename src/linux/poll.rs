@@ -118,12 +118,7 @@ fn event_buffer(count: i32) -> Result<Vec<[u8; HOST_EVENT]>, Errno> {
 }
 
 /// Writes the events that the host reported.
-fn report(
-    t: &Thread,
-    to: GuestPtr<EpollEvent>,
-    events: &[[u8; HOST_EVENT]],
-    n: u64,
-) -> SysResult {
+fn report(t: &Thread, to: GuestPtr<EpollEvent>, events: &[[u8; HOST_EVENT]], n: u64) -> SysResult {
     for (i, event) in events.iter().enumerate().take(n as usize) {
         to.add(i as u64).write(t.memory(), &guest_event(event))?;
     }

@@ -2,11 +2,13 @@
 
 use super::abi::{Errno, NSIG, SigAction, SigStack};
 use super::mman::Layout;
-use super::signal::SignalSlot;
+use super::path::{Last, Names};
 use crate::mem::Memory;
 use crate::runtime::{Cpu, Machine};
+use crate::sys::async_signal::Slot;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -24,6 +26,16 @@ pub struct Options {
     /// Arguments for our own command line that a program started by `execve` inherits, in the
     /// order of the command line, such as `--jit off`.
     pub reentry: Vec<std::ffi::OsString>,
+}
+
+impl Options {
+    /// Where the host finds what the guest calls `path`: below the sysroot if it is there.
+    #[must_use]
+    pub fn resolve(&self, path: &Path) -> PathBuf {
+        let names = Names { sysroot: self.sysroot.as_deref(), exe: Path::new("") };
+        let inside = names.below_sysroot(path.as_os_str().as_bytes(), Last::Follow);
+        inside.unwrap_or_else(|| path.to_owned())
+    }
 }
 
 /// What all threads of a guest process share.
@@ -45,15 +57,17 @@ pub struct Process {
     /// What the process does on each signal; index 0 is unused.
     pub(super) actions: Mutex<[SigAction; NSIG + 1]>,
     /// Where things lie in the address space.
-    pub(super) layout: Mutex<Layout>,
+    pub(super) layout: Arc<Mutex<Layout>>,
     /// Address of the guest code that returns from a signal handler.
     pub(super) sigreturn: u64,
     /// Number of threads that have not ended.
     pub(super) threads: AtomicUsize,
     /// System calls of which the guest has been told that there are none.
     pub(super) warned: Mutex<BTreeSet<u64>>,
-    /// The file mode creation mask is the host's; `personality` is ours.
+    /// What `personality` was last told.
     pub(super) personality: AtomicU32,
+    /// Called once when the process ends, if its end is ours to see.
+    pub(super) on_exit: Mutex<Option<ExitHook>>,
 }
 
 impl std::fmt::Debug for Process {
@@ -85,17 +99,20 @@ pub struct Thread {
     pub tid: i32,
     /// Blocked signals: bit `n - 1` is signal `n`.
     pub(super) sigmask: u64,
-    /// Mask to go back to after the handler that ends `rt_sigsuspend` and its like.
-    pub(super) saved_sigmask: Option<u64>,
     /// Alternate signal stack.
     pub(super) altstack: SigStack,
     /// What the host's signal handler tells this thread.
-    pub(super) signals: Arc<SignalSlot>,
+    pub(super) signals: Arc<Slot>,
     /// Where 0 is written, and a futex woken, when the thread ends (0: nowhere).
     pub(super) clear_child_tid: u64,
     /// Head of the list of robust futexes (0: none).
     pub(super) robust_list: u64,
+    /// True once the thread has made its last system call.
+    pub(super) ended: bool,
 }
+
+/// Called when the process ends: for statistics.
+pub(super) type ExitHook = Box<dyn FnOnce(&Machine, super::ExitStatus) + Send>;
 
 impl std::fmt::Debug for Thread {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -215,8 +215,18 @@ fn push_details(out: &mut String, kib: u64) {
         let _ = writeln!(out, "{name:<16}{:>8} kB", 4);
     }
     for name in [
-        "Rss:", "Pss:", "Shared_Clean:", "Shared_Dirty:", "Private_Clean:", "Private_Dirty:",
-        "Referenced:", "Anonymous:", "AnonHugePages:", "Swap:", "SwapPss:", "Locked:",
+        "Rss:",
+        "Pss:",
+        "Shared_Clean:",
+        "Shared_Dirty:",
+        "Private_Clean:",
+        "Private_Dirty:",
+        "Referenced:",
+        "Anonymous:",
+        "AnonHugePages:",
+        "Swap:",
+        "SwapPss:",
+        "Locked:",
     ] {
         let _ = writeln!(out, "{name:<16}{:>8} kB", 0);
     }
@@ -236,8 +246,7 @@ fn named(mappings: &[(Range<u64>, Mapping)], name: &'static str) -> Option<Range
 /// `/proc/self/stat` of the host with the guest's addresses (fields numbered as in proc(5)).
 fn stat(host: &str, mappings: &[(Range<u64>, Mapping)], t: &Thread) -> String {
     let Some(end) = host.rfind(')') else { return host.to_owned() };
-    let mut fields: Vec<String> =
-        host[end + 1..].split_whitespace().map(str::to_owned).collect();
+    let mut fields: Vec<String> = host[end + 1..].split_whitespace().map(str::to_owned).collect();
     // The first of `fields` is field 3.
     let mut set = |number: usize, value: u64| {
         if let Some(f) = fields.get_mut(number - 3) {
@@ -384,7 +393,10 @@ mod tests {
         let host = "Name:\tx\nVmPeak:\t99999999 kB\nVmSize:\t99999999 kB\nVmRSS:\t 12 kB\n";
         let kib = (0x2000 + 0x1000 + 0xf000) >> 10;
         let text = status(host, &some_mappings());
-        assert_eq!(text, format!("Name:\tx\nVmPeak:\t{kib:>8} kB\nVmSize:\t{kib:>8} kB\nVmRSS:\t 12 kB\n"));
+        assert_eq!(
+            text,
+            format!("Name:\tx\nVmPeak:\t{kib:>8} kB\nVmSize:\t{kib:>8} kB\nVmRSS:\t 12 kB\n")
+        );
         assert_eq!(statm("100 5 6 7\n", &some_mappings()), "18 5 6 7\n");
     }
 

@@ -227,7 +227,12 @@ mod number {
 }
 
 /// The `struct xattr_args` of the host for the guest's.
-fn xattr_args(t: &Thread, args: GuestPtr<XattrArgs>, size: u64, access: Access) -> Result<XattrArgs, Errno> {
+fn xattr_args(
+    t: &Thread,
+    args: GuestPtr<XattrArgs>,
+    size: u64,
+    access: Access,
+) -> Result<XattrArgs, Errno> {
     match size.cmp(&(size_of::<XattrArgs>() as u64)) {
         Ordering::Less => Err(Errno::EINVAL),
         Ordering::Greater => Err(Errno::E2BIG),

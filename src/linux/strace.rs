@@ -48,8 +48,8 @@ enum Show {
     Strings,
 }
 use Show::{
-    At, Clone as CloneFlags, Data, Dec, Dir, Fcntl, Futex, Hex, Ioctl, Map, Oct, Open, Prot, Signal,
-    Str, Strings, Unsigned,
+    At, Clone as CloneFlags, Data, Dec, Dir, Fcntl, Futex, Hex, Ioctl, Map, Oct, Open, Prot,
+    Signal, Str, Strings, Unsigned,
 };
 
 macro_rules! shown {
@@ -219,19 +219,73 @@ const AT_BITS: Bits = &[
     (0x1000, "AT_EMPTY_PATH"),
 ];
 const FCNTL_COMMANDS: [&str; 17] = [
-    "F_DUPFD", "F_GETFD", "F_SETFD", "F_GETFL", "F_SETFL", "F_GETLK", "F_SETLK", "F_SETLKW",
-    "F_SETOWN", "F_GETOWN", "F_SETSIG", "F_GETSIG", "12", "13", "14", "F_SETOWN_EX", "F_GETOWN_EX",
+    "F_DUPFD",
+    "F_GETFD",
+    "F_SETFD",
+    "F_GETFL",
+    "F_SETFL",
+    "F_GETLK",
+    "F_SETLK",
+    "F_SETLKW",
+    "F_SETOWN",
+    "F_GETOWN",
+    "F_SETSIG",
+    "F_GETSIG",
+    "12",
+    "13",
+    "14",
+    "F_SETOWN_EX",
+    "F_GETOWN_EX",
 ];
 const FUTEX_OPS: [&str; 14] = [
-    "FUTEX_WAIT", "FUTEX_WAKE", "FUTEX_FD", "FUTEX_REQUEUE", "FUTEX_CMP_REQUEUE", "FUTEX_WAKE_OP",
-    "FUTEX_LOCK_PI", "FUTEX_UNLOCK_PI", "FUTEX_TRYLOCK_PI", "FUTEX_WAIT_BITSET",
-    "FUTEX_WAKE_BITSET", "FUTEX_WAIT_REQUEUE_PI", "FUTEX_CMP_REQUEUE_PI", "FUTEX_LOCK_PI2",
+    "FUTEX_WAIT",
+    "FUTEX_WAKE",
+    "FUTEX_FD",
+    "FUTEX_REQUEUE",
+    "FUTEX_CMP_REQUEUE",
+    "FUTEX_WAKE_OP",
+    "FUTEX_LOCK_PI",
+    "FUTEX_UNLOCK_PI",
+    "FUTEX_TRYLOCK_PI",
+    "FUTEX_WAIT_BITSET",
+    "FUTEX_WAKE_BITSET",
+    "FUTEX_WAIT_REQUEUE_PI",
+    "FUTEX_CMP_REQUEUE_PI",
+    "FUTEX_LOCK_PI2",
 ];
 const SIGNALS: [&str; 32] = [
-    "0", "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE",
-    "SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGSTKFLT",
-    "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGXCPU",
-    "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS",
+    "0",
+    "SIGHUP",
+    "SIGINT",
+    "SIGQUIT",
+    "SIGILL",
+    "SIGTRAP",
+    "SIGABRT",
+    "SIGBUS",
+    "SIGFPE",
+    "SIGKILL",
+    "SIGUSR1",
+    "SIGSEGV",
+    "SIGUSR2",
+    "SIGPIPE",
+    "SIGALRM",
+    "SIGTERM",
+    "SIGSTKFLT",
+    "SIGCHLD",
+    "SIGCONT",
+    "SIGSTOP",
+    "SIGTSTP",
+    "SIGTTIN",
+    "SIGTTOU",
+    "SIGURG",
+    "SIGXCPU",
+    "SIGXFSZ",
+    "SIGVTALRM",
+    "SIGPROF",
+    "SIGWINCH",
+    "SIGIO",
+    "SIGPWR",
+    "SIGSYS",
 ];
 
 /// Appends the names of the bits that are set; `first` comes before them, or alone.
@@ -333,7 +387,9 @@ fn push_argument(out: &mut String, t: &Thread, show: Show, args: &[u64; 6], i: u
         Fcntl => return push_name(out, &FCNTL_COMMANDS, v),
         Futex => {
             push_name(out, &FUTEX_OPS, v & 0x7f);
-            return if v & 0x80 != 0 { out.push_str("_PRIVATE") };
+            return if v & 0x80 != 0 {
+                out.push_str("_PRIVATE")
+            };
         }
         Ioctl => match ioctl::name(v as u32) {
             Some(name) => write!(out, "{name}"),

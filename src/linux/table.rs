@@ -6,10 +6,12 @@
 //! `arch/riscv/include/uapi/asm/unistd.h`. `docs/syscalls.md` is generated from this file.
 
 use super::abi::{FromArg, SysResult};
-use super::host::Arg::{self, R, RN, S, V, W, WN};
+use super::host::Arg::{self, R, RE, RN, S, V, W, WE, WN};
 use super::process::Thread;
-use super::{dir, exec, exit, file, fork, futex, ids, ioctl, ipc, machine, mman, poll, signal};
-use super::{sigwait, socket, stat, thread, time};
+use super::{
+    dir, exec, exit, file, fork, futex, ioctl, ipc, keys, machine, mman, poll, process_vm, signal,
+    socket, stat, thread, time,
+};
 
 /// How far a system call is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,10 +67,18 @@ handlers! {
 }
 
 macro_rules! support {
-    (full $h:path) => { Support::Full };
-    (partial $note:literal $h:path) => { Support::Partial($note) };
-    (pass [$($a:expr),*]) => { Support::PassThrough };
-    (refused $why:literal) => { Support::Refused($why) };
+    (full $h:path) => {
+        Support::Full
+    };
+    (partial $note:literal $h:path) => {
+        Support::Partial($note)
+    };
+    (pass [$($a:expr),*]) => {
+        Support::PassThrough
+    };
+    (refused $why:literal) => {
+        Support::Refused($why)
+    };
 }
 
 macro_rules! serve {
@@ -176,7 +186,7 @@ syscalls! {
     71 sendfile pass [V, V, W(8), V];
     72 pselect6 full poll::sys_pselect6;
     73 ppoll full poll::sys_ppoll;
-    74 signalfd4 full sigwait::sys_signalfd4;
+    74 signalfd4 pass [V, R(8), V, V];
     75 vmsplice full file::sys_vmsplice;
     76 splice pass [V, W(8), V, W(8), V, V];
     77 tee pass [V, V, V, V];
@@ -209,13 +219,13 @@ syscalls! {
     104 kexec_load refused "administration of the host";
     105 init_module refused "administration of the host";
     106 delete_module refused "administration of the host";
-    107 timer_create full time::sys_timer_create;
+    107 timer_create pass [V, R(64), W(4)];
     108 timer_gettime pass [V, W(32)];
     109 timer_getoverrun pass [V];
     110 timer_settime pass [V, V, R(32), W(32)];
     111 timer_delete pass [V];
     112 clock_settime pass [V, R(16)];
-    113 clock_gettime pass [V, W(16)];
+    113 clock_gettime full time::sys_clock_gettime;
     114 clock_getres pass [V, W(16)];
     115 clock_nanosleep pass [V, V, R(16), W(16)];
     116 syslog pass [V, WN(2), V];
@@ -235,23 +245,23 @@ syscalls! {
     130 tkill pass [V, V];
     131 tgkill pass [V, V, V];
     132 sigaltstack full signal::sys_sigaltstack;
-    133 rt_sigsuspend full sigwait::sys_rt_sigsuspend;
+    133 rt_sigsuspend full signal::sys_rt_sigsuspend;
     134 rt_sigaction full signal::sys_rt_sigaction;
     135 rt_sigprocmask full signal::sys_rt_sigprocmask;
-    136 rt_sigpending pass [W(8), V];
-    137 rt_sigtimedwait full sigwait::sys_rt_sigtimedwait;
+    136 rt_sigpending full signal::sys_rt_sigpending;
+    137 rt_sigtimedwait pass [R(8), W(128), R(16), V];
     138 rt_sigqueueinfo pass [V, V, R(128)];
     139 rt_sigreturn full signal::sys_rt_sigreturn;
     140 setpriority pass [V, V, V];
     141 getpriority pass [V, V];
     142 reboot refused "administration of the host";
-    143 setregid full ids::sys_setregid;
-    144 setgid full ids::sys_setgid;
-    145 setreuid full ids::sys_setreuid;
-    146 setuid full ids::sys_setuid;
-    147 setresuid full ids::sys_setresuid;
+    143 setregid pass [V, V];
+    144 setgid pass [V];
+    145 setreuid pass [V, V];
+    146 setuid pass [V];
+    147 setresuid pass [V, V, V];
     148 getresuid pass [W(4), W(4), W(4)];
-    149 setresgid full ids::sys_setresgid;
+    149 setresgid pass [V, V, V];
     150 getresgid pass [W(4), W(4), W(4)];
     151 setfsuid pass [V];
     152 setfsgid pass [V];
@@ -260,8 +270,8 @@ syscalls! {
     155 getpgid pass [V];
     156 getsid pass [V];
     157 setsid pass [];
-    158 getgroups full ids::sys_getgroups;
-    159 setgroups full ids::sys_setgroups;
+    158 getgroups pass [V, WE(0, 4)];
+    159 setgroups pass [V, RE(0, 4)];
     160 uname full machine::sys_uname;
     161 sethostname pass [RN(1), V];
     162 setdomainname pass [RN(1), V];
@@ -286,7 +296,7 @@ syscalls! {
     181 mq_unlink pass [S];
     182 mq_timedsend pass [V, RN(2), V, V, R(16)];
     183 mq_timedreceive pass [V, WN(2), V, W(4), R(16)];
-    184 mq_notify full time::sys_mq_notify;
+    184 mq_notify full ipc::sys_mq_notify;
     185 mq_getsetattr pass [V, R(64), W(64)];
     186 msgget pass [V, V];
     187 msgctl pass [V, V, W(120)];
@@ -294,12 +304,12 @@ syscalls! {
     189 msgsnd full ipc::sys_msgsnd;
     190 semget pass [V, V, V];
     191 semctl full ipc::sys_semctl;
-    192 semtimedop full ipc::sys_semtimedop;
-    193 semop full ipc::sys_semop;
+    192 semtimedop pass [V, RE(2, 6), V, R(16)];
+    193 semop pass [V, RE(2, 6), V];
     194 shmget pass [V, V, V];
     195 shmctl pass [V, V, W(112)];
-    196 shmat full mman::sys_shmat;
-    197 shmdt full mman::sys_shmdt;
+    196 shmat refused "a segment would have to be attached inside the guest's memory; not yet";
+    197 shmdt refused "see shmat";
     198 socket pass [V, V, V];
     199 socketpair pass [V, V, V, W(8)];
     200 bind full socket::sys_bind;
@@ -321,7 +331,7 @@ syscalls! {
     216 mremap partial "MREMAP_DONTUNMAP is refused" mman::sys_mremap;
     217 add_key pass [S, S, RN(3), V, V];
     218 request_key pass [S, S, S, V];
-    219 keyctl partial "commands on numbers and strings; those on vectors are refused" ipc::sys_keyctl;
+    219 keyctl partial "commands on numbers and strings; those on vectors are refused" keys::sys_keyctl;
     220 clone full fork::sys_clone;
     221 execve full exec::sys_execve;
     222 mmap full mman::sys_mmap;
@@ -358,8 +368,8 @@ syscalls! {
     267 syncfs pass [V];
     268 setns pass [V, V];
     269 sendmmsg full socket::sys_sendmmsg;
-    270 process_vm_readv partial "of the process itself" ipc::sys_process_vm_readv;
-    271 process_vm_writev partial "of the process itself" ipc::sys_process_vm_writev;
+    270 process_vm_readv partial "of the process itself" process_vm::sys_process_vm_readv;
+    271 process_vm_writev partial "of the process itself" process_vm::sys_process_vm_writev;
     272 kcmp pass [V, V, V, V, V];
     273 finit_module refused "administration of the host";
     274 sched_setattr pass [V, R(56), V];

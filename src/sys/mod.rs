@@ -2,8 +2,10 @@
 //! clocks. Nothing outside `sys`, `mem` and `linux` calls the host.
 
 pub mod access;
+pub mod async_signal;
 mod features;
 pub mod mmap;
+pub mod process;
 pub mod signal;
 pub mod syscall;
 pub mod time;

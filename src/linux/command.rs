@@ -1,0 +1,480 @@
+//! Starting a guest program: the door of the Linux layer.
+
+use super::exec::{self, find_program};
+use super::loader::{self, Image, LoadError};
+use super::mman::Layout;
+use super::process::{ExitHook, Options, Process, Thread};
+use super::stack::{self, Contents};
+use super::{host, run, signal};
+use crate::mem::{Backing, Mapping, Memory, Prot};
+use crate::runtime::{self, Machine};
+use crate::sys::{async_signal, process};
+use crate::util::PAGE_SIZE;
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, AtomicUsize};
+use std::sync::{Arc, Mutex};
+
+/// How a guest process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExitStatus {
+    code: Option<i32>,
+    signal: Option<i32>,
+}
+
+impl ExitStatus {
+    pub(super) fn exited(code: i32) -> Self {
+        Self { code: Some(code & 0xff), signal: None }
+    }
+
+    pub(super) fn killed(signal: i32) -> Self {
+        Self { code: None, signal: Some(signal) }
+    }
+
+    /// The exit code, 0 to 255, unless a signal ended the process.
+    #[must_use]
+    pub fn code(&self) -> Option<i32> {
+        self.code
+    }
+
+    /// The number of the signal that ended the process.
+    #[must_use]
+    pub fn signal(&self) -> Option<i32> {
+        self.signal
+    }
+
+    /// True for exit code 0.
+    #[must_use]
+    pub fn success(&self) -> bool {
+        self.code == Some(0)
+    }
+
+    /// The code as a shell shows it: 128 and the signal's number for a signal.
+    #[must_use]
+    pub fn shell_code(&self) -> u8 {
+        match (self.code, self.signal) {
+            (_, Some(n)) => (128 + n) as u8,
+            (Some(c), None) => c as u8,
+            (None, None) => 0,
+        }
+    }
+}
+
+/// What files a guest sees.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RootFs {
+    prefix: Option<PathBuf>,
+}
+
+impl RootFs {
+    /// The host's.
+    #[must_use]
+    pub fn host() -> Self {
+        Self::default()
+    }
+
+    /// The host's, but absolute paths that exist below `dir` are those (`-L`).
+    ///
+    /// # Errors
+    /// `dir` is not a directory, or cannot be looked at.
+    pub fn prefix(dir: impl AsRef<Path>) -> std::io::Result<Self> {
+        let dir = std::fs::canonicalize(dir)?;
+        if !dir.is_dir() {
+            return Err(std::io::Error::from_raw_os_error(libc::ENOTDIR));
+        }
+        Ok(Self { prefix: Some(dir) })
+    }
+}
+
+/// A guest program to be started, in the manner of [`std::process::Command`].
+///
+/// ```no_run
+/// use rvnative::linux::{Command, RootFs};
+///
+/// let status = Command::new("/usr/bin/python3")
+///     .args(["-c", "print(6 * 7)"])
+///     .rootfs(RootFs::prefix("./debian-riscv64")?)
+///     .status()?;
+/// assert!(status.success());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Command {
+    program: PathBuf,
+    host_program: Option<PathBuf>,
+    args: Vec<Vec<u8>>,
+    arg0: Option<Vec<u8>>,
+    env: Vec<Vec<u8>>,
+    sigmask: Option<u64>,
+    options: Options,
+    machine: runtime::Options,
+    on_exit: Option<ExitHook>,
+}
+
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Command").field("program", &self.program).finish_non_exhaustive()
+    }
+}
+
+fn variable(key: &OsStr, value: &OsStr) -> Vec<u8> {
+    [key.as_bytes(), b"=", value.as_bytes()].concat()
+}
+
+fn has_key(entry: &[u8], key: &OsStr) -> bool {
+    entry.strip_prefix(key.as_bytes()).is_some_and(|rest| rest.first() == Some(&b'='))
+}
+
+impl Command {
+    /// A program by its path: as the guest sees it, where that differs. It gets this process's
+    /// environment.
+    #[must_use]
+    pub fn new(program: impl AsRef<Path>) -> Self {
+        Self {
+            program: program.as_ref().to_owned(),
+            host_program: None,
+            args: Vec::new(),
+            arg0: None,
+            env: std::env::vars_os().map(|(k, v)| variable(&k, &v)).collect(),
+            sigmask: None,
+            options: Options::default(),
+            machine: runtime::Options::default(),
+            on_exit: None,
+        }
+    }
+
+    /// Adds an argument.
+    pub fn arg(&mut self, arg: impl AsRef<OsStr>) -> &mut Self {
+        self.args.push(arg.as_ref().as_bytes().to_vec());
+        self
+    }
+
+    /// Adds arguments.
+    pub fn args<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&mut self, args: I) -> &mut Self {
+        for arg in args {
+            self.arg(arg);
+        }
+        self
+    }
+
+    /// Sets `argv[0]`, which is the program's path otherwise.
+    pub fn arg0(&mut self, arg: impl AsRef<OsStr>) -> &mut Self {
+        self.arg0 = Some(arg.as_ref().as_bytes().to_vec());
+        self
+    }
+
+    /// Sets a variable of the guest's environment.
+    pub fn env(&mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> &mut Self {
+        self.env_remove(&key);
+        self.env.push(variable(key.as_ref(), value.as_ref()));
+        self
+    }
+
+    /// Removes a variable.
+    pub fn env_remove(&mut self, key: impl AsRef<OsStr>) -> &mut Self {
+        self.env.retain(|e| !has_key(e, key.as_ref()));
+        self
+    }
+
+    /// Removes all variables.
+    pub fn env_clear(&mut self) -> &mut Self {
+        self.env.clear();
+        self
+    }
+
+    /// Which files the guest sees.
+    pub fn rootfs(&mut self, root: RootFs) -> &mut Self {
+        self.options.sysroot = root.prefix;
+        self
+    }
+
+    /// Size of the main thread's stack in bytes.
+    pub fn stack_size(&mut self, bytes: u64) -> &mut Self {
+        self.options.stack_size = Some(bytes);
+        self
+    }
+
+    /// Prints each system call to standard error.
+    pub fn strace(&mut self, on: bool) -> &mut Self {
+        self.options.strace = on;
+        self
+    }
+
+    /// What `uname` reports as release of the kernel.
+    pub fn uname_release(&mut self, release: impl Into<String>) -> &mut Self {
+        self.options.uname_release = Some(release.into());
+        self
+    }
+
+    /// Engine and instruction set.
+    pub fn machine(&mut self, options: runtime::Options) -> &mut Self {
+        self.machine = options;
+        self
+    }
+
+    /// Flags that a program started by the guest with `execve` finds in [`Reentry::flags`].
+    pub fn reentry_flags<I: IntoIterator<Item = S>, S: Into<OsString>>(
+        &mut self,
+        flags: I,
+    ) -> &mut Self {
+        self.options.reentry = flags.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Calls `hook` when the process ends, unless its end is the host's doing (a fatal signal from
+    /// elsewhere). Not called in children.
+    pub fn on_exit(
+        &mut self,
+        hook: impl FnOnce(&Machine, ExitStatus) + Send + 'static,
+    ) -> &mut Self {
+        self.on_exit = Some(Box::new(hook));
+        self
+    }
+
+    /// Replaces the calling process by the guest program: returns only if it cannot be started.
+    /// To be called on the process's first thread, with no other threads that matter: signals,
+    /// descriptors and exit of the process are the guest's from now on.
+    ///
+    /// For the guest to start further programs, the first act of `main` in the calling executable
+    /// must be to look for a [`Reentry`] in its arguments.
+    pub fn exec(&mut self) -> LoadError {
+        match self.start() {
+            Ok(mut t) => {
+                let attached = t.signals.attach();
+                async_signal::set_mask(t.sigmask);
+                run::run(&mut t);
+                drop(attached);
+                // The loop ends with the process.
+                std::process::abort()
+            }
+            Err(e) => e,
+        }
+    }
+
+    /// Runs the program in a child process and waits for its end.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn status(&mut self) -> Result<ExitStatus, LoadError> {
+        // What is wrong with the program is found out here, where it can be reported.
+        let program = find_program(&self.options, &self.program, vec![Vec::new()])?;
+        exec::check(&self.options, &program)?;
+        let pid = process::fork()?;
+        if pid == 0 {
+            let error = self.exec();
+            eprintln!("rvnative: error: {error}");
+            std::process::exit(i32::from(error.exit_code()));
+        }
+        let status = process::wait(pid)?;
+        Ok(if libc::WIFSIGNALED(status) {
+            ExitStatus::killed(libc::WTERMSIG(status))
+        } else {
+            ExitStatus::exited(libc::WEXITSTATUS(status))
+        })
+    }
+
+    /// Everything up to the first instruction. All signals are blocked afterwards.
+    fn start(&mut self) -> Result<Thread, LoadError> {
+        let arg0 =
+            self.arg0.clone().unwrap_or_else(|| self.program.as_os_str().as_bytes().to_vec());
+        let mut args = vec![arg0];
+        args.extend(self.args.iter().cloned());
+        let execfn = self.program.as_os_str().as_bytes().to_vec();
+        let program = match self.host_program.take() {
+            Some(host) => exec::Program { host, guest: self.program.clone(), args },
+            None => find_program(&self.options, &self.program, args)?,
+        };
+        let image = Image::open(&program.host)?;
+        let exe = absolute(&program.guest);
+        set_name(&program.guest);
+
+        async_signal::record_sent_faults()?;
+        let machine = Machine::new(&self.machine)?;
+        let mem = machine.memory();
+        let stack = loader::map_stack(mem, self.options.stack_size.unwrap_or_else(stack_limit))?;
+        let top = loader::mmap_top(&stack);
+        let loaded = loader::load(mem, top, &image, &exe, |p| self.options.resolve(p))?;
+        let sigreturn = map_sigreturn(mem, top)?;
+        let contents = Contents {
+            args: &program.args,
+            env: &self.env,
+            execfn: &execfn,
+            loaded: &loaded,
+            hwcap: machine.isa().hwcap(),
+            ids: process::ids().1,
+            random: host::random(),
+        };
+        let built = stack::build(mem, &stack, &contents)?;
+        let layout = Layout { brk_start: loaded.brk, brk: loaded.brk, mmap_top: top, stack };
+
+        let before = async_signal::set_mask(!0);
+        let process = Arc::new(Process {
+            options: self.options.clone(),
+            exe,
+            exe_host: program.host,
+            cmdline: joined(&program.args),
+            auxv: built.auxv,
+            environ: joined(&self.env),
+            actions: Mutex::new(signal::inherited_actions()),
+            layout: Arc::new(Mutex::new(layout)),
+            sigreturn,
+            threads: AtomicUsize::new(1),
+            warned: Mutex::new(BTreeSet::new()),
+            personality: AtomicU32::new(0),
+            on_exit: Mutex::new(self.on_exit.take()),
+            machine,
+        });
+        let mut hart = crate::cpu::Hart::new();
+        hart.pc = loaded.start;
+        hart.x[2] = built.sp;
+        Ok(Thread::new(process, hart, self.sigmask.unwrap_or(before))?)
+    }
+}
+
+/// Strings with a NUL behind each.
+fn joined(all: &[Vec<u8>]) -> Vec<u8> {
+    all.iter().flat_map(|s| s.iter().copied().chain([0])).collect()
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// What the kernel calls the thread: the last component of the program's path.
+fn set_name(path: &Path) {
+    let mut name = [0_u8; 16];
+    let file = path.file_name().map_or(&b""[..], OsStr::as_bytes);
+    let n = file.len().min(15);
+    name[..n].copy_from_slice(&file[..n]);
+    let option = host::HostArg::int(libc::PR_SET_NAME);
+    let _ = host::host_call(libc::SYS_prctl, &[option, host::HostArg::of(&name)]);
+}
+
+/// The soft limit of the stack, within reason.
+fn stack_limit() -> u64 {
+    const UNLIMITED: u64 = 64 << 20;
+    let mut limit = [0_u64; 2];
+    let args = [
+        host::HostArg::int(0),
+        host::HostArg::value(u64::from(libc::RLIMIT_STACK)),
+        host::HostArg::NULL,
+        host::HostArg::of_mut(&mut limit),
+    ];
+    match host::host_call(libc::SYS_prlimit64, &args) {
+        Ok(_) if limit[0] < 1 << 32 => limit[0],
+        Ok(_) => UNLIMITED,
+        Err(_) => 8 << 20,
+    }
+}
+
+/// The code that signal handlers return to, in a page of its own.
+fn map_sigreturn(mem: &Memory, top: u64) -> Result<u64, LoadError> {
+    let at = super::mman::find_room(mem, top, PAGE_SIZE, true)
+        .ok_or(LoadError::Memory(crate::mem::MapError::NoSpace))?;
+    let page =
+        Mapping { prot: Prot::RW, shared: false, backing: Backing::Anonymous(Some("[vdso]")) };
+    mem.map(at, PAGE_SIZE, page, None, true)?;
+    for (i, word) in signal::SIGRETURN_CODE.iter().enumerate() {
+        mem.write_u32(at + 4 * i as u64, *word)
+            .map_err(|_| LoadError::Memory(crate::mem::MapError::NotMapped))?;
+    }
+    mem.protect(at, PAGE_SIZE, Prot::RX)?;
+    Ok(at)
+}
+
+/// What our own command line says when a guest has called `execve`.
+///
+/// The guest's environment travels among the arguments: in our own environment it would steer the
+/// host's dynamic linker and our own settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reentry {
+    /// What was given to [`Command::reentry_flags`].
+    pub flags: Vec<OsString>,
+    pub(super) host: PathBuf,
+    pub(super) guest: PathBuf,
+    pub(super) sigmask: u64,
+    pub(super) args: Vec<Vec<u8>>,
+    pub(super) env: Vec<Vec<u8>>,
+}
+
+/// First argument of such a command line.
+const MARK: &[u8] = b"--rvnative-exec-1";
+
+impl Reentry {
+    /// Recognises a command line that [`Command`] made; `args` are all arguments of the process
+    /// with the program's name. `None` for an ordinary command line.
+    #[must_use]
+    pub fn from_args(args: impl IntoIterator<Item = OsString>) -> Option<Self> {
+        let mut args = args.into_iter().skip(1);
+        if args.next()?.as_bytes() != MARK {
+            return None;
+        }
+        let host = PathBuf::from(args.next()?);
+        let guest = PathBuf::from(args.next()?);
+        let numbers = args.next()?.into_string().ok()?;
+        let mut numbers = numbers.split(',');
+        let sigmask = u64::from_str_radix(numbers.next()?, 16).ok()?;
+        let flags: usize = numbers.next()?.parse().ok()?;
+        let count: usize = numbers.next()?.parse().ok()?;
+        let flags = args.by_ref().take(flags).collect();
+        let rest: Vec<Vec<u8>> = args.map(OsStringExt::into_vec).collect();
+        let env = rest.get(count..)?.to_vec();
+        Some(Self { flags, host, guest, sigmask, args: rest[..count].to_vec(), env })
+    }
+
+    /// The inverse of [`Self::from_args`].
+    pub(super) fn to_args(&self) -> Vec<Vec<u8>> {
+        let mut numbers = String::new();
+        let _ = write!(numbers, "{:x},{},{}", self.sigmask, self.flags.len(), self.args.len());
+        let mut all = vec![b"rvnative".to_vec(), MARK.to_vec()];
+        all.push(self.host.as_os_str().as_bytes().to_vec());
+        all.push(self.guest.as_os_str().as_bytes().to_vec());
+        all.push(numbers.into_bytes());
+        all.extend(self.flags.iter().map(|f| f.as_bytes().to_vec()));
+        all.extend(self.args.iter().cloned());
+        all.extend(self.env.iter().cloned());
+        all
+    }
+
+    /// The command to run. The caller adds what [`Self::flags`] ask for.
+    #[must_use]
+    pub fn into_command(self) -> Command {
+        let mut command = Command::new(&self.guest);
+        command.host_program = Some(self.host);
+        let mut args = self.args.into_iter();
+        command.arg0 = args.next();
+        command.args = args.collect();
+        command.env = self.env;
+        command.sigmask = Some(self.sigmask);
+        command.options.reentry = self.flags;
+        command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reentry_survives_the_command_line() {
+        let r = Reentry {
+            flags: vec!["--jit".into(), "off".into()],
+            host: "/r/bin/sh".into(),
+            guest: "/bin/sh".into(),
+            sigmask: 0xffff_0000_0000_0001,
+            args: vec![b"sh".to_vec(), b"-c".to_vec(), b"".to_vec()],
+            env: vec![b"A=\xff".to_vec()],
+        };
+        let args = r.to_args().into_iter().map(OsString::from_vec);
+        assert_eq!(Reentry::from_args(args), Some(r));
+        assert_eq!(Reentry::from_args(["x".into(), "run".into()]), None);
+    }
+
+    #[test]
+    fn shell_codes() {
+        assert_eq!(ExitStatus::exited(256 + 7).shell_code(), 7);
+        assert_eq!(ExitStatus::killed(libc::SIGSEGV).shell_code(), 139);
+    }
+}

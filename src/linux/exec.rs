@@ -1,0 +1,233 @@
+//! Starting another program (execve(2); kernel: `fs/exec.c`, `fs/binfmt_script.c`): our own
+//! executable is started again, told what to run. What the guest sees as errors is checked before.
+
+use super::abi::{Errno, Fd, GuestCStr, GuestPtr, SysResult};
+use super::command::Reentry;
+use super::host::path_of;
+use super::loader::{Image, LoadError};
+use super::process::{Options, Thread};
+use crate::sys::async_signal;
+use crate::sys::process;
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// A program that can be started: an ELF file, after `#!` lines have been followed.
+#[derive(Debug)]
+pub(super) struct Program {
+    /// Where the host finds it.
+    pub host: PathBuf,
+    /// Where the guest finds it.
+    pub guest: PathBuf,
+    /// Arguments, with those that `#!` lines add.
+    pub args: Vec<Vec<u8>>,
+}
+
+/// Scripts whose interpreters are scripts, at most (`BINPRM_BUF_SIZE` and the limit in
+/// `search_binary_handler`).
+const MAX_SCRIPTS: u32 = 5;
+/// Bytes of a file's start that the kernel looks at.
+const HEAD: usize = 256;
+
+/// Finds out what starting `guest` means. `args` are those of the call.
+pub(super) fn find_program(
+    options: &Options,
+    guest: &Path,
+    mut args: Vec<Vec<u8>>,
+) -> Result<Program, LoadError> {
+    let mut guest = guest.to_owned();
+    for _ in 0..=MAX_SCRIPTS {
+        let host = options.resolve(&guest);
+        let head =
+            read_head(&host).map_err(|error| LoadError::File { path: guest.clone(), error })?;
+        let Some(script) = head.strip_prefix(b"#!") else {
+            return Ok(Program { host, guest, args });
+        };
+        let refused = || LoadError::File {
+            path: guest.clone(),
+            error: io::Error::from_raw_os_error(libc::ENOEXEC),
+        };
+        let (interpreter, argument) = parse_script(script).ok_or_else(refused)?;
+        let mut new = vec![interpreter.to_vec()];
+        new.extend(argument.map(<[u8]>::to_vec));
+        new.push(guest.as_os_str().as_bytes().to_vec());
+        new.extend(args.into_iter().skip(1));
+        args = new;
+        guest = path_of(interpreter);
+    }
+    Err(LoadError::File { path: guest, error: io::Error::from_raw_os_error(libc::ELOOP) })
+}
+
+/// The first bytes of a file that may be executed.
+fn read_head(path: &Path) -> io::Result<Vec<u8>> {
+    let meta = std::fs::metadata(path)?;
+    let executable = meta.mode() & 0o111 != 0 && super::host::may_execute(path);
+    if !meta.is_file() || !executable {
+        return Err(io::Error::from_raw_os_error(libc::EACCES));
+    }
+    let mut head = Vec::new();
+    File::open(path)?.take(HEAD as u64).read_to_end(&mut head)?;
+    Ok(head)
+}
+
+/// Interpreter and optional argument of a `#!` line, of which `script` is what follows the mark.
+fn parse_script(script: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
+    let blank = |b: &u8| matches!(b, b' ' | b'\t');
+    let line = script.split(|&b| b == b'\n').next()?;
+    let line = line.split(|&b| b == 0).next()?;
+    let start = line.iter().position(|b| !blank(b))?;
+    let line = line[start..].trim_ascii_end();
+    if line.is_empty() {
+        return None;
+    }
+    match line.iter().position(blank) {
+        None => Some((line, None)),
+        Some(end) => Some((&line[..end], Some(line[end..].trim_ascii()))),
+    }
+}
+
+/// Longest argument or variable (`MAX_ARG_STRLEN`).
+const MAX_STRING: usize = 128 << 10;
+/// Most arguments or variables that are looked at before `E2BIG`.
+const MAX_STRINGS: usize = 1 << 20;
+
+/// Copies a NULL-terminated array of strings.
+fn read_strings(t: &Thread, array: GuestPtr<u64>) -> Result<Vec<Vec<u8>>, Errno> {
+    let mut all = Vec::new();
+    if array.is_null() {
+        return Ok(all);
+    }
+    for i in 0.. {
+        let at = array.add(i).read(t.memory())?;
+        if at == 0 {
+            break;
+        }
+        let string = t.memory().read_c_string(at, MAX_STRING)?.ok_or(Errno::E2BIG)?;
+        all.push(string);
+        if all.len() > MAX_STRINGS {
+            return Err(Errno::E2BIG);
+        }
+    }
+    Ok(all)
+}
+
+impl From<LoadError> for Errno {
+    /// What execve(2) says in such a case.
+    fn from(e: LoadError) -> Self {
+        match e {
+            LoadError::File { error, .. }
+            | LoadError::Interpreter { error, .. }
+            | LoadError::Host(error) => Self::from(error),
+            LoadError::Elf { .. } => Self::ENOEXEC,
+            LoadError::Addresses { .. } | LoadError::Memory(_) => Self::ENOMEM,
+            LoadError::TooLong => Self::E2BIG,
+        }
+    }
+}
+
+pub(super) fn sys_execve(
+    t: &mut Thread,
+    path: GuestCStr,
+    args: GuestPtr<u64>,
+    env: GuestPtr<u64>,
+) -> SysResult {
+    sys_execveat(t, Fd::CWD, path, args, env, 0)
+}
+
+pub(super) fn sys_execveat(
+    t: &mut Thread,
+    dir: Fd,
+    path: GuestCStr,
+    args: GuestPtr<u64>,
+    env: GuestPtr<u64>,
+    flags: i32,
+) -> SysResult {
+    if flags & !(libc::AT_EMPTY_PATH | libc::AT_SYMLINK_NOFOLLOW) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let path = named(t, dir, &path.read_path(t.memory())?, flags)?;
+    let (args, env) = (read_strings(t, args)?, read_strings(t, env)?);
+    exec(t, &path, args, env)
+}
+
+/// The path of the program that the arguments of execveat name.
+fn named(t: &Thread, dir: Fd, path: &[u8], flags: i32) -> Result<PathBuf, Errno> {
+    let by_fd = |fd: i32| PathBuf::from(format!("/proc/self/fd/{fd}"));
+    if path.is_empty() {
+        let wanted = flags & libc::AT_EMPTY_PATH != 0;
+        return if wanted { Ok(by_fd(dir.0)) } else { Err(Errno::ENOENT) };
+    }
+    let path = path_of(path);
+    let named = if path.is_absolute() || dir == Fd::CWD { path } else { by_fd(dir.0).join(path) };
+    if flags & libc::AT_SYMLINK_NOFOLLOW != 0 && t.process.options.resolve(&named).is_symlink() {
+        return Err(Errno::ELOOP);
+    }
+    Ok(named)
+}
+
+fn exec(t: &mut Thread, path: &Path, args: Vec<Vec<u8>>, env: Vec<Vec<u8>>) -> SysResult {
+    // The link means the guest's program, where the host's would be us.
+    let own = Path::new("/proc/self/exe");
+    let path = if path == own { t.process.exe.clone() } else { path.to_owned() };
+    let args = if args.is_empty() { vec![Vec::new()] } else { args };
+    let program = find_program(&t.process.options, &path, args)?;
+    check(&t.process.options, &program)?;
+    async_signal::set_mask(!0);
+    if t.signals.is_pending() {
+        return Err(Errno::RESTART);
+    }
+    let reentry = Reentry {
+        flags: t.process.options.reentry.clone(),
+        host: program.host,
+        guest: program.guest,
+        sigmask: t.sigmask,
+        args: program.args,
+        env,
+    };
+    let result = replace(&reentry);
+    async_signal::set_mask(t.sigmask);
+    Err(result)
+}
+
+/// Starts ourselves again. Returns only if that fails.
+fn replace(reentry: &Reentry) -> Errno {
+    let strings: Result<Vec<CString>, _> =
+        reentry.to_args().into_iter().map(CString::new).collect();
+    match strings {
+        Ok(strings) => Errno::from(process::execve(c"/proc/self/exe", &strings, &[])),
+        Err(_) => Errno::EINVAL,
+    }
+}
+
+/// The errors that loading would find after the point of no return.
+pub(super) fn check(options: &Options, program: &Program) -> Result<(), LoadError> {
+    let image = Image::open(&program.host)?;
+    if let Some(path) = &image.elf.interpreter {
+        let path = path_of(path);
+        let host = options.resolve(&path);
+        Image::open(&host).map_err(|e| match e {
+            LoadError::File { error, .. } => {
+                LoadError::Interpreter { program: image.path.clone(), path, error }
+            }
+            other => other,
+        })?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interpreter_lines() {
+        let parse = |s: &'static str| parse_script(s.as_bytes());
+        assert_eq!(parse("/bin/sh\n"), Some((&b"/bin/sh"[..], None)));
+        assert_eq!(parse(" \t/bin/sh  -e -x \nrest"), Some((&b"/bin/sh"[..], Some(&b"-e -x"[..]))));
+        assert_eq!(parse("\n"), None);
+        assert_eq!(parse("/bin/sh"), Some((&b"/bin/sh"[..], None)));
+    }
+}

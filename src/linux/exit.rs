@@ -1,0 +1,49 @@
+//! How threads and processes end (exit(2), exit_group(2); kernel: `kernel/exit.c`).
+
+use super::abi::{Errno, SysResult};
+use super::host::{HostArg, host_call};
+use super::process::{Thread, lock};
+use super::{ExitStatus, futex};
+use crate::sys::async_signal;
+use std::sync::atomic::Ordering;
+
+/// Ends the calling thread; the process with it, if it is the last one.
+pub(super) fn sys_exit(t: &mut Thread, code: i32) -> SysResult {
+    async_signal::set_mask(!0);
+    if t.process.threads.fetch_sub(1, Ordering::AcqRel) == 1 {
+        return sys_exit_group(t, code);
+    }
+    // What was recorded for this thread and not delivered: another thread shall have it.
+    while let Some(info) = t.signals.take(0) {
+        let pid = HostArg::value(u64::from(std::process::id()));
+        let signal = HostArg::value(info[0] & 0x7f);
+        let _ = host_call(libc::SYS_rt_sigqueueinfo, &[pid, signal, HostArg::slice(&info)]);
+    }
+    futex::at_thread_exit(t);
+    if t.tid == std::process::id() as i32 {
+        // The process's first thread: returning from it would end the process.
+        let _ = host_call(libc::SYS_exit, &[HostArg::int(code)]);
+    }
+    t.ended = true;
+    Err(Errno::NO_RESULT)
+}
+
+/// Ends all threads.
+pub(super) fn sys_exit_group(t: &mut Thread, code: i32) -> SysResult {
+    at_end(t, ExitStatus::exited(code));
+    let _ = host_call(libc::SYS_exit_group, &[HostArg::int(code)]);
+    Err(Errno::NO_RESULT)
+}
+
+/// Ends the process as a signal's default action does.
+pub(super) fn die_of_signal(t: &Thread, signal: i32) -> ! {
+    at_end(t, ExitStatus::killed(signal));
+    async_signal::die_of(signal)
+}
+
+fn at_end(t: &Thread, status: ExitStatus) {
+    let hook = lock(&t.process.on_exit).take();
+    if let Some(hook) = hook {
+        hook(&t.process.machine, status);
+    }
+}

@@ -1,0 +1,48 @@
+//! The loop that runs a guest thread and serves what stops it.
+
+use super::abi::{Errno, SysResult};
+use super::process::Thread;
+use super::{strace, table};
+use crate::cpu::Exit;
+
+/// Runs the thread until it ends.
+pub(super) fn run(t: &mut Thread) {
+    while !t.ended {
+        if t.signals.is_pending() {
+            t.deliver_signals();
+        }
+        match t.cpu.run() {
+            // A signal that came before the call is delivered before it is made.
+            Exit::Ecall if !t.signals.is_pending() => {
+                let shown = strace::begin(t);
+                let result = table::dispatch(t);
+                if let Some(call) = shown {
+                    strace::end(&call, result);
+                }
+                finish(t, result);
+            }
+            Exit::Ecall | Exit::Interrupted | Exit::OutOfFuel => {}
+            Exit::FenceI => {
+                t.process.machine.flush_icache();
+                let hart = t.cpu.hart_mut();
+                hart.pc = hart.pc.wrapping_add(4);
+            }
+            fault
+            @ (Exit::Ebreak | Exit::Illegal { .. } | Exit::Fault(_) | Exit::Misaligned(_)) => {
+                t.raise_for(fault);
+            }
+        }
+    }
+}
+
+/// Gives the guest the result of its call.
+fn finish(t: &mut Thread, result: SysResult) {
+    let value = match result {
+        Err(Errno::RESTART | Errno::NO_RESULT) => return,
+        Ok(value) => value,
+        Err(e) => u64::from(e.0).wrapping_neg(),
+    };
+    let hart = t.cpu.hart_mut();
+    hart.x[10] = value;
+    hart.pc = hart.pc.wrapping_add(4);
+}

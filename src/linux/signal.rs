@@ -1,0 +1,402 @@
+//! Actions, masks, delivery and return (signal(7); kernel: `kernel/signal.c`,
+//! `arch/riscv/kernel/signal.c`).
+//!
+//! The host's kernel keeps what is pending and does default actions and ignoring; we run handlers.
+//! Guest actions are mirrored as host actions, guest masks as host masks (see
+//! `sys::async_signal`), so a signal reaches us only when the guest has a handler for it and does
+//! not block it. Exceptions are SIGSEGV and SIGBUS, whose actions and masks are kept by us.
+
+use super::abi::{Errno, GuestPtr, NSIG, SigAction, SigContext, SigInfo, SigSet, SigStack};
+use super::abi::{SysResult, UContext};
+use super::exit;
+use super::host::{HostArg, Pod};
+use super::process::{Process, Thread, lock};
+use crate::cpu::{Exit, Fault, Hart};
+use crate::sys::async_signal::{self, Disposition, UNBLOCKABLE};
+
+/// `SIG_DFL`.
+pub(super) const SIG_DFL: u64 = 0;
+/// `SIG_IGN`.
+pub(super) const SIG_IGN: u64 = 1;
+
+const SA_NOCLDSTOP: u64 = 1;
+const SA_NOCLDWAIT: u64 = 2;
+const SA_ONSTACK: u64 = 0x0800_0000;
+const SA_RESTART: u64 = 0x1000_0000;
+const SA_NODEFER: u64 = 0x4000_0000;
+const SA_RESETHAND: u64 = 0x8000_0000;
+
+const SS_ONSTACK: i32 = 1;
+const SS_DISABLE: i32 = 2;
+const SS_AUTODISARM: i32 = i32::MIN;
+
+/// Smallest alternate stack, `MINSIGSTKSZ` of riscv64.
+const MINSIGSTKSZ: u64 = 2048;
+
+/// Size of `struct rt_sigframe`: a `siginfo_t` and a `struct ucontext`.
+pub(super) const FRAME: u64 = (size_of::<SigInfo>() + size_of::<UContext>()) as u64;
+
+/// Code that a handler returns to: `li a7, 139; ecall`, as in the kernel's vDSO (unwinders look
+/// for exactly these instructions).
+pub(super) const SIGRETURN_CODE: [u32; 2] = [0x08b0_0893, 0x0000_0073];
+
+/// Bit of a signal in a mask.
+pub(super) const fn bit(signal: i32) -> u64 {
+    1 << (signal - 1)
+}
+
+/// SIGKILL and SIGSTOP: never caught, never blocked.
+const UNCATCHABLE: u64 = bit(libc::SIGKILL) | bit(libc::SIGSTOP);
+
+/// No action for any signal.
+pub(super) const DEFAULT_ACTION: SigAction = SigAction { handler: SIG_DFL, flags: 0, mask: 0 };
+
+/// No alternate stack.
+pub(super) const NO_ALTSTACK: SigStack = SigStack { sp: 0, flags: SS_DISABLE, pad: 0, size: 0 };
+
+/// The actions that a new program starts with: what was ignored stays ignored.
+pub(super) fn inherited_actions() -> [SigAction; NSIG + 1] {
+    let mut actions = [DEFAULT_ACTION; NSIG + 1];
+    for (n, action) in actions.iter_mut().enumerate().skip(1) {
+        if async_signal::is_ignored(n as i32) {
+            action.handler = SIG_IGN;
+        } else if n as i32 == libc::SIGPIPE {
+            mirror(libc::SIGPIPE, &DEFAULT_ACTION);
+        }
+    }
+    actions
+}
+
+/// A mask for a host call that takes one, such as `ppoll`: faults' signals are never blocked.
+#[must_use]
+pub fn host_mask(mask: u64) -> u64 {
+    mask & !UNBLOCKABLE
+}
+
+/// Makes the host do what the guest asked for.
+fn mirror(signal: i32, action: &SigAction) {
+    if bit(signal) & (UNBLOCKABLE | UNCATCHABLE) != 0 {
+        return;
+    }
+    let what = match action.handler {
+        SIG_DFL => Disposition::Default,
+        SIG_IGN => Disposition::Ignore,
+        _ => Disposition::Record {
+            restart: action.flags & SA_RESTART != 0,
+            no_child_stop: action.flags & SA_NOCLDSTOP != 0,
+            no_child_wait: action.flags & SA_NOCLDWAIT != 0,
+        },
+    };
+    // Every signal that is left can be set.
+    let _ = async_signal::set_disposition(signal, what);
+}
+
+impl Process {
+    /// What the process does on `signal`.
+    fn action(&self, signal: i32) -> SigAction {
+        lock(&self.actions)[signal as usize]
+    }
+
+    fn set_action(&self, signal: i32, action: SigAction) {
+        let mut actions = lock(&self.actions);
+        actions[signal as usize] = action;
+        mirror(signal, &action);
+    }
+}
+
+pub(super) fn sys_rt_sigaction(
+    t: &mut Thread,
+    signal: i32,
+    new: GuestPtr<SigAction>,
+    old: GuestPtr<SigAction>,
+    size: usize,
+) -> SysResult {
+    if size != 8 || !(1..=NSIG as i32).contains(&signal) {
+        return Err(Errno::EINVAL);
+    }
+    let new = new.read_optional(t.memory())?;
+    if new.is_some() && bit(signal) & UNCATCHABLE != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let before = t.process.action(signal);
+    if let Some(mut action) = new {
+        action.mask &= !UNCATCHABLE;
+        t.process.set_action(signal, action);
+    }
+    old.write_optional(t.memory(), &before)?;
+    Ok(0)
+}
+
+impl Thread {
+    /// Sets the guest's mask, and the host's unless a signal waits for its delivery.
+    pub(super) fn set_sigmask(&mut self, mask: u64) -> Result<(), Errno> {
+        // With everything blocked, what has been recorded is all that there is: it came before
+        // the new mask and is delivered before the call is made again.
+        async_signal::set_mask(!0);
+        if self.signals.is_pending() {
+            return Err(Errno::RESTART);
+        }
+        self.sigmask = mask & !UNCATCHABLE;
+        async_signal::set_mask(self.sigmask);
+        self.signals.recheck(self.sigmask);
+        Ok(())
+    }
+}
+
+pub(super) fn sys_rt_sigprocmask(
+    t: &mut Thread,
+    how: i32,
+    new: GuestPtr<SigSet>,
+    old: GuestPtr<SigSet>,
+    size: usize,
+) -> SysResult {
+    if size != 8 {
+        return Err(Errno::EINVAL);
+    }
+    let before = t.sigmask;
+    if let Some(set) = new.read_optional(t.memory())? {
+        let mask = match how {
+            libc::SIG_BLOCK => before | set.bits,
+            libc::SIG_UNBLOCK => before & !set.bits,
+            libc::SIG_SETMASK => set.bits,
+            _ => return Err(Errno::EINVAL),
+        };
+        t.set_sigmask(mask)?;
+    }
+    old.write_optional(t.memory(), &SigSet { bits: before })?;
+    Ok(0)
+}
+
+pub(super) fn sys_rt_sigpending(t: &mut Thread, set: GuestPtr<SigSet>, size: usize) -> SysResult {
+    if size > 8 {
+        return Err(Errno::EINVAL);
+    }
+    let mut pending = SigSet { bits: 0 };
+    t.host(libc::SYS_rt_sigpending, &[HostArg::of_mut(&mut pending), HostArg::value(8)])?;
+    pending.bits |= t.signals.sent() & t.sigmask;
+    t.memory().write_bytes(set.0, &pending.bytes()[..size])?;
+    Ok(0)
+}
+
+pub(super) fn sys_rt_sigsuspend(t: &mut Thread, set: GuestPtr<SigSet>, size: usize) -> SysResult {
+    if size != 8 {
+        return Err(Errno::EINVAL);
+    }
+    let mask = set.read(t.memory())?.bits & !UNCATCHABLE;
+    t.signals.recheck(mask);
+    let host = SigSet { bits: host_mask(mask) };
+    t.host(libc::SYS_rt_sigsuspend, &[HostArg::of(&host), HostArg::value(8)])
+}
+
+pub(super) fn sys_sigaltstack(
+    t: &mut Thread,
+    new: GuestPtr<SigStack>,
+    old: GuestPtr<SigStack>,
+) -> SysResult {
+    let new = new.read_optional(t.memory())?;
+    let sp = t.cpu.hart().x[2];
+    let before =
+        SigStack { flags: t.altstack.flags | on_stack_flag(&t.altstack, sp), pad: 0, ..t.altstack };
+    if let Some(new) = new {
+        t.altstack = checked_altstack(&t.altstack, &new, sp)?;
+    }
+    old.write_optional(t.memory(), &before)?;
+    Ok(0)
+}
+
+/// What `do_sigaltstack` makes of a new stack while the stack pointer is `sp`.
+fn checked_altstack(current: &SigStack, new: &SigStack, sp: u64) -> Result<SigStack, Errno> {
+    if is_on(current, sp) {
+        return Err(Errno::EPERM);
+    }
+    match new.flags & !SS_AUTODISARM {
+        SS_DISABLE => return Ok(SigStack { flags: new.flags, ..NO_ALTSTACK }),
+        0 | SS_ONSTACK => {}
+        _ => return Err(Errno::EINVAL),
+    }
+    if new.size < MINSIGSTKSZ {
+        return Err(Errno::ENOMEM);
+    }
+    Ok(SigStack { sp: new.sp, flags: new.flags & SS_AUTODISARM, pad: 0, size: new.size })
+}
+
+/// True if `sp` is on the alternate stack. With `SS_AUTODISARM` a thread never is, since the stack
+/// was given up on entry to the handler.
+fn is_on(stack: &SigStack, sp: u64) -> bool {
+    stack.flags & SS_AUTODISARM == 0 && sp > stack.sp && sp - stack.sp <= stack.size
+}
+
+fn on_stack_flag(stack: &SigStack, sp: u64) -> i32 {
+    if stack.size == 0 {
+        SS_DISABLE
+    } else if is_on(stack, sp) {
+        SS_ONSTACK
+    } else {
+        0
+    }
+}
+
+impl Thread {
+    /// Delivers what has been recorded, until nothing waits. The pc is at an instruction
+    /// boundary; an `ecall` that has not been made is made after the handlers.
+    pub(super) fn deliver_signals(&mut self) {
+        while let Some(raw) = self.signals.take(self.sigmask) {
+            let mut info = SigInfo::zeroed();
+            for (to, word) in info.bytes_mut().chunks_exact_mut(8).zip(raw) {
+                to.copy_from_slice(&word.to_ne_bytes());
+            }
+            self.deliver(&info);
+            async_signal::set_mask(self.sigmask);
+            self.signals.recheck(self.sigmask);
+        }
+        async_signal::set_mask(self.sigmask);
+    }
+
+    /// Runs the action of one signal that is not blocked.
+    fn deliver(&mut self, info: &SigInfo) {
+        let action = self.process.action(info.signo);
+        match action.handler {
+            SIG_IGN => {}
+            SIG_DFL if bit(info.signo) & UNBLOCKABLE != 0 => exit::die_of_signal(self, info.signo),
+            // The action changed after the signal was recorded; the host does the default one.
+            SIG_DFL => self.send_again(info),
+            _ => self.enter_handler(info, &action),
+        }
+    }
+
+    fn send_again(&self, info: &SigInfo) {
+        let pid = HostArg::value(u64::from(std::process::id()));
+        let args = [pid, HostArg::int(self.tid), HostArg::int(info.signo), HostArg::of(info)];
+        if super::host::host_call(libc::SYS_rt_tgsigqueueinfo, &args).is_err() {
+            let _ = super::host::host_call(libc::SYS_tgkill, &args[..3]);
+        }
+    }
+
+    /// Raises a signal that the thread's own instruction caused: it cannot be blocked or ignored.
+    pub(super) fn force_signal(&mut self, info: &SigInfo) {
+        let signal = info.signo;
+        let action = self.process.action(signal);
+        if action.handler <= SIG_IGN || self.sigmask & bit(signal) != 0 {
+            exit::die_of_signal(self, signal);
+        }
+        self.enter_handler(info, &action);
+        async_signal::set_mask(self.sigmask);
+        self.signals.recheck(self.sigmask);
+    }
+
+    /// Serves an exit of the hart that is the guest's own fault.
+    pub(super) fn raise_for(&mut self, exit: Exit) {
+        let pc = self.cpu.hart().pc;
+        let (signo, code, addr) = match exit {
+            Exit::Illegal { .. } => (libc::SIGILL, ILL_ILLOPC, pc),
+            Exit::Ebreak => (libc::SIGTRAP, libc::TRAP_BRKPT, pc),
+            Exit::Misaligned(f) => (libc::SIGBUS, libc::BUS_ADRALN, f.addr),
+            Exit::Fault(f) => fault_signal(&f),
+            Exit::Ecall | Exit::FenceI | Exit::Interrupted | Exit::OutOfFuel => return,
+        };
+        let mut info = SigInfo { signo, code, ..SigInfo::zeroed() };
+        info.fields[0] = addr;
+        self.force_signal(&info);
+    }
+
+    /// Builds a signal frame and continues in the handler (`setup_rt_frame` of the kernel).
+    fn enter_handler(&mut self, info: &SigInfo, action: &SigAction) {
+        let signal = info.signo;
+        if action.flags & SA_RESETHAND != 0 {
+            self.process.set_action(signal, SigAction { handler: SIG_DFL, ..*action });
+        }
+        let Some(frame) = self.push_frame(info, action) else {
+            let segv = SigInfo { signo: libc::SIGSEGV, code: SI_KERNEL, ..SigInfo::zeroed() };
+            if signal == libc::SIGSEGV {
+                exit::die_of_signal(self, signal);
+            }
+            return self.force_signal(&segv);
+        };
+        let sigreturn = self.process.sigreturn;
+        let hart = self.cpu.hart_mut();
+        hart.x[1] = sigreturn;
+        hart.x[2] = frame;
+        hart.x[10] = signal as u64;
+        hart.x[11] = frame;
+        hart.x[12] = frame + size_of::<SigInfo>() as u64;
+        hart.pc = action.handler;
+        hart.clear_reservation();
+        self.sigmask |= action.mask;
+        if action.flags & SA_NODEFER == 0 {
+            self.sigmask |= bit(signal);
+        }
+        self.sigmask &= !UNCATCHABLE;
+        if self.altstack.flags & SS_AUTODISARM != 0 {
+            self.altstack = NO_ALTSTACK;
+        }
+    }
+
+    /// Writes the frame; `None` if there is no room on the stack.
+    fn push_frame(&self, info: &SigInfo, action: &SigAction) -> Option<u64> {
+        let hart = self.cpu.hart();
+        let alt = &self.altstack;
+        let mut sp = hart.x[2];
+        if is_on(alt, sp) && !is_on(alt, sp.wrapping_sub(FRAME)) {
+            return None;
+        }
+        if action.flags & SA_ONSTACK != 0 && alt.size != 0 && !is_on(alt, sp) {
+            sp = alt.sp.wrapping_add(alt.size);
+        }
+        let frame = sp.wrapping_sub(FRAME) & !15;
+        let uc = UContext {
+            stack: SigStack { flags: alt.flags | on_stack_flag(alt, hart.x[2]), ..*alt },
+            sigmask: self.sigmask,
+            mcontext: context_of(hart),
+            ..UContext::zeroed()
+        };
+        let mem = self.memory();
+        GuestPtr::new(frame).write(mem, info).ok()?;
+        GuestPtr::new(frame + size_of::<SigInfo>() as u64).write(mem, &uc).ok()?;
+        Some(frame)
+    }
+}
+
+const ILL_ILLOPC: i32 = 1;
+const SI_KERNEL: i32 = 0x80;
+const SEGV_MAPERR: i32 = 1;
+const SEGV_ACCERR: i32 = 2;
+
+/// Signal, code and address for an access that memory refused.
+fn fault_signal(f: &Fault) -> (i32, i32, u64) {
+    if f.beyond_file {
+        (libc::SIGBUS, libc::BUS_ADRERR, f.addr)
+    } else if f.mapped {
+        (libc::SIGSEGV, SEGV_ACCERR, f.addr)
+    } else {
+        (libc::SIGSEGV, SEGV_MAPERR, f.addr)
+    }
+}
+
+fn context_of(hart: &Hart) -> SigContext {
+    let mut c = SigContext { pc: hart.pc, f: hart.f, fcsr: hart.fcsr(), ..SigContext::zeroed() };
+    c.x.copy_from_slice(&hart.x[1..]);
+    c
+}
+
+pub(super) fn sys_rt_sigreturn(t: &mut Thread) -> SysResult {
+    let frame = t.cpu.hart().x[2];
+    let uc = GuestPtr::<UContext>::new(frame.wrapping_add(size_of::<SigInfo>() as u64));
+    let Ok(uc) = uc.read(t.memory()) else {
+        let mut info = SigInfo { signo: libc::SIGSEGV, code: SI_KERNEL, ..SigInfo::zeroed() };
+        info.fields[0] = 0;
+        t.force_signal(&info);
+        return Err(Errno::NO_RESULT);
+    };
+    t.set_sigmask(uc.sigmask)?;
+    let hart = t.cpu.hart_mut();
+    hart.pc = uc.mcontext.pc & !1;
+    hart.x[1..].copy_from_slice(&uc.mcontext.x);
+    hart.f = uc.mcontext.f;
+    hart.set_fcsr(uc.mcontext.fcsr);
+    hart.clear_reservation();
+    let sp = hart.x[2];
+    if let Ok(stack) = checked_altstack(&t.altstack, &uc.stack, sp) {
+        t.altstack = stack;
+    }
+    Err(Errno::NO_RESULT)
+}

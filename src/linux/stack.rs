@@ -1,0 +1,132 @@
+//! What a program finds on its stack: arguments, environment and the auxiliary vector
+//! (getauxval(3); kernel: `create_elf_tables`).
+
+use super::loader::{LoadError, Loaded};
+use super::signal::FRAME;
+use crate::mem::{Fault, Memory};
+use crate::util::PAGE_SIZE;
+use std::ops::Range;
+
+/// Types of the auxiliary vector's entries (`linux/auxvec.h`).
+mod at {
+    pub(super) const NULL: u64 = 0;
+    pub(super) const PHDR: u64 = 3;
+    pub(super) const PHENT: u64 = 4;
+    pub(super) const PHNUM: u64 = 5;
+    pub(super) const PAGESZ: u64 = 6;
+    pub(super) const BASE: u64 = 7;
+    pub(super) const FLAGS: u64 = 8;
+    pub(super) const ENTRY: u64 = 9;
+    pub(super) const UID: u64 = 11;
+    pub(super) const EUID: u64 = 12;
+    pub(super) const GID: u64 = 13;
+    pub(super) const EGID: u64 = 14;
+    pub(super) const HWCAP: u64 = 16;
+    pub(super) const CLKTCK: u64 = 17;
+    pub(super) const SECURE: u64 = 23;
+    pub(super) const RANDOM: u64 = 25;
+    pub(super) const EXECFN: u64 = 31;
+    pub(super) const MINSIGSTKSZ: u64 = 51;
+}
+
+/// What is put on the stack.
+#[derive(Debug)]
+pub(super) struct Contents<'a> {
+    pub args: &'a [Vec<u8>],
+    pub env: &'a [Vec<u8>],
+    /// Name under which the program was started.
+    pub execfn: &'a [u8],
+    pub loaded: &'a Loaded,
+    pub hwcap: u64,
+    /// Real and effective user, real and effective group.
+    pub ids: [u32; 4],
+    pub random: [u8; 16],
+}
+
+/// The finished stack.
+#[derive(Debug)]
+pub(super) struct Stack {
+    /// Initial stack pointer.
+    pub sp: u64,
+    /// The auxiliary vector's bytes.
+    pub auxv: Vec<u8>,
+}
+
+/// Writes strings downwards from the top, and remembers where.
+struct Strings<'a> {
+    mem: &'a Memory,
+    at: u64,
+}
+
+impl Strings<'_> {
+    fn push(&mut self, bytes: &[u8]) -> Result<u64, Fault> {
+        self.at -= bytes.len() as u64 + 1;
+        self.mem.write_bytes(self.at, bytes)?;
+        self.mem.write_u8(self.at + bytes.len() as u64, 0)?;
+        Ok(self.at)
+    }
+
+    /// In reverse, so that the first lies lowest, as programs that rewrite their title expect.
+    fn push_all(&mut self, all: &[Vec<u8>]) -> Result<Vec<u64>, Fault> {
+        let mut at = all.iter().rev().map(|s| self.push(s)).collect::<Result<Vec<_>, _>>()?;
+        at.reverse();
+        Ok(at)
+    }
+}
+
+/// Fills the top of `stack`.
+pub(super) fn build(
+    mem: &Memory,
+    stack: &Range<u64>,
+    contents: &Contents<'_>,
+) -> Result<Stack, LoadError> {
+    // As the kernel does, a quarter of the stack at most.
+    let strings = |all: &[Vec<u8>]| all.iter().map(|s| s.len() as u64 + 9).sum::<u64>();
+    let total = strings(contents.args) + strings(contents.env) + contents.execfn.len() as u64;
+    if total > (stack.end - stack.start) / 4 * 3 {
+        return Err(LoadError::TooLong);
+    }
+    write(mem, stack, contents).map_err(|_| LoadError::TooLong)
+}
+
+fn write(mem: &Memory, stack: &Range<u64>, c: &Contents<'_>) -> Result<Stack, Fault> {
+    let mut strings = Strings { mem, at: stack.end - 8 };
+    let execfn = strings.push(c.execfn)?;
+    let env = strings.push_all(c.env)?;
+    let args = strings.push_all(c.args)?;
+    let random = (strings.at - 16) & !15;
+    mem.write_bytes(random, &c.random)?;
+
+    let auxv = [
+        (at::HWCAP, c.hwcap),
+        (at::PAGESZ, PAGE_SIZE),
+        (at::CLKTCK, 100),
+        (at::PHDR, c.loaded.phdr),
+        (at::PHENT, 56),
+        (at::PHNUM, u64::from(c.loaded.phnum)),
+        (at::BASE, c.loaded.base),
+        (at::FLAGS, 0),
+        (at::ENTRY, c.loaded.entry),
+        (at::UID, u64::from(c.ids[0])),
+        (at::EUID, u64::from(c.ids[1])),
+        (at::GID, u64::from(c.ids[2])),
+        (at::EGID, u64::from(c.ids[3])),
+        (at::SECURE, 0),
+        (at::RANDOM, random),
+        (at::EXECFN, execfn),
+        (at::MINSIGSTKSZ, FRAME),
+        (at::NULL, 0),
+    ];
+    let mut words = vec![args.len() as u64];
+    words.extend(&args);
+    words.push(0);
+    words.extend(&env);
+    words.push(0);
+    let before = words.len();
+    words.extend(auxv.iter().flat_map(|&(k, v)| [k, v]));
+
+    let sp = (random - words.len() as u64 * 8) & !15;
+    let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+    mem.write_bytes(sp, &bytes)?;
+    Ok(Stack { sp, auxv: bytes[before * 8..].to_vec() })
+}

@@ -1,0 +1,101 @@
+//! Making and replacing host processes.
+#![allow(unsafe_code, reason = "calls fork, clone and execve")]
+//! # Safety
+//! `fork` copies the process with one thread; callers see to it that no lock of theirs is held by
+//! another thread. A child of [`share`] runs in our memory while the calling thread waits in the
+//! kernel, so its closure may use everything that the caller has borrowed.
+
+use super::mmap::{HostProt, Reservation};
+use super::syscall;
+use std::ffi::{CStr, CString};
+use std::io;
+
+/// As fork(2): 0 in the child.
+///
+/// # Errors
+/// What `fork` says.
+pub fn fork() -> io::Result<i32> {
+    // SAFETY: see the module.
+    let pid = unsafe { libc::fork() };
+    if pid < 0 { Err(io::Error::last_os_error()) } else { Ok(pid) }
+}
+
+/// As [`fork`] with `CLONE_*` flags that concern neither memory nor threads, an exit signal in the
+/// low byte, and where the kernel writes a pidfd (`CLONE_PIDFD`).
+///
+/// # Errors
+/// What `clone` says.
+pub fn fork_with(flags: u64, pidfd: Option<&mut i32>) -> io::Result<i32> {
+    let parent_tid = pidfd.map_or(0, |p| std::ptr::from_mut(p) as u64);
+    // Architectures differ in the order of the arguments behind these three, which are all 0.
+    // SAFETY: without CLONE_VM and without a stack this is fork.
+    let pid = unsafe { syscall::raw(libc::SYS_clone, [flags, 0, parent_tid, 0, 0, 0]) };
+    if pid < 0 { Err(io::Error::from_raw_os_error(-pid as i32)) } else { Ok(pid as i32) }
+}
+
+/// Bytes of stack for a child of [`share`].
+const CHILD_STACK: usize = 2 << 20;
+
+/// Runs `child` in a new process that shares this one's memory, on a stack of its own, and waits
+/// until it has been replaced or has ended: vfork(2). `flags` are further `CLONE_*` flags and the
+/// exit signal. The value of `child` is its exit code, if it returns.
+///
+/// # Errors
+/// What `clone` says, or that there is no memory for the stack.
+pub fn share(flags: u64, mut child: &mut dyn FnMut() -> i32) -> io::Result<i32> {
+    extern "C" fn start(arg: *mut libc::c_void) -> i32 {
+        // SAFETY: `arg` is the address of `child` below, whose frame waits for us.
+        let child = unsafe { &mut *arg.cast::<&mut dyn FnMut() -> i32>() };
+        child()
+    }
+    let page = super::mmap::host_page_size();
+    let stack = Reservation::new(page + CHILD_STACK)?;
+    stack.map_anon(page..page + CHILD_STACK, HostProt::RW, false)?;
+    let top = (stack.base().0 + page + CHILD_STACK) & !15;
+    let flags = flags as i32 | libc::CLONE_VM | libc::CLONE_VFORK;
+    // SAFETY: CLONE_VFORK keeps this frame and the calling thread's local storage still until the
+    // child is done with both; the stack is the child's alone.
+    let pid =
+        unsafe { libc::clone(start, top as *mut libc::c_void, flags, (&raw mut child).cast()) };
+    if pid < 0 { Err(io::Error::last_os_error()) } else { Ok(pid) }
+}
+
+/// As execve(2): returns only if it fails.
+#[must_use]
+pub fn execve(path: &CStr, args: &[CString], env: &[CString]) -> io::Error {
+    let pointers = |list: &[CString]| {
+        let mut all: Vec<*const libc::c_char> = list.iter().map(|s| s.as_ptr()).collect();
+        all.push(std::ptr::null());
+        all
+    };
+    let (args, env) = (pointers(args), pointers(env));
+    // SAFETY: NULL-terminated arrays of strings that outlive the call.
+    unsafe { libc::execve(path.as_ptr(), args.as_ptr(), env.as_ptr()) };
+    io::Error::last_os_error()
+}
+
+/// Waits for a child. Returns the status word of wait(2).
+///
+/// # Errors
+/// What `waitpid` says.
+pub fn wait(pid: i32) -> io::Result<i32> {
+    let mut status = 0;
+    loop {
+        // SAFETY: `status` is a local variable.
+        if unsafe { libc::waitpid(pid, &raw mut status, 0) } >= 0 {
+            return Ok(status);
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+/// Ids of the calling thread and of its process's user and group: thread, then real and effective
+/// user, real and effective group.
+#[must_use]
+pub fn ids() -> (i32, [u32; 4]) {
+    // SAFETY: these calls only return numbers.
+    unsafe { (libc::gettid(), [libc::getuid(), libc::geteuid(), libc::getgid(), libc::getegid()]) }
+}
