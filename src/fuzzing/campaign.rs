@@ -39,7 +39,7 @@ pub struct Progress {
 }
 
 /// Sets of instructions that are tried, the likeliest first.
-const ISAS: [&str; 5] = ["max", "max", "max", "rv64gc", "rva22u64"];
+const ISAS: [&str; 6] = ["max", "max", "max", "rv64gc", "rva22u64", "rv64imafd_zba_zbb_zbs"];
 /// Host features that are left out.
 const MASKS: [&str; 4] = ["", "", "", ""];
 

@@ -532,8 +532,8 @@ impl Builder<'_> {
                 Class::Memory => pointer(i.rs1) || i.rs1 == EDGE && self.rng.chance(3),
                 _ => true,
             };
-            let odd =
-                RESERVED.contains(&i.rd) || (pointer(i.rd) || i.rd == EDGE) && !self.rng.chance(10);
+            let odd = RESERVED.contains(&i.rd)
+                || (pointer(i.rd) || i.rd == EDGE) && !(self.sandbox && self.rng.chance(10));
             if base && !(writes_x(i.op) && odd) {
                 return self.half(i.bits as u16);
             }
