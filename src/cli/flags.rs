@@ -33,8 +33,8 @@ pub(super) enum Command {
 /// program is not found, 126 if it cannot be run, 125 if rvnative itself fails.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Environment: RVNATIVE_SYSROOT, RVNATIVE_CPU, RVNATIVE_JIT, \
-RVNATIVE_STACK_SIZE, RVNATIVE_STRACE, RVNATIVE_STRACE_FILE, RVNATIVE_LOG, RVNATIVE_LOG_FILE and \
-RVNATIVE_HOST_FEATURES stand for the flags of these names, which win over them. The program does not \
+RVNATIVE_STACK_SIZE, RVNATIVE_STRACE, RVNATIVE_STATS, RVNATIVE_PERFMAP, RVNATIVE_LOG, \
+RVNATIVE_LOG_FILE and RVNATIVE_HOST_FEATURES stand for the flags of these names, which win over them. The program does not \
 see them unless RVNATIVE_KEEP_ENV is 1.")]
 pub(super) struct RunFlags {
     /// Look up absolute paths of the program below DIR first.
@@ -69,13 +69,9 @@ pub(super) struct RunFlags {
     #[arg(short = 's', long, value_name = "SIZE")]
     pub(super) stack_size: Option<String>,
 
-    /// Print system calls; EXPR is a list of names, `!` before it means all others.
-    #[arg(long, value_name = "EXPR", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
-    pub(super) strace: Option<String>,
-
-    /// Print system calls to FILE.
-    #[arg(short = 'o', long, value_name = "FILE")]
-    pub(super) strace_file: Option<PathBuf>,
+    /// Print each system call to standard error.
+    #[arg(long)]
+    pub(super) strace: bool,
 
     /// How the program is executed.
     #[arg(long, value_name = "MODE")]
@@ -119,8 +115,21 @@ pub(super) enum Jit {
     Off,
     /// Translate block by block.
     Baseline,
-    /// Translate and compare with the interpreter at each step.
-    Verify,
+}
+
+impl Jit {
+    /// The name on the command line.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Off => "off",
+            Self::Baseline => "baseline",
+        }
+    }
+
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        [Self::Auto, Self::Off, Self::Baseline].into_iter().find(|j| j.name() == name)
+    }
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +138,16 @@ pub(super) enum StatsFormat {
     Text,
     /// One line of JSON.
     Json,
+}
+
+impl StatsFormat {
+    /// The name on the command line.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
 }
 
 #[derive(Args, Debug)]

@@ -10,12 +10,15 @@ mod fail;
 mod flags;
 mod fuzz;
 mod info;
+mod log;
 mod run;
+mod settings;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 use fail::Failure;
 use flags::{Cli, Command};
+use rvnative::linux::Reentry;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -26,6 +29,10 @@ const GLOBAL: [&str; 4] = ["-h", "--help", "-V", "--version"];
 
 /// Runs the command that the arguments ask for.
 pub(crate) fn main() -> ExitCode {
+    // A program that a guest has started: not for people, and on everybody's path.
+    if let Some(reentry) = Reentry::from_args(std::env::args_os()) {
+        return run::reenter(reentry).unwrap_or_else(Failure::report);
+    }
     let mut args: Vec<OsString> = std::env::args_os().collect();
     let first = args.get(1).and_then(|a| a.to_str());
     // `rvnative prog.elf` is `rvnative run prog.elf`. A program named like a command needs a `./`.
@@ -45,10 +52,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Info => info::info(),
         Command::Fuzz(flags) => fuzz::fuzz(&flags),
     };
-    match result {
-        Ok(code) => code,
-        Err(failure) => failure.report(),
-    }
+    result.unwrap_or_else(Failure::report)
 }
 
 /// Prints help or what is wrong with the arguments. A usage error of `run` must not look like an

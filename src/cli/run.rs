@@ -1,8 +1,137 @@
-//! `rvnative run`.
-use super::fail::Failure;
-use super::flags::RunFlags;
+//! `rvnative run`, and what is left of it when a guest starts another program.
+
+use super::fail::{Failure, describe};
+use super::flags::{RunFlags, StatsFormat};
+use super::settings::{Settings, text};
+use super::{info, log};
+use rvnative::debug::PerfMap;
+use rvnative::linux::{Command, LoadError, Reentry, RootFs};
+use rvnative::runtime::Stats;
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-pub(super) fn run(_flags: RunFlags) -> Result<ExitCode, Failure> {
-    Err(Failure::new("programs cannot be run yet"))
+pub(super) fn run(flags: RunFlags) -> Result<ExitCode, Failure> {
+    if flags.cpu.as_deref() == Some("help") {
+        info::cpus();
+        return Ok(ExitCode::SUCCESS);
+    }
+    let Some((program, args)) = flags.command.split_first() else {
+        return Err(Failure::new("no program to run"));
+    };
+    let settings = Settings::from_flags(&flags);
+    if let Some(dir) = &flags.workdir {
+        std::env::set_current_dir(dir).map_err(|e| Failure::file(dir, &e).code(Failure::SETUP))?;
+    }
+    let mut command = Command::new(find(program, settings.sysroot.as_deref()));
+    command.args(args);
+    if let Some(name) = &flags.argv0 {
+        command.arg0(name);
+    } else {
+        command.arg0(program);
+    }
+    environment(&mut command, &flags);
+    start(command, &settings)
+}
+
+/// What a guest's `execve` makes of this command.
+pub(super) fn reenter(reentry: Reentry) -> Result<ExitCode, Failure> {
+    let settings = Settings::from_words(&reentry.flags);
+    start(reentry.into_command(), &settings)
+}
+
+/// Gives the process to the guest.
+fn start(mut command: Command, settings: &Settings) -> Result<ExitCode, Failure> {
+    let filter = text(settings.log.as_deref(), "LOG")?;
+    log::set_up(filter, settings.log_file.as_deref().map(Path::new))?;
+    command.machine(settings.machine()?);
+    if let Some(dir) = &settings.sysroot {
+        let dir = Path::new(dir);
+        let root = RootFs::prefix(dir).map_err(|e| Failure::file(dir, &e).code(Failure::SETUP))?;
+        command.rootfs(root);
+    }
+    if let Some(bytes) = settings.stack_bytes()? {
+        command.stack_size(bytes);
+    }
+    if settings.perfmap.is_some() {
+        command.observer(Box::new(PerfMap::create()?));
+    }
+    if let Some(format) = settings.stats_format() {
+        command.on_exit(move |machine, _| print_stats(&machine.stats(), format));
+    }
+    command.strace(settings.strace.is_some()).reentry_flags(settings.to_words());
+    Err(load_failure(&command.exec()))
+}
+
+fn load_failure(e: &LoadError) -> Failure {
+    let what = match e {
+        LoadError::File { path, error } => format!("{}: {}", path.display(), describe(error)),
+        LoadError::Host(error) => describe(error),
+        e => e.to_string(),
+    };
+    let f = Failure::new(what).code(e.exit_code());
+    match e.hint() {
+        Some(hint) => f.hint(hint),
+        None => f,
+    }
+}
+
+/// The program's path: a name without `/` is looked for here, then on PATH.
+fn find(program: &OsStr, sysroot: Option<&OsStr>) -> PathBuf {
+    let given = PathBuf::from(program);
+    if program.as_bytes().contains(&b'/') || given.is_file() {
+        return given;
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|dir| dir.join(program)).find(|p| {
+        let below = sysroot.zip(p.strip_prefix("/").ok()).map(|(s, p)| Path::new(s).join(p));
+        below.is_some_and(|b| b.is_file()) || p.is_file()
+    });
+    found.unwrap_or(given)
+}
+
+/// The guest's environment: ours without `RVNATIVE_*`, then as the flags say.
+fn environment(command: &mut Command, flags: &RunFlags) {
+    let ours = std::env::vars_os().map(|(name, _)| name);
+    let keep = std::env::var_os("RVNATIVE_KEEP_ENV").is_some_and(|v| v == "1");
+    if flags.clear_env {
+        command.env_clear();
+    } else if !keep {
+        for name in ours.filter(|n| n.as_bytes().starts_with(b"RVNATIVE_")) {
+            command.env_remove(name);
+        }
+    }
+    for entry in &flags.env {
+        let bytes = entry.as_bytes();
+        match bytes.iter().position(|&b| b == b'=') {
+            Some(at) => {
+                command.env(OsStr::from_bytes(&bytes[..at]), OsStr::from_bytes(&bytes[at + 1..]));
+            }
+            None => {
+                if let Some(value) = std::env::var_os(entry) {
+                    command.env(entry, value);
+                }
+            }
+        }
+    }
+    for name in &flags.unset_env {
+        command.env_remove(name);
+    }
+}
+
+fn print_stats(stats: &Stats, format: StatsFormat) {
+    let list = stats.list();
+    let text = match format {
+        StatsFormat::Text => {
+            list.iter().map(|(name, n)| format!("{name:<16} {n:>12}\n")).collect::<String>()
+        }
+        StatsFormat::Json => {
+            let fields: Vec<_> = list.iter().map(|(name, n)| format!("\"{name}\":{n}")).collect();
+            format!("{{{}}}\n", fields.join(","))
+        }
+    };
+    // The guest may have closed standard error.
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }

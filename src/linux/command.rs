@@ -111,6 +111,7 @@ pub struct Command {
     options: Options,
     machine: runtime::Options,
     on_exit: Option<ExitHook>,
+    observer: Option<Box<dyn runtime::Observer>>,
 }
 
 impl std::fmt::Debug for Command {
@@ -142,6 +143,7 @@ impl Command {
             options: Options::default(),
             machine: runtime::Options::default(),
             on_exit: None,
+            observer: None,
         }
     }
 
@@ -233,6 +235,12 @@ impl Command {
         self
     }
 
+    /// Who is told of translations.
+    pub fn observer(&mut self, observer: Box<dyn runtime::Observer>) -> &mut Self {
+        self.observer = Some(observer);
+        self
+    }
+
     /// Replaces the calling process by the guest program: returns only if it cannot be started.
     /// To be called on the process's first thread, with no other threads that matter: signals,
     /// descriptors and exit of the process are the guest's from now on.
@@ -292,6 +300,7 @@ impl Command {
 
         async_signal::record_sent_faults()?;
         let machine = Machine::new(&self.machine)?;
+        machine.set_observer(self.observer.take());
         let mem = machine.memory();
         let stack = loader::map_stack(mem, self.options.stack_size.unwrap_or_else(stack_limit))?;
         let top = loader::mmap_top(&stack);
