@@ -27,7 +27,7 @@ pub enum Recipe {
     CanonS(u8),
 }
 
-/// A host instruction that may fault, or a return address of a helper call.
+/// A host instruction that may fault, or a call of the helper stub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FaultPoint {
     /// Its place.

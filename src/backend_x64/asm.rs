@@ -167,6 +167,7 @@ impl Asm<'_> {
     }
 
     /// A legacy-encoded instruction. `force_rex` is for byte registers 4 to 7.
+    #[expect(clippy::too_many_arguments, reason = "an encoding has this many fields")]
     fn legacy(&mut self, pp: Pp, map: Map, sz: Sz, op: u8, reg: u8, rm: Rm, force_rex: bool) {
         match pp {
             Pp::None => {}

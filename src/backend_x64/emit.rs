@@ -25,26 +25,27 @@ pub(super) struct Emitter<'b, 'c> {
     pub(super) cpu: Features,
     /// Address of the guest instruction that is being emitted.
     pub(super) pc: u64,
-    /// Address of the block.
-    pub(super) entry: u64,
+    /// Address of the one that follows it, if it does not jump.
+    pub(super) next: u64,
 }
 
 impl<'b, 'c> Emitter<'b, 'c> {
     pub(super) fn new(buf: &'b mut CodeBuf, ctx: &'c EmitContext<'c>, cpu: Features) -> Self {
         let a = Asm { buf, cold: false };
         let fp = super::emit_float::FloatState::new();
-        Self { a, sym: Symbolic::new(), fp, ctx, cpu, pc: 0, entry: 0 }
+        Self { a, sym: Symbolic::new(), fp, ctx, cpu, pc: 0, next: 0 }
     }
 
     /// Emits `block` at the buffer's position.
     pub(super) fn block(&mut self, block: &Block) {
-        self.entry = block.pc;
         let start = self.a.pos();
         self.a.buf.entries.push((block.pc, start));
         let mut open = true;
         for (i, node) in block.nodes.iter().enumerate() {
+            let following = block.nodes.get(i + 1);
             self.pc = node.pc;
-            let last = i + 1 == block.nodes.len();
+            self.next = following.map_or(block.next, |n| n.pc);
+            let last = following.is_none();
             self.op(&node.op, last);
             open = !node.op.ends_block();
         }

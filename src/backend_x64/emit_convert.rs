@@ -21,8 +21,8 @@ impl Emitter<'_, '_> {
             _ => return self.helper(if rd.is_zero() { 0 } else { 1 << rd.0 }),
         };
         let dst = if rd.is_zero() { RAX } else { self.int_dest(rd) };
+        self.check_boxed(fmt, &[a], Err(rd));
         let slow = self.a.buf.cold_pos();
-        self.check_boxed(fmt, &[a], slow);
         let x = self.fin_reg(a, XMM0);
         let sz = match int {
             IntFmt::W => Sz::D,
@@ -144,15 +144,11 @@ impl Emitter<'_, '_> {
         if !supported {
             return self.helper(0);
         }
-        let slow = self.a.buf.cold_pos();
-        self.check_boxed(from, &[a], slow);
+        self.check_boxed(from, &[a], Ok(fd));
         self.all_ones(XMM1);
         let dst = Self::fdest(fd);
         // cvtss2sd, cvtsd2ss: the prefix is the operand's.
         self.scalar_op(scalar(from), 0x5a, dst, XMM1, Self::fhome(a));
-        if from == Fmt::S {
-            self.slow_single(slow, fd, dst);
-        }
         self.fdone_arith(to, fd, dst);
     }
 }

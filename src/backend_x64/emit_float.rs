@@ -13,7 +13,7 @@
 //! Flags accrue in MXCSR as they do in `fcsr`. What the host cannot do exactly is left to the
 //! interpreter, instruction by instruction, on the cold path.
 
-use super::asm::{Cc, Map, Pp, Rm, Sz};
+use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit::Emitter;
 use super::regs::{FLOAT_MAP, RAX, RCX, XMM0, XMM1, field, float_slot, host_float, host_int};
 use crate::backend::Recipe;
@@ -267,33 +267,58 @@ impl Emitter<'_, '_> {
         }
     }
 
-    /// Goes to `slow` if one of `operands` is not a NaN-boxed single.
-    pub(super) fn check_boxed(&mut self, fmt: Fmt, operands: &[FReg], slow: CodePtr) {
-        if fmt != Fmt::S {
+    /// Checks that `operands` are NaN-boxed singles, which is known from then on. If one is not,
+    /// the interpreter executes the instruction, whose results are `result`, and the block is
+    /// left, since what follows takes them for boxed.
+    pub(super) fn check_boxed(&mut self, fmt: Fmt, operands: &[FReg], result: Result<FReg, Reg>) {
+        let unknown = |e: &Self, f: &FReg| e.fp.boxed & 1 << f.0 == 0;
+        if fmt != Fmt::S || !operands.iter().any(|f| unknown(self, f)) {
             return;
         }
-        for &f in operands {
-            if self.fp.boxed & 1 << f.0 != 0 {
-                continue;
+        // A double NaN whose payload the host has taken from a boxed single looks boxed.
+        for f in operands {
+            if self.fp.canon_d & 1 << f.0 != 0 {
+                self.fsettle(*f);
             }
-            match Self::fhome(f) {
-                Rm::R(x) if self.cpu.sse41 => {
-                    self.a.ins(Pp::P66, Map::M0F3A, Sz::D, 0x16, x, Rm::R(RAX)); // pextrd
-                    self.a.byte(1);
-                    self.a.alu_imm(super::asm::Alu::Cmp, Sz::D, Rm::R(RAX), -1);
-                }
-                Rm::R(x) => {
-                    self.movq_from_vector(RAX, x);
-                    self.a.shift_imm(super::asm::Shift::Sar, Sz::Q, Rm::R(RAX), 32);
-                    self.a.alu_imm(super::asm::Alu::Cmp, Sz::D, Rm::R(RAX), -1);
-                }
-                _ => {
-                    let upper = Rm::S(float_slot(f.0) + 4);
-                    self.a.alu_imm(super::asm::Alu::Cmp, Sz::D, upper, -1);
-                }
+        }
+        let slow = self.a.buf.cold_pos();
+        for f in operands {
+            if unknown(self, f) {
+                self.compare_box(*f);
+                self.a.jcc(Cc::Ne, slow);
             }
-            self.a.jcc(Cc::Ne, slow);
+        }
+        let (sym, fp) = (self.sym.clone(), self.fp.clone());
+        self.in_cold(|e| {
+            e.call_helper();
+            match result {
+                Ok(fd) => e.define(fd, false),
+                Err(rd) if rd.is_zero() => {}
+                Err(rd) => e.sym.set_home(rd.0, false),
+            }
+            e.flush();
+            e.jump_to(e.next);
+        });
+        (self.sym, self.fp) = (sym, fp);
+        for f in operands {
             self.fp.boxed |= 1 << f.0;
+        }
+    }
+
+    /// Compares the upper half of `f` with all ones.
+    fn compare_box(&mut self, f: FReg) {
+        match Self::fhome(f) {
+            Rm::R(x) if self.cpu.sse41 => {
+                self.a.ins(Pp::P66, Map::M0F3A, Sz::D, 0x16, x, Rm::R(RAX)); // pextrd
+                self.a.byte(1);
+                self.a.alu_imm(Alu::Cmp, Sz::D, Rm::R(RAX), -1);
+            }
+            Rm::R(x) => {
+                self.movq_from_vector(RAX, x);
+                self.a.shift_imm(Shift::Sar, Sz::Q, Rm::R(RAX), 32);
+                self.a.alu_imm(Alu::Cmp, Sz::D, Rm::R(RAX), -1);
+            }
+            _ => self.a.alu_imm(Alu::Cmp, Sz::D, Rm::S(float_slot(f.0) + 4), -1),
         }
     }
 
@@ -352,20 +377,15 @@ impl Emitter<'_, '_> {
         if rm != Rounding::Dyn {
             return self.helper(0);
         }
-        let slow = self.a.buf.cold_pos();
-        self.check_boxed(fmt, &[a, b], slow);
+        self.check_boxed(fmt, &[a, b], Ok(fd));
         let x = self.fin_reg(a, XMM0);
         let dst = Self::fdest(fd);
         self.scalar_op(scalar(fmt), opcode, dst, x, Self::fhome(b));
-        if fmt == Fmt::S {
-            // Emitted before anything else that is cold.
-            self.slow_single(slow, fd, dst);
-        }
         self.fdone_arith(fmt, fd, dst);
     }
 
     /// The slow path of an operation whose result is in `dst` on the hot path.
-    pub(super) fn slow_single(&mut self, slow: CodePtr, fd: FReg, dst: u8) {
+    fn slow_single(&mut self, slow: CodePtr, fd: FReg, dst: u8) {
         let back = self.a.pos();
         self.in_cold(|e| {
             debug_assert_eq!(e.a.pos(), slow, "the slow path is where the checks jump to");
@@ -378,12 +398,10 @@ impl Emitter<'_, '_> {
     }
 
     fn fsqrt(&mut self, fmt: Fmt, fd: FReg, a: FReg) {
-        let slow = self.a.buf.cold_pos();
-        self.check_boxed(fmt, &[a], slow);
+        self.check_boxed(fmt, &[a], Ok(fd));
         self.all_ones(XMM1);
         let dst = Self::fdest(fd);
         self.scalar_op(scalar(fmt), SQRT, dst, XMM1, Self::fhome(a));
-        self.slow_single(slow, fd, dst);
         self.fdone_arith(fmt, fd, dst);
     }
 
@@ -398,8 +416,8 @@ impl Emitter<'_, '_> {
         if !self.cpu.fma || rm != Rounding::Dyn {
             return self.helper(0);
         }
+        self.check_boxed(fmt, &[a, b, c], Ok(fd));
         let slow = self.a.buf.cold_pos();
-        self.check_boxed(fmt, &[a, b, c], slow);
         let x = self.fin_reg(a, XMM0);
         self.fmove(XMM0, x);
         let y = self.fin_reg(b, XMM1);
@@ -423,12 +441,12 @@ impl Emitter<'_, '_> {
     /// The host's minimum and maximum return the second operand for NaNs and for zeros of either
     /// sign: these cases are on the cold path.
     fn fmin_max(&mut self, opcode: u8, fmt: Fmt, fd: FReg, a: FReg, b: FReg) {
+        self.check_boxed(fmt, &[a, b], Ok(fd));
         let slow = self.a.buf.cold_pos();
-        self.check_boxed(fmt, &[a, b], slow);
         let x = self.fin_reg(a, XMM0);
         let y = self.fin_reg(b, XMM1);
         self.compare_float(UCOMI, fmt, x, Rm::R(y));
-        // Equal or unordered. The slow path takes both, so that it can be shared with the checks.
+        // Equal or unordered.
         let dst = Self::fdest(fd);
         let equal = self.a.jcc_short(Cc::E);
         self.scalar_op(scalar(fmt), opcode, dst, x, Rm::R(y));
@@ -455,8 +473,7 @@ impl Emitter<'_, '_> {
         }
         self.fsettle(a);
         self.fsettle(b);
-        let slow = self.a.buf.cold_pos();
-        self.check_boxed(fmt, &[a, b], slow);
+        self.check_boxed(fmt, &[a, b], Ok(fd));
         let x = self.fin_reg(a, XMM0);
         let dst = Self::fdest(fd);
         match op {
@@ -489,9 +506,6 @@ impl Emitter<'_, '_> {
             }
             _ => self.fmove(dst, x),
         }
-        if fmt == Fmt::S {
-            self.slow_single(slow, fd, dst);
-        }
         self.fdone(fmt, fd, dst);
     }
 
@@ -518,8 +532,7 @@ impl Emitter<'_, '_> {
 
     fn fcmp(&mut self, op: FCmpOp, fmt: Fmt, rd: Reg, a: FReg, b: FReg) {
         let dst = if rd.is_zero() { RAX } else { self.dest(rd) };
-        let slow = self.a.buf.cold_pos();
-        self.check_boxed(fmt, &[a, b], slow);
+        self.check_boxed(fmt, &[a, b], Err(rd));
         match op {
             FCmpOp::Eq => {
                 let x = self.fin_reg(a, XMM0);
@@ -541,9 +554,6 @@ impl Emitter<'_, '_> {
         self.a.movzx8(dst, Rm::R(RAX));
         if !rd.is_zero() {
             self.done(rd, dst, true);
-        }
-        if fmt == Fmt::S {
-            self.slow_path(slow);
         }
     }
 

@@ -282,10 +282,10 @@ impl Emitter<'_, '_> {
 
     fn logic(&mut self, op: Alu, rd: Reg, a: Reg, b: Src) {
         // The second operand is the constant one.
-        if let (Some(_), Src::Reg(r)) = (self.sym.constant(a.0), b) {
-            if self.sym.constant(r.0).is_none() {
-                return self.logic(op, rd, r, Src::Reg(a));
-            }
+        if let (Some(_), Src::Reg(r)) = (self.sym.constant(a.0), b)
+            && self.sym.constant(r.0).is_none()
+        {
+            return self.logic(op, rd, r, Src::Reg(a));
         }
         match (op, self.const_of(b)) {
             (Alu::And, Some(k)) if k <= 0x7fff_ffff => return self.and_low(rd, a, k as i32),

@@ -3,6 +3,8 @@
 //!
 //! The lookup stub is the first thing in the arena: an empty table entry is 0 and leads there.
 
+#![allow(clippy::useless_conversion, reason = "dynasm converts what it takes as a register")]
+
 use super::regs::{FLOAT_MAP, INT_MAP, RBP, float_slot, slot};
 use crate::backend::{CodeBuf, LeaveKind, STATE_BIAS, Stubs, ThreadState};
 use crate::util::CodePtr;

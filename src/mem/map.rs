@@ -191,7 +191,8 @@ impl std::fmt::Debug for Memory {
     }
 }
 
-/// Guard zone on either side, in bytes: no 32-bit offset leads out of region and guards.
+/// Least guard zone on either side of a region of 4 GiB or more, in bytes: no 32-bit offset leads
+/// out of region and guards.
 const GUARD: usize = 4 << 30;
 /// Guard zone where addresses are scarce: covers immediates and the widest access.
 const SMALL_GUARD: usize = 1 << 20;
@@ -207,7 +208,9 @@ impl Memory {
         if !size.is_power_of_two() || !(1 << 20..=1 << 46).contains(&size) {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
-        let guard = if size >= 1 << 32 { GUARD } else { SMALL_GUARD };
+        // As large as the region, so that a small negative number or an address with one bit too
+        // many is surely a fault.
+        let guard = if size >= 1 << 32 { GUARD.max(size as usize) } else { SMALL_GUARD };
         let region = Reservation::new(size as usize + 2 * guard)?;
         let base = HostAddr(region.base().0 + guard);
         let state = Mutex::new(State::default());
