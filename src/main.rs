@@ -1,4 +1,5 @@
 //! The `rvnative` command.
+#![forbid(unsafe_code)]
 
 mod cli;
 

@@ -96,7 +96,7 @@ impl fmt::Display for Mismatch {
         let Setup { mode, isa, masked } = &self.setup;
         writeln!(f, "case {}: the engines disagree ({mode:?}, {isa})", self.case.number)?;
         if !masked.is_empty() {
-            writeln!(f, "host features: {masked}")?;
+            writeln!(f, "without the host features {masked}")?;
         }
         writeln!(f, "program (instructions that do not matter are left out):")?;
         self.code(f)?;

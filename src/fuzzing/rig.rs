@@ -125,7 +125,13 @@ impl Rig {
         let reference = Memory::new(setup.mode, 1 << ADDRESS_BITS)?;
         lay_out(&reference)?;
         let defaults = Options::default();
+        let mut host_features = defaults.host_features;
+        for name in setup.masked.split(' ').filter(|n| !n.is_empty()) {
+            // A name that is not of this host masks nothing.
+            let _ = host_features.set(name, false);
+        }
         let options = Options {
+            host_features,
             engine: EngineKind::Baseline,
             isa: setup.isa,
             mode: setup.mode,
