@@ -220,11 +220,12 @@ impl Scan<'_> {
     }
 }
 
-/// Whether, where all instructions are aligned to 4 bytes, `insn` at `pc` is not or goes to one that
-/// is not.
+/// Whether, where all instructions are aligned to 4 bytes, `insn` at `pc` is not, or goes or may go
+/// to one that is not.
 fn misaligned(insn: &Insn, pc: u64) -> bool {
-    let relative = matches!(insn.op.format(), Format::B | Format::J);
-    pc & 2 != 0 || relative && insn.imm & 2 != 0
+    let format = insn.op.format();
+    let relative = matches!(format, Format::B | Format::J);
+    pc & 2 != 0 || relative && insn.imm & 2 != 0 || format == Format::Jalr
 }
 
 /// Loop heads: a bit for each halfword of a piece of code that is the target of a backward branch or
