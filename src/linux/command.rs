@@ -3,6 +3,7 @@
 use super::exec::{self, find_program};
 use super::loader::{self, Image, LoadError};
 use super::mman::Layout;
+use super::path::Names;
 use super::process::{ExitHook, Options, Process, Thread};
 use super::stack::{self, Contents};
 use super::{host, run, signal};
@@ -295,7 +296,9 @@ impl Command {
             None => find_program(&self.options, &self.program, args)?,
         };
         let image = Image::open(&program.host)?;
-        let exe = absolute(&program.guest);
+        let exe_host = std::fs::canonicalize(&program.host).unwrap_or(program.host);
+        let exe =
+            Names { sysroot: self.options.sysroot.as_deref(), exe: &exe_host }.guest(&exe_host);
         set_name(&program.guest);
 
         async_signal::record_sent_faults()?;
@@ -322,7 +325,7 @@ impl Command {
         let process = Arc::new(Process {
             options: self.options.clone(),
             exe,
-            exe_host: program.host,
+            exe_host,
             cmdline: joined(&program.args),
             auxv: built.auxv,
             environ: joined(&self.env),
@@ -345,10 +348,6 @@ impl Command {
 /// Strings with a NUL behind each.
 fn joined(all: &[Vec<u8>]) -> Vec<u8> {
     all.iter().flat_map(|s| s.iter().copied().chain([0])).collect()
-}
-
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// What the kernel calls the thread: the last component of the program's path.

@@ -13,7 +13,6 @@ use crate::mem::{Access, Advice, Backing, MapError, Mapping, Memory, Prot};
 use crate::util::{PAGE_SIZE, page_down, page_up};
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Lowest address that a program may map (`vm.mmap_min_addr`).
@@ -169,17 +168,8 @@ fn place(
 fn file_backing(t: &Thread, fd: i32, offset: u64) -> Result<Backing, Errno> {
     let file = super::host::file_identity(fd)?;
     let link = std::fs::read_link(format!("/proc/self/fd/{fd}")).unwrap_or_default();
-    let path = guest_view(t, link);
+    let path = t.process.names().guest(&link);
     Ok(Backing::File { path: Arc::new(path), offset, dev: file.dev, inode: file.inode })
-}
-
-/// A host path as the guest knows it: without the sysroot.
-fn guest_view(t: &Thread, host: PathBuf) -> PathBuf {
-    let inside = t.process.options.sysroot.as_ref().and_then(|root| host.strip_prefix(root).ok());
-    match inside {
-        Some(rest) => PathBuf::from("/").join(rest),
-        None => host,
-    }
 }
 
 /// The guest's descriptor, as one that may be borrowed for a call.

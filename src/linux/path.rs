@@ -1,7 +1,8 @@
 //! Where the guest's paths lead on the host.
 //!
 //! With a sysroot (`-L`), an absolute path that exists below the prefix means the file there, and
-//! any other path the host's own, as with qemu-user: calls that look for an existing object ask
+//! any other path the host's own, as with qemu-user (but `/dev`, `/proc` and their like are always
+//! the host's): calls that look for an existing object ask
 //! the prefix first, calls that create, remove or rename go to the host path. Symbolic links below
 //! the prefix are followed as if the prefix were the root. It is a convenience and no boundary.
 //!
@@ -16,6 +17,9 @@ use std::ffi::{CString, OsStr};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+
+/// Directories that tell about the running system: never looked for below a sysroot.
+const OF_THE_HOST: [&str; 5] = ["dev", "proc", "run", "sys", "tmp"];
 
 /// Most symbolic links that one lookup follows (`path_resolution(7)`).
 const MAX_LINKS: u32 = 40;
@@ -90,8 +94,10 @@ impl Names<'_> {
         let wants_dir = path.ends_with(b"/") || path.ends_with(b"/.");
         let last = if wants_dir { Last::Follow } else { last };
         let found = walk(root, path, last)?;
-        // The bare root is the host's: a program that lists `/` sees the world it works in.
-        if found == root || (wants_dir && !found.is_dir()) { None } else { Some(found) }
+        let first = found.strip_prefix(root).ok()?.components().next();
+        // The bare root is the host's too: a program that lists it sees the world it works in.
+        let hosts = first.is_none_or(|c| OF_THE_HOST.iter().any(|name| c.as_os_str() == *name));
+        if hosts || (wants_dir && !found.is_dir()) { None } else { Some(found) }
     }
 
     /// The guest's name of a host file: without the prefix, if it lies below it.
@@ -181,6 +187,7 @@ mod tests {
             let root = std::env::temp_dir().join(format!("rvn-path-{name}-{}", std::process::id()));
             fs::create_dir_all(root.join("usr/lib")).unwrap();
             fs::write(root.join("usr/lib/ld.so"), b"ld").unwrap();
+            fs::create_dir_all(root.join("dev")).unwrap();
             symlink("usr/lib", root.join("lib")).unwrap();
             symlink("/usr/lib/ld.so", root.join("absolute")).unwrap();
             symlink("../../../lib", root.join("usr/up")).unwrap();
@@ -218,7 +225,17 @@ mod tests {
     #[test]
     fn what_is_not_below_the_prefix_is_the_hosts() {
         let tree = Tree::new("absent");
-        for path in ["/", "/nothing", "/loop", "lib/ld.so", "/lib/ld.so/", "/usr/lib/ld.so/x", ""] {
+        for path in [
+            "/",
+            "/dev",
+            "/usr/../dev",
+            "/nothing",
+            "/loop",
+            "lib/ld.so",
+            "/lib/ld.so/",
+            "/usr/lib/ld.so/x",
+            "",
+        ] {
             assert_eq!(tree.find(path, Last::Follow), None, "{path}");
         }
         let names = Names { sysroot: Some(&tree.0), exe: Path::new("/bin/true") };

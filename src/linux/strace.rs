@@ -410,7 +410,7 @@ fn push_data(out: &mut String, t: &Thread, addr: u64, len: u64) {
 }
 
 /// Calls that do not return if they succeed: shown before they are made.
-const LAST_CALLS: [&str; 4] = ["exit", "exit_group", "execve", "execveat"];
+const LAST_CALLS: [&str; 5] = ["exit", "exit_group", "execve", "execveat", "rt_sigreturn"];
 
 /// The call that the thread is about to make, for [`end`]; `None` if nothing is traced.
 pub(super) fn begin(t: &Thread) -> Option<String> {
@@ -424,9 +424,12 @@ pub(super) fn begin(t: &Thread) -> Option<String> {
     Some(line)
 }
 
-/// Prints a call of [`begin`] with what came of it.
+/// Prints a call of [`begin`] with what came of it. A call that has set the registers itself has
+/// nothing more to say.
 pub(super) fn end(call: &str, result: SysResult) {
-    print(call, &outcome(result));
+    if result != Err(Errno::NO_RESULT) {
+        print(call, &outcome(result));
+    }
 }
 
 /// The call that the thread is about to make, as far as it is known before.
@@ -459,7 +462,6 @@ fn outcome(result: SysResult) -> String {
         Ok(value) if value as i64 > 0xffff_ffff => format!(" = {value:#x}"),
         Ok(value) => format!(" = {}", value as i64),
         Err(Errno::RESTART) => " = ? (to be made again after a signal)".to_owned(),
-        Err(Errno::NO_RESULT) => String::new(),
         Err(e) => {
             let text = std::io::Error::from_raw_os_error(i32::from(e.0)).to_string();
             let text = text.split(" (os error").next().unwrap_or_default();

@@ -398,9 +398,9 @@ static void proc(const char *self) {
     int fd = open("/proc/self/exe", O_RDONLY);
     CHECK(read(fd, buf, 20) == 20 && !memcmp(buf, "\177ELF", 4) && buf[18] == (char)243);
     close(fd);
+    char *page = mmap(0, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     FILE *maps = fopen("/proc/self/maps", "r");
     int stack = 0, code = 0, anon = 0;
-    char *page = mmap(0, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     while (maps && fgets(buf, sizeof buf, maps)) {
         unsigned long lo, hi, off, ino;
         unsigned major, minor;
@@ -411,7 +411,9 @@ static void proc(const char *self) {
             code = perm[2] == 'x' && strstr(buf, exe) && ino == b.st_ino;
         if ((char *)lo <= page && page < (char *)hi) anon = perm[0] == 'r' && perm[1] == '-' && perm[3] == 'p';
     }
-    CHECK(stack && code && anon);
+    CHECK(stack);
+    CHECK(code);
+    CHECK(anon);
     fd = open("/proc/self/cmdline", O_RDONLY);
     n = read(fd, buf, sizeof buf);
     CHECK(n == (int)strlen(self) + 1 && !memcmp(buf, self, n));
