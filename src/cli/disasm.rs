@@ -2,12 +2,17 @@
 
 use super::fail::Failure;
 use super::flags::DisasmFlags;
-use rvnative::isa::{self, Isa};
+use rvnative::debug::dump;
+use rvnative::isa::{self, Format, Insn, Isa};
+use rvnative::mem::Prot;
+use rvnative::runtime::{Machine, Options};
+use rvnative::util::page_down;
 use rvnative::vm::elf::{self, Elf, SymbolEntry};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::ops::Range;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 pub(super) fn disasm(flags: &DisasmFlags) -> Result<ExitCode, Failure> {
     let path = &flags.program;
@@ -21,6 +26,7 @@ pub(super) fn disasm(flags: &DisasmFlags) -> Result<ExitCode, Failure> {
     };
     let symbols = elf::symbols(&bytes);
     let wanted = wanted(flags, &symbols)?;
+    let machine = if flags.host { Some(machine(&elf, &bytes, isa)?) } else { None };
     let mut listing = Listing { isa, symbols: &symbols, out: String::new() };
     let mut any = false;
     for segment in elf.segments.iter().filter(|s| s.prot.executable()) {
@@ -32,7 +38,10 @@ pub(super) fn disasm(flags: &DisasmFlags) -> Result<ExitCode, Failure> {
         }
         any = true;
         let code = &file[(part.start - range.start) as usize..(part.end - range.start) as usize];
-        listing.code(part.start, code);
+        match &machine {
+            Some(machine) => listing.blocks(machine, part.start, code)?,
+            None => listing.code(part.start, code),
+        }
     }
     if !any {
         return Err(Failure::new("no code in that range").hint("addresses are hexadecimal"));
@@ -60,6 +69,22 @@ fn wanted(flags: &DisasmFlags, symbols: &[SymbolEntry]) -> Result<Range<u64>, Fa
     Ok(symbol.addr..end)
 }
 
+/// A machine that holds the program's code, for the translator to look at.
+fn machine(elf: &Elf, bytes: &[u8], isa: Isa) -> Result<Arc<Machine>, Failure> {
+    let defaults = Options::default();
+    let machine = Machine::new(&Options { isa, ..defaults })?;
+    for s in elf.segments.iter().filter(|s| s.prot.executable()) {
+        let first = page_down(s.addr);
+        let len = s.addr - first + (s.file.end - s.file.start);
+        let memory = machine.memory();
+        memory.map_zero(first, len, Prot::RW).map_err(Failure::new)?;
+        let code = &bytes[s.file.start as usize..s.file.end as usize];
+        memory.write_bytes(s.addr, code).map_err(Failure::new)?;
+        memory.protect(first, len, Prot::RX).map_err(Failure::new)?;
+    }
+    Ok(machine)
+}
+
 struct Listing<'a> {
     isa: Isa,
     symbols: &'a [SymbolEntry],
@@ -79,12 +104,55 @@ impl Listing<'_> {
             let bits = u32::from(high) << 16 | u32::from(low);
             let len = if wide { 4 } else { 2 };
             let text = match isa::decode(bits, &self.isa) {
-                Some(insn) => isa::disasm(&insn, pc).to_string(),
+                Some(insn) => isa::disasm(&insn, pc).to_string() + &self.target(&insn, pc),
                 None => isa::disasm::unknown(bits, len).to_string(),
             };
             let raw = if wide { format!("{bits:08x}") } else { format!("{low:04x}") };
             let _ = writeln!(self.out, "{pc:8x}:\t{raw:<8}\t{text}");
             at += usize::from(len);
+        }
+    }
+
+    /// Lists code block by block: the guest's instructions, the operations, the host's.
+    fn blocks(&mut self, machine: &Machine, start: u64, code: &[u8]) -> Result<(), Failure> {
+        let end = start + code.len() as u64;
+        let mut pc = start;
+        while pc < end {
+            let translation = machine.translate_for_dump(pc)?;
+            let mut next = pc + 2;
+            for &(at, len) in &translation.ir.ranges {
+                let part = at.max(start)..(at + u64::from(len)).min(end);
+                if part.start < part.end {
+                    self.code(
+                        part.start,
+                        &code[(part.start - start) as usize..][..(part.end - part.start) as usize],
+                    );
+                }
+                if at == pc {
+                    next = next.max(part.end);
+                }
+            }
+            self.out.push('\n');
+            self.out += &dump(&translation);
+            self.out.push('\n');
+            pc = next;
+        }
+        Ok(())
+    }
+
+    /// Where a branch or jump goes to, by symbol, as objdump says it.
+    fn target(&self, insn: &Insn, pc: u64) -> String {
+        if !matches!(insn.op.format(), Format::B | Format::J) {
+            return String::new();
+        }
+        let to = pc.wrapping_add(i64::from(insn.imm) as u64);
+        let before = self.symbols.partition_point(|s| s.addr <= to);
+        let Some(symbol) = self.symbols[..before].iter().rev().find(|s| s.function) else {
+            return String::new();
+        };
+        match to - symbol.addr {
+            0 => format!(" <{}>", symbol.name),
+            n => format!(" <{}+{n:#x}>", symbol.name),
         }
     }
 

@@ -7,6 +7,8 @@ use super::rng::Rng;
 use crate::isa::Isa;
 use crate::mem::Mode;
 use crate::runtime::Interrupter;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -206,6 +208,28 @@ pub fn replay(campaign: &Campaign, number: u64) -> io::Result<Option<Box<Mismatc
     }
 }
 
+/// Runs one case, for fuzzers that choose the numbers themselves. Engines are kept from case to
+/// case.
+///
+/// # Panics
+/// The engines disagree.
+pub fn check_case(kind: Kind, seed: u64, number: u64) {
+    thread_local! {
+        static RIGS: RefCell<HashMap<usize, Rig>> = RefCell::default();
+    }
+    let setups = setups();
+    let index = setup_of(seed, number / BATCH as u64, setups.len());
+    RIGS.with_borrow_mut(|rigs| {
+        let rig = rigs.entry(index).or_insert_with(|| {
+            Rig::new(setups[index].clone(), Subject::Translator).expect("memory for the engines")
+        });
+        let case = rig.case(seed, number, kind);
+        if let Err(mismatch) = rig.check_alone(&case).expect("memory can be protected") {
+            panic!("{mismatch}");
+        }
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,6 +248,19 @@ mod tests {
             }
             assert_eq!(progress.done + progress.skipped, 4000);
             assert!(progress.skipped < 40, "{progress:?}");
+        }
+    }
+
+    /// A second or so of what `rvnative fuzz` does.
+    #[test]
+    fn translator_and_interpreter_agree() {
+        for (kind, cases) in [(Kind::Single, 60_000), (Kind::Block, 15_000)] {
+            let c = Campaign { jobs: 2, ..campaign(kind, Subject::Translator, cases) };
+            let (progress, found) = run(&c, |_| ()).unwrap();
+            if let Some(m) = found {
+                panic!("{m}");
+            }
+            assert_eq!(progress.done + progress.skipped, cases);
         }
     }
 

@@ -26,3 +26,23 @@ pub fn check_decoder(bits: u32, isa: &Isa) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fuzzing::Rng;
+
+    #[test]
+    fn words_and_all_halfwords() {
+        let isas = [Isa::MAX, Isa::rv64gc(), "rv64i".parse().unwrap(), "rva22u64".parse().unwrap()];
+        let mut rng = Rng::new(1, 0);
+        for isa in &isas {
+            for half in 0..0x1_0000 {
+                check_decoder(half, isa).unwrap();
+            }
+            for _ in 0..200_000 {
+                check_decoder(rng.next_u64() as u32, isa).unwrap();
+            }
+        }
+    }
+}

@@ -33,3 +33,21 @@ pub fn mutate(rng: &mut Rng, bytes: &mut Vec<u8>) {
         bytes.truncate(rng.below(bytes.len() as u32 + 1) as usize);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damaged_programs_are_refused_or_loaded() {
+        let engine = Engine::default();
+        let good = include_bytes!("../../examples/guest/plugin.elf");
+        assert!(Module::new(&engine, good).is_ok());
+        for number in 0..3000 {
+            let mut rng = Rng::new(1, number);
+            let mut bytes = good.to_vec();
+            mutate(&mut rng, &mut bytes);
+            check_elf(&engine, &bytes);
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! All integration tests, as one program: linking once is faster than linking many times.
 
+mod cli;
+mod engines;
 mod insns;
 mod instructions;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]

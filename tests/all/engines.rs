@@ -1,0 +1,82 @@
+//! Every guest test program on every engine.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Flags for each way of executing code.
+const ENGINES: [&[&str]; 3] = [
+    &["--jit", "off"],
+    &["--jit", "baseline"],
+    &[
+        "--jit",
+        "baseline",
+        "--host-features",
+        "-avx,-bmi1,-bmi2,-fma,-lzcnt,-pclmul,-popcnt,-sse4.1",
+    ],
+];
+
+/// Calls `f` with the flags of each engine that this host has.
+pub(crate) fn for_each_engine(mut f: impl FnMut(&[&str])) {
+    for engine in ENGINES {
+        f(engine);
+    }
+}
+
+/// The command under test.
+pub(crate) fn rvnative() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rvnative"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("RVNATIVE_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// A prebuilt guest program.
+pub(crate) fn guest(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guest/bin").join(name)
+}
+
+/// What a command printed, for messages.
+pub(crate) fn shown(o: &Output) -> String {
+    let text = |b: &[u8]| String::from_utf8_lossy(b).into_owned();
+    format!("{}\n{}{}", o.status, text(&o.stdout), text(&o.stderr))
+}
+
+/// What programs need beside the engine: `illegal` takes some extensions for missing.
+fn flags(name: &str) -> &'static [&'static str] {
+    match name {
+        "illegal" => &["--cpu", "rv64gc"],
+        _ => &[],
+    }
+}
+
+#[test]
+fn guest_programs_pass_on_every_engine() {
+    let mut names: Vec<_> = std::fs::read_dir(guest(""))
+        .expect("the prebuilt programs")
+        .map(|e| e.expect("an entry").file_name().into_string().expect("a plain name"))
+        .collect();
+    names.sort();
+    assert!(names.len() >= 20, "{names:?}");
+    let mut failures = String::new();
+    for name in &names {
+        for_each_engine(|engine| {
+            let o = rvnative()
+                .arg("run")
+                .args(engine)
+                .args(flags(name))
+                .arg(guest(name))
+                .output()
+                .expect("rvnative starts");
+            let said = String::from_utf8_lossy(&o.stdout);
+            let greeting = name == "hello" && said.starts_with("Hello from riscv64");
+            let passed = said.lines().any(|l| l == format!("ok {name}"));
+            if !o.status.success() || !(passed || greeting) {
+                failures += &format!("{name} with {engine:?}: {}\n", shown(&o));
+            }
+        });
+    }
+    assert!(failures.is_empty(), "\n{failures}");
+}
