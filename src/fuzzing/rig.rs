@@ -136,6 +136,8 @@ impl Rig {
             isa: setup.isa,
             mode: setup.mode,
             address_bits: ADDRESS_BITS,
+            // Small, so that full caches are part of what is tested.
+            arena_size: 4 << 20,
             ..defaults
         };
         Ok(Self {

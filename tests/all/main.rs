@@ -2,6 +2,7 @@
 
 mod cli;
 mod engines;
+mod faults;
 mod insns;
 mod instructions;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
