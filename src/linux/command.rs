@@ -109,6 +109,7 @@ pub struct Command {
     arg0: Option<Vec<u8>>,
     env: Vec<Vec<u8>>,
     sigmask: Option<u64>,
+    close: Vec<i32>,
     options: Options,
     machine: runtime::Options,
     on_exit: Option<ExitHook>,
@@ -141,6 +142,7 @@ impl Command {
             arg0: None,
             env: std::env::vars_os().map(|(k, v)| variable(&k, &v)).collect(),
             sigmask: None,
+            close: Vec::new(),
             options: Options::default(),
             machine: runtime::Options::default(),
             on_exit: None,
@@ -338,6 +340,10 @@ impl Command {
             on_exit: Mutex::new(self.on_exit.take()),
             machine,
         });
+        for &fd in &self.close {
+            // One that is not open is as it should be.
+            let _ = host::host_call(libc::SYS_close, &[fd.into()]);
+        }
         let mut hart = crate::cpu::Hart::new();
         hart.pc = loaded.start;
         hart.x[2] = built.sp;
@@ -403,6 +409,8 @@ pub struct Reentry {
     pub(super) host: PathBuf,
     pub(super) guest: PathBuf,
     pub(super) sigmask: u64,
+    /// Descriptors that the program must not find open.
+    pub(super) close: Vec<i32>,
     pub(super) args: Vec<Vec<u8>>,
     pub(super) env: Vec<Vec<u8>>,
 }
@@ -426,16 +434,20 @@ impl Reentry {
         let sigmask = u64::from_str_radix(numbers.next()?, 16).ok()?;
         let flags: usize = numbers.next()?.parse().ok()?;
         let count: usize = numbers.next()?.parse().ok()?;
+        let close = numbers.map(|n| n.parse().ok()).collect::<Option<_>>()?;
         let flags = args.by_ref().take(flags).collect();
         let rest: Vec<Vec<u8>> = args.map(OsStringExt::into_vec).collect();
         let env = rest.get(count..)?.to_vec();
-        Some(Self { flags, host, guest, sigmask, args: rest[..count].to_vec(), env })
+        Some(Self { flags, host, guest, sigmask, close, args: rest[..count].to_vec(), env })
     }
 
     /// The inverse of [`Self::from_args`].
     pub(super) fn to_args(&self) -> Vec<Vec<u8>> {
         let mut numbers = String::new();
         let _ = write!(numbers, "{:x},{},{}", self.sigmask, self.flags.len(), self.args.len());
+        for fd in &self.close {
+            let _ = write!(numbers, ",{fd}");
+        }
         let mut all = vec![b"rvnative".to_vec(), MARK.to_vec()];
         all.push(self.host.as_os_str().as_bytes().to_vec());
         all.push(self.guest.as_os_str().as_bytes().to_vec());
@@ -456,6 +468,7 @@ impl Reentry {
         command.args = args.collect();
         command.env = self.env;
         command.sigmask = Some(self.sigmask);
+        command.close = self.close;
         command.options.reentry = self.flags;
         command
     }
@@ -472,6 +485,7 @@ mod tests {
             host: "/r/bin/sh".into(),
             guest: "/bin/sh".into(),
             sigmask: 0xffff_0000_0000_0001,
+            close: vec![0, 2, 100],
             args: vec![b"sh".to_vec(), b"-c".to_vec(), b"".to_vec()],
             env: vec![b"A=\xff".to_vec()],
         };

@@ -3,7 +3,7 @@
 
 use super::abi::{Errno, Fd, GuestCStr, GuestPtr, SysResult};
 use super::command::Reentry;
-use super::host::path_of;
+use super::host::{host_call, path_of};
 use super::loader::{Image, LoadError};
 use super::process::{Options, Thread};
 use crate::sys::async_signal;
@@ -153,9 +153,31 @@ pub(super) fn sys_execveat(
     exec(t, &path, args, env)
 }
 
+/// Where descriptors go that must survive until a program is loaded.
+const SPARE_FD: i32 = 100;
+
+/// A path to an open file.
+fn by_fd(fd: i32) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{fd}"))
+}
+
+/// The inverse of [`by_fd`].
+fn open_file(path: &Path) -> Option<i32> {
+    path.strip_prefix("/proc/self/fd").ok()?.to_str()?.parse().ok()
+}
+
+/// The standard descriptors that are closed, or will be by `execve`. Rust's start-up code opens
+/// something in their place, so the next program's has to be told.
+fn closed_standard_files() -> Vec<i32> {
+    let open = |fd: i32| {
+        let flags = host_call(libc::SYS_fcntl, &[fd.into(), libc::F_GETFD.into()]);
+        flags.is_ok_and(|f| f as i32 & libc::FD_CLOEXEC == 0)
+    };
+    (0..3).filter(|&fd| !open(fd)).collect()
+}
+
 /// The path of the program that the arguments of execveat name.
 fn named(t: &Thread, dir: Fd, path: &[u8], flags: i32) -> Result<PathBuf, Errno> {
-    let by_fd = |fd: i32| PathBuf::from(format!("/proc/self/fd/{fd}"));
     if path.is_empty() {
         let wanted = flags & libc::AT_EMPTY_PATH != 0;
         return if wanted { Ok(by_fd(dir.0)) } else { Err(Errno::ENOENT) };
@@ -173,8 +195,21 @@ fn exec(t: &mut Thread, path: &Path, args: Vec<Vec<u8>>, env: Vec<Vec<u8>>) -> S
     let own = Path::new("/proc/self/exe");
     let path = if path == own { t.process.exe.clone() } else { path.to_owned() };
     let args = if args.is_empty() { vec![Vec::new()] } else { args };
-    let program = find_program(&t.process.options, &path, args)?;
+    let mut program = find_program(&t.process.options, &path, args)?;
     check(&t.process.options, &program)?;
+    let mut close = closed_standard_files();
+    if let Some(fd) = open_file(&program.host) {
+        match std::fs::canonicalize(&program.host) {
+            Ok(real) => program.host = real,
+            Err(_) => {
+                // No name leads to it: a descriptor that stays open until it is loaded.
+                let args = [fd.into(), libc::F_DUPFD.into(), SPARE_FD.into()];
+                let fd = host_call(libc::SYS_fcntl, &args)? as i32;
+                program.host = by_fd(fd);
+                close.push(fd);
+            }
+        }
+    }
     async_signal::set_mask(!0);
     if t.signals.is_pending() {
         return Err(Errno::RESTART);
@@ -184,10 +219,15 @@ fn exec(t: &mut Thread, path: &Path, args: Vec<Vec<u8>>, env: Vec<Vec<u8>>) -> S
         host: program.host,
         guest: program.guest,
         sigmask: t.sigmask,
+        close,
         args: program.args,
         env,
     };
     let result = replace(&reentry);
+    if open_file(&reentry.host).is_some() {
+        // Ours, or as good as never opened.
+        let _ = reentry.close.last().map(|&fd| host_call(libc::SYS_close, &[fd.into()]));
+    }
     async_signal::set_mask(t.sigmask);
     Err(result)
 }

@@ -77,15 +77,35 @@ impl Names<'_> {
             return HostPath::new(Fd::CWD, self.exe.as_os_str().as_bytes().to_vec());
         }
         if proc.is_none()
-            && let Some(found) = self.below_sysroot(&path, last)
+            && let Some(found) = self.find(dir, &path, last)
         {
             return HostPath::new(Fd::CWD, found.into_os_string().into_vec());
         }
         Ok(HostPath { proc, ..HostPath::new(dir, path)? })
     }
 
+    /// The host path of what a guest path names below the prefix, if it does, be it by way of
+    /// links of the host, such as a virtual environment's `bin/python3`.
+    pub(super) fn find(&self, dir: Fd, path: &[u8], last: Last) -> Option<PathBuf> {
+        self.sysroot?;
+        let mut path = path.to_vec();
+        for _ in 0..MAX_LINKS {
+            if let Some(found) = self.below_sysroot(&path, last) {
+                return Some(found);
+            }
+            if last == Last::Keep || (dir != Fd::CWD && path.first() != Some(&b'/')) {
+                return None;
+            }
+            let link = Path::new(OsStr::from_bytes(&path));
+            let target = fs::read_link(link).ok()?;
+            // A relative target starts where the link is.
+            path = link.parent()?.join(target).into_os_string().into_vec();
+        }
+        None
+    }
+
     /// The host path of what an absolute guest path names below the prefix, if it does.
-    pub(super) fn below_sysroot(&self, path: &[u8], last: Last) -> Option<PathBuf> {
+    fn below_sysroot(&self, path: &[u8], last: Last) -> Option<PathBuf> {
         let root = self.sysroot?;
         if path.first() != Some(&b'/') || root == Path::new("/") {
             return None;
@@ -243,6 +263,23 @@ mod tests {
         assert_eq!((found.dir, found.path.as_bytes()), (Fd(7), &b"/nothing"[..]));
         assert_eq!(names.guest(&tree.0.join("usr/lib")), Path::new("/usr/lib"));
         assert_eq!(names.guest(Path::new("/usr/lib")), Path::new("/usr/lib"));
+    }
+
+    #[test]
+    fn a_link_of_the_host_leads_below_the_prefix() {
+        let tree = Tree::new("outside");
+        let outside = Tree::new("outside-link");
+        let link = outside.0.join("python");
+        symlink("/usr/lib/ld.so", &link).unwrap();
+        symlink("python", outside.0.join("python3")).unwrap();
+        let names = Names { sysroot: Some(&tree.0), exe: Path::new("/bin/true") };
+        let wanted = Some(tree.0.join("usr/lib/ld.so"));
+        for name in ["python", "python3"] {
+            let path = outside.0.join(name);
+            let path = path.as_os_str().as_bytes();
+            assert_eq!(names.find(Fd::CWD, path, Last::Follow), wanted);
+            assert_eq!(names.find(Fd::CWD, path, Last::Keep), None);
+        }
     }
 
     #[test]

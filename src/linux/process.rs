@@ -1,6 +1,6 @@
 //! What a guest process and a guest thread consist of.
 
-use super::abi::{Errno, NSIG, SigAction, SigStack};
+use super::abi::{Errno, Fd, NSIG, SigAction, SigStack};
 use super::mman::Layout;
 use super::path::{Last, Names};
 use crate::mem::Memory;
@@ -33,7 +33,7 @@ impl Options {
     #[must_use]
     pub fn resolve(&self, path: &Path) -> PathBuf {
         let names = Names { sysroot: self.sysroot.as_deref(), exe: Path::new("") };
-        let inside = names.below_sysroot(path.as_os_str().as_bytes(), Last::Follow);
+        let inside = names.find(Fd::CWD, path.as_os_str().as_bytes(), Last::Follow);
         inside.unwrap_or_else(|| path.to_owned())
     }
 }

@@ -1,11 +1,12 @@
 //! One line per system call of riscv64 Linux, and how far it is served.
 //!
 //! The kinds: `full` and `partial` name a handler; `pass` hands the call to the host's of the same
-//! name, translating the arguments as said; `refused` answers `ENOSYS` for the written reason.
+//! name, translating the arguments as said; `refused` answers `ENOSYS` for the written reason;
+//! `absent` does so without a warning, since the C library asks in every program.
 //! Numbers and names: `include/uapi/asm-generic/unistd.h`, and 258 and 259 from
 //! `arch/riscv/include/uapi/asm/unistd.h`. `docs/syscalls.md` is generated from this file.
 
-use super::abi::{FromArg, SysResult};
+use super::abi::{Errno, FromArg, SysResult};
 use super::host::Arg::{self, R, RE, RN, S, V, W, WE, WN};
 use super::process::Thread;
 use super::{
@@ -22,8 +23,10 @@ pub enum Support {
     Partial(&'static str),
     /// By the host's kernel.
     PassThrough,
-    /// Not at all, for this reason: `ENOSYS`.
+    /// Not at all, for this reason: `ENOSYS`, and a warning.
     Refused(&'static str),
+    /// As by a kernel that does not have it yet, for which programs are prepared: `ENOSYS`.
+    Absent(&'static str),
 }
 
 /// A line of the table.
@@ -79,6 +82,9 @@ macro_rules! support {
     (refused $why:literal) => {
         Support::Refused($why)
     };
+    (absent $why:literal) => {
+        Support::Absent($why)
+    };
 }
 
 macro_rules! serve {
@@ -88,6 +94,9 @@ macro_rules! serve {
         const SPEC: &[Arg] = &[$($a),*];
         $t.pass($n, SPEC)
     }};
+    ($t:ident $n:literal $name:ident absent $why:literal) => {
+        Err(Errno::ENOSYS)
+    };
     ($t:ident $n:literal $name:ident refused $why:literal) => {
         Err($t.warn_unsupported($n, stringify!($name), $why))
     };
@@ -391,7 +400,7 @@ syscalls! {
     290 pkey_free refused "riscv64 has no protection keys";
     291 statx full stat::sys_statx;
     292 io_pgetevents refused "see io_setup";
-    293 rseq refused "a restartable sequence would be interrupted in translated code; the C library does without";
+    293 rseq absent "a restartable sequence would be interrupted in translated code; the C library does without";
     294 kexec_file_load refused "administration of the host";
     424 pidfd_send_signal pass [V, V, R(128), V];
     425 io_uring_setup refused "requests hold guest addresses in shared rings";
