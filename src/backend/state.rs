@@ -71,6 +71,10 @@ pub struct ThreadState {
     pub scratch: u64,
     /// [`CONSTANTS`].
     pub constants: Constants,
+    /// RISC-V's accrued flags for each value of the low six bits of `guest_fp`.
+    pub flags_of_word: [u8; 64],
+    /// Those six bits for each set of accrued flags.
+    pub word_of_flags: [u8; 32],
     /// What the fault handler saved.
     pub fault: Registers,
 }

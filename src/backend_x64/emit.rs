@@ -84,6 +84,9 @@ impl<'b, 'c> Emitter<'b, 'c> {
             | Op::FMoveToInt { .. }
             | Op::FMoveFromInt { .. }
             | Op::FConst { .. } => self.float(op),
+            Op::ReadFlags { rd } => self.read_flags(rd),
+            Op::SwapFlags { rd, a } => self.swap_flags(rd, a),
+            Op::ReadRounding { rd } => self.read_rounding(rd),
             Op::Helper { reads: _, writes } => self.helper(writes),
             Op::Branch { cond, a, b, target } => self.branch(cond, a, b, target),
             Op::Jump { target } => self.jump(target),

@@ -8,8 +8,8 @@
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit::{Emitter, Opnd};
 use super::emit_float::scalar;
-use super::regs::{RAX, RCX, XMM0, XMM1};
-use crate::ir::{FReg, Fmt, IntFmt, Reg, Rounding};
+use super::regs::{RAX, RBP, RCX, RDX, XMM0, XMM1, field};
+use crate::ir::{FReg, Fmt, IntFmt, Reg, Rounding, Src};
 use crate::util::CodePtr;
 
 impl Emitter<'_, '_> {
@@ -136,6 +136,55 @@ impl Emitter<'_, '_> {
             e.a.jmp(back);
         });
         self.fdone(fmt, fd, dst);
+    }
+
+    // Accrued flags and the rounding mode.
+
+    /// edx = MXCSR, which stays in the scratch field.
+    fn load_mxcsr(&mut self) {
+        let scratch = Rm::S(field!(scratch));
+        self.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 3, scratch); // stmxcsr
+        self.a.mov(Sz::D, RDX, scratch);
+    }
+
+    /// `dst` = RISC-V's flags for MXCSR in edx.
+    fn flags_from_mxcsr(&mut self, dst: u8) {
+        self.a.mov(Sz::D, RAX, Rm::R(RDX));
+        self.a.alu_imm(Alu::And, Sz::D, Rm::R(RAX), 63);
+        self.a.movzx8(dst, Rm::X(RBP, RAX, 0, field!(flags_of_word)));
+    }
+
+    pub(super) fn read_flags(&mut self, rd: Reg) {
+        let dst = self.int_dest(rd);
+        self.load_mxcsr();
+        self.flags_from_mxcsr(dst);
+        self.done(rd, dst, true);
+    }
+
+    pub(super) fn swap_flags(&mut self, rd: Reg, a: Src) {
+        let new = self.use_src(Sz::D, a);
+        let dst = if rd.is_zero() { RAX } else { self.int_dest(rd) };
+        self.load_opnd(Sz::D, RCX, new);
+        self.a.alu_imm(Alu::And, Sz::D, Rm::R(RCX), 31);
+        self.a.movzx8(RCX, Rm::X(RBP, RCX, 0, field!(word_of_flags)));
+        self.load_mxcsr();
+        if !rd.is_zero() {
+            self.flags_from_mxcsr(dst);
+        }
+        self.a.alu_imm(Alu::And, Sz::D, Rm::R(RDX), -64);
+        self.a.alu(Alu::Or, Sz::D, RDX, Rm::R(RCX));
+        let scratch = Rm::S(field!(scratch));
+        self.a.mov_to(Sz::D, scratch, RDX);
+        self.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 2, scratch); // ldmxcsr
+        if !rd.is_zero() {
+            self.done(rd, dst, true);
+        }
+    }
+
+    pub(super) fn read_rounding(&mut self, rd: Reg) {
+        let dst = self.int_dest(rd);
+        self.a.movzx8(dst, Rm::S(field!(hart.frm)));
+        self.done(rd, dst, true);
     }
 
     pub(super) fn float_convert(&mut self, from: Fmt, to: Fmt, rm: Rounding, fd: FReg, a: FReg) {

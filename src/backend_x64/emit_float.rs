@@ -542,12 +542,21 @@ impl Emitter<'_, '_> {
                 self.a.ins8(Pp::None, Map::One, 0x22, RAX, Rm::R(RCX)); // and al, cl
             }
             // With the operands exchanged, "above" is false for NaNs.
-            FCmpOp::Lt | FCmpOp::Le | FCmpOp::Ltq | FCmpOp::Leq => {
-                let quiet = matches!(op, FCmpOp::Ltq | FCmpOp::Leq);
-                let strict = matches!(op, FCmpOp::Lt | FCmpOp::Ltq);
+            FCmpOp::Lt
+            | FCmpOp::Le
+            | FCmpOp::Ltq
+            | FCmpOp::Leq
+            | FCmpOp::LtKeep
+            | FCmpOp::LeKeep => {
+                let keep = matches!(op, FCmpOp::LtKeep | FCmpOp::LeKeep);
+                let quiet = keep || matches!(op, FCmpOp::Ltq | FCmpOp::Leq);
+                let strict = matches!(op, FCmpOp::Lt | FCmpOp::Ltq | FCmpOp::LtKeep);
                 let y = self.fin_reg(b, XMM0);
                 let opcode = if quiet { UCOMI } else { COMI };
                 self.compare_float(opcode, fmt, y, Self::fhome(a));
+                if keep {
+                    self.restore_flags_if_unordered();
+                }
                 self.a.setcc(if strict { Cc::A } else { Cc::Ae }, RAX);
             }
         }
@@ -555,6 +564,17 @@ impl Emitter<'_, '_> {
         if !rd.is_zero() {
             self.done(rd, dst, true);
         }
+    }
+
+    /// A NaN may have raised a flag: takes MXCSR as `read_flags` left it in the scratch field.
+    fn restore_flags_if_unordered(&mut self) {
+        let cold = self.a.buf.cold_pos();
+        self.a.jcc(Cc::P, cold);
+        let back = self.a.pos();
+        self.in_cold(|e| {
+            e.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 2, Rm::S(field!(scratch))); // ldmxcsr
+            e.a.jmp(back);
+        });
     }
 
     // Moves between register files, loads and stores.

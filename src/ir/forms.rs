@@ -42,6 +42,9 @@ macro_rules! for_each_form { ($m:ident) => { $m! {
     [Op::FMoveToInt { fmt, rd, a }] "fmovetoint." fmt " " rd ", " a "";
     [Op::FMoveFromInt { fmt, fd, a }] "fmovefromint." fmt " " fd ", " a "";
     [Op::FConst { fd, bits }] "fconst " fd ", " bits "";
+    [Op::ReadFlags { rd }] "readflags " rd "";
+    [Op::SwapFlags { rd, a }] "swapflags " rd ", " a "";
+    [Op::ReadRounding { rd }] "readrounding " rd "";
     [Op::Helper { reads, writes }] "helper reads " reads " writes " writes "";
     [Op::Branch { cond, a, b, target }] "branch." cond " " a ", " b ", " target "";
     [Op::Jump { target }] "jump " target "";
@@ -223,6 +226,8 @@ names! { FCmpOp {
     Le "fle",
     Ltq "fltq",
     Leq "fleq",
+    LtKeep "fltkeep",
+    LeKeep "flekeep",
 } }
 names! { ExitKind {
     Ecall "ecall",

@@ -353,6 +353,10 @@ pub enum FCmpOp {
     Ltq,
     /// Less or equal, quiet.
     Leq,
+    /// Less, and the accrued flags stay as the `ReadFlags` right before found them.
+    LtKeep,
+    /// Less or equal, likewise.
+    LeKeep,
 }
 
 /// Why a block ends in leaving translated code.
@@ -627,6 +631,23 @@ pub enum Op {
         fd: FReg,
         /// All 64 bits.
         bits: u64,
+    },
+    /// `rd =` the accrued floating-point flags.
+    ReadFlags {
+        /// Destination.
+        rd: Reg,
+    },
+    /// `rd =` the accrued floating-point flags, which become the low five bits of `a`.
+    SwapFlags {
+        /// Destination, or the zero register.
+        rd: Reg,
+        /// New flags.
+        a: Src,
+    },
+    /// `rd =` the dynamic rounding mode.
+    ReadRounding {
+        /// Destination.
+        rd: Reg,
     },
     /// The interpreter executes the instruction at this node's pc. Which registers it touches is
     /// given, so that the rest may stay where it is.

@@ -165,6 +165,9 @@ fn operation(op: &Op) -> Result<(), &'static str> {
         | Op::FMoveToInt { .. }
         | Op::FMoveFromInt { .. }
         | Op::FConst { .. }
+        | Op::ReadFlags { .. }
+        | Op::SwapFlags { .. }
+        | Op::ReadRounding { .. }
         | Op::Exit(_) => Ok(()),
     }
 }

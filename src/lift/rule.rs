@@ -31,6 +31,8 @@ pub(super) enum Rule {
     Store(MemSize),
     /// Atomics and ordering.
     Atomic(rv_a::Atomic),
+    /// Access to a CSR.
+    Csr,
     /// Floating point.
     Float(rv_f::Float),
     /// Leaves translated code.
@@ -121,9 +123,10 @@ pub(super) fn apply(b: &mut Builder, insn: &Insn, pc: u64) -> Flow {
             b.push(Op::Exit(kind));
             return Flow::End;
         }
+        Rule::Csr if csr::lift(b, insn) => {}
+        Rule::Csr => return Flow::Exit,
         Rule::Helper => {
-            let (reads, writes) = helper_registers(insn);
-            b.push(Op::Helper { reads, writes });
+            helper(b, insn);
             return Flow::Exit;
         }
         Rule::Load(size, signed) => {
@@ -137,6 +140,12 @@ pub(super) fn apply(b: &mut Builder, insn: &Insn, pc: u64) -> Flow {
         Rule::Float(what) => rv_f::lift(b, what, insn),
     }
     Flow::Next
+}
+
+/// Lets the interpreter execute `insn`.
+pub(super) fn helper(b: &mut Builder, insn: &Insn) {
+    let (reads, writes) = helper_registers(insn);
+    b.push(Op::Helper { reads, writes });
 }
 
 /// The integer registers that the interpreter reads and writes when it executes `insn`.

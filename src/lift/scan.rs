@@ -151,6 +151,11 @@ impl Scan<'_> {
         if !self.compressed && misaligned(insn, pc) {
             return self.illegal(4);
         }
+        if matches!(insn.op.format(), Format::Csr | Format::CsrImm)
+            && !isa::csr::legal(insn, self.isa)
+        {
+            return self.illegal(4);
+        }
         self.insns_left -= 1;
         self.jumped = false;
         self.pc = pc.wrapping_add(u64::from(insn.len));

@@ -115,7 +115,20 @@ mod fusion {
         assert_eq!(ops(&[i(Op::Lw, 0, 3, 4)]), ["load.w x0, [x3 + 4]"]);
         assert_eq!(ops(&[r(Op::AmoaddD, 0, 3, 4)]), ["amo.add.d x0, [x3], x4"]);
         assert_eq!(ops(&[r(Op::FeqD, 0, 3, 4)]), ["feq.d x0, f3, f4"]);
-        assert_eq!(ops(&[i(Op::Csrrw, 0, 3, 1)]), ["helper reads {x3} writes {}"]);
+        assert_eq!(ops(&[i(Op::Csrrw, 0, 3, 1)]), ["swapflags x0, x3"]);
+        assert_eq!(ops(&[i(Op::Csrrw, 0, 3, 3)]), ["helper reads {x3} writes {}"]);
+    }
+
+    #[test]
+    fn a_comparison_between_saving_and_restoring_flags_keeps_them() {
+        let saved = |compare, restored| {
+            ops(&[i(Op::Csrrs, 5, 0, 1), r(compare, 10, 3, 4), i(Op::Csrrw, 0, restored, 1)])
+        };
+        assert_eq!(saved(Op::FltD, 5), ["readflags x5", "fltkeep.d x10, f3, f4"]);
+        assert_eq!(saved(Op::FleD, 5), ["readflags x5", "flekeep.d x10, f3, f4"]);
+        let not_fused = ["readflags x5", "flt.s x10, f3, f4", "swapflags x0, x5"];
+        assert_eq!(saved(Op::FltS, 5), not_fused);
+        assert_eq!(saved(Op::FltD, 6)[1], "flt.d x10, f3, f4");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! References to it are only made through `&self` and `&mut self`, and never while translated
 //! code runs on this thread. Other threads touch `table_limit` alone, as an atomic.
 
+use super::select::{fp_flags, fp_word};
 use crate::backend::{STATE_BIAS, Stubs, ThreadState};
 use crate::cpu::Hart;
 use crate::sys::mmap::{HostProt, Reservation};
@@ -58,6 +59,8 @@ impl Thread {
                 host_fp: 0,
                 scratch: 0,
                 constants: crate::backend::CONSTANTS,
+                flags_of_word: std::array::from_fn(|word| fp_flags(word as u32)),
+                word_of_flags: std::array::from_fn(|flags| fp_word(0, flags as u8) as u8 & 63),
                 fault: Registers::new(),
             });
             NonNull::new_unchecked(at)
