@@ -39,6 +39,7 @@ mod process;
 mod process_vm;
 mod procfs;
 mod run;
+mod shm;
 mod signal;
 mod socket;
 mod stack;

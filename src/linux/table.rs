@@ -10,8 +10,8 @@ use super::abi::{Errno, FromArg, SysResult};
 use super::host::Arg::{self, R, RE, RN, S, V, W, WE, WN};
 use super::process::Thread;
 use super::{
-    dir, exec, exit, file, fork, futex, ioctl, ipc, keys, machine, mman, poll, process_vm, signal,
-    socket, stat, thread, time,
+    dir, exec, exit, file, fork, futex, ioctl, ipc, keys, machine, mman, poll, process_vm, shm,
+    signal, socket, stat, thread, time,
 };
 
 /// How far a system call is served.
@@ -317,8 +317,8 @@ syscalls! {
     193 semop pass [V, RE(2, 6), V];
     194 shmget pass [V, V, V];
     195 shmctl pass [V, V, W(112)];
-    196 shmat refused "a segment would have to be attached inside the guest's memory; not yet";
-    197 shmdt refused "see shmat";
+    196 shmat full shm::sys_shmat;
+    197 shmdt full shm::sys_shmdt;
     198 socket pass [V, V, V];
     199 socketpair pass [V, V, V, W(8)];
     200 bind full socket::sys_bind;

@@ -306,6 +306,26 @@ impl Memory {
         Ok(())
     }
 
+    /// Maps the host's System V shared memory segment `id`, which has `len` bytes in whole pages,
+    /// at page address `addr`, replacing what was there.
+    ///
+    /// # Errors
+    /// See [`MapError`]; nothing has changed then.
+    pub fn map_segment(
+        &self,
+        addr: u64,
+        len: u64,
+        mapping: Mapping,
+        id: i32,
+    ) -> Result<(), MapError> {
+        let range = self.pages(addr, len)?;
+        let mut state = self.lock();
+        self.forget_code(&mut state, &range);
+        self.region.attach_segment(self.offsets(&range), id, !mapping.prot.writable())?;
+        state.map.insert(range, mapping);
+        Ok(())
+    }
+
     /// Maps zero pages, replacing what was there: the short form of [`Self::map`].
     ///
     /// # Errors

@@ -129,6 +129,19 @@ impl Reservation {
         Ok(())
     }
 
+    /// Replaces `range` by the System V shared memory segment `id`, of that size in whole pages.
+    ///
+    /// # Errors
+    /// What `shmat` says; `EINVAL` for a range outside.
+    pub fn attach_segment(&self, range: Range<usize>, id: i32, read_only: bool) -> io::Result<()> {
+        let at = self.at(&range)?;
+        let access = if read_only { libc::SHM_RDONLY } else { 0 };
+        // SAFETY: SHM_REMAP inside our own reservation, checked by `at`; a segment does not change
+        // its size, so that it covers what its caller says.
+        let got = unsafe { libc::shmat(id, at, libc::SHM_REMAP | access) };
+        if got == at { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
     /// Changes what `range` may be used for.
     ///
     /// # Errors

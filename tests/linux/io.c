@@ -24,6 +24,7 @@
 #include <sys/msg.h>
 #include <sys/select.h>
 #include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -382,6 +383,25 @@ static void queues(void) {
     CHECK(ss.sem_otime > 1000000000 && ss.sem_ctime > 1000000000);
     CHECK(semctl(id, 1, SETVAL, 4) == 0 && sem_value(id) == 4);
     CHECK(semctl(id, 0, IPC_RMID) == 0);
+    int seg = shmget(IPC_PRIVATE, 5000, 0600);
+    volatile int *one = shmat(seg, 0, 0), *two = shmat(seg, 0, SHM_RDONLY);
+    CHECK(seg >= 0 && one != (void *)-1 && two != (void *)-1 && one != two);
+    one[1] = 4711;
+    CHECK(two[1] == 4711);
+    pid_t child = fork();
+    if (child == 0) _exit(++one[1] != 4712);
+    int st;
+    CHECK(waitpid(child, &st, 0) == child && st == 0 && two[1] == 4712);
+    FAILS(shmat(seg, (char *)one + 1, 0), EINVAL);
+    FAILS(shmat(seg, (char *)one, 0), EINVAL);
+    CHECK(shmat(seg, (char *)one + 1, SHM_RND | SHM_REMAP) == one && one[1] == 4712);
+    FAILS(read(0, (void *)two, 1), EFAULT);
+    struct shmid_ds sd;
+    CHECK(shmctl(seg, IPC_STAT, &sd) == 0 && sd.shm_segsz == 5000 && sd.shm_nattch == 2);
+    CHECK(shmdt((void *)one) == 0);
+    FAILS(shmdt((void *)one), EINVAL);
+    CHECK(shmctl(seg, IPC_RMID, 0) == 0 && two[1] == 4712);
+    CHECK(shmdt((void *)two) == 0);
 }
 
 static void proc(const char *self) {
