@@ -416,7 +416,10 @@ static void proc(const char *self) {
     struct stat a, b;
     CHECK(stat("/proc/self/exe", &a) == 0 && stat(self, &b) == 0 && a.st_ino == b.st_ino);
     int fd = open("/proc/self/exe", O_RDONLY);
-    CHECK(read(fd, buf, 20) == 20 && !memcmp(buf, "\177ELF", 4) && buf[18] == (char)243);
+    CHECK(read(fd, buf, 20) == 20 && !memcmp(buf, "\177ELF", 4));
+#ifdef __riscv
+    CHECK(buf[18] == (char)243);
+#endif
     close(fd);
     char *page = mmap(0, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     FILE *maps = fopen("/proc/self/maps", "r");
@@ -451,7 +454,9 @@ static void proc(const char *self) {
         isa |= !strncmp(buf, "isa\t\t: rv64", 11);
         harts += !strncmp(buf, "hart\t", 5);
     }
+#ifdef __riscv
     CHECK(isa && harts >= 1);
+#endif
     FILE *stat = fopen("/proc/self/stat", "r");
     CHECK(stat && fgets(buf, sizeof buf, stat));
     int pid = atoi(buf);
