@@ -174,10 +174,21 @@ impl Cpu {
         if self.shared.flags.load(Ordering::Acquire) == 0 {
             return false;
         }
-        // Disarmed before the flags are taken: whoever raises one in between arms again.
+        let taken = self.shared.flags.swap(0, Ordering::AcqRel);
+        self.disarm();
+        taken & INTERRUPT != 0
+    }
+
+    /// Lets translated code run on, unless somebody wants something. The flags are looked at last:
+    /// who raises one before that, even from a signal handler in between, is seen, and who raises
+    /// one later arms by itself.
+    fn disarm(&self) {
         self.shared.stop.store(false, Ordering::Release);
         self.shared.remote.disarm(self.generation.cache.table.limit());
-        self.shared.flags.swap(0, Ordering::AcqRel) & INTERRUPT != 0
+        if self.shared.flags.load(Ordering::Acquire) != 0 {
+            self.shared.stop.store(true, Ordering::Release);
+            self.shared.remote.arm();
+        }
     }
 
     fn run_interpreted(&mut self) -> Option<Exit> {
@@ -299,6 +310,8 @@ impl Cpu {
         state.hart.fflags = fp_flags(saved.fp_control);
         self.recover(saved.pc);
         if self.thread.is_poll(saved.fault_addr) {
+            // Who was slow to arm may have done so after its flag was taken.
+            self.disarm();
             return None;
         }
         // The interpreter finds the exact fault, or that its cause is gone.
