@@ -321,7 +321,7 @@ impl Command {
             random: host::random(),
         };
         let built = stack::build(mem, &stack, &contents)?;
-        let layout = Layout { brk_start: loaded.brk, brk: loaded.brk, mmap_top: top, stack };
+        let layout = Layout { brk_start: loaded.brk, brk: loaded.brk, mmap_top: top };
 
         let before = async_signal::set_mask(!0);
         let process = Arc::new(Process {

@@ -7,7 +7,7 @@ use super::process::{Process, Thread, lock};
 use super::run;
 use crate::cpu::Hart;
 use crate::sys::async_signal::{self, Slot};
-use crate::sys::process;
+use crate::sys::process as sys;
 use std::io;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -108,21 +108,30 @@ impl CloneRequest {
     fn fork(&self, t: &mut Thread) -> SysResult {
         let flags = (self.flags & !OURS & !CLONE_SIGHAND & !CLONE_SYSVSEM) | self.exit_signal;
         let mut pidfd = -1;
-        let machine = Arc::clone(&t.process.machine);
-        let pid = machine.fork(|| {
+        let process = Arc::clone(&t.process);
+        // No other thread holds these while the process is copied.
+        let held = (
+            lock(&process.layout),
+            lock(&process.actions),
+            lock(&process.warned),
+            lock(&process.on_exit),
+        );
+        let pid = process.machine.fork(|| {
             if self.pidfd.is_some() {
-                process::fork_with(flags | CLONE_PIDFD, Some(&mut pidfd))
+                sys::fork_with(flags | CLONE_PIDFD, Some(&mut pidfd))
             } else if flags == libc::SIGCHLD as u64 {
-                process::fork()
+                sys::fork()
             } else {
-                process::fork_with(flags, None)
+                sys::fork_with(flags, None)
             }
-        })?;
+        });
+        drop(held);
+        let pid = pid?;
         if pid != 0 {
             self.tell_parent(t, pid, pidfd);
             return Ok(pid as u64);
         }
-        t.tid = process::ids().0;
+        t.tid = sys::ids().0;
         t.robust_list = 0;
         t.process.threads.store(1, Ordering::Release);
         drop(lock(&t.process.on_exit).take());
@@ -155,8 +164,8 @@ impl CloneRequest {
         let parent = Arc::clone(&t.process);
         let signals = Arc::clone(&t.signals);
         let flags = (self.flags & !OURS & !CLONE_SIGHAND & !CLONE_SYSVSEM) | self.exit_signal;
-        let pid = process::share(flags, &mut || {
-            t.tid = process::ids().0;
+        let pid = sys::share(flags, &mut || {
+            t.tid = sys::ids().0;
             t.robust_list = 0;
             t.process = Arc::new(child_of(&parent));
             let interrupter = t.cpu.interrupter();

@@ -243,7 +243,7 @@ unsafe impl<T: Pod, const N: usize> Pod for [T; N] {}
 
 /// What a descriptor refers to.
 #[derive(Clone, Copy, Debug)]
-pub struct FileIdentity {
+pub(super) struct FileIdentity {
     /// Device number.
     pub dev: u64,
     /// Inode number.
@@ -254,7 +254,7 @@ pub struct FileIdentity {
 ///
 /// # Errors
 /// `EBADF`.
-pub fn file_identity(fd: i32) -> Result<FileIdentity, Errno> {
+pub(super) fn file_identity(fd: i32) -> Result<FileIdentity, Errno> {
     // SAFETY: all zero is a valid stat structure, and `fstat` fills it.
     let stat = unsafe {
         let mut stat: libc::stat = std::mem::zeroed();
@@ -269,7 +269,7 @@ pub fn file_identity(fd: i32) -> Result<FileIdentity, Errno> {
 /// A descriptor of the guest, as one that may be borrowed for a call; `None` for a negative
 /// number.
 #[must_use]
-pub fn borrow_fd(fd: i32) -> Option<BorrowedFd<'static>> {
+pub(super) fn borrow_fd(fd: i32) -> Option<BorrowedFd<'static>> {
     // SAFETY: descriptors of the guest are no Rust object's, and the kernel answers `EBADF` for
     // one that is closed meanwhile.
     (fd >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd) })
@@ -277,7 +277,7 @@ pub fn borrow_fd(fd: i32) -> Option<BorrowedFd<'static>> {
 
 /// Bytes of the guest as a path.
 #[must_use]
-pub fn path_of(bytes: &[u8]) -> std::path::PathBuf {
+pub(super) fn path_of(bytes: &[u8]) -> std::path::PathBuf {
     use std::os::unix::ffi::OsStrExt;
     std::path::PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }
@@ -286,7 +286,7 @@ pub fn path_of(bytes: &[u8]) -> std::path::PathBuf {
 ///
 /// # Errors
 /// `EINVAL` for a clock that there is not.
-pub fn clock_gettime(clock: i32) -> Result<abi::TimeSpec, Errno> {
+pub(super) fn clock_gettime(clock: i32) -> Result<abi::TimeSpec, Errno> {
     let mut ts = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `ts` is a valid timespec for the duration of the call.
     if unsafe { libc::clock_gettime(clock, &raw mut ts) } != 0 {
@@ -297,7 +297,7 @@ pub fn clock_gettime(clock: i32) -> Result<abi::TimeSpec, Errno> {
 
 /// True if the calling user may execute a file.
 #[must_use]
-pub fn may_execute(path: &std::path::Path) -> bool {
+pub(super) fn may_execute(path: &std::path::Path) -> bool {
     use std::os::unix::ffi::OsStrExt;
     let Ok(path) = std::ffi::CString::new(path.as_os_str().as_bytes()) else { return false };
     let args = [HostArg::int(libc::AT_FDCWD), HostArg::path(&path), HostArg::int(libc::X_OK)];
@@ -306,7 +306,7 @@ pub fn may_execute(path: &std::path::Path) -> bool {
 
 /// Sixteen random bytes.
 #[must_use]
-pub fn random() -> [u8; 16] {
+pub(super) fn random() -> [u8; 16] {
     let mut bytes = [0; 16];
     // Without random bytes a program still runs; it only seeds its stack protector with them.
     let _ = host_call(

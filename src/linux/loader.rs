@@ -108,7 +108,7 @@ const MAX_HEAD: u64 = 256 << 20;
 
 impl Image {
     /// Opens a host file and reads its headers.
-    pub fn open(path: &Path) -> Result<Self, LoadError> {
+    pub(super) fn open(path: &Path) -> Result<Self, LoadError> {
         let failed = |error| LoadError::File { path: path.to_owned(), error };
         let file = File::open(path).map_err(failed)?;
         let meta = file.metadata().map_err(failed)?;

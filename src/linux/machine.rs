@@ -198,7 +198,7 @@ pub(super) fn sys_personality(t: &mut Thread, persona: u32) -> SysResult {
 /// Limits that would hit our own mappings instead of the guest's: accepted without effect.
 fn is_ours(resource: u32) -> bool {
     let own = [libc::RLIMIT_AS, libc::RLIMIT_STACK, libc::RLIMIT_DATA];
-    own.iter().any(|&r| r as u32 == resource)
+    own.contains(&resource)
 }
 
 pub(super) fn sys_setrlimit(t: &mut Thread, resource: u32, new: GuestPtr<RLimit>) -> SysResult {

@@ -37,8 +37,6 @@ pub(super) struct Layout {
     pub brk: u64,
     /// Mappings are placed below this address.
     pub mmap_top: u64,
-    /// The main thread's stack.
-    pub stack: Range<u64>,
 }
 
 const MAP_SHARED: u32 = 1;
@@ -105,7 +103,7 @@ pub(super) fn sys_mmap(
     fd: i32,
     offset: u64,
 ) -> SysResult {
-    if offset % PAGE_SIZE != 0 || len == 0 {
+    if !offset.is_multiple_of(PAGE_SIZE) || len == 0 {
         return Err(Errno::EINVAL);
     }
     if !matches!(flags & MAP_TYPE, MAP_SHARED | MAP_PRIVATE | MAP_SHARED_VALIDATE) {
@@ -147,7 +145,7 @@ fn place(
     low: bool,
 ) -> Result<u64, Errno> {
     if flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) != 0 {
-        if addr % PAGE_SIZE != 0 {
+        if !addr.is_multiple_of(PAGE_SIZE) {
             return Err(Errno::EINVAL);
         }
         if addr.checked_add(len).is_none_or(|end| end > mem.size()) {
@@ -156,10 +154,11 @@ fn place(
         return if addr < MIN_ADDR { Err(Errno::EPERM) } else { Ok(addr) };
     }
     // A hint is rounded up and used if nothing is in the way.
-    if let Some(hint) = page_up(addr).filter(|&a| a >= MIN_ADDR) {
-        if hint.checked_add(len).is_some_and(|end| end <= mem.size() && mem.is_free(hint..end)) {
-            return Ok(hint);
-        }
+    if let Some(hint) = page_up(addr).filter(|&a| a >= MIN_ADDR)
+        && let Some(end) = hint.checked_add(len).filter(|&end| end <= mem.size())
+        && mem.is_free(hint..end)
+    {
+        return Ok(hint);
     }
     find_room(mem, layout.mmap_top, len, low).ok_or(Errno::ENOMEM)
 }
@@ -189,7 +188,7 @@ pub(super) fn sys_munmap(t: &mut Thread, addr: u64, len: u64) -> SysResult {
 pub(super) fn sys_mprotect(t: &mut Thread, addr: u64, len: u64, prot: u32) -> SysResult {
     /// `PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM`.
     const KNOWN: u32 = 0xf;
-    if addr % PAGE_SIZE != 0 || prot & !KNOWN != 0 {
+    if !addr.is_multiple_of(PAGE_SIZE) || prot & !KNOWN != 0 {
         return Err(Errno::EINVAL);
     }
     if len == 0 {
@@ -218,7 +217,7 @@ pub(super) fn sys_mremap(
     let fixed = flags & MREMAP_FIXED != 0;
     if flags & !(MREMAP_MAYMOVE | MREMAP_FIXED) != 0
         || (fixed && flags & MREMAP_MAYMOVE == 0)
-        || old % PAGE_SIZE != 0
+        || !old.is_multiple_of(PAGE_SIZE)
     {
         return Err(Errno::EINVAL);
     }
@@ -234,7 +233,7 @@ pub(super) fn sys_mremap(
     if fixed {
         let end = new.checked_add(new_len).ok_or(Errno::EINVAL)?;
         let overlap = new < old_end && old < end;
-        if new % PAGE_SIZE != 0 || end > mem.size() || overlap {
+        if !new.is_multiple_of(PAGE_SIZE) || end > mem.size() || overlap {
             return Err(Errno::EINVAL);
         }
         if new < MIN_ADDR {
@@ -316,7 +315,7 @@ fn mapped_pages(mem: &Memory, addr: u64, len: u64) -> Result<Range<u64>, Errno> 
 }
 
 pub(super) fn sys_madvise(t: &mut Thread, addr: u64, len: u64, advice: i32) -> SysResult {
-    if addr % PAGE_SIZE != 0 {
+    if !addr.is_multiple_of(PAGE_SIZE) {
         return Err(Errno::EINVAL);
     }
     let len = page_up(len).ok_or(Errno::EINVAL)?;
@@ -338,7 +337,7 @@ pub(super) fn sys_madvise(t: &mut Thread, addr: u64, len: u64, advice: i32) -> S
 }
 
 pub(super) fn sys_msync(t: &mut Thread, addr: u64, len: u64, flags: i32) -> SysResult {
-    if addr % PAGE_SIZE != 0 {
+    if !addr.is_multiple_of(PAGE_SIZE) {
         return Err(Errno::EINVAL);
     }
     let range = mapped_pages(t.memory(), addr, len)?;
@@ -347,7 +346,7 @@ pub(super) fn sys_msync(t: &mut Thread, addr: u64, len: u64, flags: i32) -> SysR
 }
 
 pub(super) fn sys_mincore(t: &mut Thread, addr: u64, len: u64, vec: u64) -> SysResult {
-    if addr % PAGE_SIZE != 0 {
+    if !addr.is_multiple_of(PAGE_SIZE) {
         return Err(Errno::EINVAL);
     }
     let range = mapped_pages(t.memory(), addr, len)?;

@@ -69,7 +69,7 @@ pub(super) fn inherited_actions() -> [SigAction; NSIG + 1] {
 
 /// A mask for a host call that takes one, such as `ppoll`: faults' signals are never blocked.
 #[must_use]
-pub fn host_mask(mask: u64) -> u64 {
+pub(super) fn host_mask(mask: u64) -> u64 {
     mask & !UNBLOCKABLE
 }
 

@@ -452,7 +452,7 @@ syscalls! {
 
 /// Name of a system call, if the table has it.
 #[must_use]
-pub fn name(number: u64) -> Option<&'static str> {
+pub(super) fn name(number: u64) -> Option<&'static str> {
     let n = u16::try_from(number).ok()?;
     TABLE.binary_search_by_key(&n, |s| s.number).ok().map(|i| TABLE[i].name)
 }

@@ -87,14 +87,19 @@ impl Memory {
         std::mem::take(&mut state.code.events)
     }
 
-    /// Before `range` changes its meaning: translations of it are void.
+    /// Before `range` changes its meaning: translations of it are void, and its pages have the
+    /// protection again that the guest gave them, which they may keep (`remap`, `advise`).
     pub(super) fn forget_code(&self, state: &mut State, range: &Range<u64>) {
         let code = &mut state.code;
         let pages: Vec<u64> = code.watched.range(range.clone()).copied().collect();
         for page in &pages {
             code.watched.remove(page);
             code.dirty.remove(page);
-            code.protected.remove(page);
+            if code.protected.remove(page) {
+                let host = self.offsets(&(*page..*page + PAGE_SIZE));
+                // As in `unprotect_code`: the access that follows shows a failure.
+                let _ = self.region.protect(host, HostProt::RW);
+            }
         }
         if let (Some(&first), Some(&last)) = (pages.first(), pages.last()) {
             code.events.push(CodeEvent::Void(first..last + PAGE_SIZE));
@@ -162,5 +167,24 @@ impl Memory {
             return Err(Fault { addr, access, mapped: true, beyond_file: true });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Advice, Memory, Mode, Prot};
+    use crate::util::PAGE_SIZE;
+
+    #[test]
+    fn pages_that_keep_their_contents_are_writable_again() {
+        let mem = Memory::new(Mode::Guarded, 1 << 20).unwrap();
+        mem.map_zero(0x10000, PAGE_SIZE, Prot::RWX).unwrap();
+        mem.watch_code(0x10000..0x10004);
+        mem.remap(0x10000..0x11000, 0x20000..0x21000).unwrap();
+        mem.write_u32(0x20000, 7).unwrap();
+        mem.watch_code(0x20000..0x20004);
+        mem.advise(0x20000, PAGE_SIZE, Advice::DontNeed).unwrap();
+        mem.write_u32(0x20000, 8).unwrap();
+        assert_eq!(mem.read_u32(0x20000), Ok(8));
     }
 }

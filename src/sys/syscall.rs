@@ -98,9 +98,9 @@ static NEVER: AtomicU32 = AtomicU32::new(0);
 /// # Safety
 /// The call must not damage memory that Rust objects live in.
 pub unsafe fn raw(number: i64, args: [u64; 6]) -> i64 {
-    // SAFETY: the caller's promise; the flag is never set and the handler's rewinding is harmless
-    // for a call that it does not concern, as the loop makes the call again.
+    // The flag is never set; a handler that leaves the call by `abort_pc` has us make it again.
     loop {
+        // SAFETY: the caller's promise.
         let result = unsafe { rvn_syscall(&raw const NEVER, number, &raw const args) };
         if result != NOT_MADE {
             return result;
