@@ -110,6 +110,8 @@ pub(super) enum Jit {
     Off,
     /// Translate block by block.
     Baseline,
+    /// Translate, and compare each block with the interpreter.
+    Verify,
 }
 
 impl Jit {
@@ -119,11 +121,12 @@ impl Jit {
             Self::Auto => "auto",
             Self::Off => "off",
             Self::Baseline => "baseline",
+            Self::Verify => "verify",
         }
     }
 
     pub(super) fn from_name(name: &str) -> Option<Self> {
-        [Self::Auto, Self::Off, Self::Baseline].into_iter().find(|j| j.name() == name)
+        [Self::Auto, Self::Off, Self::Baseline, Self::Verify].into_iter().find(|j| j.name() == name)
     }
 }
 

@@ -4,9 +4,9 @@ use super::fail::{Failure, describe};
 use super::flags::{RunFlags, StatsFormat};
 use super::settings::{Settings, text};
 use super::{info, log};
-use rvnative::debug::PerfMap;
+use rvnative::debug::{PerfMap, dump};
 use rvnative::linux::{Command, LoadError, Reentry, RootFs};
-use rvnative::runtime::Stats;
+use rvnative::runtime::{Difference, EngineKind, Observer, Stats, TranslatedBlock};
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt;
@@ -46,7 +46,10 @@ pub(super) fn reenter(reentry: Reentry) -> Result<ExitCode, Failure> {
 fn start(mut command: Command, settings: &Settings) -> Result<ExitCode, Failure> {
     let filter = text(settings.log.as_deref(), "LOG")?;
     log::set_up(filter, settings.log_file.as_deref().map(Path::new))?;
-    command.machine(settings.machine()?);
+    let machine = settings.machine()?;
+    let verify = machine.engine == EngineKind::Verify;
+    command.machine(machine);
+    std::panic::set_hook(Box::new(internal_error));
     if let Some(dir) = &settings.sysroot {
         let dir = Path::new(dir);
         let root = RootFs::prefix(dir).map_err(|e| Failure::file(dir, &e).code(Failure::SETUP))?;
@@ -55,14 +58,48 @@ fn start(mut command: Command, settings: &Settings) -> Result<ExitCode, Failure>
     if let Some(bytes) = settings.stack_bytes()? {
         command.stack_size(bytes);
     }
-    if settings.perfmap.is_some() {
-        command.observer(Box::new(PerfMap::create()?));
+    let perf_map = match settings.perfmap {
+        Some(_) => Some(PerfMap::create()?),
+        None => None,
+    };
+    if verify || perf_map.is_some() {
+        command.observer(Box::new(Tools { perf_map }));
     }
     if let Some(format) = settings.stats_format() {
         command.on_exit(move |machine, _| print_stats(&machine.stats(), format));
     }
     command.strace(settings.strace.is_some()).reentry_flags(settings.to_words());
     Err(load_failure(&command.exec()))
+}
+
+/// A fault of ours: said in one piece, and the process dies as no guest would by itself.
+fn internal_error(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let what = panic.payload_as_str().unwrap_or("no message");
+    let text = format!("rvnative: internal error at {place}: {what}\n");
+    let _ = std::io::stderr().write_all(text.as_bytes());
+    std::process::abort();
+}
+
+/// What watches the runtime.
+struct Tools {
+    perf_map: Option<PerfMap>,
+}
+
+impl Observer for Tools {
+    fn translated(&mut self, block: &TranslatedBlock<'_>) {
+        if let Some(map) = &mut self.perf_map {
+            map.translated(block);
+        }
+    }
+
+    /// The differing block as it was translated; the difference itself is the error that follows.
+    fn differs(&mut self, difference: &Difference) {
+        if let Some(translation) = &difference.translation {
+            let text = format!("translation of {:#x}:\n{}", difference.pc, dump(translation));
+            let _ = std::io::stderr().write_all(text.as_bytes());
+        }
+    }
 }
 
 fn load_failure(e: &LoadError) -> Failure {

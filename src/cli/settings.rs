@@ -93,9 +93,10 @@ impl Settings {
             options.engine = match Jit::from_name(mode) {
                 Some(Jit::Auto | Jit::Baseline) => EngineKind::Baseline,
                 Some(Jit::Off) => EngineKind::Interpreter,
+                Some(Jit::Verify) => EngineKind::Verify,
                 None => {
                     let f = Failure::new(format_args!("unknown mode `{mode}` of --jit"));
-                    return Err(f.hint("modes are auto, off and baseline"));
+                    return Err(f.hint("modes are auto, off, baseline and verify"));
                 }
             };
         }

@@ -2,7 +2,7 @@
 
 use super::arena::Arena;
 use super::observe::{Observer, TranslatedBlock};
-use super::options::Options;
+use super::options::{EngineKind, Options};
 use super::select::Host;
 use super::stats::{Counters, add};
 use super::table::PcTable;
@@ -30,10 +30,15 @@ pub(super) struct CodeCache {
     pub(super) stubs: Stubs,
     /// Grows whenever blocks become invalid: return predictions older than that are void.
     pub(super) invalidations: AtomicU64,
+    /// Blocks are not connected: each is left at its end, and [`CodeCache::find`] does not find
+    /// what is inside of one.
+    alone: bool,
     inner: Mutex<Inner>,
 }
 
 struct Inner {
+    /// Blocks that are not connected, by address and limit of instructions.
+    alone: FxHashMap<(u64, u32), Alone>,
     backend: Host,
     buf: CodeBuf,
     lifter: Lifter,
@@ -51,6 +56,14 @@ struct Inner {
     hot_faults: Vec<FaultPoint>,
     cold_faults: Vec<FaultPoint>,
     recipes: Vec<Recipe>,
+}
+
+/// A block that is not connected.
+#[derive(Clone, Copy)]
+pub(super) struct Alone {
+    pub(super) code: CodePtr,
+    /// Instructions in it.
+    pub(super) insns: u32,
 }
 
 struct BlockInfo {
@@ -82,6 +95,7 @@ impl CodeCache {
         arena.write(CodePtr(0), &buf.hot);
         let hot = align(buf.hot.len() as u32);
         let inner = Inner {
+            alone: FxHashMap::default(),
             backend,
             buf,
             lifter: Lifter::new(),
@@ -103,6 +117,7 @@ impl CodeCache {
             table,
             stubs,
             invalidations: AtomicU64::new(0),
+            alone: options.engine == EngineKind::Verify,
             inner: Mutex::new(inner),
         })
     }
@@ -116,12 +131,18 @@ impl CodeCache {
         Frozen { _inner: self.lock() }
     }
 
+    /// The block at `pc` of a cache whose blocks are not connected, if it was translated with at
+    /// most `max_insns` instructions.
+    pub(super) fn find_alone(&self, pc: u64, max_insns: u32) -> Option<Alone> {
+        self.lock().alone.get(&(pc, max_insns)).copied()
+    }
+
     /// Code for `pc`, translating it if there is none.
     pub(super) fn translate(
         &self,
         pc: u64,
         memory: &Memory,
-        options: &Options,
+        (options, limits): (&Options, &Limits),
         counters: &Counters,
         observer: &mut Option<Box<dyn Observer>>,
     ) -> Result<CodePtr, Full> {
@@ -136,9 +157,8 @@ impl CodeCache {
             return Err(Full);
         }
         inner.source.memory_changed();
-        let limits = Limits::default();
         let mut source = inner.source.over(memory);
-        let block = inner.lifter.lift(&mut source, &options.isa, pc, &limits);
+        let block = inner.lifter.lift(&mut source, &options.isa, pc, limits);
         inner.buf.start(inner.hot, inner.cold, inner.links.len() as u32);
         let lookup = |pc: u64| self.table.get(pc);
         let context = EmitContext { mode: options.mode, stubs: self.stubs, lookup: &lookup };
@@ -158,7 +178,11 @@ impl CodeCache {
         add(&counters.guest_insns, u64::from(block.insns));
         add(&counters.guest_bytes, block.ranges.iter().map(|r| u64::from(r.1)).sum());
         let ranges = block.ranges.clone();
+        let insns = block.insns;
         let code = self.publish(inner, pc, ranges, counters);
+        if self.alone {
+            inner.alone.insert((pc, limits.max_insns), Alone { code, insns });
+        }
         add(&counters.translate_ns, monotonic_ns() - started);
         Ok(code)
     }
@@ -203,7 +227,7 @@ impl CodeCache {
         let first = inner.entries.len() as u32;
         for i in 0..inner.buf.entries.len() {
             let (entry, at) = inner.buf.entries[i];
-            if entry == pc || self.table.get(entry).is_none() {
+            if !self.alone && (entry == pc || self.table.get(entry).is_none()) {
                 inner.entries.push((entry, at));
                 self.table.set(entry, Some(at));
                 self.relink(inner, entry, Some(at));
@@ -255,6 +279,7 @@ impl CodeCache {
             }
         }
         if any {
+            inner.alone.clear();
             self.invalidations.fetch_add(1, Ordering::Release);
         }
     }

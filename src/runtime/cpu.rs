@@ -1,5 +1,6 @@
 //! One hart: the loop around translated code and interpreter.
 
+use super::cache::Alone;
 use super::fault;
 use super::helpers::{HelperContext, interpret_one};
 use super::machine::{Generation, Machine};
@@ -9,6 +10,7 @@ use super::thread::{Remote, Thread};
 use crate::backend::LeaveKind;
 use crate::cpu::{Exit, Hart};
 use crate::interp::{self, Interp};
+use crate::lift::Limits;
 use crate::sys::signal::AltStack;
 use crate::util::{CodePtr, HostAddr};
 use std::io;
@@ -145,7 +147,7 @@ impl Cpu {
             }
             self.machine.serve_code_events();
             let stopped = if self.machine.translates() && self.hart().frm <= 3 {
-                self.run_translated()
+                if self.machine.verifies() { self.run_verified() } else { self.run_translated() }
             } else {
                 self.run_interpreted()
             };
@@ -214,6 +216,20 @@ impl Cpu {
     /// Runs translated code until it must be left for good (`Some`) or for something that the
     /// loop around looks at.
     fn run_translated(&mut self) -> Option<Exit> {
+        self.adopt_changes();
+        let pc = self.hart().pc;
+        let code = match self.generation.cache.table.get(pc) {
+            Some(code) => code,
+            None => match self.translate(pc)? {
+                Ok(code) => code,
+                Err(exit) => return exit,
+            },
+        };
+        self.enter(code)
+    }
+
+    /// Takes note of a new code cache and of invalidated blocks.
+    pub(super) fn adopt_changes(&mut self) {
         if self.generation.cache.id != self.machine.generation_id() {
             self.generation = self.machine.generation();
             self.adopt_generation();
@@ -225,14 +241,10 @@ impl Cpu {
             let empty = self.return_empty();
             self.thread.reset_returns(empty);
         }
-        let pc = self.hart().pc;
-        let code = match cache.table.get(pc) {
-            Some(code) => code,
-            None => match self.translate(pc)? {
-                Ok(code) => code,
-                Err(exit) => return exit,
-            },
-        };
+    }
+
+    /// Runs the code at `code` until it is left.
+    pub(super) fn enter(&mut self, code: CodePtr) -> Option<Exit> {
         let state = self.thread.state_mut();
         state.guest_fp = fp_word(state.hart.frm, state.hart.fflags);
         let cache = &self.generation.cache;
@@ -242,6 +254,34 @@ impl Cpu {
         self.left(LeaveKind::from_raw(kind))
     }
 
+    /// The block at `pc` in a cache whose blocks are not connected; `None` if there is none.
+    pub(super) fn block_alone(&mut self, pc: u64, limits: &Limits) -> Option<Alone> {
+        self.adopt_changes();
+        if pc & 1 != 0 || pc / 2 >= self.generation.cache.table.limit() {
+            return None;
+        }
+        if let Some(found) = self.generation.cache.find_alone(pc, limits.max_insns) {
+            return Some(found);
+        }
+        while let Ok(None) = self.machine.translate(&self.generation, pc, limits) {
+            self.adopt_changes();
+        }
+        self.generation.cache.find_alone(pc, limits.max_insns)
+    }
+
+    /// Runs a block that is not connected. `armed`: it is left at the next poll too.
+    pub(super) fn enter_alone(&mut self, code: CodePtr, armed: bool) -> Option<Exit> {
+        let empty = self.return_empty();
+        self.thread.reset_returns(empty);
+        if armed {
+            self.shared.remote.arm();
+        }
+        let exit = self.enter(code);
+        // Whoever has raised a flag meanwhile has armed too, and is heard before the next block.
+        self.shared.remote.disarm(self.generation.cache.table.limit());
+        exit
+    }
+
     /// Code for `pc`. `None`: the loop must go round again. An inner `Err` is what to return
     /// from [`Self::run_translated`].
     fn translate(&mut self, pc: u64) -> Option<Result<CodePtr, Option<Exit>>> {
@@ -249,7 +289,7 @@ impl Cpu {
             // No block begins there; the interpreter knows what happens.
             return Some(Err(self.step().err()));
         }
-        match self.machine.translate(&self.generation, pc) {
+        match self.machine.translate(&self.generation, pc, &Limits::default()) {
             Ok(Some(code)) => Some(Ok(code)),
             Ok(None) => None,
             // No memory for a new code cache: slowly is better than not at all.

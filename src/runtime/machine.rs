@@ -3,10 +3,11 @@
 use super::cache::{CodeCache, Full};
 use super::cpu::Shared;
 use super::fault;
-use super::observe::Observer;
+use super::observe::{Difference, Observer};
 use super::options::{EngineKind, Options};
 use super::stats::{Counters, Stats, add};
 use crate::isa::Isa;
+use crate::lift::Limits;
 use crate::mem::{CodeEvent, Memory, Mode};
 use crate::sys::signal;
 use crate::util::{CodePtr, HostAddr, PAGE_SIZE};
@@ -143,7 +144,7 @@ impl Machine {
     }
 
     pub(super) fn translates(&self) -> bool {
-        self.options.engine == EngineKind::Baseline
+        self.options.engine != EngineKind::Interpreter
     }
 
     pub(super) fn generation_id(&self) -> u64 {
@@ -154,15 +155,28 @@ impl Machine {
         Arc::clone(&lock(&self.generation))
     }
 
+    pub(super) fn verifies(&self) -> bool {
+        self.options.engine == EngineKind::Verify
+    }
+
+    /// Tells the observer of a difference between translated code and the interpreter.
+    pub(super) fn differs(&self, difference: &Difference) {
+        if let Some(o) = &mut *lock(&self.observer) {
+            o.differs(difference);
+        }
+    }
+
     /// Code for `pc` in `generation`; `None` if that is full, and a new one is current then.
     pub(super) fn translate(
         &self,
         generation: &Generation,
         pc: u64,
+        limits: &Limits,
     ) -> io::Result<Option<CodePtr>> {
         let mut observer = lock(&self.observer);
         let cache = &generation.cache;
-        match cache.translate(pc, &self.memory, &self.options, &self.counters, &mut observer) {
+        let options = (&self.options, limits);
+        match cache.translate(pc, &self.memory, options, &self.counters, &mut observer) {
             Ok(code) => Ok(Some(code)),
             Err(Full) => {
                 drop(observer);
@@ -272,7 +286,8 @@ impl Machine {
         let cache = CodeCache::new(&self.options, self.memory.size())?;
         let counters = Counters::default();
         // A new cache has room for any one block.
-        let _ = cache.translate(pc, &self.memory, &self.options, &counters, &mut observer);
+        let options = (&self.options, &Limits::default());
+        let _ = cache.translate(pc, &self.memory, options, &counters, &mut observer);
         receive.try_recv().map_err(io::Error::other)
     }
 }

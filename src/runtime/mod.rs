@@ -4,7 +4,8 @@
 //! Reading order: `machine` (what harts share), `cpu` (one hart: the loop), `cache` (blocks, links
 //! and the table), `arena` and `table` (their memory), `thread` (the state that translated code
 //! works on), `fault` (from a host fault to guest state), `helpers` (what translated code calls),
-//! `select` (the one place that names the host's backend).
+//! `select` (the one place that names the host's backend),
+//! `verify` (translated code and interpreter in lockstep).
 //!
 //! Invariants:
 //! - A [`Cpu`] runs code of one [`cache::CodeCache`] only. A full cache is not emptied: a new one
@@ -25,10 +26,11 @@ mod select;
 mod stats;
 mod table;
 mod thread;
+mod verify;
 
 pub use cpu::{Cpu, Interrupter};
 pub use machine::{Machine, Translation};
-pub use observe::{Observer, TranslatedBlock};
+pub use observe::{Difference, Observer, TranslatedBlock};
 pub use options::{EngineKind, Options};
 pub use select::{HostFeatures, backend_name};
 pub use stats::Stats;

@@ -19,8 +19,22 @@ pub struct TranslatedBlock<'a> {
     pub cold: &'a [u8],
 }
 
+/// Translated code has not done what the interpreter does.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    /// Guest address at which both began.
+    pub pc: u64,
+    /// Instructions that the interpreter has executed, and what differs afterwards, as text.
+    pub text: String,
+    /// The translation, if it could be made again.
+    pub translation: Option<super::Translation>,
+}
+
 /// Told what the runtime does. Called with the code cache locked: it must not run guest code.
 pub trait Observer: Send {
     /// A block was translated and is about to be published.
     fn translated(&mut self, block: &TranslatedBlock<'_>);
+
+    /// `EngineKind::Verify` has found a difference. The process ends when this returns.
+    fn differs(&mut self, _difference: &Difference) {}
 }

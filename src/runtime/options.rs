@@ -11,6 +11,10 @@ pub enum EngineKind {
     Interpreter,
     /// The block translator.
     Baseline,
+    /// The block translator with the interpreter in lockstep: each block is executed by both, and
+    /// a difference ends the process with a report. Slow; and where other threads write to what a
+    /// block reads, what is found may be theirs.
+    Verify,
 }
 
 /// Set-up of a machine.

@@ -16,6 +16,7 @@ pub struct Config {
     pub(super) isa: Isa,
     pub(super) strategy: Strategy,
     pub(super) address_space: AddressSpace,
+    pub(super) cross_check: bool,
     pub(super) stack_size: Option<u64>,
 }
 
@@ -70,6 +71,13 @@ impl Config {
     /// How addresses are formed.
     pub fn address_space(&mut self, space: AddressSpace) -> &mut Self {
         self.address_space = space;
+        self
+    }
+
+    /// Translates, and executes each block with the interpreter too. A difference is a fault of this
+    /// library and a panic that describes it. Slow.
+    pub fn cross_check(&mut self, on: bool) -> &mut Self {
+        self.cross_check = on;
         self
     }
 

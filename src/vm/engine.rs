@@ -40,9 +40,14 @@ impl Engine {
                 return Err(Error::of(ErrorKind::Config, m));
             }
         };
-        let engine = match config.strategy {
-            Strategy::Interpreter => EngineKind::Interpreter,
-            Strategy::Auto | Strategy::Baseline => EngineKind::Baseline,
+        let engine = match (config.strategy, config.cross_check) {
+            (Strategy::Interpreter, true) => {
+                let m = "nothing to cross-check: the strategy is the interpreter";
+                return Err(Error::of(ErrorKind::Config, m));
+            }
+            (Strategy::Interpreter, false) => EngineKind::Interpreter,
+            (Strategy::Auto | Strategy::Baseline, true) => EngineKind::Verify,
+            (Strategy::Auto | Strategy::Baseline, false) => EngineKind::Baseline,
         };
         let defaults = Options::default();
         let options = Options { engine, isa: config.isa, mode, address_bits, ..defaults };

@@ -318,7 +318,7 @@ try: raise ExceptionGroup('g', [ValueError(1), TypeError(2)])
 except* ValueError as e: print('group', e.exceptions)
 except* TypeError as e: print('types', e.exceptions)
 def deep(n): return 0 if n == 0 else 1 + deep(n - 1)
-print(deep(900)); 
+print(deep(900));
 try: deep(10**6)
 except RecursionError as e: print('recursion')
 gc.collect(); w = weakref.ref(A) ; print(w() is A, sum(i * i for i in range(20000)), {i % 7 for i in range(100)}, {k: v for k, v in zip('ab', (1, 2))}, (lambda *a, k=1, **kw: (a, k, kw))(1, 2, k=3, z=4))""",
