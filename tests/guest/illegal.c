@@ -32,7 +32,7 @@ int main(void) {
     ILLEGAL(2, ".half 0x6002");                  // c.ldsp to x0.
     ILLEGAL(2, ".half 0x2001");                  // c.addiw to x0.
     ILLEGAL(2, ".half 0x8002");                  // c.jr x0.
-    ILLEGAL(2, ".half 0x8000");                  // The reserved quadrant 0 encoding.
+    ILLEGAL(2, ".half 0x9000");                  // Reserved in quadrant 0, by Zcb too.
     ILLEGAL(4, ".word 0x0000003b | 3 << 12");    // No OP-32 with funct3 3.
     ILLEGAL(4, ".word 0x00007003");              // A load of funct3 7.
     ILLEGAL(4, ".word 0x00004023");              // A store of funct3 4.
@@ -40,7 +40,7 @@ int main(void) {
     ILLEGAL(4, ".word 0x00001067");              // jalr of funct3 1.
     ILLEGAL(4, ".word 0x04001013");              // slli with bit 26.
     ILLEGAL(4, ".word 0x1000202f | 1 << 20");    // lr.w with a non-zero rs2.
-    ILLEGAL(4, ".word 0x0000102f");              // An AMO of one half-word.
+    ILLEGAL(4, ".word 0x0000502f");              // An AMO of no width.
     ILLEGAL(4, ".word 0x02000053 | 5 << 12");    // fadd.d with the reserved rounding mode 5.
     ILLEGAL(4, ".word 0x06007053");              // A float format that is not enabled.
     ILLEGAL(4, ".word 0x30200073");              // mret.
