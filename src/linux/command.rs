@@ -307,7 +307,8 @@ impl Command {
         let machine = Machine::new(&self.machine)?;
         machine.set_observer(self.observer.take());
         let mem = machine.memory();
-        let stack = loader::map_stack(mem, self.options.stack_size.unwrap_or_else(stack_limit))?;
+        let size = self.options.stack_size.unwrap_or_else(stack_limit);
+        let stack = loader::map_stack(mem, size, image.elf.exec_stack)?;
         let top = loader::mmap_top(&stack);
         let loaded = loader::load(mem, top, &image, &exe, |p| self.options.resolve(p))?;
         let sigreturn = map_sigreturn(mem, top)?;

@@ -251,11 +251,12 @@ fn map_image(
 }
 
 /// The main thread's stack, mapped at the top of the address space: `size` bytes, whole pages.
-pub(super) fn map_stack(mem: &Memory, size: u64) -> Result<Range<u64>, LoadError> {
+/// It can be executed if the program asks for that (fs/binfmt_elf.c, `PT_GNU_STACK`).
+pub(super) fn map_stack(mem: &Memory, size: u64, exec: bool) -> Result<Range<u64>, LoadError> {
     let top = mem.size() - PAGE_SIZE;
     let size = page_up(size).unwrap_or(u64::MAX).clamp(32 * PAGE_SIZE, mem.size() / 4);
-    let stack =
-        Mapping { prot: Prot::RW, shared: false, backing: Backing::Anonymous(Some("[stack]")) };
+    let prot = if exec { Prot::RWX } else { Prot::RW };
+    let stack = Mapping { prot, shared: false, backing: Backing::Anonymous(Some("[stack]")) };
     mem.map(top - size, size, stack, None, false)?;
     Ok(top - size..top)
 }

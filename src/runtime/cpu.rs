@@ -207,8 +207,11 @@ impl Cpu {
         add(&self.machine.counters.interpreted, n);
         match exit {
             Exit::OutOfFuel => None,
-            // The loop looks at the flags.
-            Exit::Interrupted => None,
+            // The loop looks at the flags; if they were taken already, we must not stop again.
+            Exit::Interrupted => {
+                self.disarm();
+                None
+            }
             exit => Some(exit),
         }
     }
@@ -309,6 +312,9 @@ impl Cpu {
             LeaveKind::Lookup => {
                 add(&counters.lookup_exits, 1);
                 self.hart_mut().pc = payload & !1;
+                if self.thread.state().table_limit == 0 {
+                    self.disarm();
+                }
                 None
             }
             LeaveKind::Exit => match payload {

@@ -8,7 +8,7 @@
 use goblin::container::{Container, Ctx, Endian};
 use goblin::elf::header::{EI_CLASS, EI_DATA, ELFCLASS64, ELFDATA2LSB, ELFMAG, EM_RISCV};
 use goblin::elf::header::{ET_DYN, ET_EXEC};
-use goblin::elf::program_header::{PF_R, PF_W, PF_X, PT_INTERP, PT_LOAD, PT_PHDR};
+use goblin::elf::program_header::{PF_R, PF_W, PF_X, PT_GNU_STACK, PT_INTERP, PT_LOAD, PT_PHDR};
 use goblin::elf::section_header::{SHT_DYNSYM, SHT_SYMTAB};
 use goblin::elf::sym::{STT_FILE, STT_SECTION, STT_TLS};
 use goblin::elf::{Header, ProgramHeader, SectionHeader, Sym, Symtab};
@@ -98,6 +98,8 @@ pub struct Elf {
     pub phdr: Option<u64>,
     /// Number of program headers.
     pub phnum: u16,
+    /// True if `PT_GNU_STACK` asks for a stack whose contents can be executed.
+    pub exec_stack: bool,
 }
 
 /// Size of one program header.
@@ -136,6 +138,7 @@ impl Elf {
             interpreter: interpreter(&headers, bytes)?,
             phdr,
             phnum: header.e_phnum,
+            exec_stack: headers.iter().any(|p| p.p_type == PT_GNU_STACK && p.p_flags & PF_X != 0),
         })
     }
 

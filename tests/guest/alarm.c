@@ -44,6 +44,10 @@ int main(void) {
     for (u64 i = 1; i <= 1000; i++) part += i * i % 7;
     CHECK(part, 2002);
   }
+  // As fast as they come: one arrives while another is being looked at.
+  start = alarms;
+  arm(20, 20);
+  while (alarms < start + 5000) count++;
   arm(0, 0);
   // Waiting system calls.
   u64 wait[2] = {0, 20000000}, rest[2];
