@@ -10,7 +10,7 @@ use super::{host, run, signal};
 use crate::mem::{Backing, Mapping, Memory, Prot};
 use crate::runtime::{self, Machine};
 use crate::sys::{async_signal, process};
-use crate::util::PAGE_SIZE;
+use crate::util::{HostAddr, PAGE_SIZE};
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
@@ -322,6 +322,7 @@ impl Command {
             random: host::random(),
         };
         let built = stack::build(mem, &stack, &contents)?;
+        show_strings(mem, &stack, &contents);
         let layout = Layout { brk_start: loaded.brk, brk: loaded.brk, mmap_top: top };
 
         let before = async_signal::set_mask(!0);
@@ -350,6 +351,17 @@ impl Command {
         hart.x[2] = built.sp;
         Ok(Thread::new(process, hart, self.sigmask.unwrap_or(before))?)
     }
+}
+
+/// Makes the host's `/proc` show the guest's arguments and environment. A host that refuses shows
+/// ours.
+fn show_strings(mem: &Memory, stack: &std::ops::Range<u64>, contents: &Contents<'_>) {
+    let len = |all: &[Vec<u8>]| all.iter().map(|s| s.len() as u64 + 1).sum::<u64>();
+    let at = stack::strings(stack, contents);
+    let args = at..at + len(contents.args);
+    let env = args.end..args.end + len(contents.env);
+    let host = |a: u64| HostAddr(mem.base().0 + a as usize);
+    let _ = process::show_strings(host(args.start)..host(args.end), host(env.start)..host(env.end));
 }
 
 /// Strings with a NUL behind each.

@@ -89,6 +89,12 @@ pub(super) fn build(
     write(mem, stack, contents).map_err(|_| LoadError::TooLong)
 }
 
+/// Where [`build`] puts the first argument; the others follow, then the environment.
+pub(super) fn strings(stack: &Range<u64>, c: &Contents<'_>) -> u64 {
+    let len = |all: &[Vec<u8>]| all.iter().map(|s| s.len() as u64 + 1).sum::<u64>();
+    stack.end - 8 - (c.execfn.len() as u64 + 1) - len(c.env) - len(c.args)
+}
+
 fn write(mem: &Memory, stack: &Range<u64>, c: &Contents<'_>) -> Result<Stack, Fault> {
     let mut strings = Strings { mem, at: stack.end - 8 };
     let execfn = strings.push(c.execfn)?;

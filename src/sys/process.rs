@@ -7,8 +7,10 @@
 
 use super::mmap::{HostProt, Reservation};
 use super::syscall;
+use crate::util::HostAddr;
 use std::ffi::{CStr, CString};
 use std::io;
+use std::ops::Range;
 
 /// As fork(2): 0 in the child.
 ///
@@ -98,4 +100,55 @@ pub fn wait(pid: i32) -> io::Result<i32> {
 pub fn ids() -> (i32, [u32; 4]) {
     // SAFETY: these calls only return numbers.
     unsafe { (libc::gettid(), [libc::getuid(), libc::geteuid(), libc::getgid(), libc::getegid()]) }
+}
+
+/// The part of the kernel's `struct prctl_mm_map` (`linux/prctl.h`) before its pointer: where code,
+/// data, heap, stack, arguments and environment are.
+const MM_FIELDS: usize = 11;
+
+/// Makes `/proc/PID/cmdline` and `environ` of this process show other strings, which lie in memory
+/// one behind the other, each with its NUL, as long as they lie there.
+///
+/// # Errors
+/// What `prctl` says; `EIO` if `/proc` does not tell what is to stay as it is. Nothing has changed
+/// then.
+pub fn show_strings(args: Range<HostAddr>, env: Range<HostAddr>) -> io::Result<()> {
+    #[repr(C)]
+    struct Map {
+        fields: [u64; MM_FIELDS],
+        auxv: u64,
+        auxv_size: u32,
+        exe_fd: u32,
+    }
+    const PR_SET_MM_MAP: libc::c_ulong = 14;
+    let unknown = || io::Error::from_raw_os_error(libc::EIO);
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let (_, rest) = stat.rsplit_once(')').ok_or_else(unknown)?;
+    let values: Vec<u64> = rest.split_whitespace().map(|v| v.parse().unwrap_or(0)).collect();
+    // The first of `values` is field 3 of proc(5).
+    let field = |n: usize| values.get(n - 3).copied().ok_or_else(unknown);
+    // SAFETY: asks where the heap ends.
+    let brk = unsafe { libc::sbrk(0) } as u64;
+    let map = Map {
+        fields: [
+            field(26)?,
+            field(27)?,
+            field(45)?,
+            field(46)?,
+            field(47)?,
+            brk,
+            field(28)?,
+            args.start.0 as u64,
+            args.end.0 as u64,
+            env.start.0 as u64,
+            env.end.0 as u64,
+        ],
+        auxv: 0,
+        auxv_size: 0,
+        exe_fd: u32::MAX,
+    };
+    let size = size_of::<Map>() as libc::c_ulong;
+    // SAFETY: `map` is the structure that the option reads; what it changes is what `/proc` shows.
+    let rc = unsafe { libc::prctl(libc::PR_SET_MM, PR_SET_MM_MAP, &raw const map, size, 0) };
+    if rc == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -441,6 +441,17 @@ static void proc(const char *self) {
     n = read(fd, buf, sizeof buf);
     CHECK(n == (int)strlen(self) + 1 && !memcmp(buf, self, n));
     close(fd);
+    // As another process sees it.
+    pid_t child = fork();
+    if (child == 0) pause();
+    sprintf(buf, "/proc/%d/cmdline", child);
+    fd = open(buf, O_RDONLY);
+    n = read(fd, buf, sizeof buf);
+    CHECK(n == (int)strlen(self) + 1 && !memcmp(buf, self, n));
+    close(fd);
+    int st;
+    CHECK(kill(child, SIGTERM) == 0 && waitpid(child, &st, 0) == child);
+    CHECK(WIFSIGNALED(st) && WTERMSIG(st) == SIGTERM);
     fd = open("/proc/self/auxv", O_RDONLY);
     unsigned long aux[2];
     int pagesize = 0;
