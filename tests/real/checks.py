@@ -2,8 +2,7 @@
 
 A check is a name and steps; a step is a list of words, the first a program of the root file
 system. Each check runs in a fresh directory that holds the files of `make_inputs`. Standard
-output, exit status and the files left behind must equal what qemu-user gives. Only a shell's own
-commands are used in scripts: starting other guest programs has its own tests.
+output, exit status and the files left behind must equal what qemu-user gives.
 """
 
 import os
@@ -349,6 +348,20 @@ for title, script in PYTHON.items():
     check("python3 " + title, ["python3.13", "-B", "-c", script])
 check("python3 exit codes", ["python3.13", "-B", "-c", "import sys; sys.exit(3)"], ["python3.13", "-B", "-c", "raise SystemExit('message')"], ["python3.13", "-B", "-c", "1/0"], ["python3.13", "-B", "-c", "import os; os.abort()"],
       ["python3.13", "-B", "-c", "import ctypes; ctypes.string_at(8)"], ["python3.13", "-B", "-X", "faulthandler", "-c", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"], ["python3.13", "-B", "no-such-file.py"], ["python3.13", "-V"])
+# Programs that start programs. (Under a qemu-user that binfmt_misc does not know, these start the
+# host's own of the same name, which print the same.)
+check("shell pipelines", ["bash", "-c", r"""
+sort text | uniq -c | sort -rn -k1,1 -k2 | head -n 5; tr ' ' '\n' < text | sort | uniq -c | sort -k2 | awk '{print $2, $1}'
+for f in text numbers utf8; do wc -c < $f; done; x=$(seq 1 100 | paste -sd+ | sed 's/+/ + /g'); echo $((x)); ls | grep -c .
+find . -type f -name 't*' -exec basename {} \; | sort; cat text | tee copy | sha256sum; cmp text copy && echo same; rm copy
+seq 1 20 | xargs -n 5 echo; printf '%s\n' b a c | sort | tr '\n' ' '; (cd /; pwd); env -i A=1 env | sort; false | true; echo ${PIPESTATUS[*]}; sh -c 'exit 7'; echo $?; sh -c 'kill -9 $$'; echo $?
+cut -d, -f4 table.csv | tail -n +2 | sort | uniq -c | while read n c; do echo "$c:$n"; done; head -c 1000 binary | od -An -tx1 | head -n 3; timeout 5 sleep 0.01; echo $?; date -u -d @0 +%F; nonexistent-command 2>/dev/null; echo $?
+"""])
+check("many short processes", ["bash", "-c", "for i in $(seq 1 60); do expr $i '*' $i; test -f text && basename /a/$i; done | tail -n 4; i=0; while [ $i -lt 40 ]; do i=$(expr $i + 1); done; echo $i"])
+check("xargs and find", ["bash", "-c", "mkdir -p d/{1..8}; for i in {1..8}; do echo $i > d/$i/f; done; find d -name f -print0 | sort -z | xargs -0 cat; find d -name f -exec sha256sum {} + | sort -k2 | head -n 3; find d -depth -type d | sort | tail -n 2; rm -r d"])
+check("make runs commands", ["bash", "-c", "printf 'all: a.out b.out\\n%%.out: text\\n\\t@head -n 3 text | tr a-z A-Z > $@; echo made $@\\n' > Makefile; make -s; cat b.out; make -s; touch -d '2001-01-01' b.out; make -s"])
+check("perl and python start programs", ["perl", "-e", r"""my @l = `sort -n numbers`; chomp @l; print "$l[0] $l[-1]\n"; system("sh", "-c", "exit 3"); print $? >> 8, "\n"; open P, "|-", "cat" or die; print P "through cat\n"; close P; open Q, "-|", "echo", "a  b"; print <Q>; exec "echo", "last";"""],
+      ["python3.13", "-B", "-c", "import subprocess as s\nprint(s.run(['sort', '-n', 'numbers'], capture_output=True, text=True).stdout[:40]); p = s.Popen('tr a-z A-Z; exit 5', shell=True, stdin=-1, stdout=-1); print(p.communicate(b'shout'), p.returncode); print(s.check_output(['env'], env={'A': 'b'})); \ntry: s.run(['sleep', '5'], timeout=0.05)\nexcept s.TimeoutExpired: print('timeout')\nprint(s.run('kill -TERM $$', shell=True).returncode)"])
 # Threads stand apart: they need clone with shared memory and futexes.
 check("threads python3", ["python3.13", "-B", "-c", "import threading, queue, concurrent.futures as c\nq = queue.Queue(); l = threading.Lock(); n = 0\ndef w():\n    global n\n    for _ in range(2000):\n        with l: n += 1\n    q.put(1)\nt = [threading.Thread(target=w) for _ in range(4)]; [x.start() for x in t]; [x.join() for x in t]; print(n, q.qsize())\nwith c.ThreadPoolExecutor(3) as e: print(list(e.map(lambda x: x * x, range(10))))\nb = threading.Barrier(3); r = []\ndef f(i): b.wait(); r.append(i)\nt = [threading.Thread(target=f, args=(i,)) for i in range(3)]; [x.start() for x in t]; [x.join(5) for x in t]; print(sorted(r)); e = threading.Event(); threading.Timer(0.01, e.set).start(); print(e.wait(5))"])
 check("threads xz", ["xz", "-T2", "--block-size=20000", "-k", "text", "binary"], ["xz", "-T2", "-d", "-c", "binary.xz"])
