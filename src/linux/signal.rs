@@ -97,6 +97,14 @@ impl Process {
         lock(&self.actions)[signal as usize]
     }
 
+    /// Makes the host do what the guest wants for the signals that C libraries keep for themselves:
+    /// the host's own takes one of them (SIGSETXID) when it starts its first thread.
+    pub(super) fn mirror_library_signals(&self) {
+        for signal in 32..34 {
+            mirror(signal, &lock(&self.actions)[signal as usize]);
+        }
+    }
+
     fn set_action(&self, signal: i32, action: SigAction) {
         let mut actions = lock(&self.actions);
         actions[signal as usize] = action;

@@ -79,7 +79,9 @@ impl Thread {
                 }
             }
         };
-        if std::thread::Builder::new().stack_size(HOST_STACK).spawn(body).is_err() {
+        let spawned = std::thread::Builder::new().stack_size(HOST_STACK).spawn(body);
+        self.process.mirror_library_signals();
+        if spawned.is_err() {
             self.process.threads.fetch_sub(1, Ordering::AcqRel);
             return Err(Errno::EAGAIN);
         }
