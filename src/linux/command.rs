@@ -304,7 +304,7 @@ impl Command {
         set_name(&program.guest);
 
         async_signal::record_sent_faults()?;
-        let machine = Machine::new(&self.machine)?;
+        let machine = Machine::new(&self.machine).map_err(LoadError::Reserve)?;
         machine.set_observer(self.observer.take());
         let mem = machine.memory();
         let size = self.options.stack_size.unwrap_or_else(stack_limit);

@@ -122,7 +122,9 @@ impl From<LoadError> for Errno {
             | LoadError::Interpreter { error, .. }
             | LoadError::Host(error) => Self::from(error),
             LoadError::Elf { .. } => Self::ENOEXEC,
-            LoadError::Addresses { .. } | LoadError::Memory(_) => Self::ENOMEM,
+            LoadError::Addresses { .. } | LoadError::Memory(_) | LoadError::Reserve(_) => {
+                Self::ENOMEM
+            }
             LoadError::TooLong => Self::E2BIG,
         }
     }

@@ -1,7 +1,7 @@
 //! Loading a program and its dynamic linker into an empty address space (kernel:
 //! `fs/binfmt_elf.c`).
 
-use super::mman::{self, MIN_ADDR, PIE_BASE, STACK_GAP};
+use super::mman::{self, MIN_ADDR, STACK_GAP};
 use crate::mem::{Backing, MapError, Mapping, Memory, Prot};
 use crate::util::{PAGE_SIZE, page_down, page_up};
 use crate::vm::elf::{Elf, ElfError};
@@ -57,6 +57,9 @@ pub enum LoadError {
     /// The machine could not be set up.
     #[error("cannot set up guest memory: {0}")]
     Memory(#[from] MapError),
+    /// The host has no room for guest memory and code cache.
+    #[error("cannot reserve guest memory and code cache: {0}")]
+    Reserve(io::Error),
     /// The host refused something.
     #[error("{0}")]
     Host(#[from] io::Error),
@@ -73,7 +76,7 @@ impl LoadError {
             {
                 127
             }
-            Self::Memory(_) | Self::Host(_) => 125,
+            Self::Memory(_) | Self::Reserve(_) | Self::Host(_) => 125,
             _ => 126,
         }
     }
@@ -85,6 +88,9 @@ impl LoadError {
             Self::Interpreter { .. } => Some(
                 "-L DIR names a directory with the program's libraries, such as /usr/riscv64-linux-gnu",
             ),
+            Self::Reserve(_) => {
+                Some("a limit of address space (ulimit -v) must leave room for both")
+            }
             Self::Elf { error: ElfError::NotElf, .. } => {
                 Some("scripts need a first line with #! and a riscv64 interpreter")
             }
@@ -159,7 +165,11 @@ pub(super) fn load(
 ) -> Result<Loaded, LoadError> {
     let elf = &image.elf;
     let span = elf.span();
-    let bias = if elf.relocatable { PIE_BASE.wrapping_sub(page_down(span.start)) } else { 0 };
+    let bias = if elf.relocatable {
+        mman::pie_base(mem.size()).wrapping_sub(page_down(span.start))
+    } else {
+        0
+    };
     let end = map_image(mem, top, image, guest_path, bias)?;
     let entry = elf.entry.wrapping_add(bias);
     let mut loaded = Loaded {

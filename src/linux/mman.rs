@@ -18,8 +18,11 @@ use std::sync::Arc;
 /// Lowest address that a program may map (`vm.mmap_min_addr`).
 pub(super) const MIN_ADDR: u64 = 0x1_0000;
 
-/// Where the main program goes if it is position-independent.
-pub(super) const PIE_BASE: u64 = 0x1000_0000;
+/// Where the main program goes if it is position-independent, in an address space of that size.
+pub(super) fn pie_base(size: u64) -> u64 {
+    const BASE: u64 = 0x1000_0000;
+    BASE.min(page_down(size / 8))
+}
 
 /// Where libraries go, downwards from the end.
 pub(super) const CODE_WINDOW: Range<u64> = 0x5000_0000..0x8000_0000;
@@ -63,10 +66,14 @@ impl From<MapError> for Errno {
 
 /// Finds room for `len` bytes, as high as possible; `low` asks for the window of libraries first.
 pub(super) fn find_room(mem: &Memory, top: u64, len: u64, low: bool) -> Option<u64> {
-    let window = low.then(|| mem.find_free_down(len, PAGE_SIZE, CODE_WINDOW)).flatten();
-    window
-        .or_else(|| mem.find_free_down(len, PAGE_SIZE, CODE_WINDOW.end..top))
-        .or_else(|| mem.find_free_down(len, PAGE_SIZE, MIN_ADDR..top))
+    // A host short of addresses gives us a space that does not reach the windows.
+    let down = |within: Range<u64>| {
+        (within.end <= top && within.start < within.end)
+            .then(|| mem.find_free_down(len, PAGE_SIZE, within))
+            .flatten()
+    };
+    let window = if low { down(CODE_WINDOW) } else { None };
+    window.or_else(|| down(CODE_WINDOW.end..top)).or_else(|| down(MIN_ADDR..top))
 }
 
 pub(super) fn sys_brk(t: &mut Thread, addr: u64) -> SysResult {
