@@ -97,10 +97,7 @@ impl Trace {
             let insn = decode(memory, hart.pc, isa);
             let place = insn.and_then(|i| written_place(&i, &hart));
             let old = place.map(|(addr, len)| read(memory, addr, len)).unwrap_or_default();
-            let reservation = hart.reservation;
             if let Err(exit) = interp::step(&mut hart, memory, isa) {
-                // Where it stands, and no longer what `lr` has left.
-                hart.reservation = reservation;
                 t.exit = Some(exit);
                 break;
             }
