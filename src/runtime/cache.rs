@@ -7,6 +7,7 @@ use super::select::Host;
 use super::stats::{Counters, add};
 use super::table::PcTable;
 use crate::backend::{Backend, CodeBuf, EmitContext, FaultPoint, LinkSite, Recipe, Stubs};
+use crate::ir;
 use crate::lift::{CodeSource, Lifter, Limits};
 use crate::mem::Memory;
 use crate::sys::time::monotonic_ns;
@@ -64,6 +65,8 @@ pub(super) struct Alone {
     pub(super) code: CodePtr,
     /// Instructions in it.
     pub(super) insns: u32,
+    /// It may jump to its own beginning or middle, and so run for ever.
+    pub(super) loops: bool,
 }
 
 struct BlockInfo {
@@ -178,10 +181,10 @@ impl CodeCache {
         add(&counters.guest_insns, u64::from(block.insns));
         add(&counters.guest_bytes, block.ranges.iter().map(|r| u64::from(r.1)).sum());
         let ranges = block.ranges.clone();
-        let insns = block.insns;
+        let (insns, loops) = (block.insns, self.alone && loops(block));
         let code = self.publish(inner, pc, ranges, counters);
         if self.alone {
-            inner.alone.insert((pc, limits.max_insns), Alone { code, insns });
+            inner.alone.insert((pc, limits.max_insns), Alone { code, insns, loops });
         }
         add(&counters.translate_ns, monotonic_ns() - started);
         Ok(code)
@@ -311,6 +314,16 @@ impl CodeCache {
         let recipes = &inner.recipes[f.first as usize..(f.first + f.count) as usize];
         Some((f.pc, recipes.to_vec()))
     }
+}
+
+/// True if something in the block jumps or calls back into it.
+fn loops(block: &ir::Block) -> bool {
+    block.nodes.iter().any(|n| match n.op {
+        ir::Op::Branch { target, .. } | ir::Op::Jump { target } | ir::Op::Call { target, .. } => {
+            target == block.pc || block.nodes.iter().any(|m| m.pc == target && target <= n.pc)
+        }
+        _ => false,
+    })
 }
 
 /// The cache's lock, held.

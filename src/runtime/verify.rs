@@ -75,7 +75,7 @@ impl Cpu {
             return (true, None);
         }
         trace.undo(memory);
-        let exit = self.enter_alone(block.code, armed);
+        let exit = self.enter_alone(block.code, armed && block.loops);
         let got = *self.hart();
         if let Err(what) = trace.compare(&got, exit, memory) {
             let text = trace.describe(&start, &got, exit, &what);
