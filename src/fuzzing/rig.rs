@@ -138,7 +138,6 @@ impl Rig {
             address_bits: ADDRESS_BITS,
             // Small, so that full caches are part of what is tested.
             arena_size: 4 << 20,
-            ..defaults
         };
         Ok(Self {
             pool: Pool::new(&setup.isa),
