@@ -8,7 +8,7 @@ use crate::debug;
 use crate::interp::{self, Interp};
 use crate::isa::{self, Isa, Op};
 use crate::mem::{Access, Memory, Mode, Prot};
-use crate::runtime::{Cpu, EngineKind, Interrupter, Machine, Options};
+use crate::runtime::{Cpu, EngineKind, HostFeatures, Interrupter, Machine, Options};
 use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -124,8 +124,7 @@ impl Rig {
     pub fn new(setup: Setup, subject: Subject) -> io::Result<Self> {
         let reference = Memory::new(setup.mode, 1 << ADDRESS_BITS)?;
         lay_out(&reference)?;
-        let defaults = Options::default();
-        let mut host_features = defaults.host_features;
+        let mut host_features = HostFeatures::detect();
         for name in setup.masked.split(' ').filter(|n| !n.is_empty()) {
             // A name that is not of this host masks nothing.
             let _ = host_features.set(name, false);
