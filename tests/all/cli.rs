@@ -230,7 +230,7 @@ fn cat_proc(dir: &Scratch, file: &str) -> PathBuf {
     all[96..104].copy_from_slice(&len);
     all[104..112].copy_from_slice(&len);
     // auipc stands in word 1, so the path is at word 1 + (15 - 1).
-    let offset = 4 * (15 - 1) << 20 | A1 << 15 | A1 << 7 | 0x13;
+    let offset = (4 * (15 - 1)) << 20 | A1 << 15 | A1 << 7 | 0x13;
     all[120 + 8..120 + 12].copy_from_slice(&offset.to_le_bytes());
     dir.file("cat", &all, 0o755)
 }
