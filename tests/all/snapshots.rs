@@ -1,0 +1,85 @@
+//! Host code snapshots: for each file of `tests/disas`, IR and the host code made of it.
+//!
+//! A file holds blocks of IR in their text form, separated by lines of `----`; the rest after a
+//! line of `====` is what each becomes, with all host features and with the baseline. Run with
+//! `BLESS=1` to write down what is emitted now, and review the difference: a longer listing is a
+//! worse translation.
+
+use rvnative::backend::{Backend, CodeBuf, EmitContext};
+use rvnative::backend_x64::{Features, X64};
+use rvnative::debug::host_code;
+use rvnative::ir::{Block, verify};
+use rvnative::mem::Mode;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+const ALL: Features = Features {
+    avx: true,
+    bmi1: true,
+    bmi2: true,
+    fma: true,
+    lzcnt: true,
+    pclmul: true,
+    popcnt: true,
+    sse41: true,
+};
+
+/// Where a block would lie in an arena.
+const HOT: u32 = 0x1000;
+const COLD: u32 = 0x40_0000;
+
+fn emitted(block: &Block, features: Features, mode: Mode) -> String {
+    let mut backend = X64::new(features);
+    let mut buf = CodeBuf::default();
+    buf.start(0, COLD, 0);
+    let stubs = backend.emit_stubs(&mut buf);
+    buf.start(HOT, COLD, 0);
+    let context = EmitContext { mode, stubs, lookup: &|_| None, chain: true };
+    backend.emit_block(block, &mut buf, &context);
+    let part = |name, code: &[u8], at| {
+        format!("{name}, {} bytes:\n{}", code.len(), host_code(code, u64::from(at)))
+    };
+    part("hot", &buf.hot, HOT) + &part("cold", &buf.cold, COLD)
+}
+
+/// The part after `====` for the IR before it.
+fn listing(source: &str, path: &Path) -> String {
+    let mut out = String::new();
+    for text in source.split("----\n") {
+        let block: Block =
+            text.parse().unwrap_or_else(|e| panic!("{}: {e:?}\n{text}", path.display()));
+        verify(&block).unwrap_or_else(|e| panic!("{}: {e:?}\n{text}", path.display()));
+        for (name, features, mode) in [
+            ("x86-64, all features", ALL, Mode::Guarded),
+            ("x86-64, baseline", Features::BASELINE, Mode::Guarded),
+            ("x86-64, sandbox", ALL, Mode::Sandbox),
+        ] {
+            let _ = write!(out, "\n{:#x}: {name}\n{}", block.pc, emitted(&block, features, mode));
+        }
+    }
+    out
+}
+
+#[test]
+fn host_code_is_as_written_down() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/disas");
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(dir).unwrap().map(|f| f.unwrap().path()).collect();
+    files.sort();
+    assert!(!files.is_empty(), "tests/disas has files");
+    let bless = std::env::var_os("BLESS").is_some();
+    for path in files {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (source, want) = text.split_once("====\n").unwrap_or((&text, ""));
+        let got = listing(source, &path);
+        if bless {
+            std::fs::write(&path, format!("{source}====\n{got}")).unwrap();
+        } else if want != got {
+            let first = want.lines().zip(got.lines()).find(|(w, g)| w != g);
+            panic!(
+                "{}: host code differs, first at {first:?}; BLESS=1 writes it down",
+                path.display()
+            );
+        }
+    }
+}
