@@ -341,7 +341,7 @@ syscalls! {
     217 add_key pass [S, S, RN(3), V, V];
     218 request_key pass [S, S, S, V];
     219 keyctl partial "commands on numbers and strings; those on vectors are refused" keys::sys_keyctl;
-    220 clone full fork::sys_clone;
+    220 clone partial "CLONE_VM without CLONE_THREAD or CLONE_VFORK copies memory" fork::sys_clone;
     221 execve full exec::sys_execve;
     222 mmap full mman::sys_mmap;
     223 fadvise64 pass [V, V, V, V];
@@ -413,7 +413,7 @@ syscalls! {
     432 fsmount pass [V, V, V];
     433 fspick full dir::sys_fspick;
     434 pidfd_open pass [V, V];
-    435 clone3 partial "set_tid and cgroup are refused" fork::sys_clone3;
+    435 clone3 partial "as clone; set_tid and cgroup are refused" fork::sys_clone3;
     436 close_range pass [V, V, V];
     437 openat2 full file::sys_openat2;
     438 pidfd_getfd pass [V, V, V];
