@@ -34,6 +34,9 @@ pub(super) enum ProcFile {
     Status,
     /// `/proc/cpuinfo`.
     CpuInfo,
+    /// Files that show the memory of this process by host addresses, `/proc/self/mem` above all:
+    /// they cannot be opened.
+    Hidden,
 }
 
 impl ProcFile {
@@ -49,6 +52,7 @@ impl ProcFile {
             b"stat" => Self::Stat,
             b"statm" => Self::Statm,
             b"status" => Self::Status,
+            b"mem" | b"pagemap" | b"clear_refs" | b"smaps_rollup" | b"numa_maps" => Self::Hidden,
             _ => return None,
         })
     }
@@ -108,6 +112,7 @@ pub(super) fn content(t: &Thread, at: &HostPath) -> Result<Option<Vec<u8>>, Errn
     let Some(proc) = at.proc else { return Ok(None) };
     let mappings = || t.memory().mappings();
     Ok(Some(match proc {
+        ProcFile::Hidden => return Err(Errno::EACCES),
         ProcFile::Exe => return Ok(None),
         ProcFile::Maps => maps(&mappings(), false).into_bytes(),
         ProcFile::Smaps => maps(&mappings(), true).into_bytes(),

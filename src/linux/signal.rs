@@ -298,7 +298,8 @@ impl Thread {
         let (signo, code, addr) = match exit {
             Exit::Illegal { .. } => (libc::SIGILL, ILL_ILLOPC, pc),
             Exit::Ebreak => (libc::SIGTRAP, libc::TRAP_BRKPT, pc),
-            Exit::Misaligned(f) => (libc::SIGBUS, libc::BUS_ADRALN, f.addr),
+            // The kernel names the instruction, not the data (`do_trap_store_misaligned`).
+            Exit::Misaligned(_) => (libc::SIGBUS, libc::BUS_ADRALN, pc),
             Exit::Fault(f) => fault_signal(&f),
             Exit::Ecall | Exit::FenceI | Exit::Interrupted | Exit::OutOfFuel => return,
         };
