@@ -4,7 +4,10 @@
 use super::abi::{Errno, GuestPtr, HwProbe, RLimit, SysResult, UtsName};
 use super::host::{HostArg, Pod};
 use super::process::Thread;
-use crate::isa::{Ext, Isa};
+use crate::isa::Isa;
+use crate::isa::hwprobe::{
+    KEY_BASE_BEHAVIOR, KEY_HIGHEST_VIRT_ADDRESS, KEY_IMA_EXT_0, KEY_TIME_CSR_FREQ,
+};
 use crate::mem::Access;
 use std::sync::atomic::Ordering;
 
@@ -35,60 +38,16 @@ pub(super) fn sys_riscv_flush_icache(t: &mut Thread, _: u64, _: u64, flags: u64)
     Ok(0)
 }
 
-/// Bits of `RISCV_HWPROBE_KEY_IMA_EXT_0` (kernel: `arch/riscv/include/uapi/asm/hwprobe.h`).
-const IMA_EXT_0: &[(Ext, u32)] = &[
-    (Ext::Zba, 3),
-    (Ext::Zbb, 4),
-    (Ext::Zbs, 5),
-    (Ext::Zicboz, 6),
-    (Ext::Zbc, 7),
-    (Ext::Zfhmin, 28),
-    (Ext::Zihintntl, 29),
-    (Ext::Zfa, 32),
-    (Ext::Zacas, 34),
-    (Ext::Zicond, 35),
-    (Ext::Zihintpause, 36),
-    (Ext::Zimop, 42),
-    (Ext::Zca, 43),
-    (Ext::Zcb, 44),
-    (Ext::Zcd, 45),
-    (Ext::Zcmop, 47),
-    (Ext::Zawrs, 48),
-    (Ext::Zicntr, 50),
-    (Ext::Zihpm, 51),
-    (Ext::Zicbom, 55),
-    (Ext::Zaamo, 56),
-    (Ext::Zalrsc, 57),
-    (Ext::Zabha, 58),
-];
+/// Ticks of the `time` CSR in a second: it counts nanoseconds.
+const TIME_FREQUENCY: u64 = 1_000_000_000;
 
 /// The value of one key, or `None` for a key that we do not know.
 fn hwprobe(isa: &Isa, key: i64, user_end: u64) -> Option<u64> {
-    /// `RISCV_HWPROBE_MISALIGNED_FAST`, for old and new key.
-    const FAST: u64 = 3;
-    Some(match key {
-        // mvendorid, marchid, mimpid: not implemented, as the privileged manual allows.
-        0..=2 => 0,
-        // Base behaviour: IMA.
-        3 => u64::from(isa.has(Ext::M) && isa.has(Ext::A)),
-        4 => {
-            let fd = u64::from(isa.has(Ext::F) && isa.has(Ext::D));
-            let c = u64::from(isa.has(Ext::C)) << 1;
-            IMA_EXT_0.iter().filter(|(e, _)| isa.has(*e)).fold(fd | c, |bits, (_, n)| bits | 1 << n)
-        }
-        5 | 9 => FAST,
-        // Bytes of a cache block for cbo.zero.
-        6 => {
-            if isa.has(Ext::Zicboz) {
-                64
-            } else {
-                0
-            }
-        }
-        7 => user_end - 1,
-        8 => 1_000_000_000,
-        _ => return None,
-    })
+    match key {
+        KEY_HIGHEST_VIRT_ADDRESS => Some(user_end - 1),
+        KEY_TIME_CSR_FREQ => Some(TIME_FREQUENCY),
+        key => isa.hwprobe(key),
+    }
 }
 
 pub(super) fn sys_riscv_hwprobe(
@@ -114,7 +73,7 @@ pub(super) fn sys_riscv_hwprobe(
         if flags & WHICH_CPUS != 0 {
             // Bit sets match if they hold what is asked for.
             all_match &= known.is_some_and(|v| match pair.key {
-                3 | 4 => v & pair.value == pair.value,
+                KEY_BASE_BEHAVIOR | KEY_IMA_EXT_0 => v & pair.value == pair.value,
                 _ => v == pair.value,
             });
         }
