@@ -17,6 +17,7 @@ pub mod backend;
 pub mod interp;
 pub mod lift;
 
+pub mod backend_a64;
 pub mod backend_x64;
 
 pub mod runtime;

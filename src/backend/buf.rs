@@ -12,6 +12,8 @@ pub struct LinkSite {
     pub target: u64,
     /// Where it leads as long as that is not translated.
     pub stub: CodePtr,
+    /// Whether it is a call, where that is another instruction.
+    pub call: bool,
 }
 
 /// A guest register that is not at home when a fault occurs, and what its value is.
@@ -25,6 +27,8 @@ pub enum Recipe {
     CanonD(u8),
     /// The same in single precision.
     CanonS(u8),
+    /// Floating-point register `.0` is a NaN-boxed single whose upper half has not been set.
+    Box(u8),
 }
 
 /// A host instruction that may fault, or a call of the helper stub.

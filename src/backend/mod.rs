@@ -61,7 +61,7 @@ pub trait Backend {
     fn emit_block(&mut self, block: &Block, buf: &mut CodeBuf, context: &EmitContext<'_>);
 
     /// The four bytes to store at a link site so that it leads to `target`.
-    fn link_word(site: CodePtr, target: CodePtr) -> u32;
+    fn link_word(link: &LinkSite, target: CodePtr) -> u32;
 
     /// The host's floating-point control and status word for a guest's rounding mode (0 to 3) and
     /// accrued flags.

@@ -54,7 +54,7 @@ impl Emitter<'_, '_> {
         self.a.mov_imm_keep_flags(RAX, u64::from(id));
         self.a.jmp(self.ctx.stubs.link);
         self.a.cold = was_cold;
-        self.a.buf.links.push(LinkSite { site, target, stub });
+        self.a.buf.links.push(LinkSite { site, target, stub, call: false });
     }
 
     /// The place of an entry that this block has made already.

@@ -20,7 +20,7 @@ mod regs;
 
 pub use features::Features;
 
-use crate::backend::{Backend, CodeBuf, EmitContext, Stubs};
+use crate::backend::{Backend, CodeBuf, EmitContext, LinkSite, Stubs};
 use crate::ir::Block;
 use crate::util::CodePtr;
 
@@ -49,8 +49,8 @@ impl Backend for X64 {
         emit::Emitter::new(buf, context, self.features).block(block);
     }
 
-    fn link_word(site: CodePtr, target: CodePtr) -> u32 {
-        patch::rel32(site, target)
+    fn link_word(link: &LinkSite, target: CodePtr) -> u32 {
+        patch::rel32(link.site, target)
     }
 
     fn fp_word(frm: u8, fflags: u8) -> u32 {

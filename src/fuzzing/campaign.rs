@@ -27,7 +27,7 @@ pub struct Campaign {
     pub time: Duration,
     /// Stop after this many cases.
     pub cases: u64,
-    /// Threads.
+    /// Threads; with 0 the calling thread works alone, and cases that hang do so for ever.
     pub jobs: usize,
 }
 
@@ -69,6 +69,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 struct Shared<'a> {
     campaign: &'a Campaign,
+    started: Instant,
     setups: Vec<Setup>,
     next_batch: AtomicU64,
     done: AtomicU64,
@@ -97,6 +98,7 @@ pub fn run(
 ) -> io::Result<(Progress, Option<Box<Mismatch>>)> {
     let shared = Shared {
         campaign,
+        started: Instant::now(),
         setups: setups(),
         next_batch: AtomicU64::new(0),
         done: AtomicU64::new(0),
@@ -108,6 +110,11 @@ pub fn run(
         done: shared.done.load(Ordering::Relaxed),
         skipped: shared.skipped.load(Ordering::Relaxed),
     };
+    if campaign.jobs == 0 {
+        worker(&shared, &Watched::default())?;
+        let done = progress();
+        return Ok((done, shared.found.into_inner().unwrap_or_else(PoisonError::into_inner)));
+    }
     let watched: Vec<Watched> = (0..campaign.jobs.max(1)).map(|_| Watched::default()).collect();
     let start = Instant::now();
     std::thread::scope(|scope| {
@@ -149,7 +156,7 @@ fn watch(watched: &Watched, beat: &mut (u64, Instant)) {
 fn worker(shared: &Shared<'_>, watched: &Watched) -> io::Result<()> {
     let campaign = shared.campaign;
     let mut rigs: Vec<Option<Rig>> = shared.setups.iter().map(|_| None).collect();
-    while !shared.stop.load(Ordering::Relaxed) {
+    while !shared.stop.load(Ordering::Relaxed) && shared.started.elapsed() < campaign.time {
         let batch = shared.next_batch.fetch_add(1, Ordering::Relaxed);
         let first = batch * BATCH as u64;
         if first >= campaign.cases {

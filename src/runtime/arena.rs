@@ -5,6 +5,7 @@
 //! any jump to it is stored; what is rewritten while other threads may execute it is one 4-byte
 //! displacement that does not cross a cache line.
 
+use crate::sys::icache;
 use crate::sys::mmap::{HostProt, Reservation, memfd};
 use crate::util::{CodePtr, HostAddr};
 use std::io;
@@ -40,6 +41,9 @@ impl Arena {
         exec.map_file(0..size, HostProt::RX, true, file.as_fd(), 0)?;
         let write = Reservation::new(size)?;
         write.map_file(0..size, HostProt::RW, true, file.as_fd(), 0)?;
+        if !icache::views_agree(exec.base(), write.base()) {
+            return Err(io::Error::from(io::ErrorKind::Unsupported));
+        }
         Ok(Self { exec, write: Some(write), size })
     }
 
@@ -68,6 +72,7 @@ impl Arena {
         let to = self.writable(at, code.len());
         // SAFETY: `writable` checked the bounds; the view is ours and no reference to it exists.
         unsafe { std::ptr::copy_nonoverlapping(code.as_ptr(), to, code.len()) };
+        self.sync(at, to, code.len());
     }
 
     /// Replaces four bytes of code that may be executing.
@@ -81,5 +86,12 @@ impl Arena {
             // SAFETY: in bounds; within one cache line the host stores four bytes at once.
             unsafe { to.cast::<u32>().write_unaligned(word) };
         }
+        self.sync(at, to, 4);
+    }
+
+    /// Lets instruction fetches see what was written.
+    fn sync(&self, at: CodePtr, written: *mut u8, len: usize) {
+        let exec = HostAddr(self.exec.base().0 + at.0 as usize);
+        icache::sync(exec, HostAddr(written.addr()), len);
     }
 }

@@ -247,7 +247,7 @@ impl CodeCache {
         while let Some(id) = next {
             let link = &inner.links[id as usize];
             let to = code.unwrap_or(link.site.stub);
-            self.arena.patch(link.site.site, Host::link_word(link.site.site, to));
+            self.arena.patch(link.site.site, Host::link_word(&link.site, to));
             next = link.next;
         }
     }

@@ -88,6 +88,7 @@ pub(super) fn apply(hart: &mut Hart, recipes: &[Recipe]) {
                     *f = canonical::NAN64;
                 }
             }
+            Recipe::Box(r) => hart.f[usize::from(r)] |= u64::from(u32::MAX) << 32,
             Recipe::CanonS(r) => {
                 let f = &mut hart.f[usize::from(r)];
                 if f32::from_bits(*f as u32).is_nan() {

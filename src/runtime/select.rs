@@ -7,6 +7,11 @@ pub use crate::backend_x64::Features as HostFeatures;
 #[cfg(target_arch = "x86_64")]
 pub(super) type Host = crate::backend_x64::X64;
 
+#[cfg(target_arch = "aarch64")]
+pub use crate::backend_a64::Features as HostFeatures;
+#[cfg(target_arch = "aarch64")]
+pub(super) type Host = crate::backend_a64::A64;
+
 /// Name of the backend that translates for this host.
 #[must_use]
 pub fn backend_name() -> &'static str {
@@ -16,9 +21,22 @@ pub fn backend_name() -> &'static str {
 /// Number of the host register that holds the state pointer in translated code.
 #[cfg(target_arch = "x86_64")]
 pub(super) const STATE_REGISTER: usize = 5;
+/// Number of the host register that holds the state pointer in translated code.
+#[cfg(target_arch = "aarch64")]
+pub(super) const STATE_REGISTER: usize = 28;
 /// Number of the host's stack pointer.
 #[cfg(target_arch = "x86_64")]
 pub(super) const STACK_REGISTER: usize = 4;
+/// Number of the host's stack pointer.
+#[cfg(target_arch = "aarch64")]
+pub(super) const STACK_REGISTER: usize = 31;
+
+/// Bytes of an entry of the stack of return addresses.
+#[cfg(target_arch = "x86_64")]
+pub(super) const RETURN_ENTRY: u64 = 8;
+/// Bytes of an entry of the stack of return addresses: the host's and the guest's.
+#[cfg(target_arch = "aarch64")]
+pub(super) const RETURN_ENTRY: u64 = 16;
 
 /// See [`Backend::fp_word`].
 pub(super) fn fp_word(frm: u8, fflags: u8) -> u32 {

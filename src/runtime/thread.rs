@@ -101,7 +101,7 @@ impl Thread {
         let state = self.state_mut();
         // SAFETY: translated code has just pushed a word there.
         let at = unsafe { (state.return_sp as *const u64).read() };
-        state.return_sp += 8;
+        state.return_sp += super::select::RETURN_ENTRY;
         HostAddr(at as usize)
     }
 

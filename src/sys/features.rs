@@ -31,3 +31,24 @@ pub fn host_features_x64() -> Option<HostX64> {
     #[cfg(not(target_arch = "x86_64"))]
     None
 }
+
+/// Optional aarch64 instructions.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the names are the CPU's")]
+pub struct HostA64 {
+    pub lse: bool,
+    pub pmull: bool,
+}
+
+/// What an aarch64 host has; `None` on another one.
+#[must_use]
+pub fn host_features_a64() -> Option<HostA64> {
+    #[cfg(target_arch = "aarch64")]
+    return Some(HostA64 {
+        lse: std::arch::is_aarch64_feature_detected!("lse"),
+        // Rust names AES and PMULL together.
+        pmull: std::arch::is_aarch64_feature_detected!("aes"),
+    });
+    #[cfg(not(target_arch = "aarch64"))]
+    None
+}

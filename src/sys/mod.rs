@@ -4,6 +4,7 @@
 pub mod access;
 pub mod async_signal;
 mod features;
+pub mod icache;
 pub mod mmap;
 pub mod process;
 pub mod signal;
@@ -14,4 +15,4 @@ pub mod time;
 #[cfg_attr(target_arch = "aarch64", path = "ucontext_a64.rs")]
 pub mod ucontext;
 
-pub use features::{HostX64, host_features_x64};
+pub use features::{HostA64, HostX64, host_features_a64, host_features_x64};

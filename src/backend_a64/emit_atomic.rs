@@ -1,0 +1,241 @@
+//! Atomic operations, all with acquire and release semantics, whatever ordering bits ask for.
+//!
+//! With FEAT_LSE each is one instruction; without it a loop around an exclusive pair, within which
+//! there is no other access to memory.
+
+use super::asm::{Alu, At, Cc, Mem, Sz, Test};
+use super::emit::Emitter;
+use super::emit_mem::DMB;
+use super::regs::{STATE, X0, X1, X2, X16, X17, ZR, field};
+use crate::ir::{AmoOp, MemSize, Reg};
+use crate::util::CodePtr;
+
+/// `ldaxr`, `stlxr` and `ldar`, `casal`, without size and registers.
+const LDAXR: u32 = 0x085f_fc00;
+const STLXR: u32 = 0x0800_fc00;
+const LDAR: u32 = 0x08df_fc00;
+const CASAL: u32 = 0x08e0_fc00;
+
+/// Bits 31:30 of a memory access.
+const fn size_bits(size: MemSize) -> u32 {
+    match size {
+        MemSize::B => 0,
+        MemSize::H => 1 << 30,
+        MemSize::W => 2 << 30,
+        MemSize::D | MemSize::Q => 3 << 30,
+    }
+}
+
+/// The instruction of FEAT_LSE for an operation, acquiring and releasing. `And` clears the bits of
+/// its operand, which must be inverted.
+const fn lse(op: AmoOp) -> u32 {
+    let opcode = match op {
+        AmoOp::Swap => 0x8000,
+        AmoOp::Add => 0x0000,
+        AmoOp::And => 0x1000,
+        AmoOp::Xor => 0x2000,
+        AmoOp::Or => 0x3000,
+        AmoOp::Max => 0x4000,
+        AmoOp::Min => 0x5000,
+        AmoOp::Maxu => 0x6000,
+        AmoOp::Minu => 0x7000,
+    };
+    0x38e0_0000 | opcode
+}
+
+impl Emitter<'_, '_> {
+    /// Puts the host address of an atomic access into x17 and the guest's into x16, and leaves for
+    /// the interpreter (which raises the guest's exception) if it is not naturally aligned.
+    /// Everything else is at home then. The place of the slow path.
+    fn atomic_address(&mut self, size: MemSize, base: Reg) -> CodePtr {
+        self.flush();
+        self.host_address(base);
+        let cold = self.a.buf.cold_pos();
+        if size != MemSize::B {
+            self.a.logic_imm(Alu::Ands, Sz::X, ZR, X16, u64::from(size.bytes()) - 1);
+            self.a.jump_if(Test::Flags(Cc::Ne), cold);
+        }
+        cold
+    }
+
+    /// The slow path of [`Self::atomic_address`]: the interpreter does it all.
+    fn atomic_slow(&mut self, slow: CodePtr, size: MemSize, rd: Reg) {
+        if size != MemSize::B {
+            let back = self.a.pos();
+            self.in_cold(|e| {
+                debug_assert_eq!(e.a.pos(), slow, "the slow path is where the check jumps to");
+                e.call_helper();
+                e.a.b(back);
+            });
+        }
+        if !rd.is_zero() {
+            self.sym.set_home(rd.0, false);
+        }
+    }
+
+    /// Sign-extends a value of `size` into the home of `rd`.
+    fn atomic_result(&mut self, size: MemSize, rd: Reg, from: u8) {
+        if rd.is_zero() {
+            return;
+        }
+        let dst = self.dest(rd);
+        match size {
+            MemSize::B | MemSize::H | MemSize::W => {
+                self.a.extend(true, dst, from, 8 * size.bytes() as u8);
+            }
+            MemSize::D | MemSize::Q => self.a.mov(Sz::X, dst, from),
+        }
+        self.done(rd, dst, size != MemSize::D);
+    }
+
+    pub(super) fn amo(&mut self, op: AmoOp, size: MemSize, rd: Reg, base: Reg, src: Reg) {
+        let slow = self.atomic_address(size, base);
+        let value = self.use64(src, X0);
+        if self.cpu.lse {
+            let operand = if op == AmoOp::And {
+                self.a.alu(Alu::Orn, Sz::X, X0, ZR, value);
+                X0
+            } else {
+                value
+            };
+            self.fault_point();
+            self.a.dnm(lse(op) | size_bits(size), X1, X17, operand);
+        } else {
+            self.amo_loop(op, size, value);
+        }
+        self.atomic_result(size, rd, X1);
+        self.atomic_slow(slow, size, rd);
+    }
+
+    /// An exclusive pair until nobody was in between. Old value in x1, new one in x2.
+    fn amo_loop(&mut self, op: AmoOp, size: MemSize, value: u8) {
+        let again = self.a.pos();
+        self.fault_point();
+        self.a.dn(LDAXR | size_bits(size), X1, X17);
+        let new = match op {
+            AmoOp::Swap => value,
+            AmoOp::Add => {
+                self.a.alu(Alu::Add, Sz::X, X2, X1, value);
+                X2
+            }
+            AmoOp::And | AmoOp::Or | AmoOp::Xor => {
+                let alu = match op {
+                    AmoOp::And => Alu::And,
+                    AmoOp::Or => Alu::Or,
+                    _ => Alu::Eor,
+                };
+                self.a.alu(alu, Sz::X, X2, X1, value);
+                X2
+            }
+            _ => {
+                self.amo_select(op, size, value);
+                X2
+            }
+        };
+        // Pages do not lose their rights between the two, but a write to a read-only one is first
+        // seen here.
+        self.fault_point();
+        self.a.dnm(STLXR | size_bits(size), new, X17, X16);
+        self.a.jump_if(Test::NotZero(Sz::W, X16), again);
+        self.a.word(DMB);
+    }
+
+    /// x2 = the operand if it is to replace the value in x1, else that value.
+    fn amo_select(&mut self, op: AmoOp, size: MemSize, value: u8) {
+        let signed = matches!(op, AmoOp::Min | AmoOp::Max);
+        let sz = if size == MemSize::D { Sz::X } else { Sz::W };
+        let mut operand = value;
+        if matches!(size, MemSize::B | MemSize::H) {
+            let bits = 8 * size.bytes() as u8;
+            self.a.extend(signed, X2, value, bits);
+            self.a.extend(signed, X1, X1, bits);
+            operand = X2;
+        }
+        let keep = match op {
+            AmoOp::Min => Cc::Lt,
+            AmoOp::Max => Cc::Gt,
+            AmoOp::Minu => Cc::Lo,
+            _ => Cc::Hi,
+        };
+        self.a.cmp(sz, X1, operand);
+        self.a.csel(keep, sz, X2, X1, operand);
+    }
+
+    pub(super) fn load_reserved(&mut self, size: MemSize, rd: Reg, base: Reg) {
+        let slow = self.atomic_address(size, base);
+        self.fault_point();
+        self.a.dn(LDAR | size_bits(size), X1, X17);
+        if size == MemSize::W {
+            self.a.sxtw(X1, X1);
+        }
+        // The address that the guest gave, not the one it was reduced to.
+        self.a.store_field(field!(hart.reservation.addr), X16);
+        self.a.store_field(field!(hart.reservation.value), X1);
+        self.a.mov_imm(X16, u64::from(size.bytes()));
+        self.a.store_field(field!(hart.reservation.size), X16);
+        self.atomic_result(size, rd, X1);
+        self.atomic_slow(slow, size, rd);
+    }
+
+    pub(super) fn store_conditional(&mut self, size: MemSize, rd: Reg, base: Reg, src: Reg) {
+        let slow = self.atomic_address(size, base);
+        let value = self.use64(src, X0);
+        let sz = if size == MemSize::W { Sz::W } else { Sz::X };
+        self.a.load_field(X1, field!(hart.reservation.addr));
+        self.a.cmp(Sz::X, X1, X16);
+        let other_address = self.a.branch_if(Test::Flags(Cc::Ne));
+        self.a.mem(Mem::LoadX, X1, At::Disp(STATE, field!(hart.reservation.size)));
+        self.a.cmp_imm(Sz::X, X1, i64::from(size.bytes()));
+        let other_size = self.a.branch_if(Test::Flags(Cc::Ne));
+        self.a.load_field(X2, field!(hart.reservation.value));
+        self.compare_and_swap(size, X2, value);
+        self.a.cmp(sz, X1, X2);
+        self.a.bind(other_address);
+        self.a.bind(other_size);
+        // All three ways come here with "equal" meaning success.
+        self.a.cset(Cc::Ne, X1);
+        // No address is all ones.
+        self.a.mov_imm(X16, u64::MAX);
+        self.a.store_field(field!(hart.reservation.addr), X16);
+        self.atomic_result(MemSize::D, rd, X1);
+        self.atomic_slow(slow, size, rd);
+    }
+
+    /// x1 = what is in memory at x17; if it equals `expected` (low bits), it becomes `new`.
+    fn compare_and_swap(&mut self, size: MemSize, expected: u8, new: u8) {
+        if self.cpu.lse {
+            self.a.mov(Sz::X, X1, expected);
+            self.fault_point();
+            self.a.dnm(CASAL | size_bits(size), new, X17, X1);
+            return;
+        }
+        let again = self.a.pos();
+        self.fault_point();
+        self.a.dn(LDAXR | size_bits(size), X1, X17);
+        match size {
+            MemSize::B | MemSize::H => {
+                // The pair of the value and the expected one must differ in low bits only.
+                self.a.alu(Alu::Eor, Sz::W, X16, X1, expected);
+                let mask = if size == MemSize::B { 0xff } else { 0xffff };
+                self.a.logic_imm(Alu::Ands, Sz::W, ZR, X16, mask);
+            }
+            MemSize::W => self.a.cmp(Sz::W, X1, expected),
+            MemSize::D | MemSize::Q => self.a.cmp(Sz::X, X1, expected),
+        }
+        let differs = self.a.branch_if(Test::Flags(Cc::Ne));
+        self.fault_point();
+        self.a.dnm(STLXR | size_bits(size), new, X17, X16);
+        self.a.jump_if(Test::NotZero(Sz::W, X16), again);
+        self.a.bind(differs);
+        self.a.word(DMB);
+    }
+
+    pub(super) fn cas(&mut self, size: MemSize, rd: Reg, base: Reg, src: Reg) {
+        let slow = self.atomic_address(size, base);
+        let new = self.use64(src, X0);
+        let expected = self.use64(rd, X2);
+        self.compare_and_swap(size, expected, new);
+        self.atomic_result(size, rd, X1);
+        self.atomic_slow(slow, size, rd);
+    }
+}

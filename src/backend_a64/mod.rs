@@ -1,0 +1,72 @@
+//! Host code for aarch64.
+//!
+//! Reading order: `regs` (which register is what), `asm` (encodings), `entry` (common stubs),
+//! `emit` (a block from end to end), `emit_*` (one file per kind of operation), `patch`,
+//! `features`. File for file and function for function the counterpart of `backend_x64`. All of
+//! it is safe code: emitting is bytes, only running them is not.
+
+mod asm;
+mod emit;
+mod emit_atomic;
+mod emit_convert;
+mod emit_exit;
+mod emit_float;
+mod emit_int;
+mod emit_mem;
+mod emit_mul;
+mod entry;
+mod features;
+mod patch;
+mod regs;
+
+pub use features::Features;
+
+use crate::backend::{Backend, CodeBuf, EmitContext, LinkSite, Stubs};
+use crate::ir::Block;
+use crate::util::CodePtr;
+
+/// The emitter.
+#[derive(Debug)]
+pub struct A64 {
+    features: Features,
+}
+
+impl A64 {
+    /// An emitter that uses `features`.
+    #[must_use]
+    pub fn new(features: Features) -> Self {
+        Self { features }
+    }
+}
+
+impl Backend for A64 {
+    const NAME: &'static str = "aarch64";
+
+    fn emit_stubs(&mut self, buf: &mut CodeBuf) -> Stubs {
+        entry::emit_stubs(buf)
+    }
+
+    fn emit_block(&mut self, block: &Block, buf: &mut CodeBuf, context: &EmitContext<'_>) {
+        emit::Emitter::new(buf, context, self.features).block(block);
+    }
+
+    fn link_word(link: &LinkSite, target: CodePtr) -> u32 {
+        if link.call { patch::bl(link.site, target) } else { patch::b(link.site, target) }
+    }
+
+    fn fp_word(frm: u8, fflags: u8) -> u32 {
+        emit_float::fp_word(frm, fflags)
+    }
+
+    fn fp_flags(word: u32) -> u8 {
+        emit_float::fflags(word)
+    }
+
+    fn guest_int(n: usize) -> Option<u8> {
+        regs::INT_MAP.iter().find(|(_, h)| usize::from(*h) == n).map(|(g, _)| *g)
+    }
+
+    fn guest_float(n: usize) -> Option<u8> {
+        regs::FLOAT_MAP.iter().find(|(_, h)| usize::from(*h) == n).map(|(g, _)| *g)
+    }
+}

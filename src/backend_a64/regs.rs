@@ -1,0 +1,126 @@
+//! Which host register is what.
+//!
+//! | host | use |
+//! |---|---|
+//! | x0, x1, x2 | scratch: operands, and results that go to a slot |
+//! | x16, x17 | scratch of moves between homes, of addresses and of far constants |
+//! | x3-x15, x19-x26, x29 | guest registers, see [`INT_MAP`] |
+//! | x18 | the platform's, never touched |
+//! | x27 | host address of guest address 0 |
+//! | x28 | `ThreadState` + `STATE_BIAS` |
+//! | x30 | link register, for the pairs of `bl` and `ret` that the host predicts |
+//! | sp | stack of pairs (host return address, guest return address), nothing else |
+//! | v0-v27 | guest floating-point registers, see [`FLOAT_MAP`] |
+//! | v28 | upper half of a NaN box: ones above, zeros below |
+//! | v29-v31 | scratch |
+//!
+//! The map is data. In slots are the integer registers that compiled programs use least.
+
+use crate::backend::STATE_BIAS;
+
+pub(super) const X0: u8 = 0;
+pub(super) const X1: u8 = 1;
+pub(super) const X2: u8 = 2;
+pub(super) const X16: u8 = 16;
+pub(super) const X17: u8 = 17;
+/// Host address of guest address 0.
+pub(super) const BASE: u8 = 27;
+/// `ThreadState` + `STATE_BIAS`.
+pub(super) const STATE: u8 = 28;
+pub(super) const LR: u8 = 30;
+/// Register 31 where it is the zero register.
+pub(super) const ZR: u8 = 31;
+/// Register 31 where it is the stack pointer.
+pub(super) const SP: u8 = 31;
+
+/// Upper half of a NaN box.
+pub(super) const BOX: u8 = 28;
+pub(super) const V29: u8 = 29;
+pub(super) const V30: u8 = 30;
+pub(super) const V31: u8 = 31;
+
+/// (guest register, host register).
+pub(super) const INT_MAP: [(u8, u8); 22] = [
+    (10, 3), // a0
+    (11, 4),
+    (12, 5),
+    (13, 6),
+    (14, 7),
+    (15, 8),
+    (16, 9),
+    (17, 10), // a7
+    (5, 11),  // t0
+    (6, 12),
+    (7, 13),  // t2
+    (28, 14), // t3
+    (29, 15), // t4
+    (8, 19),  // s0
+    (9, 20),
+    (18, 21),
+    (19, 22),
+    (20, 23),
+    (21, 24),
+    (22, 25), // s6
+    (2, 26),  // sp
+    (1, 29),  // ra
+];
+
+/// (guest floating-point register, host vector register): all but ft8 to ft11.
+pub(super) const FLOAT_MAP: [(u8, u8); 28] = {
+    let mut map = [(0, 0); 28];
+    let mut i = 0;
+    while i < 28 {
+        map[i] = (i as u8, i as u8);
+        i += 1;
+    }
+    map
+};
+
+const fn table<const N: usize>(map: [(u8, u8); N]) -> [u8; 32] {
+    let mut out = [NONE; 32];
+    let mut i = 0;
+    while i < N {
+        out[map[i].0 as usize] = map[i].1;
+        i += 1;
+    }
+    out
+}
+
+const NONE: u8 = 0xff;
+const INT_HOME: [u8; 32] = table(INT_MAP);
+const FLOAT_HOME: [u8; 32] = table(FLOAT_MAP);
+
+/// Host register of a guest integer register.
+pub(super) const fn host_int(r: u8) -> Option<u8> {
+    match INT_HOME[r as usize] {
+        NONE => None,
+        h => Some(h),
+    }
+}
+
+/// Vector register of a guest floating-point register.
+pub(super) const fn host_float(r: u8) -> Option<u8> {
+    match FLOAT_HOME[r as usize] {
+        NONE => None,
+        h => Some(h),
+    }
+}
+
+/// Displacement from the state register of a guest integer register's slot.
+pub(super) const fn slot(r: u8) -> i32 {
+    r as i32 * 8 - STATE_BIAS as i32
+}
+
+/// Displacement from the state register of a guest floating-point register's slot.
+pub(super) const fn float_slot(r: u8) -> i32 {
+    256 + r as i32 * 8 - STATE_BIAS as i32
+}
+
+/// Displacement from the state register of a field of `ThreadState`.
+macro_rules! field {
+    ($($name:tt)+) => {
+        std::mem::offset_of!($crate::backend::ThreadState, $($name)+) as i32
+            - $crate::backend::STATE_BIAS as i32
+    };
+}
+pub(super) use field;
