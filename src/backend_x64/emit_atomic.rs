@@ -12,12 +12,7 @@ const LOCK: u8 = 0xf0;
 impl Emitter<'_, '_> {
     /// Puts the address of an atomic access into rdx and leaves for the interpreter (which raises
     /// the guest's exception) if it is not naturally aligned. Everything else is at home then.
-    fn atomic_address(
-        &mut self,
-        size: MemSize,
-        base: Reg,
-        writes: u32,
-    ) -> (Rm, crate::util::CodePtr) {
+    fn atomic_address(&mut self, size: MemSize, base: Reg) -> Rm {
         self.flush();
         if base.is_zero() {
             self.a.mov_imm(RDX, 0);
@@ -26,13 +21,12 @@ impl Emitter<'_, '_> {
             let sz = if self.ctx.mode == Mode::Sandbox { Sz::D } else { Sz::Q };
             self.a.mov(sz, RDX, home);
         }
-        let cold = self.a.buf.cold_pos();
         if size != MemSize::B {
+            let cold = self.a.buf.cold_pos();
             self.a.test_imm8(RDX, size.bytes() as u8 - 1);
             self.a.jcc(Cc::Ne, cold);
         }
-        let _ = writes;
-        (Rm::M(Some(RDX), 0), cold)
+        Rm::M(Some(RDX), 0)
     }
 
     /// The slow path of [`Self::atomic_address`]: the interpreter does it all.
@@ -76,7 +70,7 @@ impl Emitter<'_, '_> {
     }
 
     pub(super) fn amo(&mut self, op: AmoOp, size: MemSize, rd: Reg, base: Reg, src: Reg) {
-        let (at, _) = self.atomic_address(size, base, 1 << rd.0);
+        let at = self.atomic_address(size, base);
         let value = self.use64(src);
         match op {
             AmoOp::Swap => {
@@ -170,7 +164,7 @@ impl Emitter<'_, '_> {
     }
 
     pub(super) fn load_reserved(&mut self, size: MemSize, rd: Reg, base: Reg) {
-        let (at, _) = self.atomic_address(size, base, 1 << rd.0);
+        let at = self.atomic_address(size, base);
         self.fault_point();
         if size == MemSize::W {
             self.a.movsxd(RAX, at);
@@ -196,7 +190,7 @@ impl Emitter<'_, '_> {
     }
 
     pub(super) fn store_conditional(&mut self, size: MemSize, rd: Reg, base: Reg, src: Reg) {
-        let (at, _) = self.atomic_address(size, base, 1 << rd.0);
+        let at = self.atomic_address(size, base);
         let value = self.use64(src);
         self.load_opnd(Sz::Q, RCX, value);
         if base.is_zero() {
@@ -228,7 +222,7 @@ impl Emitter<'_, '_> {
     }
 
     pub(super) fn cas(&mut self, size: MemSize, rd: Reg, base: Reg, src: Reg) {
-        let (at, _) = self.atomic_address(size, base, 1 << rd.0);
+        let at = self.atomic_address(size, base);
         let new = self.use64(src);
         self.load_opnd(Sz::Q, RCX, new);
         let expected = self.use64(rd);
