@@ -17,7 +17,7 @@ impl Emitter<'_, '_> {
     /// until the access.
     pub(super) fn address(&mut self, mem: Mem, base: Reg, off: i32) -> At {
         match self.ctx.mode {
-            Mode::Guarded => self.address_guarded(mem, base, off),
+            Mode::Identity | Mode::Guarded => self.address_guarded(mem, base, off),
             Mode::Sandbox => self.address_sandbox(base, off),
         }
     }
@@ -138,7 +138,7 @@ impl Emitter<'_, '_> {
             self.a.mov(Sz::X, X16, home);
         }
         match self.ctx.mode {
-            Mode::Guarded => self.a.alu(Alu::Add, Sz::X, X17, BASE, X16),
+            Mode::Identity | Mode::Guarded => self.a.alu(Alu::Add, Sz::X, X17, BASE, X16),
             Mode::Sandbox => self.a.add_uxtw(X17, BASE, X16, 0),
         }
     }

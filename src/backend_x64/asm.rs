@@ -4,8 +4,9 @@
 //! SIB, no superfluous REX), which would make hot code half as large again; so the few shapes that
 //! blocks use are written here, always in their shortest form. Fixed code (`entry`) is dynasm's.
 
-use super::regs::{R15, RBP};
+use super::regs::RBP;
 use crate::backend::CodeBuf;
+use crate::mem::Mode;
 use crate::util::CodePtr;
 
 /// A register or memory operand.
@@ -15,12 +16,28 @@ pub(super) enum Rm {
     R(u8),
     /// `[rbp + disp]`: a slot or field of the thread state.
     S(i32),
-    /// `[r15 + index + disp]`: guest memory.
-    M(Option<u8>, i32),
+    /// Guest memory.
+    M(Guest),
     /// `[base + disp]`.
     B(u8, i32),
     /// `[base + index << scale + disp]`.
     X(u8, u8, u8, i32),
+}
+
+/// A guest address: the sum of what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Guest {
+    pub(super) base: Option<u8>,
+    /// A register and how far it is shifted left, 0 to 3.
+    pub(super) index: Option<(u8, u8)>,
+    pub(super) disp: i32,
+}
+
+impl Guest {
+    /// What a register says.
+    pub(super) const fn at(base: u8) -> Self {
+        Self { base: Some(base), index: None, disp: 0 }
+    }
 }
 
 /// Mandatory prefix; the values are those of VEX.pp.
@@ -94,6 +111,8 @@ pub(super) enum Cc {
 pub(super) struct Asm<'b> {
     pub(super) buf: &'b mut CodeBuf,
     pub(super) cold: bool,
+    /// How guest addresses become host addresses.
+    pub(super) mode: Mode,
 }
 
 impl Asm<'_> {
@@ -123,8 +142,13 @@ impl Asm<'_> {
         match rm {
             Rm::R(r) => self.byte(0xc0 | reg | (r & 7)),
             Rm::S(disp) => self.based(reg, RBP, None, disp),
-            Rm::M(None, disp) => self.based(reg, R15, None, disp),
-            Rm::M(Some(index), disp) => self.based(reg, R15, Some((index, 0)), disp),
+            Rm::M(Guest { base: Some(base), index, disp }) => self.based(reg, base, index, disp),
+            Rm::M(Guest { base: None, index, disp }) => {
+                // Neither base nor instruction pointer: a SIB byte whose base is 5, in mode 0.
+                let (index, scale) = index.unwrap_or((4, 0));
+                self.bytes(&[reg | 4, scale << 6 | (index & 7) << 3 | 5]);
+                self.imm32(disp);
+            }
             Rm::B(base, disp) => self.based(reg, base, None, disp),
             Rm::X(base, index, scale, disp) => self.based(reg, base, Some((index, scale)), disp),
         }
@@ -160,15 +184,27 @@ impl Asm<'_> {
         match rm {
             Rm::R(r) => (0, r >> 3),
             Rm::S(_) => (0, 0),
-            Rm::M(i, _) => (i.unwrap_or(0) >> 3, 1),
+            Rm::M(g) => (g.index.map_or(0, |(i, _)| i >> 3), g.base.map_or(0, |b| b >> 3)),
             Rm::B(b, _) => (0, b >> 3),
             Rm::X(b, i, _, _) => (i >> 3, b >> 3),
+        }
+    }
+
+    /// What makes the sum of a guest address a host address: nothing, or the segment whose base is
+    /// the host address of guest address 0, with the sum taken modulo 2^32 in a sandbox.
+    fn guest_prefix(&mut self, rm: Rm) {
+        match self.mode {
+            _ if !matches!(rm, Rm::M(_)) => {}
+            Mode::Identity => {}
+            Mode::Guarded => self.byte(0x65),
+            Mode::Sandbox => self.bytes(&[0x65, 0x67]),
         }
     }
 
     /// A legacy-encoded instruction. `force_rex` is for byte registers 4 to 7.
     #[expect(clippy::too_many_arguments, reason = "an encoding has this many fields")]
     fn legacy(&mut self, pp: Pp, map: Map, sz: Sz, op: u8, reg: u8, rm: Rm, force_rex: bool) {
+        self.guest_prefix(rm);
         match pp {
             Pp::None => {}
             Pp::P66 => self.byte(0x66),
@@ -205,6 +241,7 @@ impl Asm<'_> {
     /// A VEX-encoded instruction on 128 bits or less; `w` is VEX.W.
     #[expect(clippy::too_many_arguments, reason = "an encoding has this many fields")]
     pub(super) fn vex(&mut self, pp: Pp, map: Map, w: bool, op: u8, reg: u8, vvvv: u8, rm: Rm) {
+        self.guest_prefix(rm);
         let (x, b) = Self::xb(rm);
         let tail = (!vvvv & 15) << 3 | pp as u8;
         if x == 0 && b == 0 && !w && map == Map::M0F {

@@ -31,7 +31,7 @@ pub(super) struct Emitter<'b, 'c> {
 
 impl<'b, 'c> Emitter<'b, 'c> {
     pub(super) fn new(buf: &'b mut CodeBuf, ctx: &'c EmitContext<'c>, cpu: Features) -> Self {
-        let a = Asm { buf, cold: false };
+        let a = Asm { buf, cold: false, mode: ctx.mode };
         let fp = super::emit_float::FloatState::new();
         Self { a, sym: Symbolic::new(), fp, ctx, cpu, pc: 0, next: 0 }
     }

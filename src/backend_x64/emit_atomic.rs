@@ -1,11 +1,10 @@
 //! Atomic operations. The host's locked instructions are sequentially consistent, which is more
 //! than any ordering bits ask for.
 
-use super::asm::{Alu, Cc, Map, Pp, Rm, Sz};
+use super::asm::{Alu, Cc, Guest, Map, Pp, Rm, Sz};
 use super::emit::Emitter;
 use super::regs::{RAX, RCX, RDX, field};
 use crate::ir::{AmoOp, MemSize, Reg};
-use crate::mem::Mode;
 
 const LOCK: u8 = 0xf0;
 
@@ -18,15 +17,14 @@ impl Emitter<'_, '_> {
             self.a.mov_imm(RDX, 0);
         } else {
             let home = self.home(base.0);
-            let sz = if self.ctx.mode == Mode::Sandbox { Sz::D } else { Sz::Q };
-            self.a.mov(sz, RDX, home);
+            self.a.mov(Sz::Q, RDX, home);
         }
         if size != MemSize::B {
             let cold = self.a.buf.cold_pos();
             self.a.test_imm8(RDX, size.bytes() as u8 - 1);
             self.a.jcc(Cc::Ne, cold);
         }
-        Rm::M(Some(RDX), 0)
+        Rm::M(Guest::at(RDX))
     }
 
     /// The slow path of [`Self::atomic_address`]: the interpreter does it all.

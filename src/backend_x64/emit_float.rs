@@ -660,7 +660,7 @@ impl Emitter<'_, '_> {
             return self.helper(0);
         }
         self.fsettle(fs);
-        let to = self.address(base, off);
+        let to = self.address_keep_rcx(base, off);
         match Self::fhome(fs) {
             Rm::R(x) => {
                 self.fault_point();

@@ -1,6 +1,6 @@
 //! Loads, stores and fences.
 
-use super::asm::{Alu, Map, Pp, Rm, Sz};
+use super::asm::{Alu, Guest, Map, Pp, Rm, Sz};
 use super::emit::{Emitter, Opnd};
 use super::regs::{RAX, RCX, RSP, host_int};
 use crate::backend::Val;
@@ -8,71 +8,49 @@ use crate::ir::{Fence, LoadKind, MemSize, Reg};
 use crate::mem::Mode;
 
 impl Emitter<'_, '_> {
-    /// Operand for the guest memory at `base + off`. May use rax, which must then stay as it is
-    /// until the access.
+    /// Operand for the guest memory at `base + off`. May use rax and rcx, which must then stay as
+    /// they are until the access.
     pub(super) fn address(&mut self, base: Reg, off: i32) -> Rm {
-        match self.ctx.mode {
-            Mode::Guarded => self.address_guarded(base, off),
-            Mode::Sandbox => self.address_sandbox(base, off),
-        }
-    }
-
-    fn address_guarded(&mut self, base: Reg, off: i32) -> Rm {
-        match self.sym.val(base.0) {
+        let sandbox = self.ctx.mode == Mode::Sandbox;
+        let sum = match self.sym.val(base.0) {
             Val::Const(k) => {
                 let at = k.wrapping_add(i64::from(off) as u64);
-                if at <= 0x7fff_ffff {
-                    return Rm::M(None, at as i32);
+                if sandbox || at <= 0x7fff_ffff {
+                    return Rm::M(Guest { base: None, index: None, disp: at as i32 });
                 }
                 self.a.mov_imm_keep_flags(RAX, at);
-                return Rm::M(Some(RAX), 0);
+                return Rm::M(Guest::at(RAX));
             }
-            Val::Lin { a, b: 0, imm, .. } if a != 0 && self.sym.is_pending(base.0) => {
-                if let Some(disp) = imm.checked_add(off) {
-                    let index = self.in_reg(self.home(a), RAX);
-                    return Rm::M(Some(index), disp);
-                }
+            Val::Lin { a, b, shift, imm } if self.sym.is_pending(base.0) => {
+                // In a sandbox the sum is taken modulo 2^32, so its constant may wrap.
+                let disp = if sandbox { Some(imm.wrapping_add(off)) } else { imm.checked_add(off) };
+                disp.map(|disp| (a, b, shift, disp))
             }
-            _ => {}
-        }
-        self.settle(base.0);
-        let index = self.in_reg(self.home(base.0), RAX);
-        Rm::M(Some(index), off)
+            _ => None,
+        };
+        let (a, b, shift, disp) = sum.unwrap_or_else(|| {
+            // A pending sign-extension makes no difference to the low half.
+            if !(sandbox && self.sym.is_sext(base.0)) {
+                self.settle(base.0);
+            }
+            (base.0, 0, 0, off)
+        });
+        let base = (a != 0).then(|| self.in_reg(self.home(a), RAX));
+        let scratch = if base == Some(RAX) { RCX } else { RAX };
+        let index = (b != 0).then(|| (self.in_reg(self.home(b), scratch), shift));
+        Rm::M(Guest { base, index, disp })
     }
 
-    /// The address modulo 2^32, exactly: computed in 32 bits, used as an unsigned index.
-    fn address_sandbox(&mut self, base: Reg, off: i32) -> Rm {
-        if let Val::Const(k) = self.sym.val(base.0) {
-            let at = k.wrapping_add(i64::from(off) as u64) as u32;
-            if let Ok(disp) = i32::try_from(at) {
-                return Rm::M(None, disp);
+    /// As [`Self::address`], without rcx.
+    pub(super) fn address_keep_rcx(&mut self, base: Reg, off: i32) -> Rm {
+        let rm = self.address(base, off);
+        match rm {
+            Rm::M(Guest { base: Some(base), index: Some((RCX, shift)), disp }) => {
+                self.a.lea(Sz::Q, RAX, Rm::X(base, RCX, shift, 0));
+                Rm::M(Guest { base: Some(RAX), index: None, disp })
             }
-            self.a.mov_imm_keep_flags(RAX, u64::from(at));
-            return Rm::M(Some(RAX), 0);
+            _ => rm,
         }
-        match self.sym.val(base.0) {
-            Val::Lin { a, b, shift, imm } if a != 0 && self.sym.is_pending(base.0) => {
-                let disp = imm.wrapping_add(off);
-                let first = self.in_reg(self.home(a), RAX);
-                let from = if b == 0 {
-                    Rm::B(first, disp)
-                } else {
-                    Rm::X(first, self.in_reg(self.home(b), RCX), shift, disp)
-                };
-                self.a.lea(Sz::D, RAX, from);
-            }
-            _ => {
-                // A pending sign-extension makes no difference to the low half.
-                let o = self.use32(base);
-                let h = self.opnd_in_reg(Sz::D, o, RAX);
-                if off == 0 {
-                    self.a.mov(Sz::D, RAX, Rm::R(h));
-                } else {
-                    self.a.lea(Sz::D, RAX, Rm::B(h, off));
-                }
-            }
-        }
-        Rm::M(Some(RAX), 0)
     }
 
     pub(super) fn load(&mut self, kind: LoadKind, rd: Reg, base: Reg, off: i32) {
@@ -106,8 +84,11 @@ impl Emitter<'_, '_> {
             MemSize::D | MemSize::Q => self.use64(src),
             MemSize::B | MemSize::H | MemSize::W => self.use32(src),
         };
-        // After the address only rcx is free, and bringing the address home may use it.
-        let to = self.address(base, off);
+        // Bringing the address home may use rcx; then it is the value's.
+        let to = match value {
+            Opnd::Rm(Rm::S(_)) => self.address_keep_rcx(base, off),
+            _ => self.address(base, off),
+        };
         let sz = if size == MemSize::D { Sz::Q } else { Sz::D };
         match value {
             Opnd::Imm(i) => {

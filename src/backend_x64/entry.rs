@@ -126,7 +126,6 @@ fn enter(ops: &mut Ops) {
         ; mov [rbp + field!(host_sp)], rsp
         ; stmxcsr [rbp + field!(host_fp)]
         ; mov rax, rsi
-        ; mov r15, [rbp + field!(memory_base)]
     );
     restore(ops);
     x64!(ops

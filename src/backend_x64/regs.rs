@@ -3,10 +3,10 @@
 //! | host | use |
 //! |---|---|
 //! | rax, rcx, rdx | scratch |
-//! | rbx rsi rdi r8-r14 | guest registers, see [`INT_MAP`] |
+//! | rbx rsi rdi r8-r15 | guest registers, see [`INT_MAP`] |
 //! | rbp | `ThreadState` + `STATE_BIAS` |
 //! | rsp | stack of host return addresses, nothing else |
-//! | r15 | host address of guest address 0 |
+//! | gs | host address of guest address 0, where that is not 0 |
 //! | xmm0, xmm1 | scratch |
 //! | xmm2-xmm15 | guest floating-point registers, see [`FLOAT_MAP`] |
 //!
@@ -21,14 +21,13 @@ pub(super) const RCX: u8 = 1;
 pub(super) const RDX: u8 = 2;
 pub(super) const RSP: u8 = 4;
 pub(super) const RBP: u8 = 5;
-pub(super) const R15: u8 = 15;
 
 /// Scratch vector registers.
 pub(super) const XMM0: u8 = 0;
 pub(super) const XMM1: u8 = 1;
 
 /// (guest register, host register).
-pub(super) const INT_MAP: [(u8, u8); 10] = [
+pub(super) const INT_MAP: [(u8, u8); 11] = [
     (15, 3),  // a5 rbx
     (14, 6),  // a4 rsi
     (10, 7),  // a0 rdi
@@ -39,6 +38,7 @@ pub(super) const INT_MAP: [(u8, u8); 10] = [
     (8, 12),  // s0 r12
     (16, 13), // a6 r13
     (9, 14),  // s1 r14
+    (18, 15), // s2 r15
 ];
 
 /// (guest floating-point register, host vector register).

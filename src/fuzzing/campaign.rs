@@ -54,7 +54,9 @@ const SETUPS: [(&str, &str); 8] = [
 
 /// All setups; each batch of cases runs on one of them.
 fn setups() -> Vec<Setup> {
-    let all = SETUPS.iter().flat_map(|s| [(s, Mode::Guarded), (s, Mode::Sandbox)]);
+    let all = SETUPS
+        .iter()
+        .flat_map(|s| [Mode::Identity, Mode::Guarded, Mode::Sandbox].map(|mode| (s, mode)));
     all.map(|((isa, masked), mode)| Setup { mode, isa: isa.parse().unwrap_or(Isa::MAX), masked })
         .collect()
 }

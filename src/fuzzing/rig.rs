@@ -81,7 +81,7 @@ impl Engine {
             Subject::Planted(op) => Some(op),
             Subject::Steps => None,
         };
-        let memory = Memory::new(options.mode, 1 << options.address_bits)?;
+        let memory = Memory::new(beside(options.mode), 1 << options.address_bits)?;
         lay_out(&memory)?;
         Ok(Self::Steps { hart: Box::new(Hart::new()), memory, planted })
     }
@@ -107,6 +107,11 @@ impl std::fmt::Debug for Rig {
     }
 }
 
+/// The mode of a memory beside the translator's, of which only one can have `Identity`.
+fn beside(mode: Mode) -> Mode {
+    if mode == Mode::Identity { Mode::Guarded } else { mode }
+}
+
 /// Gives a memory the layout of all cases.
 fn lay_out(memory: &Memory) -> io::Result<()> {
     let code_len = (BATCH * MAX_CODE) as u64;
@@ -122,7 +127,7 @@ impl Rig {
     /// # Errors
     /// What the host says when memory is reserved.
     pub fn new(setup: Setup, subject: Subject) -> io::Result<Self> {
-        let reference = Memory::new(setup.mode, 1 << ADDRESS_BITS)?;
+        let reference = Memory::new(beside(setup.mode), 1 << ADDRESS_BITS)?;
         lay_out(&reference)?;
         let mut host_features = HostFeatures::detect();
         for name in setup.masked.split(' ').filter(|n| !n.is_empty()) {
@@ -250,7 +255,7 @@ impl Rig {
         result
     }
 
-    /// True for an access that a `Guarded` region does not promise to catch: one so far away that
+    /// True for an access that a region does not promise to catch: one so far away that
     /// it may hit memory of this process.
     fn strays(&self, exit: &Exit) -> bool {
         let size = 1 << ADDRESS_BITS;
@@ -259,7 +264,7 @@ impl Rig {
                 let near = f.addr.wrapping_add(size) < 3 * size;
                 // Not canonical on any host, wherever the region lies: always caught.
                 let wild = (1 << 47..u64::MAX - (1 << 47)).contains(&f.addr);
-                self.setup.mode == Mode::Guarded && !near && !wild
+                self.setup.mode != Mode::Sandbox && !near && !wild
             }
             _ => false,
         }

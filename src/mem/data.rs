@@ -1,7 +1,7 @@
 //! Reading and writing guest memory.
 //!
 //! All accesses here work at any alignment and wrap as the hart's address arithmetic does: in
-//! `Guarded` mode an address outside the region is a fault, in `Sandbox` mode addresses are taken
+//! `Identity` and `Guarded` mode an address outside the region is a fault, in `Sandbox` mode addresses are taken
 //! modulo 2^32.
 
 use super::map::Memory;
@@ -89,8 +89,8 @@ impl Memory {
     fn host(&self, addr: u64, len: u64, access: Access) -> Result<HostAddr, Fault> {
         let a = match self.mode {
             Mode::Sandbox => addr & 0xffff_ffff,
-            Mode::Guarded if addr < self.size => addr,
-            Mode::Guarded => {
+            Mode::Identity | Mode::Guarded if addr < self.size => addr,
+            Mode::Identity | Mode::Guarded => {
                 return Err(Fault { addr, access, mapped: false, beyond_file: false });
             }
         };

@@ -13,6 +13,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// How guest addresses become host addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
+    /// The address itself: guest address `a` is host address `a`. As little a security boundary as
+    /// [`Mode::Guarded`]. One memory of a process at most, and none where the host has something of
+    /// its own there; the lowest pages are nobody's.
+    Identity,
     /// `base + address` with the full 64 bits. Guard zones catch what strays near the region;
     /// an address far outside may name host memory, so this is not a security boundary.
     Guarded,
@@ -196,13 +200,17 @@ impl std::fmt::Debug for Memory {
 const GUARD: usize = 4 << 30;
 /// Guard zone where addresses are scarce: covers immediates and the widest access.
 const SMALL_GUARD: usize = 1 << 20;
+/// Where a region of [`Mode::Identity`] may begin, by preference: Linux keeps the first 4 or 64 KiB
+/// from programs without privileges (`vm.mmap_min_addr`).
+const LOWEST: [usize; 2] = [0x1000, 0x1_0000];
 
 impl Memory {
     /// Reserves a region for addresses below `size`, a power of two of at least 1 MiB. In
     /// `Sandbox` mode the size is 4 GiB whatever is asked for.
     ///
     /// # Errors
-    /// What the host says, `ENOMEM` under an address-space limit.
+    /// What the host says: `ENOMEM` under an address-space limit, `EEXIST` or `EPERM` where the
+    /// addresses of `Identity` mode are not free.
     pub fn new(mode: Mode, size: u64) -> io::Result<Self> {
         let size = if mode == Mode::Sandbox { 1 << 32 } else { size };
         if !size.is_power_of_two() || !(1 << 20..=1 << 46).contains(&size) {
@@ -211,8 +219,17 @@ impl Memory {
         // As large as the region, so that a small negative number or an address with one bit too
         // many is surely a fault.
         let guard = if size >= 1 << 32 { GUARD.max(size as usize) } else { SMALL_GUARD };
-        let region = Reservation::new(size as usize + 2 * guard)?;
-        let base = HostAddr(region.base().0 + guard);
+        let (region, base) = if mode == Mode::Identity {
+            // Below is nothing, and negative addresses are the kernel's: no guard is needed.
+            let end = size as usize + guard;
+            let mut tries = LOWEST.iter().map(|&low| Reservation::new_at(HostAddr(low), end - low));
+            let first = tries.find_map(Result::ok);
+            (first.ok_or_else(|| io::Error::from_raw_os_error(libc::EEXIST))?, HostAddr(0))
+        } else {
+            let region = Reservation::new(size as usize + 2 * guard)?;
+            let base = HostAddr(region.base().0 + guard);
+            (region, base)
+        };
         let state = Mutex::new(State::default());
         Ok(Self { region, base, size, mode, state, code_pending: AtomicBool::new(false) })
     }
@@ -240,7 +257,7 @@ impl Memory {
     #[must_use]
     pub fn effective(&self, addr: u64) -> u64 {
         match self.mode {
-            Mode::Guarded => addr,
+            Mode::Identity | Mode::Guarded => addr,
             Mode::Sandbox => addr & 0xffff_ffff,
         }
     }
@@ -260,9 +277,15 @@ impl Memory {
         Frozen { _state: self.lock() }
     }
 
+    /// Where guest addresses of the region are in it.
     pub(super) fn offsets(&self, range: &Range<u64>) -> Range<usize> {
-        let guard = self.base.0 - self.region.base().0;
-        guard + range.start as usize..guard + range.end as usize
+        let offset = |a: u64| (self.base.0 + a as usize) - self.region.base().0;
+        offset(range.start)..offset(range.end)
+    }
+
+    /// The lowest address that can be mapped.
+    fn lowest(&self) -> u64 {
+        self.region.base().0.saturating_sub(self.base.0) as u64
     }
 
     /// Checks that `addr` is a page boundary and turns `len` into whole pages.
@@ -272,7 +295,10 @@ impl Memory {
         if !addr.is_multiple_of(PAGE_SIZE) {
             return Err(MapError::Invalid);
         }
-        if end > self.size { Err(MapError::OutOfRange) } else { Ok(addr..end) }
+        if addr < self.lowest() || end > self.size {
+            return Err(MapError::OutOfRange);
+        }
+        Ok(addr..end)
     }
 
     /// Maps `len` bytes at page address `addr`: zero pages, or a file if `file` is given (then
@@ -436,10 +462,13 @@ impl Memory {
         self.lock().map.find_free_up(len, align.max(PAGE_SIZE), within)
     }
 
-    /// True if nothing is mapped in the pages that `range` touches.
+    /// True if nothing is mapped in the pages that `range` touches, and something could be.
     #[must_use]
     pub fn is_free(&self, range: Range<u64>) -> bool {
-        range.end <= self.size && self.lock().map.overlapping(range).next().is_none()
+        let within = self.lowest()..=self.size;
+        within.contains(&range.start)
+            && within.contains(&range.end)
+            && self.lock().map.overlapping(range).next().is_none()
     }
 }
 

@@ -74,7 +74,7 @@ impl Machine {
         signal::install(fault::hook)?;
         let mut options = options.clone();
         let (memory, generation) = loop {
-            match Self::reserve(&options) {
+            match Self::reserve(&mut options) {
                 Err(e)
                     if options.mode == Mode::Guarded
                         && options.address_bits > MIN_ADDRESS_BITS
@@ -99,8 +99,16 @@ impl Machine {
         }))
     }
 
-    fn reserve(options: &Options) -> io::Result<(Memory, Arc<Generation>)> {
-        let memory = Memory::new(options.mode, 1 << options.address_bits)?;
+    fn reserve(options: &mut Options) -> io::Result<(Memory, Arc<Generation>)> {
+        let size = 1 << options.address_bits;
+        let memory = match Memory::new(options.mode, size) {
+            // Something lies there, such as the memory of another machine.
+            Err(_) if options.mode == Mode::Identity => {
+                options.mode = Mode::Guarded;
+                Memory::new(options.mode, size)?
+            }
+            other => other?,
+        };
         let generation = Self::make_generation(options, memory.size())?;
         Ok((memory, generation))
     }

@@ -24,7 +24,8 @@ pub struct Options {
     pub engine: EngineKind,
     /// What the guest may use.
     pub isa: Isa,
-    /// How guest addresses become host addresses.
+    /// How guest addresses become host addresses. Where `Mode::Identity` cannot be had it is
+    /// `Mode::Guarded`.
     pub mode: Mode,
     /// Size of the guest's address space as a power of two, 20 to 46. Less is taken if the host
     /// has no more addresses to give. `Mode::Sandbox` always has 32.
@@ -40,7 +41,7 @@ impl Default for Options {
         Self {
             engine: EngineKind::Baseline,
             isa: Isa::default(),
-            mode: Mode::Guarded,
+            mode: Mode::Identity,
             address_bits: 38,
             host_features: HostFeatures::detect(),
             arena_size: 128 << 20,

@@ -1,6 +1,7 @@
 //! The host's backend: the one place that names it.
 
 use crate::backend::Backend;
+use crate::util::HostAddr;
 
 #[cfg(target_arch = "x86_64")]
 pub use crate::backend_x64::Features as HostFeatures;
@@ -37,6 +38,18 @@ pub(super) const RETURN_ENTRY: u64 = 8;
 /// Bytes of an entry of the stack of return addresses: the host's and the guest's.
 #[cfg(target_arch = "aarch64")]
 pub(super) const RETURN_ENTRY: u64 = 16;
+
+/// Makes this thread ready to run code that works on memory whose guest address 0 is at `base`.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn prepare_memory(base: HostAddr) {
+    if base.0 != 0 {
+        crate::sys::segment::set_gs_base(base);
+    }
+}
+/// Makes this thread ready to run code that works on memory whose guest address 0 is at `base`:
+/// nothing to do, as the code takes it from the thread state.
+#[cfg(target_arch = "aarch64")]
+pub(super) fn prepare_memory(_base: HostAddr) {}
 
 /// See [`Backend::fp_word`].
 pub(super) fn fp_word(frm: u8, fflags: u8) -> u32 {

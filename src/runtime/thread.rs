@@ -113,6 +113,7 @@ impl Thread {
     /// Runs translated code at `code` of the arena at `arena` until it is left; the raw
     /// [`crate::backend::LeaveKind`].
     pub(super) fn enter(&mut self, arena: HostAddr, stubs: &Stubs, code: CodePtr) -> u64 {
+        super::select::prepare_memory(HostAddr(self.state().memory_base as usize));
         type Enter = unsafe extern "C" fn(*mut ThreadState, *const u8) -> u64;
         // SAFETY: the stub was emitted with this signature and keeps the C calling convention.
         let enter: Enter =

@@ -1,8 +1,8 @@
 //! Mappings of host memory.
 #![allow(unsafe_code, reason = "wraps mmap, mprotect, munmap, mremap, madvise and memfd_create")]
 //! # Safety
-//! A [`Reservation`] owns a range of addresses that the kernel chose; everything is mapped inside
-//! it with `MAP_FIXED`, so no other memory of the process can be hit. Ranges are checked before
+//! A [`Reservation`] owns a range of addresses that was free when it was made; everything is mapped
+//! inside it with `MAP_FIXED`, so no other memory of the process can be hit. Ranges are checked before
 //! each call. What the bytes inside mean is the business of the owner.
 
 use crate::util::HostAddr;
@@ -53,6 +53,25 @@ impl Reservation {
         // SAFETY: a new mapping at an address of the kernel's choice disturbs nothing.
         let p = unsafe { libc::mmap(std::ptr::null_mut(), len, libc::PROT_NONE, flags, -1, 0) };
         Ok(Self { base: check(p)?, len })
+    }
+
+    /// As [`Self::new`], at `base`.
+    ///
+    /// # Errors
+    /// What `mmap` says: `EEXIST` if something is mapped there.
+    pub fn new_at(base: HostAddr, len: usize) -> io::Result<Self> {
+        let flags = libc::MAP_PRIVATE
+            | libc::MAP_ANONYMOUS
+            | libc::MAP_NORESERVE
+            | libc::MAP_FIXED_NOREPLACE;
+        let at = base.0 as *mut libc::c_void;
+        // SAFETY: MAP_FIXED_NOREPLACE leaves alone what is there.
+        let got = Self {
+            base: check(unsafe { libc::mmap(at, len, libc::PROT_NONE, flags, -1, 0) })?,
+            len,
+        };
+        // Kernels before 4.17 take the address for a hint; what they gave is unmapped here.
+        if got.base == base { Ok(got) } else { Err(io::Error::from_raw_os_error(libc::EEXIST)) }
     }
 
     /// First address.

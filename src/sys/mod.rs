@@ -7,6 +7,7 @@ mod features;
 pub mod icache;
 pub mod mmap;
 pub mod process;
+pub mod segment;
 pub mod signal;
 pub mod syscall;
 pub mod time;

@@ -33,7 +33,7 @@ impl Engine {
         let (mode, address_bits) = match config.address_space {
             AddressSpace::Sandbox => (Mode::Sandbox, 32),
             AddressSpace::Flat { bits } if (20..=46).contains(&bits) => {
-                (Mode::Guarded, u32::from(bits))
+                (Mode::Identity, u32::from(bits))
             }
             AddressSpace::Flat { bits } => {
                 let m = format!("address space of {bits} bits: 20 to 46 are supported");
