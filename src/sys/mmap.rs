@@ -66,10 +66,8 @@ impl Reservation {
             | libc::MAP_FIXED_NOREPLACE;
         let at = base.0 as *mut libc::c_void;
         // SAFETY: MAP_FIXED_NOREPLACE leaves alone what is there.
-        let got = Self {
-            base: check(unsafe { libc::mmap(at, len, libc::PROT_NONE, flags, -1, 0) })?,
-            len,
-        };
+        let p = unsafe { libc::mmap(at, len, libc::PROT_NONE, flags, -1, 0) };
+        let got = Self { base: check(p)?, len };
         // Kernels before 4.17 take the address for a hint; what they gave is unmapped here.
         if got.base == base { Ok(got) } else { Err(io::Error::from_raw_os_error(libc::EEXIST)) }
     }
