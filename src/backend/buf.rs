@@ -44,6 +44,29 @@ pub struct FaultPoint {
     pub pc: u64,
 }
 
+/// What a counter counts; see [`CountPoint`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// The guest code from this address on, up to the next such point.
+    Guest(u64),
+    /// A cold path.
+    Cold,
+    /// A return that came to where it was predicted to come.
+    Return,
+}
+
+/// Code that increments a counter, and so tells how often the code behind it is executed: up to the
+/// next such code, or to the end of its part of the block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CountPoint {
+    /// Where the code that counts begins.
+    pub start: CodePtr,
+    /// Where it ends.
+    pub end: CodePtr,
+    /// What is counted.
+    pub counted: Counted,
+}
+
 /// A buffer that an emitter writes one block into.
 #[derive(Debug, Default)]
 pub struct CodeBuf {
@@ -67,6 +90,9 @@ pub struct CodeBuf {
     pub recipes: Vec<Recipe>,
     /// Guest addresses at which this code may be entered, with their places.
     pub entries: Vec<(u64, CodePtr)>,
+    /// Where executions are counted, if [`super::EmitContext::counters`] asks for it; counter `n`
+    /// belongs to `points[n]`.
+    pub points: Vec<CountPoint>,
 }
 
 impl CodeBuf {
@@ -79,6 +105,7 @@ impl CodeBuf {
         self.cold_faults.clear();
         self.recipes.clear();
         self.entries.clear();
+        self.points.clear();
         (self.hot_base, self.cold_base, self.first_link) = (hot_base, cold_base, first_link);
     }
 

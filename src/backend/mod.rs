@@ -9,7 +9,7 @@ mod buf;
 mod state;
 mod symbolic;
 
-pub use buf::{CodeBuf, FaultPoint, LinkSite, Recipe};
+pub use buf::{CodeBuf, CountPoint, Counted, FaultPoint, LinkSite, Recipe};
 pub use state::{CONSTANTS, Constants, LeaveKind, STATE_BIAS, ThreadState};
 pub use symbolic::{RegSet, Symbolic, Val, fold};
 
@@ -47,7 +47,13 @@ pub struct EmitContext<'a> {
     pub stubs: Stubs,
     /// Entry of a guest address that is translated already.
     pub lookup: &'a dyn Fn(u64) -> Option<CodePtr>,
+    /// Host address of [`MAX_COUNTERS`] 64-bit counters that the block shall increment as it is
+    /// executed.
+    pub counters: Option<u64>,
 }
+
+/// Counters that one block may have. A path that would need more is not counted.
+pub const MAX_COUNTERS: usize = 1024;
 
 /// A host.
 pub trait Backend {

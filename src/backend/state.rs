@@ -75,6 +75,8 @@ pub struct ThreadState {
     pub flags_of_word: [u8; 64],
     /// Those six bits for each set of accrued flags.
     pub word_of_flags: [u8; 32],
+    /// Registers that code which counts uses, meanwhile.
+    pub counting: [u64; 2],
     /// What the fault handler saved.
     pub fault: Registers,
 }

@@ -3,8 +3,10 @@
 use super::asm::{Alu, Asm, At, Mem, Sz};
 use super::emit_exit::Later;
 use super::features::Features;
-use super::regs::{STATE, X2, X16, X17, ZR, host_int, slot};
-use crate::backend::{CodeBuf, EmitContext, FaultPoint, Recipe, Symbolic, Val};
+use super::regs::{STATE, X2, X16, X17, ZR, field, host_int, slot};
+use crate::backend::{
+    CodeBuf, CountPoint, Counted, EmitContext, FaultPoint, MAX_COUNTERS, Recipe, Symbolic, Val,
+};
 use crate::ir::{Block, Op, Reg, Src};
 use crate::util::CodePtr;
 
@@ -35,6 +37,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
     pub(super) fn block(&mut self, block: &Block) {
         let start = self.a.pos();
         self.a.buf.entries.push((block.pc, start));
+        self.count(Counted::Guest(block.pc));
         let mut open = true;
         for (i, node) in block.nodes.iter().enumerate() {
             let following = block.nodes.get(i + 1);
@@ -43,6 +46,9 @@ impl<'b, 'c> Emitter<'b, 'c> {
             let last = following.is_none();
             self.op(&node.op, last);
             open = !node.op.ends_block();
+            if open && node.op.may_leave() {
+                self.count(Counted::Guest(self.next));
+            }
         }
         if open {
             self.pc = block.next;
@@ -299,10 +305,29 @@ impl<'b, 'c> Emitter<'b, 'c> {
         }
     }
 
+    /// Counts how often what follows is executed, if that is asked for. Registers and flags are
+    /// unchanged.
+    pub(super) fn count(&mut self, counted: Counted) {
+        let n = self.a.buf.points.len();
+        let Some(counters) = self.ctx.counters.filter(|_| n < MAX_COUNTERS) else { return };
+        let start = self.a.pos();
+        self.a.store_field(field!(counting), X16);
+        self.a.store_field(field!(counting) + 8, X17);
+        self.a.mov_imm(X16, counters + n as u64 * 8);
+        self.a.mem(Mem::LoadX, X17, At::Disp(X16, 0));
+        self.a.add_imm(Sz::X, X17, X17, 1);
+        self.a.mem(Mem::StoreX, X17, At::Disp(X16, 0));
+        self.a.load_field(X16, field!(counting));
+        self.a.load_field(X17, field!(counting) + 8);
+        let end = self.a.pos();
+        self.a.buf.points.push(CountPoint { start, end, counted });
+    }
+
     /// Runs `f` with the emitter writing to the cold part.
     pub(super) fn in_cold(&mut self, f: impl FnOnce(&mut Self)) {
         debug_assert!(!self.a.cold, "cold code has no colder part");
         self.a.cold = true;
+        self.count(Counted::Cold);
         f(self);
         self.a.cold = false;
     }

@@ -6,7 +6,7 @@ use super::emit_float::FloatState;
 use super::entry::{BLR, BR, LDP_POP, STP_PUSH};
 use super::patch;
 use super::regs::{LR, SP, STATE, X0, X1, X16, ZR, field, host_int, slot};
-use crate::backend::{LinkSite, STATE_BIAS, Symbolic};
+use crate::backend::{Counted, LinkSite, STATE_BIAS, Symbolic};
 use crate::ir::{Cond, ExitKind, Reg};
 use crate::util::CodePtr;
 
@@ -120,6 +120,7 @@ impl Emitter<'_, '_> {
     pub(super) fn taken_branches(&mut self) {
         for later in std::mem::take(&mut self.later) {
             self.a.bind(later.branch);
+            self.count(Counted::Cold);
             (self.sym, self.fp) = (later.sym, later.fp);
             self.flush();
             self.jump_to(later.target);
@@ -168,6 +169,7 @@ impl Emitter<'_, '_> {
             self.a.pair(LDP_POP, (LR, X16), SP, 2);
             self.a.cmp(Sz::X, X16, X0);
             self.a.jump_if(Test::Flags(Cc::Ne), self.ctx.stubs.return_miss);
+            self.count(Counted::Return);
             self.a.word(RET);
         } else {
             self.dispatch(None);

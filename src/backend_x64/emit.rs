@@ -2,8 +2,10 @@
 
 use super::asm::{Alu, Asm, Map, Pp, Rm, Shift, Sz};
 use super::features::Features;
-use super::regs::{RAX, RCX, host_int, slot};
-use crate::backend::{CodeBuf, EmitContext, FaultPoint, Recipe, Symbolic, Val};
+use super::regs::{RAX, RCX, field, host_int, slot};
+use crate::backend::{
+    CodeBuf, CountPoint, Counted, EmitContext, FaultPoint, MAX_COUNTERS, Recipe, Symbolic, Val,
+};
 use crate::ir::{Block, Op, Reg, Src};
 use crate::util::CodePtr;
 
@@ -40,6 +42,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
     pub(super) fn block(&mut self, block: &Block) {
         let start = self.a.pos();
         self.a.buf.entries.push((block.pc, start));
+        self.count(Counted::Guest(block.pc));
         let mut open = true;
         for (i, node) in block.nodes.iter().enumerate() {
             let following = block.nodes.get(i + 1);
@@ -48,6 +51,9 @@ impl<'b, 'c> Emitter<'b, 'c> {
             let last = following.is_none();
             self.op(&node.op, last);
             open = !node.op.ends_block();
+            if open && node.op.may_leave() {
+                self.count(Counted::Guest(self.next));
+            }
         }
         if open {
             self.pc = block.next;
@@ -339,10 +345,29 @@ impl<'b, 'c> Emitter<'b, 'c> {
         }
     }
 
+    /// Counts how often what follows is executed, if that is asked for. Registers and flags are
+    /// unchanged.
+    pub(super) fn count(&mut self, counted: Counted) {
+        let n = self.a.buf.points.len();
+        let Some(counters) = self.ctx.counters.filter(|_| n < MAX_COUNTERS) else { return };
+        let counter = (counters + n as u64 * 8).to_le_bytes();
+        let start = self.a.pos();
+        self.a.mov_to(Sz::Q, Rm::S(field!(counting)), RAX);
+        self.a.bytes(&[0x48, 0xa1]); // mov rax, [counter]
+        self.a.bytes(&counter);
+        self.a.lea(Sz::Q, RAX, Rm::B(RAX, 1));
+        self.a.bytes(&[0x48, 0xa3]); // mov [counter], rax
+        self.a.bytes(&counter);
+        self.a.mov(Sz::Q, RAX, Rm::S(field!(counting)));
+        let end = self.a.pos();
+        self.a.buf.points.push(CountPoint { start, end, counted });
+    }
+
     /// Runs `f` with the emitter writing to the cold part.
     pub(super) fn in_cold(&mut self, f: impl FnOnce(&mut Self)) {
         debug_assert!(!self.a.cold, "cold code has no colder part");
         self.a.cold = true;
+        self.count(Counted::Cold);
         f(self);
         self.a.cold = false;
     }

@@ -3,7 +3,7 @@
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit::Emitter;
 use super::regs::{RAX, RCX, field};
-use crate::backend::LinkSite;
+use crate::backend::{Counted, LinkSite};
 use crate::ir::{Cond, ExitKind, Reg, Src};
 use crate::util::CodePtr;
 
@@ -218,6 +218,7 @@ impl Emitter<'_, '_> {
             }
         }
         self.a.jcc(Cc::Ne, self.ctx.stubs.return_miss);
+        self.count(Counted::Return);
         if last {
             return;
         }

@@ -33,7 +33,8 @@ pub(super) enum Command {
 /// program is not found, 126 if it cannot be run, 125 if rvnative itself fails.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Environment: RVNATIVE_SYSROOT, RVNATIVE_CPU, RVNATIVE_JIT, \
-RVNATIVE_STACK_SIZE, RVNATIVE_STRACE, RVNATIVE_STATS, RVNATIVE_PERFMAP, RVNATIVE_LOG, \
+RVNATIVE_STACK_SIZE, RVNATIVE_STRACE, RVNATIVE_STATS, RVNATIVE_STATS_FILE, RVNATIVE_COUNT, \
+RVNATIVE_PERFMAP, RVNATIVE_LOG, \
 RVNATIVE_LOG_FILE and RVNATIVE_HOST_FEATURES stand for the flags of these names, which win over them. The program does not \
 see them unless RVNATIVE_KEEP_ENV is 1.")]
 pub(super) struct RunFlags {
@@ -77,9 +78,17 @@ pub(super) struct RunFlags {
     #[arg(long, value_name = "MODE")]
     pub(super) jit: Option<Jit>,
 
-    /// Print counters at the end.
+    /// Print counters when a process ends or starts another program.
     #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
     pub(super) stats: Option<StatsFormat>,
+
+    /// Where to append counters to, instead of standard error.
+    #[arg(long, value_name = "FILE")]
+    pub(super) stats_file: Option<PathBuf>,
+
+    /// Count what translated code executes, which slows it down, and print it with the counters.
+    #[arg(long)]
+    pub(super) count: bool,
 
     /// Write /tmp/perf-PID.map, so that `perf report` names translated code.
     #[arg(long)]

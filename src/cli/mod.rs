@@ -13,6 +13,7 @@ mod info;
 mod log;
 mod run;
 mod settings;
+mod stats;
 
 use clap::Parser;
 use clap::error::ErrorKind;

@@ -1,12 +1,12 @@
 //! `rvnative run`, and what is left of it when a guest starts another program.
 
 use super::fail::{Failure, describe};
-use super::flags::{RunFlags, StatsFormat};
+use super::flags::RunFlags;
 use super::settings::{Settings, text};
-use super::{info, log};
-use rvnative::debug::{PerfMap, dump};
+use super::{info, log, stats};
+use rvnative::debug::{PerfMap, Profiler, dump};
 use rvnative::linux::{Command, LoadError, Reentry, RootFs};
-use rvnative::runtime::{Difference, EngineKind, Observer, Stats, TranslatedBlock};
+use rvnative::runtime::{Difference, EngineKind, Observer, TranslatedBlock};
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt;
@@ -62,11 +62,12 @@ fn start(mut command: Command, settings: &Settings) -> Result<ExitCode, Failure>
         Some(_) => Some(PerfMap::create()?),
         None => None,
     };
-    if verify || perf_map.is_some() {
-        command.observer(Box::new(Tools { perf_map }));
+    let profiler = settings.count.as_ref().map(|_| Profiler::default());
+    if let Some(printer) = stats::Printer::new(settings, command.program(), profiler.as_ref())? {
+        command.on_exit(move |machine, _| printer.print(machine));
     }
-    if let Some(format) = settings.stats_format() {
-        command.on_exit(move |machine, _| print_stats(&machine.stats(), format));
+    if verify || perf_map.is_some() || profiler.is_some() {
+        command.observer(Box::new(Tools { perf_map, profiler }));
     }
     command.strace(settings.strace.is_some()).reentry_flags(settings.to_words());
     Err(load_failure(&command.exec()))
@@ -84,12 +85,16 @@ fn internal_error(panic: &std::panic::PanicHookInfo<'_>) {
 /// What watches the runtime.
 struct Tools {
     perf_map: Option<PerfMap>,
+    profiler: Option<Profiler>,
 }
 
 impl Observer for Tools {
     fn translated(&mut self, block: &TranslatedBlock<'_>) {
         if let Some(map) = &mut self.perf_map {
             map.translated(block);
+        }
+        if let Some(profiler) = &mut self.profiler {
+            profiler.translated(block);
         }
     }
 
@@ -156,19 +161,4 @@ fn environment(command: &mut Command, flags: &RunFlags) {
     for name in &flags.unset_env {
         command.env_remove(name);
     }
-}
-
-fn print_stats(stats: &Stats, format: StatsFormat) {
-    let list = stats.list();
-    let text = match format {
-        StatsFormat::Text => {
-            list.iter().map(|(name, n)| format!("{name:<16} {n:>12}\n")).collect::<String>()
-        }
-        StatsFormat::Json => {
-            let fields: Vec<_> = list.iter().map(|(name, n)| format!("\"{name}\":{n}")).collect();
-            format!("{{{}}}\n", fields.join(","))
-        }
-    };
-    // The guest may have closed standard error.
-    let _ = std::io::stderr().write_all(text.as_bytes());
 }

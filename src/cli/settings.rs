@@ -18,6 +18,8 @@ pub(super) struct Settings {
     pub(super) host_features: Option<OsString>,
     pub(super) strace: Option<OsString>,
     pub(super) stats: Option<OsString>,
+    pub(super) stats_file: Option<OsString>,
+    pub(super) count: Option<OsString>,
     pub(super) perfmap: Option<OsString>,
     pub(super) log: Option<OsString>,
     pub(super) log_file: Option<OsString>,
@@ -25,7 +27,7 @@ pub(super) struct Settings {
 
 impl Settings {
     /// Names, as in `RVNATIVE_*` and on the command line of a program that the guest starts.
-    fn fields(&mut self) -> [(&'static str, &mut Option<OsString>); 10] {
+    fn fields(&mut self) -> [(&'static str, &mut Option<OsString>); 12] {
         [
             ("SYSROOT", &mut self.sysroot),
             ("CPU", &mut self.cpu),
@@ -34,6 +36,8 @@ impl Settings {
             ("HOST_FEATURES", &mut self.host_features),
             ("STRACE", &mut self.strace),
             ("STATS", &mut self.stats),
+            ("STATS_FILE", &mut self.stats_file),
+            ("COUNT", &mut self.count),
             ("PERFMAP", &mut self.perfmap),
             ("LOG", &mut self.log),
             ("LOG_FILE", &mut self.log_file),
@@ -51,6 +55,8 @@ impl Settings {
             host_features: f.host_features.clone().map(Into::into),
             strace: flag(f.strace),
             stats: f.stats.map(|s| s.name().into()),
+            stats_file: f.stats_file.clone().map(PathBuf::into_os_string),
+            count: flag(f.count),
             perfmap: flag(f.perfmap),
             log: f.log.clone().map(Into::into),
             log_file: f.log_file.clone().map(PathBuf::into_os_string),
@@ -103,6 +109,7 @@ impl Settings {
         if let Some(list) = text(self.host_features.as_deref(), "HOST_FEATURES")? {
             options.host_features = host_features(list)?;
         }
+        options.count = self.count.is_some();
         Ok(options)
     }
 
@@ -120,7 +127,8 @@ impl Settings {
 
     /// How counters are to be printed.
     pub(super) fn stats_format(&self) -> Option<StatsFormat> {
-        let json = self.stats.as_ref()? == StatsFormat::Json.name();
+        let asked = self.stats.as_deref().or(self.count.as_deref());
+        let json = asked.or(self.stats_file.as_deref())? == StatsFormat::Json.name();
         Some(if json { StatsFormat::Json } else { StatsFormat::Text })
     }
 }

@@ -144,7 +144,10 @@ fn run(handler: Handler, hart: &mut Hart, mem: &Memory, insn: &Insn) -> Result<(
 }
 
 /// Fetches and decodes the instruction at `pc`.
-fn fetch(mem: &Memory, isa: &Isa, pc: u64) -> Result<Insn, Exit> {
+///
+/// # Errors
+/// It cannot be fetched, or is none of `isa`.
+pub fn fetch(mem: &Memory, isa: &Isa, pc: u64) -> Result<Insn, Exit> {
     let low = u32::from(mem.fetch_u16(pc).map_err(Exit::Fault)?);
     let bits = if low & 3 == 3 {
         let high = mem.fetch_u16(pc.wrapping_add(2)).map_err(Exit::Fault)?;

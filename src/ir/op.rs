@@ -717,4 +717,10 @@ impl Op {
     pub const fn ends_block(&self) -> bool {
         matches!(self, Self::Jump { .. } | Self::JumpIndirect { .. } | Self::Exit(_))
     }
+
+    /// True if what follows may be executed more or less often: after branches and calls.
+    #[must_use]
+    pub const fn may_leave(&self) -> bool {
+        matches!(self, Self::Branch { .. } | Self::Call { .. } | Self::CallIndirect { .. })
+    }
 }

@@ -150,6 +150,12 @@ impl Command {
         }
     }
 
+    /// The program's path.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// Adds an argument.
     pub fn arg(&mut self, arg: impl AsRef<OsStr>) -> &mut Self {
         self.args.push(arg.as_ref().as_bytes().to_vec());
@@ -229,12 +235,13 @@ impl Command {
     }
 
     /// Calls `hook` when the process ends, unless its end is the host's doing (a fatal signal from
-    /// elsewhere). Not called in children.
+    /// elsewhere), and, with exit code 0, before it starts another program. The same goes for its
+    /// children, unless they share its memory (`vfork`).
     pub fn on_exit(
         &mut self,
-        hook: impl FnOnce(&Machine, ExitStatus) + Send + 'static,
+        hook: impl Fn(&Machine, ExitStatus) + Send + Sync + 'static,
     ) -> &mut Self {
-        self.on_exit = Some(Box::new(hook));
+        self.on_exit = Some(Arc::new(hook));
         self
     }
 

@@ -3,6 +3,7 @@
 
 use super::abi::{Errno, Fd, GuestCStr, GuestPtr, SysResult};
 use super::command::Reentry;
+use super::exit;
 use super::host::{host_call, path_of};
 use super::loader::{Image, LoadError};
 use super::process::{Options, Thread};
@@ -225,6 +226,7 @@ fn exec(t: &mut Thread, path: &Path, args: Vec<Vec<u8>>, env: Vec<Vec<u8>>) -> S
         args: program.args,
         env,
     };
+    exit::before_exec(t);
     let result = replace(&reentry);
     if open_file(&reentry.host).is_some() {
         // Ours, or as good as never opened.

@@ -41,6 +41,14 @@ pub(super) fn die_of_signal(t: &Thread, signal: i32) -> ! {
     async_signal::die_of(signal)
 }
 
+/// Before another program takes the place of this one.
+pub(super) fn before_exec(t: &Thread) {
+    let hook = lock(&t.process.on_exit).clone();
+    if let Some(hook) = hook {
+        hook(&t.process.machine, ExitStatus::exited(0));
+    }
+}
+
 fn at_end(t: &Thread, status: ExitStatus) {
     let hook = lock(&t.process.on_exit).take();
     if let Some(hook) = hook {

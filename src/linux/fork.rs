@@ -134,7 +134,6 @@ impl CloneRequest {
         t.tid = sys::ids().0;
         t.robust_list = 0;
         t.process.threads.store(1, Ordering::Release);
-        drop(lock(&t.process.on_exit).take());
         self.start_child(t);
         Err(Errno::NO_RESULT)
     }

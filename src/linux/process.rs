@@ -111,8 +111,8 @@ pub struct Thread {
     pub(super) ended: bool,
 }
 
-/// Called when the process ends: for statistics.
-pub(super) type ExitHook = Box<dyn FnOnce(&Machine, super::ExitStatus) + Send>;
+/// Called when the process ends or starts another program: for statistics.
+pub(super) type ExitHook = Arc<dyn Fn(&Machine, super::ExitStatus) + Send + Sync>;
 
 impl std::fmt::Debug for Thread {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -1,6 +1,7 @@
 //! The code cache: which guest code is translated, where, and how blocks are connected.
 
 use super::arena::Arena;
+use super::counts::{BlockCounts, Counts};
 use super::observe::{Observer, TranslatedBlock};
 use super::options::{EngineKind, Options};
 use super::select::Host;
@@ -16,7 +17,7 @@ use rustc_hash::FxHashMap;
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The arena has no room for another block: the cache must be replaced.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub(super) struct CodeCache {
     /// Blocks are not connected: each is left at its end, and [`CodeCache::find`] does not find
     /// what is inside of one.
     alone: bool,
+    /// The machine's.
+    counts: Arc<Counts>,
     inner: Mutex<Inner>,
 }
 
@@ -87,7 +90,11 @@ const HEADROOM: u32 = 256 << 10;
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl CodeCache {
-    pub(super) fn new(options: &Options, guest_size: u64) -> io::Result<Self> {
+    pub(super) fn new(
+        options: &Options,
+        guest_size: u64,
+        counts: &Arc<Counts>,
+    ) -> io::Result<Self> {
         let arena = Arena::new(options.arena_size)?;
         let table = PcTable::new(guest_size)?;
         let mut backend = Host::new(options.host_features);
@@ -121,6 +128,7 @@ impl CodeCache {
             stubs,
             invalidations: AtomicU64::new(0),
             alone: options.engine == EngineKind::Verify,
+            counts: Arc::clone(counts),
             inner: Mutex::new(inner),
         })
     }
@@ -164,17 +172,29 @@ impl CodeCache {
         let block = inner.lifter.lift(&mut source, &options.isa, pc, limits);
         inner.buf.start(inner.hot, inner.cold, inner.links.len() as u32);
         let lookup = |pc: u64| self.table.get(pc);
-        let context = EmitContext { mode: options.mode, stubs: self.stubs, lookup: &lookup };
+        let counts = options.count.then(|| self.counts.next());
+        let context = EmitContext {
+            mode: options.mode,
+            stubs: self.stubs,
+            lookup: &lookup,
+            counters: counts.as_ref().map(BlockCounts::address),
+        };
         inner.backend.emit_block(block, &mut inner.buf, &context);
+        self.counts.take(inner.buf.points.len());
         if let Some(o) = observer {
             let base = self.arena.exec_base().0 as u64;
             o.translated(&TranslatedBlock {
                 pc,
                 ir: block,
+                memory,
                 hot_at: base + u64::from(inner.buf.hot_base),
                 hot: &inner.buf.hot,
                 cold_at: base + u64::from(inner.buf.cold_base),
                 cold: &inner.buf.cold,
+                places: [inner.buf.hot_base, inner.buf.cold_base],
+                links: &inner.buf.links,
+                points: &inner.buf.points,
+                counts: counts.as_ref(),
             });
         }
         add(&counters.blocks, 1);

@@ -318,7 +318,10 @@ impl Cpu {
                 None
             }
             LeaveKind::Exit => match payload {
-                0 => Some(Exit::Ecall),
+                0 => {
+                    add(&counters.ecalls, 1);
+                    Some(Exit::Ecall)
+                }
                 1 => Some(Exit::Ebreak),
                 2 => Some(Exit::FenceI),
                 _ => self.step().err(),

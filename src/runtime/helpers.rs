@@ -33,7 +33,12 @@ pub(super) extern "C" fn interpret_one(state: *mut ThreadState) -> u32 {
     let machine = unsafe { &*context.machine };
     add(&machine.counters.helper_calls, 1);
     state.hart.fflags = fp_flags(state.guest_fp);
-    let result = interp::step(&mut state.hart, machine.memory(), machine.isa());
+    let (memory, isa) = (machine.memory(), machine.isa());
+    let result = interp::fetch(memory, isa, state.hart.pc).and_then(|insn| {
+        add(&machine.counters.helpers.0[insn.op as usize], 1);
+        // No jump has a helper, so none can be misaligned.
+        interp::execute(&mut state.hart, memory, &insn)
+    });
     state.guest_fp = fp_word(state.hart.frm, state.hart.fflags);
     context.exit = result.err();
     // Translated code has no word for rounding modes above 3.

@@ -1,12 +1,13 @@
 //! What the harts of one guest share: memory, the code cache, and each other's addresses.
 
 use super::cache::{CodeCache, Full};
+use super::counts::Counts;
 use super::cpu::Shared;
 use super::fault;
 use super::observe::{Difference, Observer};
 use super::options::{EngineKind, Options};
 use super::stats::{Counters, Stats, add};
-use crate::isa::Isa;
+use crate::isa::{Isa, Op};
 use crate::lift::Limits;
 use crate::mem::{CodeEvent, Memory, Mode};
 use crate::sys::signal;
@@ -20,6 +21,8 @@ pub struct Machine {
     memory: Memory,
     options: Options,
     pub(super) counters: Counters,
+    /// What translated code counts.
+    counts: Arc<Counts>,
     generation: Mutex<Arc<Generation>>,
     /// Id of the current generation, or 0 with the interpreter alone.
     generation_id: AtomicU64,
@@ -73,8 +76,9 @@ impl Machine {
     pub fn new(options: &Options) -> io::Result<Arc<Self>> {
         signal::install(fault::hook)?;
         let mut options = options.clone();
+        let counts = Arc::new(Counts::default());
         let (memory, generation) = loop {
-            match Self::reserve(&mut options) {
+            match Self::reserve(&mut options, &counts) {
                 Err(e)
                     if options.mode == Mode::Guarded
                         && options.address_bits > MIN_ADDRESS_BITS
@@ -91,6 +95,7 @@ impl Machine {
             memory,
             options,
             counters: Counters::default(),
+            counts,
             generation: Mutex::new(generation),
             generation_id,
             code_epoch: AtomicU64::new(0),
@@ -99,7 +104,10 @@ impl Machine {
         }))
     }
 
-    fn reserve(options: &mut Options) -> io::Result<(Memory, Arc<Generation>)> {
+    fn reserve(
+        options: &mut Options,
+        counts: &Arc<Counts>,
+    ) -> io::Result<(Memory, Arc<Generation>)> {
         let size = 1 << options.address_bits;
         let memory = match Memory::new(options.mode, size) {
             // Something lies there, such as the memory of another machine.
@@ -109,12 +117,16 @@ impl Machine {
             }
             other => other?,
         };
-        let generation = Self::make_generation(options, memory.size())?;
+        let generation = Self::make_generation(options, memory.size(), counts)?;
         Ok((memory, generation))
     }
 
-    fn make_generation(options: &Options, size: u64) -> io::Result<Arc<Generation>> {
-        let cache = CodeCache::new(options, size)?;
+    fn make_generation(
+        options: &Options,
+        size: u64,
+        counts: &Arc<Counts>,
+    ) -> io::Result<Arc<Generation>> {
+        let cache = CodeCache::new(options, size, counts)?;
         let base = cache.arena.exec_base();
         let stub = HostAddr(base.0 + cache.stubs.fault.0 as usize);
         let registered = fault::register(base, cache.arena.size(), stub)
@@ -144,6 +156,12 @@ impl Machine {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.counters.read()
+    }
+
+    /// Instructions that translated code let the interpreter execute, by kind.
+    #[must_use]
+    pub fn helper_calls(&self) -> Vec<(Op, u64)> {
+        self.counters.helpers.list()
     }
 
     /// Sets who is told of translations; `None` for nobody.
@@ -198,7 +216,7 @@ impl Machine {
     fn replace_generation(&self, old: u64) -> io::Result<()> {
         let mut current = lock(&self.generation);
         if current.cache.id == old {
-            *current = Self::make_generation(&self.options, self.memory.size())?;
+            *current = Self::make_generation(&self.options, self.memory.size(), &self.counts)?;
             self.generation_id.store(current.cache.id, Ordering::Release);
             add(&self.counters.flushes, 1);
         }
@@ -264,7 +282,9 @@ impl Machine {
         drop(memory);
         drop(cache);
         if matches!(result, Ok(0)) {
-            *current = Self::make_generation(&self.options, self.memory.size())?;
+            self.counters.clear();
+            self.counts.clear();
+            *current = Self::make_generation(&self.options, self.memory.size(), &self.counts)?;
             self.generation_id.store(current.cache.id, Ordering::Release);
         }
         result
@@ -291,7 +311,7 @@ impl Machine {
         }
         let (send, receive) = channel();
         let mut observer: Option<Box<dyn Observer>> = Some(Box::new(Keep(send)));
-        let cache = CodeCache::new(&self.options, self.memory.size())?;
+        let cache = CodeCache::new(&self.options, self.memory.size(), &Arc::default())?;
         let counters = Counters::default();
         // A new cache has room for any one block.
         let options = (&self.options, &Limits::default());

@@ -4,7 +4,7 @@
 //! Reading order: `machine` (what harts share), `cpu` (one hart: the loop), `cache` (blocks, links
 //! and the table), `arena` and `table` (their memory), `thread` (the state that translated code
 //! works on), `fault` (from a host fault to guest state), `helpers` (what translated code calls),
-//! `select` (the one place that names the host's backend),
+//! `counts` (what translated code counts), `select` (the one place that names the host's backend),
 //! `verify` (translated code and interpreter in lockstep).
 //!
 //! Invariants:
@@ -16,6 +16,7 @@
 
 mod arena;
 mod cache;
+mod counts;
 mod cpu;
 mod fault;
 mod helpers;
@@ -28,6 +29,7 @@ mod table;
 mod thread;
 mod verify;
 
+pub use counts::BlockCounts;
 pub use cpu::{Cpu, Interrupter};
 pub use machine::{Machine, Translation};
 pub use observe::{Difference, Observer, TranslatedBlock};

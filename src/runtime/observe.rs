@@ -1,6 +1,9 @@
 //! How tools watch the runtime.
 
+use super::counts::BlockCounts;
+use crate::backend::{CountPoint, LinkSite};
 use crate::ir::Block;
+use crate::mem::Memory;
 
 /// A block that was just translated.
 #[derive(Clone, Copy, Debug)]
@@ -11,12 +14,22 @@ pub struct TranslatedBlock<'a> {
     pub ir: &'a Block,
     /// Host address at which the hot part runs.
     pub hot_at: u64,
+    /// Guest memory.
+    pub memory: &'a Memory,
     /// Host code on the likely path.
     pub hot: &'a [u8],
     /// Host address at which the cold part runs.
     pub cold_at: u64,
     /// Host code of exits and slow paths.
     pub cold: &'a [u8],
+    /// Arena offsets of `hot[0]` and `cold[0]`.
+    pub places: [u32; 2],
+    /// Jumps that can be redirected.
+    pub links: &'a [LinkSite],
+    /// What is counted in it, with `Options::count`.
+    pub points: &'a [CountPoint],
+    /// The counters of `points`.
+    pub counts: Option<&'a BlockCounts>,
 }
 
 /// Translated code has not done what the interpreter does.

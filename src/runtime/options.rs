@@ -34,6 +34,8 @@ pub struct Options {
     pub host_features: HostFeatures,
     /// Bytes of the code arena, hot and cold together.
     pub arena_size: usize,
+    /// Translated code counts how often its parts are executed, and runs at half its speed or less.
+    pub count: bool,
 }
 
 impl Default for Options {
@@ -45,6 +47,7 @@ impl Default for Options {
             address_bits: 38,
             host_features: HostFeatures::detect(),
             arena_size: 128 << 20,
+            count: false,
         }
     }
 }

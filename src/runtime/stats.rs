@@ -1,5 +1,6 @@
 //! Counters.
 
+use crate::isa::Op;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 macro_rules! stats {
@@ -15,11 +16,18 @@ macro_rules! stats {
         #[derive(Debug, Default)]
         pub(super) struct Counters {
             $(pub(super) $name: AtomicU64,)*
+            pub(super) helpers: ByOp,
         }
 
         impl Counters {
             pub(super) fn read(&self) -> Stats {
                 Stats { $($name: self.$name.load(Ordering::Relaxed),)* }
+            }
+
+            /// Begins anew, in a child process.
+            pub(super) fn clear(&self) {
+                $(self.$name.store(0, Ordering::Relaxed);)*
+                self.helpers.0.iter().for_each(|n| n.store(0, Ordering::Relaxed));
             }
         }
 
@@ -54,7 +62,9 @@ stats! {
     lookup_exits
     /// Instructions that translated code let the interpreter execute.
     helper_calls
-    /// Host faults in translated code.
+    /// Environment calls.
+    ecalls
+    /// Host faults in translated code, polls that stopped it among them.
     faults
     /// Blocks that became invalid.
     invalidated
@@ -62,6 +72,24 @@ stats! {
     flushes
     /// Guest instructions that the interpreter engine retired.
     interpreted
+}
+
+/// Helper calls by instruction.
+#[derive(Debug)]
+pub(super) struct ByOp(pub(super) [AtomicU64; Op::COUNT]);
+
+impl Default for ByOp {
+    fn default() -> Self {
+        Self([const { AtomicU64::new(0) }; Op::COUNT])
+    }
+}
+
+impl ByOp {
+    /// Those that were called for.
+    pub(super) fn list(&self) -> Vec<(Op, u64)> {
+        let all = Op::all().zip(&self.0).map(|(op, n)| (op, n.load(Ordering::Relaxed)));
+        all.filter(|(_, n)| *n != 0).collect()
+    }
 }
 
 pub(super) fn add(counter: &AtomicU64, n: u64) {

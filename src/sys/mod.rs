@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod async_signal;
+pub mod fd;
 mod features;
 pub mod icache;
 pub mod mmap;

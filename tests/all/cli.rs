@@ -320,6 +320,68 @@ fn counters_are_printed_on_request() {
     assert!(text.contains("\"blocks\":0,"), "{text}");
 }
 
+/// The value of a counter in `--stats=json`.
+fn counter(json: &str, name: &str) -> u64 {
+    let name = format!("\"{name}\":");
+    let at = json.find(&name).unwrap_or_else(|| panic!("no {name} in {json}")) + name.len();
+    let digits: String = json[at..].chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().unwrap()
+}
+
+#[test]
+fn executed_instructions_are_counted() {
+    let dir = Scratch::new("count");
+    // 1000 times round a loop of two instructions: addi t0, t0, -1; bnez t0, -4.
+    let program = dir.file("p", &exits(&[li(5, 1000), 0xfff2_8293, 0xfe02_9ee3], 7), 0o755);
+    let o = run(&["--count", "--stats=json"], &program, &[]);
+    assert_eq!(o.status.code(), Some(7), "{}", shown(&o));
+    let json = stderr(&o);
+    // Besides the loop: one before it, two or three to exit.
+    let guest = counter(&json, "executed_guest");
+    assert!((2003..=2005).contains(&guest), "{json}");
+    assert_eq!(counter(&json, "executed_branches"), 1000, "{json}");
+    assert_eq!(counter(&json, "executed_taken"), 999, "{json}");
+    let host = counter(&json, "executed_host");
+    assert!(host >= 1000 && host < 20_000, "{json}");
+    assert_eq!(counter(&json, "ecalls"), 1, "{json}");
+}
+
+#[test]
+fn counters_go_to_a_file_or_to_the_first_standard_error() {
+    let dir = Scratch::new("stats-file");
+    let file = dir.0.join("out");
+    let to_file = ["--stats=json", "--stats-file", file.to_str().unwrap()];
+    // close(2), then exit_group.
+    let close = exits(&[li(10, 2), li(17, 57), 0x0000_0073], 0);
+    let program = dir.file("p", &close, 0o755);
+    for n in 1..=2 {
+        let o = run(&to_file, &program, &[]);
+        assert!(o.status.success() && o.stderr.is_empty(), "{}", shown(&o));
+        assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), n);
+    }
+    let o = run(&["--stats"], &program, &[]);
+    assert!(stderr(&o).contains("\necalls "), "{}", shown(&o));
+}
+
+#[test]
+fn counters_are_printed_by_each_process_that_ends() {
+    let dir = Scratch::new("stats-processes");
+    // ebreak: killed by a signal.
+    let program = dir.file("p", &tiny(&[0x0010_0073]), 0o755);
+    let o = run(&["--stats=json"], &program, &[]);
+    assert_eq!(o.status.signal(), Some(5), "{}", shown(&o));
+    assert_eq!(counter(&stderr(&o), "ecalls"), 0);
+    // Parent and child: clone(SIGCHLD, 0, 0, 0, 0).
+    let zero: Vec<u32> = (11..=14).map(|r| li(r, 0)).collect();
+    let fork = [&[li(10, 17), li(17, 220)][..], &zero, &[0x0000_0073]].concat();
+    let program = dir.file("q", &exits(&fork, 0), 0o755);
+    let o = rvnative().args(["run", "--stats=json"]).arg(&program).output().unwrap();
+    let text = stderr(&o);
+    let pids: Vec<u64> = text.lines().map(|l| counter(l, "pid")).collect();
+    assert!(pids.len() == 2 && pids[0] != pids[1], "{}", shown(&o));
+    assert!(text.lines().all(|l| counter(l, "ecalls") <= 2), "{text}");
+}
+
 #[test]
 fn a_perf_map_names_translated_code() {
     let child = rvnative()

@@ -34,7 +34,7 @@ fn emitted(block: &Block, features: Features, mode: Mode) -> String {
     buf.start(0, COLD, 0);
     let stubs = backend.emit_stubs(&mut buf);
     buf.start(HOT, COLD, 0);
-    let context = EmitContext { mode, stubs, lookup: &|_| None };
+    let context = EmitContext { mode, stubs, lookup: &|_| None, counters: None };
     backend.emit_block(block, &mut buf, &context);
     let part = |name, code: &[u8], at| {
         format!("{name}, {} bytes:\n{}", code.len(), host_code(code, u64::from(at)))
