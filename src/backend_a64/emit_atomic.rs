@@ -62,8 +62,12 @@ impl Emitter<'_, '_> {
     fn atomic_slow(&mut self, slow: CodePtr, size: MemSize, rd: Reg) {
         if size != MemSize::B {
             let back = self.a.pos();
+            debug_assert_eq!(
+                self.a.buf.cold_pos(),
+                slow,
+                "the slow path is where the check jumps to"
+            );
             self.in_cold(|e| {
-                debug_assert_eq!(e.a.pos(), slow, "the slow path is where the check jumps to");
                 e.call_helper();
                 e.a.b(back);
             });

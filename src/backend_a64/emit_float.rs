@@ -244,8 +244,8 @@ impl Emitter<'_, '_> {
     pub(super) fn slow_path(&mut self, slow: CodePtr, operands: &[FReg]) {
         let back = self.a.pos();
         let fp = self.fp.clone();
+        debug_assert_eq!(self.a.buf.cold_pos(), slow, "the slow path is where the checks jump to");
         self.in_cold(|e| {
-            debug_assert_eq!(e.a.pos(), slow, "the slow path is where the checks jump to");
             // Boxing an operand once more changes nothing.
             for f in operands {
                 e.fsettle(*f);

@@ -325,8 +325,8 @@ impl Emitter<'_, '_> {
     /// The slow path at `slow`: the interpreter executes the instruction, then hot code goes on.
     pub(super) fn slow_path(&mut self, slow: CodePtr) {
         let back = self.a.pos();
+        debug_assert_eq!(self.a.buf.cold_pos(), slow, "the slow path is where the checks jump to");
         self.in_cold(|e| {
-            debug_assert_eq!(e.a.pos(), slow, "the slow path is where the checks jump to");
             e.call_helper();
             e.a.jmp(back);
         });
@@ -387,8 +387,8 @@ impl Emitter<'_, '_> {
     /// The slow path of an operation whose result is in `dst` on the hot path.
     fn slow_single(&mut self, slow: CodePtr, fd: FReg, dst: u8) {
         let back = self.a.pos();
+        debug_assert_eq!(self.a.buf.cold_pos(), slow, "the slow path is where the checks jump to");
         self.in_cold(|e| {
-            debug_assert_eq!(e.a.pos(), slow, "the slow path is where the checks jump to");
             e.call_helper();
             if host_float(fd.0).is_none() {
                 e.a.ins(Pp::F2, Map::M0F, Sz::D, MOVU_LOAD, dst, Rm::S(float_slot(fd.0)));
