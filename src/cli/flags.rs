@@ -42,6 +42,15 @@ pub(super) struct RunFlags {
     #[arg(short = 'L', long, value_name = "DIR")]
     pub(super) sysroot: Option<PathBuf>,
 
+    /// Make DIR the program's root directory: nothing outside has a name, but for /proc, /sys, the
+    /// usual devices, /etc/resolv.conf and /etc/hosts.
+    #[arg(short = 'C', long, value_name = "DIR", conflicts_with = "sysroot")]
+    pub(super) rootfs: Option<PathBuf>,
+
+    /// Give a file or directory a place below the root directory; `ro` refuses changes.
+    #[arg(short = 'b', long, value_name = "HOST[:GUEST][:ro]", requires = "rootfs")]
+    pub(super) bind: Vec<OsString>,
+
     /// Set an environment variable of the program, or pass on one of ours.
     #[arg(short = 'E', long, value_name = "NAME[=VALUE]")]
     pub(super) env: Vec<OsString>,

@@ -7,7 +7,7 @@ use super::{info, log, stats};
 use rvnative::debug::{PerfMap, Profiler, dump};
 use rvnative::linux::{Command, LoadError, Reentry, RootFs};
 use rvnative::runtime::{Difference, EngineKind, Observer, TranslatedBlock};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -22,10 +22,24 @@ pub(super) fn run(flags: RunFlags) -> Result<ExitCode, Failure> {
         return Err(Failure::new("no program to run"));
     };
     let settings = Settings::from_flags(&flags);
-    if let Some(dir) = &flags.workdir {
-        std::env::set_current_dir(dir).map_err(|e| Failure::file(dir, &e).code(Failure::SETUP))?;
-    }
-    let mut command = Command::new(find(program, settings.sysroot.as_deref()));
+    let mut command = match &settings.rootfs {
+        Some(root) => {
+            let root = Path::new(root);
+            let mut command = Command::new(find_inside(program, root));
+            command.rootfs(root_fs(root, &flags.bind)?);
+            if let Some(dir) = &flags.workdir {
+                command.current_dir(dir);
+            }
+            command
+        }
+        None => {
+            if let Some(dir) = &flags.workdir {
+                std::env::set_current_dir(dir)
+                    .map_err(|e| Failure::file(dir, &e).code(Failure::SETUP))?;
+            }
+            Command::new(find(program, settings.sysroot.as_deref()))
+        }
+    };
     command.args(args);
     if let Some(name) = &flags.argv0 {
         command.arg0(name);
@@ -50,7 +64,7 @@ fn start(mut command: Command, settings: &Settings) -> Result<ExitCode, Failure>
     let verify = machine.engine == EngineKind::Verify;
     command.machine(machine);
     std::panic::set_hook(Box::new(internal_error));
-    if let Some(dir) = &settings.sysroot {
+    if let (Some(dir), None) = (&settings.sysroot, &settings.rootfs) {
         let dir = Path::new(dir);
         let root = RootFs::prefix(dir).map_err(|e| Failure::file(dir, &e).code(Failure::SETUP))?;
         command.rootfs(root);
@@ -132,6 +146,41 @@ fn find(program: &OsStr, sysroot: Option<&OsStr>) -> PathBuf {
         below.is_some_and(|b| b.is_file()) || p.is_file()
     });
     found.unwrap_or(given)
+}
+
+/// The root filesystem that the flags describe.
+fn root_fs(root: &Path, binds: &[OsString]) -> Result<RootFs, Failure> {
+    let failed = |e| Failure::file(root, &e).code(Failure::SETUP);
+    let mut files = RootFs::dir(root).map_err(failed)?;
+    for bind in binds {
+        let (bind, read_only) = match bind.as_bytes().strip_suffix(b":ro") {
+            Some(rest) => (rest, true),
+            None => (bind.as_bytes(), false),
+        };
+        let (host, guest) = match bind.iter().position(|&b| b == b':') {
+            Some(at) => (&bind[..at], &bind[at + 1..]),
+            None => (bind, bind),
+        };
+        files.bind(OsStr::from_bytes(host), OsStr::from_bytes(guest), read_only);
+    }
+    Ok(files)
+}
+
+/// As [`find`], below a root directory.
+fn find_inside(program: &OsStr, root: &Path) -> PathBuf {
+    let given = PathBuf::from(program);
+    if program.as_bytes().contains(&b'/') {
+        return given;
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let usual = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"].map(PathBuf::from);
+    let mut dirs = std::env::split_paths(&path).chain(usual);
+    let there = |dir: &PathBuf| {
+        let file = dir.join(program);
+        // A link is as good as a file: where it leads is known only inside.
+        file.strip_prefix("/").is_ok_and(|f| root.join(f).symlink_metadata().is_ok())
+    };
+    dirs.find(there).map_or(given, |dir| dir.join(program))
 }
 
 /// The guest's environment: ours without `RVNATIVE_*`, then as the flags say.

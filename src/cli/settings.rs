@@ -12,6 +12,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Settings {
     pub(super) sysroot: Option<OsString>,
+    pub(super) rootfs: Option<OsString>,
     pub(super) cpu: Option<OsString>,
     pub(super) jit: Option<OsString>,
     pub(super) stack_size: Option<OsString>,
@@ -27,9 +28,10 @@ pub(super) struct Settings {
 
 impl Settings {
     /// Names, as in `RVNATIVE_*` and on the command line of a program that the guest starts.
-    fn fields(&mut self) -> [(&'static str, &mut Option<OsString>); 12] {
+    fn fields(&mut self) -> [(&'static str, &mut Option<OsString>); 13] {
         [
             ("SYSROOT", &mut self.sysroot),
+            ("ROOTFS", &mut self.rootfs),
             ("CPU", &mut self.cpu),
             ("JIT", &mut self.jit),
             ("STACK_SIZE", &mut self.stack_size),
@@ -49,6 +51,7 @@ impl Settings {
         let flag = |on: bool| on.then(|| OsString::from("1"));
         let mut s = Self {
             sysroot: f.sysroot.clone().map(PathBuf::into_os_string),
+            rootfs: f.rootfs.clone().map(PathBuf::into_os_string),
             cpu: f.cpu.clone().map(Into::into),
             jit: f.jit.map(|j| j.name().into()),
             stack_size: f.stack_size.clone().map(Into::into),

@@ -1,10 +1,12 @@
 //! Starting a guest program: the door of the Linux layer.
 
+use super::abi::{Errno, Fd};
 use super::exec::{self, find_program};
 use super::loader::{self, Image, LoadError};
 use super::mman::Layout;
 use super::path::Names;
 use super::process::{ExitHook, Options, Process, Thread};
+use super::rootfs::{RootFs, Want, World, fd_path};
 use super::stack::{self, Contents};
 use super::{host, run, signal};
 use crate::mem::{Backing, Mapping, Memory, Prot};
@@ -64,32 +66,6 @@ impl ExitStatus {
     }
 }
 
-/// What files a guest sees.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RootFs {
-    prefix: Option<PathBuf>,
-}
-
-impl RootFs {
-    /// The host's.
-    #[must_use]
-    pub fn host() -> Self {
-        Self::default()
-    }
-
-    /// The host's, but absolute paths that exist below `dir` are those (`-L`).
-    ///
-    /// # Errors
-    /// `dir` is not a directory, or cannot be looked at.
-    pub fn prefix(dir: impl AsRef<Path>) -> std::io::Result<Self> {
-        let dir = std::fs::canonicalize(dir)?;
-        if !dir.is_dir() {
-            return Err(std::io::Error::from_raw_os_error(libc::ENOTDIR));
-        }
-        Ok(Self { prefix: Some(dir) })
-    }
-}
-
 /// A guest program to be started, in the manner of [`std::process::Command`].
 ///
 /// ```no_run
@@ -114,6 +90,10 @@ pub struct Command {
     machine: runtime::Options,
     on_exit: Option<ExitHook>,
     observer: Option<Box<dyn runtime::Observer>>,
+    root: RootFs,
+    /// What [`World::to_words`] says, if a guest has started this program.
+    world: Vec<Vec<u8>>,
+    directory: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Command {
@@ -147,6 +127,9 @@ impl Command {
             machine: runtime::Options::default(),
             on_exit: None,
             observer: None,
+            root: RootFs::host(),
+            world: Vec::new(),
+            directory: None,
         }
     }
 
@@ -197,7 +180,15 @@ impl Command {
 
     /// Which files the guest sees.
     pub fn rootfs(&mut self, root: RootFs) -> &mut Self {
-        self.options.sysroot = root.prefix;
+        self.options.sysroot.clone_from(&root.prefix);
+        self.root = root;
+        self
+    }
+
+    /// Directory to start in, as the guest sees it; otherwise the caller's, or the root where the
+    /// guest cannot see that.
+    pub fn current_dir(&mut self, dir: impl AsRef<Path>) -> &mut Self {
+        self.directory = Some(dir.as_ref().to_owned());
         self
     }
 
@@ -276,6 +267,7 @@ impl Command {
     /// # Errors
     /// It cannot be started.
     pub fn status(&mut self) -> Result<ExitStatus, LoadError> {
+        self.make_world()?;
         // What is wrong with the program is found out here, where it can be reported.
         let program = find_program(&self.options, &self.program, vec![Vec::new()])?;
         exec::check(&self.options, &program)?;
@@ -293,21 +285,61 @@ impl Command {
         })
     }
 
+    /// Opens what the guest is to see.
+    fn make_world(&mut self) -> Result<(), LoadError> {
+        if !self.world.is_empty() {
+            // Without its world the program must not run.
+            let world = World::from_words(&self.world).ok_or(Errno::EBADF);
+            self.options.world = Some(Arc::new(world.map_err(std::io::Error::from)?));
+            self.world.clear();
+        }
+        if self.options.world.is_none() {
+            let world = World::open(&self.root)
+                .map_err(|(path, e)| LoadError::File { path, error: e.into() })?;
+            self.options.world = world.map(Arc::new);
+        }
+        Ok(())
+    }
+
+    /// Goes where the guest starts. A program that a guest has started stays where it is.
+    fn enter_directory(&self) -> Result<(), LoadError> {
+        let Some(world) = &self.options.world else {
+            if let Some(dir) = &self.directory {
+                std::env::set_current_dir(dir)
+                    .map_err(|error| LoadError::File { path: dir.clone(), error })?;
+            }
+            return Ok(());
+        };
+        if self.directory.is_none() && world.name_of(Fd::CWD).is_ok() {
+            return Ok(());
+        }
+        let dir = self.directory.clone().unwrap_or_else(|| "/".into());
+        let at = dir.as_os_str().as_bytes();
+        let found = world.resolve(Fd::CWD, at, Want::Object);
+        let gone = found.and_then(|f| {
+            host::host_call(libc::SYS_chdir, &[host::HostArg::path(&fd_path(f.at.fd()))])
+        });
+        gone.map(|_| ()).map_err(|e| LoadError::File { path: dir, error: e.into() })
+    }
+
     /// Everything up to the first instruction. All signals are blocked afterwards.
     fn start(&mut self) -> Result<Thread, LoadError> {
+        self.make_world()?;
+        if self.host_program.is_none() {
+            self.enter_directory()?;
+        }
         let arg0 =
             self.arg0.clone().unwrap_or_else(|| self.program.as_os_str().as_bytes().to_vec());
         let mut args = vec![arg0];
         args.extend(self.args.iter().cloned());
         let execfn = self.program.as_os_str().as_bytes().to_vec();
         let program = match self.host_program.take() {
-            Some(host) => exec::Program { host, guest: self.program.clone(), args },
+            Some(host) => exec::Program { host, guest: self.program.clone(), args, held: None },
             None => find_program(&self.options, &self.program, args)?,
         };
         let image = Image::open(&program.host)?;
         let exe_host = std::fs::canonicalize(&program.host).unwrap_or(program.host);
-        let exe =
-            Names { sysroot: self.options.sysroot.as_deref(), exe: &exe_host }.guest(&exe_host);
+        let exe = self.guest_name(&exe_host, &program.guest);
         set_name(&program.guest);
 
         async_signal::record_sent_faults()?;
@@ -317,7 +349,7 @@ impl Command {
         let size = self.options.stack_size.unwrap_or_else(stack_limit);
         let stack = loader::map_stack(mem, size, image.elf.exec_stack)?;
         let top = loader::mmap_top(&stack);
-        let loaded = loader::load(mem, top, &image, &exe, |p| self.options.resolve(p))?;
+        let loaded = loader::load(mem, top, &image, &exe, |p| Ok(self.options.locate(p)?))?;
         let sigreturn = map_sigreturn(mem, top)?;
         let contents = Contents {
             args: &program.args,
@@ -357,6 +389,19 @@ impl Command {
         hart.pc = loaded.start;
         hart.x[2] = built.sp;
         Ok(Thread::new(process, hart, self.sigmask.unwrap_or(before))?)
+    }
+}
+
+impl Command {
+    /// The guest's name of its program's file; `called` is what the program was called.
+    fn guest_name(&self, host: &Path, called: &Path) -> PathBuf {
+        let Some(world) = &self.options.world else {
+            return Names { sysroot: self.options.sysroot.as_deref(), exe: host }.guest(host);
+        };
+        let name = world.guest_name(host.as_os_str().as_bytes());
+        let name = name.map_or_else(|| called.to_owned(), |name| host::path_of(&name));
+        let _ = world.exe.set(name.as_os_str().as_bytes().to_vec());
+        name
     }
 }
 
@@ -431,6 +476,8 @@ pub struct Reentry {
     pub(super) sigmask: u64,
     /// Descriptors that the program must not find open.
     pub(super) close: Vec<i32>,
+    /// What [`World::to_words`] says.
+    pub(super) world: Vec<Vec<u8>>,
     pub(super) args: Vec<Vec<u8>>,
     pub(super) env: Vec<Vec<u8>>,
 }
@@ -453,18 +500,21 @@ impl Reentry {
         let mut numbers = numbers.split(',');
         let sigmask = u64::from_str_radix(numbers.next()?, 16).ok()?;
         let flags: usize = numbers.next()?.parse().ok()?;
+        let world: usize = numbers.next()?.parse().ok()?;
         let count: usize = numbers.next()?.parse().ok()?;
         let close = numbers.map(|n| n.parse().ok()).collect::<Option<_>>()?;
         let flags = args.by_ref().take(flags).collect();
+        let world = args.by_ref().take(world).map(OsStringExt::into_vec).collect();
         let rest: Vec<Vec<u8>> = args.map(OsStringExt::into_vec).collect();
         let env = rest.get(count..)?.to_vec();
-        Some(Self { flags, host, guest, sigmask, close, args: rest[..count].to_vec(), env })
+        Some(Self { flags, host, guest, sigmask, close, world, args: rest[..count].to_vec(), env })
     }
 
     /// The inverse of [`Self::from_args`].
     pub(super) fn to_args(&self) -> Vec<Vec<u8>> {
         let mut numbers = String::new();
-        let _ = write!(numbers, "{:x},{},{}", self.sigmask, self.flags.len(), self.args.len());
+        let _ = write!(numbers, "{:x},{},", self.sigmask, self.flags.len());
+        let _ = write!(numbers, "{},{}", self.world.len(), self.args.len());
         for fd in &self.close {
             let _ = write!(numbers, ",{fd}");
         }
@@ -473,6 +523,7 @@ impl Reentry {
         all.push(self.guest.as_os_str().as_bytes().to_vec());
         all.push(numbers.into_bytes());
         all.extend(self.flags.iter().map(|f| f.as_bytes().to_vec()));
+        all.extend(self.world.iter().cloned());
         all.extend(self.args.iter().cloned());
         all.extend(self.env.iter().cloned());
         all
@@ -490,6 +541,7 @@ impl Reentry {
         command.sigmask = Some(self.sigmask);
         command.close = self.close;
         command.options.reentry = self.flags;
+        command.world = self.world;
         command
     }
 }
@@ -506,6 +558,7 @@ mod tests {
             guest: "/bin/sh".into(),
             sigmask: 0xffff_0000_0000_0001,
             close: vec![0, 2, 100],
+            world: vec![b"".to_vec(), b"1000".to_vec(), b"rw".to_vec()],
             args: vec![b"sh".to_vec(), b"-c".to_vec(), b"".to_vec()],
             env: vec![b"A=\xff".to_vec()],
         };

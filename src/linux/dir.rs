@@ -10,21 +10,44 @@ use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 
 pub(super) fn sys_getcwd(t: &mut Thread, buffer: u64, size: u64) -> SysResult {
-    host!(t, SYS_getcwd, t.output(buffer, size)?, size)
+    let Some(world) = &t.process.options.world else {
+        return host!(t, SYS_getcwd, t.output(buffer, size)?, size);
+    };
+    let mut name = world.name_of(Fd::CWD)?;
+    if name.ends_with(b" (deleted)") {
+        return Err(Errno::ENOENT);
+    }
+    name.push(0);
+    if name.len() as u64 > size {
+        return Err(Errno::ERANGE);
+    }
+    t.memory().write_bytes(buffer, &name)?;
+    Ok(name.len() as u64)
 }
 
 pub(super) fn sys_chdir(t: &mut Thread, path: GuestCStr) -> SysResult {
-    let at = t.new_path(Fd::CWD, path)?;
+    let at = match t.process.options.world {
+        Some(_) => t.path(Fd::CWD, path, Last::Follow)?,
+        None => t.new_path(Fd::CWD, path)?,
+    };
     host!(t, SYS_chdir, at.path.as_c_str())
 }
 
+pub(super) fn sys_fchdir(t: &mut Thread, fd: Fd) -> SysResult {
+    if let Some(world) = &t.process.options.world {
+        world.start(fd)?;
+    }
+    host!(t, SYS_fchdir, fd)
+}
+
 pub(super) fn sys_chroot(t: &mut Thread, path: GuestCStr) -> SysResult {
+    t.has_host_files()?;
     let at = t.new_path(Fd::CWD, path)?;
     host!(t, SYS_chroot, at.path.as_c_str())
 }
 
 pub(super) fn sys_mkdirat(t: &mut Thread, dir: Fd, path: GuestCStr, mode: u32) -> SysResult {
-    let at = t.new_path(dir, path)?;
+    let at = t.new_path(dir, path)?.made()?;
     host!(t, SYS_mkdirat, at.dir, at.path.as_c_str(), mode)
 }
 
@@ -35,12 +58,12 @@ pub(super) fn sys_mknodat(
     mode: u32,
     dev: u32,
 ) -> SysResult {
-    let at = t.new_path(dir, path)?;
+    let at = t.new_path(dir, path)?.made()?;
     host!(t, SYS_mknodat, at.dir, at.path.as_c_str(), mode, dev)
 }
 
 pub(super) fn sys_unlinkat(t: &mut Thread, dir: Fd, path: GuestCStr, flags: u32) -> SysResult {
-    let at = t.new_path(dir, path)?;
+    let at = t.new_path(dir, path)?.removed()?;
     host!(t, SYS_unlinkat, at.dir, at.path.as_c_str(), flags)
 }
 
@@ -51,7 +74,7 @@ pub(super) fn sys_symlinkat(
     dir: Fd,
     path: GuestCStr,
 ) -> SysResult {
-    let at = t.new_path(dir, path)?;
+    let at = t.new_path(dir, path)?.made()?;
     host!(t, SYS_symlinkat, t.string(target)?, at.dir, at.path.as_c_str())
 }
 
@@ -63,8 +86,13 @@ pub(super) fn sys_linkat(
     new: GuestCStr,
     flags: u32,
 ) -> SysResult {
-    let old = t.new_path(old_dir, old)?;
-    let new = t.new_path(new_dir, new)?;
+    let follow = flags & libc::AT_SYMLINK_FOLLOW as u32 != 0;
+    let old = match t.process.options.world {
+        Some(_) => t.path(old_dir, old, if follow { Last::Follow } else { Last::Keep })?,
+        None => t.new_path(old_dir, old)?,
+    };
+    let new = t.new_path(new_dir, new)?.made()?;
+    let flags = flags | if old.object.is_some() { libc::AT_SYMLINK_FOLLOW as u32 } else { 0 };
     host!(t, SYS_linkat, old.dir, old.path.as_c_str(), new.dir, new.path.as_c_str(), flags)
 }
 
@@ -76,8 +104,8 @@ pub(super) fn sys_renameat2(
     new: GuestCStr,
     flags: u32,
 ) -> SysResult {
-    let old = t.new_path(old_dir, old)?;
-    let new = t.new_path(new_dir, new)?;
+    let old = t.new_path(old_dir, old)?.removed()?;
+    let new = t.new_path(new_dir, new)?.removed()?;
     host!(t, SYS_renameat2, old.dir, old.path.as_c_str(), new.dir, new.path.as_c_str(), flags)
 }
 
@@ -90,13 +118,18 @@ pub(super) fn sys_readlinkat(
 ) -> SysResult {
     let at = t.path(dir, path, Last::Keep)?;
     let Ok(room) = u64::try_from(size) else { return Err(Errno::EINVAL) };
-    if at.proc != Some(ProcFile::Exe) {
-        return host!(t, SYS_readlinkat, at.dir, at.path.as_c_str(), t.output(buffer, room)?, size);
-    }
+    let target = if at.proc == Some(ProcFile::Exe) {
+        t.process.exe.as_os_str().as_bytes().to_vec()
+    } else if let Some(text) = at.magic_link(&t.process.options)? {
+        text
+    } else {
+        // A link to an object is no link.
+        let path = if at.object.is_some() { c"/" } else { at.path.as_c_str() };
+        return host!(t, SYS_readlinkat, at.dir, path, t.output(buffer, room)?, size);
+    };
     if size == 0 {
         return Err(Errno::EINVAL);
     }
-    let target = t.process.exe.as_os_str().as_bytes();
     let n = target.len().min(size as usize);
     t.memory().write_bytes(buffer, &target[..n])?;
     Ok(n as u64)
@@ -110,11 +143,13 @@ pub(super) fn sys_inotify_add_watch(
 ) -> SysResult {
     let last = if mask & libc::IN_DONT_FOLLOW != 0 { Last::Keep } else { Last::Follow };
     let at = t.path(Fd::CWD, path, last)?;
-    host!(t, SYS_inotify_add_watch, fd, at.path.as_c_str(), mask)
+    let mask = if at.object.is_some() { mask & !libc::IN_DONT_FOLLOW } else { mask };
+    host!(t, SYS_inotify_add_watch, fd, at.whole().as_c_str(), mask)
 }
 
 /// The descriptors that events bring are opened with the flags of the guest's numbering.
 pub(super) fn sys_fanotify_init(t: &mut Thread, flags: u32, event_flags: u32) -> SysResult {
+    t.has_host_files()?;
     host!(t, SYS_fanotify_init, flags, super::file::host_open_flags(event_flags))
 }
 
@@ -133,6 +168,16 @@ pub(super) fn sys_fanotify_mark(
     let dont_follow = flags & libc::FAN_MARK_DONT_FOLLOW != 0;
     let at = t.path(dir, path, if dont_follow { Last::Keep } else { Last::Follow })?;
     host!(t, SYS_fanotify_mark, fd, flags, mask, at.dir, at.path.as_c_str())
+}
+
+impl Thread {
+    /// For calls that administer the host's files.
+    ///
+    /// # Errors
+    /// `EPERM` if the guest has a world of its own.
+    fn has_host_files(&self) -> Result<(), Errno> {
+        if self.process.options.world.is_some() { Err(Errno::EPERM) } else { Ok(()) }
+    }
 }
 
 /// A path of the guest, or nothing for a null pointer.
@@ -158,6 +203,7 @@ pub(super) fn sys_mount(
     flags: u64,
     data: GuestCStr,
 ) -> SysResult {
+    t.has_host_files()?;
     let source = optional_path(t, source)?;
     let target = optional_path(t, target)?;
     let (source, target) = (optional_arg(source.as_ref()), optional_arg(target.as_ref()));
@@ -165,17 +211,20 @@ pub(super) fn sys_mount(
 }
 
 pub(super) fn sys_umount2(t: &mut Thread, target: GuestCStr, flags: u32) -> SysResult {
+    t.has_host_files()?;
     let at = t.new_path(Fd::CWD, target)?;
     host!(t, SYS_umount2, at.path.as_c_str(), flags)
 }
 
 pub(super) fn sys_pivot_root(t: &mut Thread, new: GuestCStr, old: GuestCStr) -> SysResult {
+    t.has_host_files()?;
     let new = t.new_path(Fd::CWD, new)?;
     let old = t.new_path(Fd::CWD, old)?;
     host!(t, SYS_pivot_root, new.path.as_c_str(), old.path.as_c_str())
 }
 
 pub(super) fn sys_open_tree(t: &mut Thread, dir: Fd, path: GuestCStr, flags: u32) -> SysResult {
+    t.has_host_files()?;
     let at = t.new_path(dir, path)?;
     // OPEN_TREE_CLOEXEC is O_CLOEXEC, which is the same everywhere.
     host!(t, SYS_open_tree, at.dir, at.path.as_c_str(), flags)
@@ -189,12 +238,14 @@ pub(super) fn sys_move_mount(
     to: GuestCStr,
     flags: u32,
 ) -> SysResult {
+    t.has_host_files()?;
     let from = t.new_path(from_dir, from)?;
     let to = t.new_path(to_dir, to)?;
     host!(t, SYS_move_mount, from.dir, from.path.as_c_str(), to.dir, to.path.as_c_str(), flags)
 }
 
 pub(super) fn sys_fspick(t: &mut Thread, dir: Fd, path: GuestCStr, flags: u32) -> SysResult {
+    t.has_host_files()?;
     let at = t.new_path(dir, path)?;
     host!(t, SYS_fspick, at.dir, at.path.as_c_str(), flags)
 }
@@ -223,6 +274,7 @@ pub(super) fn sys_mount_setattr(
     attr: GuestPtr<u64>,
     size: u64,
 ) -> SysResult {
+    t.has_host_files()?;
     let at = t.new_path(dir, path)?;
     host!(t, SYS_mount_setattr, at.dir, at.path.as_c_str(), flags, t.input(attr.0, size)?, size)
 }
@@ -235,6 +287,7 @@ pub(super) fn sys_quotactl(
     id: u32,
     data: GuestCStr,
 ) -> SysResult {
+    t.has_host_files()?;
     let special = optional_path(t, special)?;
     // The largest structure is `struct fs_quota_statv`; Q_QUOTAON names a file.
     let data = t.output(data.0, 512)?;
@@ -242,17 +295,20 @@ pub(super) fn sys_quotactl(
 }
 
 pub(super) fn sys_acct(t: &mut Thread, path: GuestCStr) -> SysResult {
+    t.has_host_files()?;
     let path = optional_path(t, path)?;
     host!(t, SYS_acct, optional_arg(path.as_ref()))
 }
 
 /// `swapon` and `swapoff` name a file or device of the host.
 pub(super) fn sys_swapon(t: &mut Thread, path: GuestCStr, flags: u32) -> SysResult {
+    t.has_host_files()?;
     let at = t.new_path(Fd::CWD, path)?;
     host!(t, SYS_swapon, at.path.as_c_str(), flags)
 }
 
 pub(super) fn sys_swapoff(t: &mut Thread, path: GuestCStr) -> SysResult {
+    t.has_host_files()?;
     let at = t.new_path(Fd::CWD, path)?;
     host!(t, SYS_swapoff, at.path.as_c_str())
 }

@@ -6,7 +6,8 @@ use super::command::Reentry;
 use super::exit;
 use super::host::{host_call, path_of};
 use super::loader::{Image, LoadError};
-use super::process::{Options, Thread};
+use super::process::{Located, Options, Thread};
+use super::rootfs::Handle;
 use crate::sys::async_signal;
 use crate::sys::process;
 use std::ffi::CString;
@@ -25,6 +26,8 @@ pub(super) struct Program {
     pub guest: PathBuf,
     /// Arguments, with those that `#!` lines add.
     pub args: Vec<Vec<u8>>,
+    /// The descriptor that the host path leads through, if it does.
+    pub held: Option<Handle>,
 }
 
 /// Scripts whose interpreters are scripts, at most (`BINPRM_BUF_SIZE` and the limit in
@@ -41,11 +44,11 @@ pub(super) fn find_program(
 ) -> Result<Program, LoadError> {
     let mut guest = guest.to_owned();
     for _ in 0..=MAX_SCRIPTS {
-        let host = options.resolve(&guest);
-        let head =
-            read_head(&host).map_err(|error| LoadError::File { path: guest.clone(), error })?;
+        let failed = |error| LoadError::File { path: guest.clone(), error };
+        let Located { host, held } = options.locate(&guest).map_err(|e| failed(e.into()))?;
+        let head = read_head(&host).map_err(failed)?;
         let Some(script) = head.strip_prefix(b"#!") else {
-            return Ok(Program { host, guest, args });
+            return Ok(Program { host, guest, args, held });
         };
         let refused = || LoadError::File {
             path: guest.clone(),
@@ -185,9 +188,18 @@ fn named(t: &Thread, dir: Fd, path: &[u8], flags: i32) -> Result<PathBuf, Errno>
         let wanted = flags & libc::AT_EMPTY_PATH != 0;
         return if wanted { Ok(by_fd(dir.0)) } else { Err(Errno::ENOENT) };
     }
+    let options = &t.process.options;
     let path = path_of(path);
-    let named = if path.is_absolute() || dir == Fd::CWD { path } else { by_fd(dir.0).join(path) };
-    if flags & libc::AT_SYMLINK_NOFOLLOW != 0 && t.process.options.resolve(&named).is_symlink() {
+    let named = match &options.world {
+        _ if path.is_absolute() || dir == Fd::CWD => path,
+        Some(world) => path_of(&world.name_of(dir)?).join(path),
+        None => by_fd(dir.0).join(path),
+    };
+    let is_link = || match &options.world {
+        Some(world) => world.is_link(named.as_os_str().as_bytes()),
+        None => options.locate(&named).is_ok_and(|found| found.host.is_symlink()),
+    };
+    if flags & libc::AT_SYMLINK_NOFOLLOW != 0 && is_link() {
         return Err(Errno::ELOOP);
     }
     Ok(named)
@@ -201,10 +213,12 @@ fn exec(t: &mut Thread, path: &Path, args: Vec<Vec<u8>>, env: Vec<Vec<u8>>) -> S
     let mut program = find_program(&t.process.options, &path, args)?;
     check(&t.process.options, &program)?;
     let mut close = closed_standard_files();
-    if let Some(fd) = open_file(&program.host) {
+    let held = program.held.as_ref().map(Handle::fd);
+    if let Some(fd) = held.or_else(|| open_file(&program.host)) {
         match std::fs::canonicalize(&program.host) {
-            Ok(real) => program.host = real,
-            Err(_) => {
+            // In a world of the guest's own, what a host path means may change.
+            Ok(real) if held.is_none() => program.host = real,
+            _ => {
                 // No name leads to it: a descriptor that stays open until it is loaded.
                 let args = [fd.into(), libc::F_DUPFD.into(), SPARE_FD.into()];
                 let fd = host_call(libc::SYS_fcntl, &args)? as i32;
@@ -223,10 +237,14 @@ fn exec(t: &mut Thread, path: &Path, args: Vec<Vec<u8>>, env: Vec<Vec<u8>>) -> S
         guest: program.guest,
         sigmask: t.sigmask,
         close,
+        world: t.process.options.world.as_ref().map_or_else(Vec::new, |w| w.to_words()),
         args: program.args,
         env,
     };
     exit::before_exec(t);
+    if let Some(world) = &t.process.options.world {
+        world.keep_open();
+    }
     let result = replace(&reentry);
     if open_file(&reentry.host).is_some() {
         // Ours, or as good as never opened.
@@ -251,11 +269,17 @@ pub(super) fn check(options: &Options, program: &Program) -> Result<(), LoadErro
     let image = Image::open(&program.host)?;
     if let Some(path) = &image.elf.interpreter {
         let path = path_of(path);
-        let host = options.resolve(&path);
-        Image::open(&host).map_err(|e| match e {
-            LoadError::File { error, .. } => {
-                LoadError::Interpreter { program: image.path.clone(), path, error }
-            }
+        let missing = |path: PathBuf, error| LoadError::Interpreter {
+            program: program.guest.clone(),
+            path,
+            error,
+        };
+        let found = match options.locate(&path) {
+            Ok(found) => found,
+            Err(e) => return Err(missing(path, e.into())),
+        };
+        Image::open(&found.host).map_err(|e| match e {
+            LoadError::File { error, .. } => missing(path, error),
             other => other,
         })?;
     }

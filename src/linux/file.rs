@@ -5,7 +5,7 @@ use super::args::host;
 use super::host::HostArg;
 use super::path::Last;
 use super::process::Thread;
-use super::procfs;
+use super::{procfs, rootfs};
 use crate::mem::Access;
 
 /// Longest vector of buffers (`UIO_MAXIOV`, `linux/uio.h`).
@@ -62,6 +62,9 @@ pub(super) fn sys_openat(
     flags: u32,
     mode: u32,
 ) -> SysResult {
+    if let Some(world) = &t.process.options.world {
+        return rootfs::open(t, world, dir, path, host_open_flags(flags), mode);
+    }
     let at = t.path(dir, path, last_of_open(flags))?;
     if let Some(content) = procfs::content(t, &at)? {
         return procfs::open(&content, host_open_flags(flags));
@@ -90,6 +93,10 @@ pub(super) fn sys_openat2(
         return Err(Errno::E2BIG);
     }
     let flags = u32::try_from(guest.flags).map_err(|_| Errno::EINVAL)?;
+    if let Some(world) = &t.process.options.world {
+        let how = OpenHow { flags: host_open_flags(flags) as u32 as u64, ..guest };
+        return rootfs::open_with(t, world, dir, path, how);
+    }
     // A call that restricts the resolution knows what tree it is in: no prefix then.
     let at = if guest.resolve == 0 {
         t.path(dir, path, last_of_open(flags))?
@@ -108,6 +115,42 @@ pub(super) fn sys_openat2(
         HostArg::of(&how),
         size_of::<OpenHow>() as u64
     )
+}
+
+/// The guest has not the descriptors that hold its world.
+fn of_guest(t: &Thread, fd: Fd) -> Result<(), Errno> {
+    let ours = t.process.options.world.as_ref().is_some_and(|w| w.holds(fd.0));
+    if ours { Err(Errno::EBADF) } else { Ok(()) }
+}
+
+pub(super) fn sys_close(t: &mut Thread, fd: Fd) -> SysResult {
+    of_guest(t, fd)?;
+    host!(t, SYS_close, fd)
+}
+
+pub(super) fn sys_dup3(t: &mut Thread, old: Fd, new: Fd, flags: u32) -> SysResult {
+    of_guest(t, new)?;
+    host!(t, SYS_dup3, old, new, host_open_flags(flags))
+}
+
+pub(super) fn sys_close_range(t: &mut Thread, first: u32, last: u32, flags: u32) -> SysResult {
+    let mut held: Vec<u32> = match &t.process.options.world {
+        Some(world) => world.held().map(|fd| fd as u32).collect(),
+        None => Vec::new(),
+    };
+    held.retain(|fd| (first..=last).contains(fd));
+    held.sort_unstable();
+    let mut from = first;
+    for fd in held {
+        if from < fd {
+            host!(t, SYS_close_range, from, fd - 1, flags)?;
+        }
+        from = fd + 1;
+    }
+    if from > last && from != first {
+        return Ok(0);
+    }
+    host!(t, SYS_close_range, from, last, flags)
 }
 
 pub(super) fn sys_pipe2(t: &mut Thread, ends: u64, flags: u32) -> SysResult {
@@ -242,7 +285,7 @@ pub(super) fn sys_vmsplice(t: &mut Thread, fd: Fd, iov: u64, count: u64, flags: 
 }
 
 pub(super) fn sys_truncate(t: &mut Thread, path: GuestCStr, length: u64) -> SysResult {
-    let at = t.path(Fd::CWD, path, Last::Follow)?;
+    let at = t.path(Fd::CWD, path, Last::Follow)?.changed()?;
     host!(t, SYS_truncate, at.path.as_c_str(), length)
 }
 
@@ -268,6 +311,7 @@ pub(super) fn sys_name_to_handle_at(
     let handle = t.output(handle.0, FILE_HANDLE + u64::from(room))?;
     // AT_HANDLE_MNT_ID_UNIQUE makes it 8 bytes.
     let mount_id = t.output(mount_id, 8)?;
+    let flags = flags | if at.object.is_some() { libc::AT_SYMLINK_FOLLOW as u32 } else { 0 };
     host!(t, SYS_name_to_handle_at, at.dir, at.path.as_c_str(), handle, mount_id, flags)
 }
 
@@ -280,6 +324,10 @@ pub(super) fn sys_open_by_handle_at(
     let len = handle.read(t.memory())?;
     if len == 0 || len > MAX_HANDLE {
         return Err(Errno::EINVAL);
+    }
+    if t.process.options.world.is_some() {
+        // A handle may name any file of the file system.
+        return Err(Errno::EPERM);
     }
     let handle = t.input(handle.0, FILE_HANDLE + u64::from(len))?;
     host!(t, SYS_open_by_handle_at, mount, handle, host_open_flags(flags))

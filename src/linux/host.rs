@@ -14,7 +14,7 @@ use super::process::Thread;
 use crate::mem::Access;
 use crate::sys::syscall;
 use std::marker::PhantomData;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 
 /// How an argument of a passed-through system call is handed to the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +124,26 @@ fn host_args(number: i64, args: &[HostArg<'_>]) -> [u64; 6] {
 pub fn host_call(number: i64, args: &[HostArg<'_>]) -> SysResult {
     // SAFETY: addresses come from borrows that outlive the call or from `kernel_range`.
     Errno::check(unsafe { syscall::raw(number, host_args(number, args)) })
+}
+
+/// As [`host_call`], of a call that answers with a new descriptor, for our own use.
+///
+/// # Errors
+/// The host's error.
+pub(super) fn host_fd(number: i64, args: &[HostArg<'_>]) -> Result<OwnedFd, Errno> {
+    let fd = host_call(number, args)?;
+    // SAFETY: the kernel has just opened it, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+/// A descriptor that this process was started with for its own use.
+///
+/// # Errors
+/// `EBADF`.
+pub(super) fn inherited_fd(fd: i32) -> Result<OwnedFd, Errno> {
+    file_identity(fd)?;
+    // SAFETY: it is open, and the caller was told that it is its own.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 impl Thread {

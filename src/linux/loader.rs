@@ -2,6 +2,7 @@
 //! `fs/binfmt_elf.c`).
 
 use super::mman::{self, MIN_ADDR, STACK_GAP};
+use super::process::Located;
 use crate::mem::{Backing, MapError, Mapping, Memory, Prot};
 use crate::util::{PAGE_SIZE, page_down, page_up};
 use crate::vm::elf::{Elf, ElfError};
@@ -155,13 +156,13 @@ pub(super) struct Loaded {
     pub brk: u64,
 }
 
-/// Maps a program, and its dynamic linker if it names one. `find` opens the latter.
+/// Maps a program, and its dynamic linker if it names one. `find` says where that is.
 pub(super) fn load(
     mem: &Memory,
     top: u64,
     image: &Image,
     guest_path: &Path,
-    find: impl FnOnce(&Path) -> PathBuf,
+    find: impl FnOnce(&Path) -> io::Result<Located>,
 ) -> Result<Loaded, LoadError> {
     let elf = &image.elf;
     let span = elf.span();
@@ -182,7 +183,7 @@ pub(super) fn load(
     };
     if let Some(interpreter) = &elf.interpreter {
         let named = super::host::path_of(interpreter);
-        let linker = open_linker(image, &named, &find(&named))?;
+        let linker = open_linker(guest_path, &named, find(&named))?;
         let len = linker.elf.span();
         let size = page_up(len.end).unwrap_or(u64::MAX) - page_down(len.start);
         let base = if linker.elf.relocatable {
@@ -199,11 +200,19 @@ pub(super) fn load(
     Ok(loaded)
 }
 
-fn open_linker(program: &Image, named: &Path, host: &Path) -> Result<Image, LoadError> {
-    Image::open(host).map_err(|e| match e {
-        LoadError::File { error, .. } => {
-            LoadError::Interpreter { program: program.path.clone(), path: named.to_owned(), error }
-        }
+fn open_linker(
+    program: &Path,
+    named: &Path,
+    found: io::Result<Located>,
+) -> Result<Image, LoadError> {
+    let missing = |error| LoadError::Interpreter {
+        program: program.to_owned(),
+        path: named.to_owned(),
+        error,
+    };
+    let found = found.map_err(missing)?;
+    Image::open(&found.host).map_err(|e| match e {
+        LoadError::File { error, .. } => missing(error),
         other => other,
     })
 }

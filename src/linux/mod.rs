@@ -38,6 +38,7 @@ mod poll;
 mod process;
 mod process_vm;
 mod procfs;
+mod rootfs;
 mod run;
 mod shm;
 mod signal;
@@ -50,8 +51,9 @@ mod thread;
 mod time;
 
 pub use abi::Errno;
-pub use command::{Command, ExitStatus, Reentry, RootFs};
+pub use command::{Command, ExitStatus, Reentry};
 pub use host::{Arg, HostArg, Pod, host_call};
 pub use loader::LoadError;
 pub use process::{Options, Process, Thread};
+pub use rootfs::RootFs;
 pub use table::{Support, Syscall, TABLE};

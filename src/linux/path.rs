@@ -6,13 +6,16 @@
 //! the prefix first, calls that create, remove or rename go to the host path. Symbolic links below
 //! the prefix are followed as if the prefix were the root. It is a convenience and no boundary.
 //!
+//! With a root filesystem (`-C`), every path is looked up in that world ([`super::rootfs`]), and
+//! what goes to the host is a descriptor of ours, or one name in a directory of which we hold one.
+//!
 //! Everything that names a file goes through [`Thread::path`] or [`Thread::new_path`], which
-//! answer with a directory descriptor and a path: a root filesystem that the guest cannot leave
-//! fits behind the same two.
+//! answer with a directory descriptor and a path.
 
 use super::abi::{Errno, Fd, GuestCStr};
-use super::process::{Process, Thread};
+use super::process::{Options, Process, Thread};
 use super::procfs::{self, ProcFile};
+use super::rootfs::{Handle, Resolved, Want, World, fd_path, read_link};
 use std::ffi::{CString, OsStr};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -34,7 +37,7 @@ pub(super) enum Last {
 }
 
 /// A guest path in the host's terms.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct HostPath {
     /// Directory where a relative path starts.
     pub dir: Fd,
@@ -42,17 +45,117 @@ pub(super) struct HostPath {
     pub path: CString,
     /// The file of `/proc` that it is, where the guest must see something else than the host.
     pub proc: Option<ProcFile>,
+    /// In a world of the guest's own: the descriptor of the object, to which `path` leads by way
+    /// of a link.
+    pub object: Option<i32>,
+    /// In a world of the guest's own: it is on a read-only mount.
+    pub read_only: bool,
+    /// In a world of the guest's own: it is a mount point.
+    pub is_mount: bool,
+    /// The guest's name without links, where a world had to find it out.
+    pub guest: Option<Vec<u8>>,
+    /// What `dir` or `path` leads through.
+    _held: Option<Handle>,
 }
 
 impl HostPath {
     fn new(dir: Fd, path: Vec<u8>) -> Result<Self, Errno> {
-        let path = CString::new(path).map_err(|_| Errno::EINVAL)?;
-        Ok(Self { dir, path, proc: None })
+        Ok(Self { path: CString::new(path).map_err(|_| Errno::EINVAL)?, ..Self::of_fd(dir) })
     }
 
     /// The open file `fd` itself, for calls with `AT_EMPTY_PATH`.
     pub(super) fn of_fd(fd: Fd) -> Self {
-        Self { dir: fd, path: CString::default(), proc: None }
+        Self {
+            dir: fd,
+            path: CString::default(),
+            proc: None,
+            object: None,
+            read_only: false,
+            is_mount: false,
+            guest: None,
+            _held: None,
+        }
+    }
+
+    /// What a lookup in a world has found.
+    pub(super) fn of_world(found: Resolved) -> Result<Self, Errno> {
+        let proc = found.guest.as_ref().and_then(|name| procfs::classify(Fd::CWD, name));
+        let fd = found.at.fd();
+        let (dir, path, object) = match found.name {
+            Some(name) => (Fd(fd), CString::new(name).map_err(|_| Errno::EINVAL)?, None),
+            None => (Fd::CWD, fd_path(fd), Some(fd)),
+        };
+        Ok(Self {
+            dir,
+            path,
+            proc,
+            object,
+            read_only: found.read_only,
+            is_mount: found.is_mount,
+            guest: found.guest,
+            _held: Some(found.at),
+        })
+    }
+
+    /// The path for a call that takes no directory.
+    pub(super) fn whole(&self) -> CString {
+        if self.dir == Fd::CWD || self.path.as_bytes().first() == Some(&b'/') {
+            return self.path.clone();
+        }
+        let dir = fd_path(self.dir.0).into_bytes();
+        CString::new([&dir, &b"/"[..], self.path.as_bytes()].concat()).unwrap_or_default()
+    }
+
+    /// The guest's flags `AT_*` for the host: the way to an object goes through a link.
+    pub(super) fn flags(&self, guest: u32) -> u32 {
+        match self.object {
+            Some(_) => guest & !(libc::AT_SYMLINK_NOFOLLOW as u32),
+            None => guest,
+        }
+    }
+
+    /// The text of the link that it is in a world, if it is a link of `/proc/PID`.
+    ///
+    /// # Errors
+    /// As readlinkat(2).
+    pub(super) fn magic_link(&self, options: &Options) -> Result<Option<Vec<u8>>, Errno> {
+        let Some(world) = &options.world else { return Ok(None) };
+        match &self.guest {
+            Some(name) if self.object.is_none() && world.is_magic(name) => {
+                let text = read_link(self.dir, &self.path)?;
+                Ok(Some(world.magic_text(name, text)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Which of two calls to make: `link` does not follow one, `object` does.
+    pub(super) fn number(&self, link: i64, object: i64) -> i64 {
+        if self.object.is_some() { object } else { link }
+    }
+
+    /// The path, of what is about to be changed.
+    ///
+    /// # Errors
+    /// `EROFS`.
+    pub(super) fn changed(self) -> Result<Self, Errno> {
+        if self.read_only { Err(Errno::EROFS) } else { Ok(self) }
+    }
+
+    /// The path, of what is about to be made.
+    ///
+    /// # Errors
+    /// `EEXIST`, `EROFS`.
+    pub(super) fn made(self) -> Result<Self, Errno> {
+        if self.is_mount { Err(Errno::EEXIST) } else { self.changed() }
+    }
+
+    /// The path, of what is about to be removed or renamed.
+    ///
+    /// # Errors
+    /// `EBUSY`, `EROFS`.
+    pub(super) fn removed(self) -> Result<Self, Errno> {
+        if self.is_mount { Err(Errno::EBUSY) } else { self.changed() }
     }
 }
 
@@ -144,7 +247,13 @@ impl Thread {
     /// `EFAULT` and `ENAMETOOLONG`.
     pub(super) fn path(&self, dir: Fd, path: GuestCStr, last: Last) -> Result<HostPath, Errno> {
         let path = path.read_path(self.memory())?;
-        self.process.names().lookup(dir, path, last)
+        match &self.process.options.world {
+            Some(world) => {
+                let want = if last == Last::Keep { Want::Entry } else { Want::Object };
+                in_world(world, dir, &path, want)
+            }
+            None => self.process.names().lookup(dir, path, last),
+        }
     }
 
     /// As [`Self::path`] for a path that is created, removed or renamed: it is the host's.
@@ -152,8 +261,20 @@ impl Thread {
     /// # Errors
     /// `EFAULT` and `ENAMETOOLONG`.
     pub(super) fn new_path(&self, dir: Fd, path: GuestCStr) -> Result<HostPath, Errno> {
-        HostPath::new(dir, path.read_path(self.memory())?)
+        let path = path.read_path(self.memory())?;
+        match &self.process.options.world {
+            Some(world) => in_world(world, dir, &path, Want::Name),
+            None => HostPath::new(dir, path),
+        }
     }
+}
+
+/// Looks a path up in a world. An empty one is left to the host, which knows which calls allow it.
+fn in_world(world: &World, dir: Fd, path: &[u8], want: Want) -> Result<HostPath, Errno> {
+    if path.is_empty() {
+        return Ok(HostPath::of_fd(dir));
+    }
+    HostPath::of_world(world.resolve(dir, path, want)?)
 }
 
 /// Follows `path` below `root`, which is taken for `/`. `None` if there is no such object.

@@ -1,8 +1,10 @@
 //! What a guest process and a guest thread consist of.
 
 use super::abi::{Errno, Fd, NSIG, SigAction, SigStack};
+use super::host::path_of;
 use super::mman::Layout;
 use super::path::{Last, Names};
+use super::rootfs::{Handle, Want, World, fd_path};
 use crate::mem::Memory;
 use crate::runtime::{Cpu, Machine};
 use crate::sys::async_signal::Slot;
@@ -17,6 +19,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct Options {
     /// A directory in which absolute paths are looked up before the host's root (`-L`).
     pub sysroot: Option<PathBuf>,
+    /// All the files that the guest can name, if these are not the host's (`-C`).
+    pub(super) world: Option<Arc<World>>,
     /// Size of the main thread's stack in bytes; the soft `RLIMIT_STACK` if absent.
     pub stack_size: Option<u64>,
     /// Prints each system call to standard error.
@@ -29,13 +33,31 @@ pub struct Options {
 }
 
 impl Options {
-    /// Where the host finds what the guest calls `path`: below the sysroot if it is there.
-    #[must_use]
-    pub fn resolve(&self, path: &Path) -> PathBuf {
+    /// Where the host finds what the guest calls `path`: in its world, or below the sysroot if it
+    /// is there.
+    ///
+    /// # Errors
+    /// In a world of the guest's own, those of path_resolution(7).
+    pub(super) fn locate(&self, path: &Path) -> Result<Located, Errno> {
+        let bytes = path.as_os_str().as_bytes();
+        if let Some(world) = &self.world {
+            let found = world.resolve(Fd::CWD, bytes, Want::Object)?;
+            let host = path_of(fd_path(found.at.fd()).as_bytes());
+            return Ok(Located { host, held: Some(found.at) });
+        }
         let names = Names { sysroot: self.sysroot.as_deref(), exe: Path::new("") };
-        let inside = names.find(Fd::CWD, path.as_os_str().as_bytes(), Last::Follow);
-        inside.unwrap_or_else(|| path.to_owned())
+        let inside = names.find(Fd::CWD, bytes, Last::Follow);
+        Ok(Located { host: inside.unwrap_or_else(|| path.to_owned()), held: None })
     }
+}
+
+/// A file of the guest, as the host finds it.
+#[derive(Debug)]
+pub(super) struct Located {
+    /// Host path.
+    pub host: PathBuf,
+    /// The descriptor that the path leads through, if it does.
+    pub held: Option<Handle>,
 }
 
 /// What all threads of a guest process share.

@@ -86,6 +86,21 @@ pub(super) fn classify(dir: Fd, path: &[u8]) -> Option<ProcFile> {
     }
 }
 
+/// A name that paths to the files above end with.
+pub(super) fn is_special(name: &[u8]) -> bool {
+    name == b"cpuinfo" || ProcFile::of_process(name).is_some()
+}
+
+/// A link that stands for an object and not for its text, by its path below `/proc`.
+pub(super) fn is_magic(path: &[u8]) -> bool {
+    path.split(|&b| b == b'/').next().is_some_and(is_number)
+}
+
+/// A path below `/proc` that leads into the directory of the calling process.
+pub(super) fn is_own_dir(path: &[u8]) -> bool {
+    path.split(|&b| b == b'/').next().is_some_and(is_own)
+}
+
 fn is_number(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(u8::is_ascii_digit)
 }

@@ -61,8 +61,11 @@ fn stat(t: &Thread, at: &HostPath, flags: u32, to: GuestPtr<Stat>) -> SysResult 
     let mut x = <Statx as super::host::Pod>::zeroed();
     // As `stat` does, automounts are left alone.
     let flags = flags | libc::AT_NO_AUTOMOUNT as u32;
-    let path = at.path.as_c_str();
-    host!(t, SYS_statx, at.dir, path, flags, libc::STATX_BASIC_STATS, HostArg::of_mut(&mut x))?;
+    let (dir, path, flags) = match at.object {
+        Some(fd) => (Fd(fd), c"", flags | AT_EMPTY_PATH),
+        None => (at.dir, at.path.as_c_str(), flags),
+    };
+    host!(t, SYS_statx, dir, path, flags, libc::STATX_BASIC_STATS, HostArg::of_mut(&mut x))?;
     to.write(t.memory(), &stat_from(&x))?;
     Ok(0)
 }
@@ -100,12 +103,12 @@ pub(super) fn sys_statx(
 ) -> SysResult {
     let at = path_or_fd(t, dir, path, flags)?;
     let to = t.output(to, size_of::<Statx>() as u64)?;
-    host!(t, SYS_statx, at.dir, at.path.as_c_str(), flags, mask, to)
+    host!(t, SYS_statx, at.dir, at.path.as_c_str(), at.flags(flags), mask, to)
 }
 
 pub(super) fn sys_statfs(t: &mut Thread, path: GuestCStr, to: u64) -> SysResult {
     let at = t.path(Fd::CWD, path, Last::Follow)?;
-    host!(t, SYS_statfs, at.path.as_c_str(), t.output(to, STATFS)?)
+    host!(t, SYS_statfs, at.whole().as_c_str(), t.output(to, STATFS)?)
 }
 
 pub(super) fn sys_faccessat(t: &mut Thread, dir: Fd, path: GuestCStr, mode: u32) -> SysResult {
@@ -121,11 +124,11 @@ pub(super) fn sys_faccessat2(
     flags: u32,
 ) -> SysResult {
     let at = path_or_fd(t, dir, path, flags)?;
-    host!(t, SYS_faccessat2, at.dir, at.path.as_c_str(), mode, flags)
+    host!(t, SYS_faccessat2, at.dir, at.path.as_c_str(), mode, at.flags(flags))
 }
 
 pub(super) fn sys_fchmodat(t: &mut Thread, dir: Fd, path: GuestCStr, mode: u32) -> SysResult {
-    let at = t.path(dir, path, Last::Follow)?;
+    let at = t.path(dir, path, Last::Follow)?.changed()?;
     host!(t, SYS_fchmodat, at.dir, at.path.as_c_str(), mode)
 }
 
@@ -136,11 +139,11 @@ pub(super) fn sys_fchmodat2(
     mode: u32,
     flags: u32,
 ) -> SysResult {
-    let at = path_or_fd(t, dir, path, flags)?;
+    let at = path_or_fd(t, dir, path, flags)?.changed()?;
     // The same number on all hosts; libc does not name it on each.
     const SYS_FCHMODAT2: i64 = 452;
     let path = HostArg::from(at.path.as_c_str());
-    t.host(SYS_FCHMODAT2, &[at.dir.into(), path, mode.into(), flags.into()])
+    t.host(SYS_FCHMODAT2, &[at.dir.into(), path, mode.into(), at.flags(flags).into()])
 }
 
 pub(super) fn sys_fchownat(
@@ -151,8 +154,8 @@ pub(super) fn sys_fchownat(
     group: u32,
     flags: u32,
 ) -> SysResult {
-    let at = path_or_fd(t, dir, path, flags)?;
-    host!(t, SYS_fchownat, at.dir, at.path.as_c_str(), user, group, flags)
+    let at = path_or_fd(t, dir, path, flags)?.changed()?;
+    host!(t, SYS_fchownat, at.dir, at.path.as_c_str(), user, group, at.flags(flags))
 }
 
 /// A null path means the descriptor itself, as for `futimens`.
@@ -167,14 +170,15 @@ pub(super) fn sys_utimensat(
     if path.0 == 0 {
         return host!(t, SYS_utimensat, dir, HostArg::NULL, times, flags);
     }
-    let at = t.path(dir, path, last(flags))?;
-    host!(t, SYS_utimensat, at.dir, at.path.as_c_str(), times, flags)
+    let at = t.path(dir, path, last(flags))?.changed()?;
+    host!(t, SYS_utimensat, at.dir, at.path.as_c_str(), times, at.flags(flags))
 }
 
 /// The calls on extended attributes that take a path, with and without following a link.
 macro_rules! xattr {
     ($($set:ident $get:ident $list:ident $remove:ident $last:ident:
-       $host_set:ident $host_get:ident $host_list:ident $host_remove:ident;)*) => {$(
+       $host_set:ident $host_get:ident $host_list:ident $host_remove:ident
+       $object_set:ident $object_get:ident $object_list:ident $object_remove:ident;)*) => {$(
         pub(super) fn $set(
             t: &mut Thread,
             path: GuestCStr,
@@ -183,9 +187,10 @@ macro_rules! xattr {
             size: u64,
             flags: u32,
         ) -> SysResult {
-            let at = t.path(Fd::CWD, path, Last::$last)?;
+            let at = t.path(Fd::CWD, path, Last::$last)?.changed()?;
+            let number = at.number(libc::$host_set, libc::$object_set);
             let (name, value) = (t.string(name)?, t.input(value, size)?);
-            host!(t, $host_set, at.path.as_c_str(), name, value, size, flags)
+            t.host(number, &[(&*at.whole()).into(), name, value, size.into(), flags.into()])
         }
 
         pub(super) fn $get(
@@ -196,27 +201,32 @@ macro_rules! xattr {
             size: u64,
         ) -> SysResult {
             let at = t.path(Fd::CWD, path, Last::$last)?;
+            let number = at.number(libc::$host_get, libc::$object_get);
             let (name, value) = (t.string(name)?, t.output(value, size)?);
-            host!(t, $host_get, at.path.as_c_str(), name, value, size)
+            t.host(number, &[(&*at.whole()).into(), name, value, size.into()])
         }
 
         pub(super) fn $list(t: &mut Thread, path: GuestCStr, list: u64, size: u64) -> SysResult {
             let at = t.path(Fd::CWD, path, Last::$last)?;
-            host!(t, $host_list, at.path.as_c_str(), t.output(list, size)?, size)
+            let number = at.number(libc::$host_list, libc::$object_list);
+            t.host(number, &[(&*at.whole()).into(), t.output(list, size)?, size.into()])
         }
 
         pub(super) fn $remove(t: &mut Thread, path: GuestCStr, name: GuestCStr) -> SysResult {
-            let at = t.path(Fd::CWD, path, Last::$last)?;
-            host!(t, $host_remove, at.path.as_c_str(), t.string(name)?)
+            let at = t.path(Fd::CWD, path, Last::$last)?.changed()?;
+            let number = at.number(libc::$host_remove, libc::$object_remove);
+            t.host(number, &[(&*at.whole()).into(), t.string(name)?])
         }
     )*};
 }
 
 xattr! {
     sys_setxattr sys_getxattr sys_listxattr sys_removexattr Follow:
+        SYS_setxattr SYS_getxattr SYS_listxattr SYS_removexattr
         SYS_setxattr SYS_getxattr SYS_listxattr SYS_removexattr;
     sys_lsetxattr sys_lgetxattr sys_llistxattr sys_lremovexattr Keep:
-        SYS_lsetxattr SYS_lgetxattr SYS_llistxattr SYS_lremovexattr;
+        SYS_lsetxattr SYS_lgetxattr SYS_llistxattr SYS_lremovexattr
+        SYS_setxattr SYS_getxattr SYS_listxattr SYS_removexattr;
 }
 
 /// Numbers that all hosts share and libc does not name yet.
@@ -255,11 +265,14 @@ pub(super) fn sys_setxattrat(
     args: GuestPtr<XattrArgs>,
     size: u64,
 ) -> SysResult {
-    let at = path_or_fd(t, dir, path, flags)?;
+    let at = path_or_fd(t, dir, path, flags)?.changed()?;
     let args = xattr_args(t, args, size, Access::Read)?;
     let name = t.string(name)?;
     let (path, args) = (HostArg::path(&at.path), HostArg::of(&args));
-    t.host(number::SETXATTRAT, &[at.dir.into(), path, flags.into(), name, args, size.into()])
+    t.host(
+        number::SETXATTRAT,
+        &[at.dir.into(), path, at.flags(flags).into(), name, args, size.into()],
+    )
 }
 
 pub(super) fn sys_getxattrat(
@@ -275,7 +288,10 @@ pub(super) fn sys_getxattrat(
     let args = xattr_args(t, args, size, Access::Write)?;
     let name = t.string(name)?;
     let (path, args) = (HostArg::path(&at.path), HostArg::of(&args));
-    t.host(number::GETXATTRAT, &[at.dir.into(), path, flags.into(), name, args, size.into()])
+    t.host(
+        number::GETXATTRAT,
+        &[at.dir.into(), path, at.flags(flags).into(), name, args, size.into()],
+    )
 }
 
 pub(super) fn sys_listxattrat(
@@ -289,7 +305,7 @@ pub(super) fn sys_listxattrat(
     let at = path_or_fd(t, dir, path, flags)?;
     let list = t.output(list, size)?;
     let path = HostArg::path(&at.path);
-    t.host(number::LISTXATTRAT, &[at.dir.into(), path, flags.into(), list, size.into()])
+    t.host(number::LISTXATTRAT, &[at.dir.into(), path, at.flags(flags).into(), list, size.into()])
 }
 
 pub(super) fn sys_removexattrat(
@@ -299,10 +315,10 @@ pub(super) fn sys_removexattrat(
     flags: u32,
     name: GuestCStr,
 ) -> SysResult {
-    let at = path_or_fd(t, dir, path, flags)?;
+    let at = path_or_fd(t, dir, path, flags)?.changed()?;
     let name = t.string(name)?;
     let path = HostArg::path(&at.path);
-    t.host(number::REMOVEXATTRAT, &[at.dir.into(), path, flags.into(), name])
+    t.host(number::REMOVEXATTRAT, &[at.dir.into(), path, at.flags(flags).into(), name])
 }
 
 pub(super) fn sys_file_getattr(
@@ -316,7 +332,7 @@ pub(super) fn sys_file_getattr(
     let at = path_or_fd(t, dir, path, flags)?;
     let attr = t.output(attr, size)?;
     let path = HostArg::path(&at.path);
-    t.host(number::FILE_GETATTR, &[at.dir.into(), path, attr, size.into(), flags.into()])
+    t.host(number::FILE_GETATTR, &[at.dir.into(), path, attr, size.into(), at.flags(flags).into()])
 }
 
 pub(super) fn sys_file_setattr(
@@ -327,10 +343,10 @@ pub(super) fn sys_file_setattr(
     size: u64,
     flags: u32,
 ) -> SysResult {
-    let at = path_or_fd(t, dir, path, flags)?;
+    let at = path_or_fd(t, dir, path, flags)?.changed()?;
     let attr = t.input(attr, size)?;
     let path = HostArg::path(&at.path);
-    t.host(number::FILE_SETATTR, &[at.dir.into(), path, attr, size.into(), flags.into()])
+    t.host(number::FILE_SETATTR, &[at.dir.into(), path, attr, size.into(), at.flags(flags).into()])
 }
 
 #[cfg(test)]

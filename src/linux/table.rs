@@ -146,7 +146,7 @@ syscalls! {
     21 epoll_ctl full poll::sys_epoll_ctl;
     22 epoll_pwait full poll::sys_epoll_pwait;
     23 dup pass [V];
-    24 dup3 pass [V, V, V];
+    24 dup3 full file::sys_dup3;
     25 fcntl full file::sys_fcntl;
     26 inotify_init1 pass [V];
     27 inotify_add_watch full dir::sys_inotify_add_watch;
@@ -171,14 +171,14 @@ syscalls! {
     47 fallocate pass [V, V, V, V];
     48 faccessat full stat::sys_faccessat;
     49 chdir full dir::sys_chdir;
-    50 fchdir pass [V];
+    50 fchdir full dir::sys_fchdir;
     51 chroot full dir::sys_chroot;
     52 fchmod pass [V, V];
     53 fchmodat full stat::sys_fchmodat;
     54 fchownat full stat::sys_fchownat;
     55 fchown pass [V, V, V];
     56 openat full file::sys_openat;
-    57 close pass [V];
+    57 close full file::sys_close;
     58 vhangup pass [];
     59 pipe2 full file::sys_pipe2;
     60 quotactl full dir::sys_quotactl;
@@ -414,7 +414,7 @@ syscalls! {
     433 fspick full dir::sys_fspick;
     434 pidfd_open pass [V, V];
     435 clone3 partial "as clone; set_tid and cgroup are refused" fork::sys_clone3;
-    436 close_range pass [V, V, V];
+    436 close_range full file::sys_close_range;
     437 openat2 full file::sys_openat2;
     438 pidfd_getfd pass [V, V, V];
     439 faccessat2 full stat::sys_faccessat2;

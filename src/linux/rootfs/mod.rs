@@ -1,0 +1,108 @@
+//! A root filesystem of the guest's own (`--rootfs`): a directory of the host is its `/`, further
+//! host files and directories are bound into it, and nothing else has a name.
+//!
+//! The rule that keeps the guest inside: the host's kernel never follows a symbolic link on our
+//! behalf. A path is given to it only beneath a descriptor of a directory that is known to be
+//! inside, with `RESOLVE_NO_SYMLINKS` and without `..`; links, `..` and mount points are this
+//! module's work ([`resolve`]), component by component, on descriptors. What a name means may
+//! change between two steps, but each step starts and ends inside.
+
+mod names;
+mod open;
+mod resolve;
+mod setup;
+
+pub(super) use names::{fd_path, read_link};
+pub(super) use open::{open, open_with};
+pub(super) use resolve::{Handle, Resolved, Want};
+pub use setup::RootFs;
+
+use super::abi::Fd;
+use super::host::host_call;
+use std::collections::{HashMap, HashSet};
+use std::ffi::CString;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::OnceLock;
+
+/// Something of the host that has a place in the guest's world.
+#[derive(Debug)]
+struct Mount {
+    /// Where: `/dev/null`, and nothing for the root.
+    guest: Vec<u8>,
+    /// `O_PATH` descriptor of what is there.
+    fd: OwnedFd,
+    /// Host path of that when it was opened.
+    host: Vec<u8>,
+    is_dir: bool,
+    /// Changes answer `EROFS`.
+    read_only: bool,
+    /// It is the host's `/proc`, with its links that are no text.
+    is_proc: bool,
+}
+
+/// All the files that a guest can name.
+#[derive(Debug)]
+pub(super) struct World {
+    /// The root first.
+    mounts: Vec<Mount>,
+    /// By the place.
+    places: HashMap<Vec<u8>, usize>,
+    /// Last components of all places: a relative path without one of these crosses none.
+    last_names: HashSet<Vec<u8>>,
+    /// Some mount is read-only.
+    any_read_only: bool,
+    /// The guest's name of the running program.
+    pub exe: OnceLock<Vec<u8>>,
+}
+
+impl World {
+    fn new(mounts: Vec<Mount>) -> Self {
+        let places = mounts.iter().enumerate().map(|(i, m)| (m.guest.clone(), i)).collect();
+        let last = |m: &Mount| m.guest.rsplit(|&b| b == b'/').next().map(<[u8]>::to_vec);
+        Self {
+            places,
+            last_names: mounts.iter().skip(1).filter_map(last).collect(),
+            any_read_only: mounts.iter().any(|m| m.read_only),
+            mounts,
+            exe: OnceLock::new(),
+        }
+    }
+
+    /// The mount that holds a place, and the rest of the path without a slash at its start.
+    /// `place` is free of links, `.` and `..`.
+    fn mount_of<'a>(&self, place: &'a [u8]) -> (usize, &'a [u8]) {
+        let mut end = place.len();
+        loop {
+            if let Some(&i) = self.places.get(&place[..end]) {
+                let rest = &place[end..];
+                return (i, rest.strip_prefix(b"/").unwrap_or(rest));
+            }
+            // The root has the empty place, so this ends.
+            end = place[..end].iter().rposition(|&b| b == b'/').unwrap_or(0);
+        }
+    }
+
+    /// True if a path leads to a symbolic link.
+    pub(super) fn is_link(&self, path: &[u8]) -> bool {
+        let Ok(found) = self.resolve(Fd::CWD, path, Want::Entry) else { return false };
+        let name = found.name.and_then(|name| CString::new(name).ok());
+        name.is_some_and(|name| read_link(Fd(found.at.fd()), &name).is_ok())
+    }
+
+    /// True if `fd` is one of the descriptors that hold the world: not the guest's.
+    pub(super) fn holds(&self, fd: i32) -> bool {
+        self.mounts.iter().any(|m| m.fd.as_raw_fd() == fd)
+    }
+
+    /// Lets the descriptors outlive the next `execve`, whatever the guest has done to them.
+    pub(super) fn keep_open(&self) {
+        for fd in self.held() {
+            let _ = host_call(libc::SYS_fcntl, &[fd.into(), libc::F_SETFD.into(), 0.into()]);
+        }
+    }
+
+    /// Numbers of the descriptors that hold the world.
+    pub(super) fn held(&self) -> impl Iterator<Item = i32> + '_ {
+        self.mounts.iter().map(|m| m.fd.as_raw_fd())
+    }
+}

@@ -1,0 +1,260 @@
+//! Making a world: what is bound where, and handing it on to a program that the guest starts.
+
+use super::names::{fd_path, read_link};
+use super::{Mount, Want, World};
+use crate::linux::abi::{Errno, Fd};
+use crate::linux::host::{HostArg, host_call, host_fd, inherited_fd};
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// What files a guest sees.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RootFs {
+    pub(in crate::linux) prefix: Option<PathBuf>,
+    pub(in crate::linux) root: Option<PathBuf>,
+    binds: Vec<Bind>,
+}
+
+/// A host file or directory and its place in the guest's world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Bind {
+    host: PathBuf,
+    guest: PathBuf,
+    read_only: bool,
+    /// Passed over where the host has it not.
+    optional: bool,
+}
+
+/// What of the host every root filesystem has, if the host has it.
+const STANDARD: [&str; 13] = [
+    "/proc",
+    "/sys",
+    "/dev/null",
+    "/dev/zero",
+    "/dev/full",
+    "/dev/random",
+    "/dev/urandom",
+    "/dev/tty",
+    "/dev/ptmx",
+    "/dev/pts",
+    "/dev/shm",
+    "/etc/resolv.conf",
+    "/etc/hosts",
+];
+
+/// Links that programs expect in `/dev`.
+const LINKS: [(&str, &str); 4] = [
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+];
+
+fn directory(dir: &Path) -> io::Result<PathBuf> {
+    let dir = std::fs::canonicalize(dir)?;
+    if dir.is_dir() { Ok(dir) } else { Err(io::Error::from_raw_os_error(libc::ENOTDIR)) }
+}
+
+impl RootFs {
+    /// The host's.
+    #[must_use]
+    pub fn host() -> Self {
+        Self::default()
+    }
+
+    /// The host's, but absolute paths that exist below `dir` are those (`-L`).
+    ///
+    /// # Errors
+    /// `dir` is not a directory, or cannot be looked at.
+    pub fn prefix(dir: impl AsRef<Path>) -> io::Result<Self> {
+        Ok(Self { prefix: Some(directory(dir.as_ref())?), ..Self::default() })
+    }
+
+    /// Those below `dir` and no others, but for `/proc`, `/sys`, the usual devices and, for the
+    /// network's sake, `/etc/resolv.conf` and `/etc/hosts` of the host (`-C`).
+    ///
+    /// # Errors
+    /// `dir` is not a directory, or cannot be looked at.
+    pub fn dir(dir: impl AsRef<Path>) -> io::Result<Self> {
+        let bind = |path: &&str| Bind {
+            host: path.into(),
+            guest: path.into(),
+            read_only: false,
+            optional: true,
+        };
+        let binds = STANDARD.iter().map(bind).collect();
+        Ok(Self { root: Some(directory(dir.as_ref())?), binds, ..Self::default() })
+    }
+
+    /// Gives a host file or directory a place in the guest's world, which hides what is there
+    /// (`-b`). Where the directory has nothing of that name, an empty file or directory is made
+    /// in it.
+    pub fn bind(
+        &mut self,
+        host: impl AsRef<Path>,
+        guest: impl AsRef<Path>,
+        read_only: bool,
+    ) -> &mut Self {
+        let guest = Path::new("/").join(guest);
+        self.binds.retain(|b| b.guest != guest);
+        self.binds.push(Bind { host: host.as_ref().to_owned(), guest, read_only, optional: false });
+        self
+    }
+}
+
+/// Descriptors of the world are above those that a guest may have.
+fn lift(fd: OwnedFd) -> Result<OwnedFd, Errno> {
+    /// Not so high that tables of descriptors become large.
+    const HIGHEST: u64 = 4000;
+    /// Room for the descriptors of a world.
+    const ROOM: u64 = 96;
+    let limit = |new: HostArg<'_>, old: HostArg<'_>| {
+        let args = [0.into(), libc::RLIMIT_NOFILE.into(), new, old];
+        host_call(libc::SYS_prlimit64, &args)
+    };
+    let mut old = [0_u64; 2];
+    limit(HostArg::NULL, HostArg::of_mut(&mut old))?;
+    let from = old[0].min(HIGHEST);
+    let raised = [(from + ROOM).max(old[0]).min(old[1]), old[1]];
+    limit(HostArg::of(&raised), HostArg::NULL)?;
+    let from = from.min(raised[0].saturating_sub(ROOM));
+    // They stay open in a program that the guest starts, which is us again.
+    let high =
+        host_fd(libc::SYS_fcntl, &[fd.as_raw_fd().into(), libc::F_DUPFD.into(), from.into()]);
+    limit(HostArg::of(&old), HostArg::NULL)?;
+    high
+}
+
+fn open_host(path: &Path) -> Result<OwnedFd, Errno> {
+    let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
+    let flags = libc::O_PATH | libc::O_CLOEXEC;
+    let args = [libc::AT_FDCWD.into(), HostArg::path(&path), flags.into()];
+    host_fd(libc::SYS_openat, &args)
+}
+
+impl Mount {
+    fn new(guest: Vec<u8>, fd: OwnedFd, read_only: bool) -> Result<Self, Errno> {
+        let number = fd.as_raw_fd();
+        let host = read_link(Fd::CWD, &fd_path(number))?;
+        let is_dir =
+            host_fd(libc::SYS_openat, &[number.into(), HostArg::path(c"."), libc::O_PATH.into()])
+                .is_ok();
+        let is_proc = host == b"/proc";
+        Ok(Self { guest, fd, host, is_dir, read_only, is_proc })
+    }
+}
+
+impl World {
+    /// The world that a description asks for; `None` for the host's own.
+    ///
+    /// # Errors
+    /// Of the host, with the path.
+    pub(in crate::linux) fn open(files: &RootFs) -> Result<Option<Self>, (PathBuf, Errno)> {
+        let Some(root) = &files.root else { return Ok(None) };
+        let opened = |path: &Path, guest: Vec<u8>, read_only| {
+            open_host(path)
+                .and_then(lift)
+                .and_then(|fd| Mount::new(guest, fd, read_only))
+                .map_err(|e| (path.to_owned(), e))
+        };
+        let mut world = Self::new(vec![opened(root, Vec::new(), false)?]);
+        for bind in &files.binds {
+            let mount = match opened(&bind.host, Vec::new(), bind.read_only) {
+                Err(_) if bind.optional => continue,
+                other => other?,
+            };
+            let place = world.make_place(bind.guest.as_os_str().as_bytes(), mount.is_dir);
+            let guest = match place {
+                Err(_) if bind.optional => continue,
+                other => other.map_err(|e| (bind.guest.clone(), e))?,
+            };
+            world.mounts.retain(|m| m.guest != guest);
+            world.mounts.push(Mount { guest, ..mount });
+            let mounts = std::mem::take(&mut world.mounts);
+            world = Self::new(mounts);
+        }
+        world.make_links();
+        Ok(Some(world))
+    }
+
+    /// Where a thing is mounted that the guest calls `path`: free of links, and there.
+    fn make_place(&self, path: &[u8], is_dir: bool) -> Result<Vec<u8>, Errno> {
+        let mut place = Vec::new();
+        let mut parts = path.split(|&b| b == b'/').filter(|p| !p.is_empty()).peekable();
+        while let Some(part) = parts.next() {
+            let next = [&place, &b"/"[..], part].concat();
+            let wants_dir = is_dir || parts.peek().is_some();
+            let mut found = self.resolve(Fd::CWD, &next, Want::Object);
+            if matches!(found, Err(Errno::ENOENT)) {
+                // A root that cannot be written does not list it.
+                let _ = self.make_empty(&next, wants_dir);
+                found = self.resolve(Fd::CWD, &next, Want::Object);
+            }
+            place = match found {
+                Ok(found) => self.name_of(Fd(found.at.fd()))?,
+                Err(Errno::ENOENT) => next,
+                Err(e) => return Err(e),
+            };
+            if place == b"/" {
+                place.clear();
+            }
+        }
+        Ok(place)
+    }
+
+    /// Makes an empty directory or file, so that a mount point is listed in its directory.
+    fn make_empty(&self, path: &[u8], is_dir: bool) -> Result<(), Errno> {
+        let found = self.resolve(Fd::CWD, path, Want::Name)?;
+        let name = CString::new(found.name.unwrap_or_default()).map_err(|_| Errno::EINVAL)?;
+        let at = found.at.fd();
+        if is_dir {
+            let args = [at.into(), HostArg::path(&name), 0o755.into()];
+            host_call(libc::SYS_mkdirat, &args)?;
+        } else {
+            let mode = libc::S_IFREG | 0o644;
+            let args = [at.into(), HostArg::path(&name), mode.into(), 0.into()];
+            host_call(libc::SYS_mknodat, &args)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the usual links in `/dev`. A directory that cannot be written stays without.
+    fn make_links(&self) {
+        for (name, target) in LINKS {
+            let path = format!("/dev/{name}");
+            let Ok(found) = self.resolve(Fd::CWD, path.as_bytes(), Want::Name) else {
+                return;
+            };
+            let names = (CString::new(name), CString::new(target));
+            if let (Ok(name), Ok(target)) = names {
+                let at = found.at.fd();
+                let args = [HostArg::path(&target), at.into(), HostArg::path(&name)];
+                let _ = host_call(libc::SYS_symlinkat, &args);
+            }
+        }
+    }
+
+    /// What the next program of this process needs to have the same world: three words a mount.
+    pub(in crate::linux) fn to_words(&self) -> Vec<Vec<u8>> {
+        let words = |m: &Mount| {
+            let rights = if m.read_only { "ro" } else { "rw" };
+            let fd = m.fd.as_raw_fd();
+            [m.guest.clone(), fd.to_string().into_bytes(), rights.into()]
+        };
+        self.mounts.iter().flat_map(words).collect()
+    }
+
+    /// The inverse of [`Self::to_words`]; `None` if these are not such words.
+    pub(in crate::linux) fn from_words(words: &[Vec<u8>]) -> Option<Self> {
+        let mount = |w: &[Vec<u8>]| {
+            let [guest, fd, rights] = w else { return None };
+            let fd = inherited_fd(std::str::from_utf8(fd).ok()?.parse().ok()?).ok()?;
+            Mount::new(guest.clone(), fd, rights == b"ro").ok()
+        };
+        let mounts: Vec<_> = words.chunks(3).map(mount).collect::<Option<_>>()?;
+        (!mounts.is_empty()).then(|| Self::new(mounts))
+    }
+}

@@ -1,0 +1,341 @@
+// Names in a root filesystem: run as /paths in the tree that `run` makes. Argument: "chroot" if
+// this machine's kernel serves the root (then what only rvnative's world has is left out).
+#define _GNU_SOURCE
+#include "../linux/check.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+static int real_root;
+
+// What a file holds, or "" if it cannot be read.
+static const char *text(int dir, const char *path) {
+    static char buffer[4096];
+    buffer[0] = 0;
+    int fd = openat(dir, path, O_RDONLY);
+    if (fd < 0) return buffer;
+    ssize_t n = read(fd, buffer, sizeof buffer - 1);
+    buffer[n < 0 ? 0 : n] = 0;
+    close(fd);
+    return buffer;
+}
+
+static int holds(const char *path, const char *wanted) {
+    return !strcmp(text(AT_FDCWD, path), wanted);
+}
+
+static const char *link_of(const char *path) {
+    static char buffer[PATH_MAX];
+    ssize_t n = readlink(path, buffer, sizeof buffer - 1);
+    buffer[n < 0 ? 0 : n] = 0;
+    return buffer;
+}
+
+static void write_file(const char *path, const char *what) {
+    int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0644);
+    CHECK(fd >= 0);
+    CHECK(write(fd, what, strlen(what)) == (ssize_t)strlen(what));
+    close(fd);
+}
+
+static void links(void) {
+    CHECK(holds("/etc/name", "inside\n"));
+    CHECK(holds("//etc/./name", "inside\n"));
+    CHECK(holds("/../../etc/name", "inside\n"));
+    CHECK(holds("/etc/../../../etc/name", "inside\n"));
+    CHECK(holds("/hostile/absolute", "inside\n"));
+    CHECK(holds("/hostile/up", "inside\n"));
+    CHECK(holds("/hostile/dir/name", "inside\n"));
+    CHECK(holds("/hostile/dir/../etc/name", "inside\n"));
+    CHECK(holds("/hostile/chain", "inside\n"));
+    FAILS(open("/hostile/loop", O_RDONLY), ELOOP);
+    FAILS(open("/hostile/loop/x", O_RDONLY), ELOOP);
+    FAILS(open("/hostile/outside", O_RDONLY), ENOENT);
+    FAILS(open("/hostile/outside-up", O_RDONLY), ENOENT);
+    FAILS(open("/hostile/absolute/", O_RDONLY), ENOTDIR);
+    FAILS(open("/etc/name/", O_RDONLY), ENOTDIR);
+    FAILS(open("/etc/name/..", O_RDONLY), ENOTDIR);
+    FAILS(open("/etc/name/.", O_RDONLY), ENOTDIR);
+    FAILS(open("", O_RDONLY), ENOENT);
+    FAILS(open("/etc/none/name", O_RDONLY), ENOENT);
+    FAILS(open("/hostile/absolute", O_RDONLY | O_NOFOLLOW), ELOOP);
+    FAILS(open("/hostile/absolute", O_CREAT | O_EXCL | O_RDWR, 0600), EEXIST);
+    FAILS(open("/hostile/dangling", O_CREAT | O_EXCL | O_RDWR, 0600), EEXIST);
+    // A file comes into being where a dangling link points to, inside.
+    CHECK(access("/tmp/made", F_OK) == -1);
+    int fd = open("/hostile/dangling", O_CREAT | O_WRONLY, 0600);
+    CHECK(fd >= 0);
+    close(fd);
+    CHECK(access("/tmp/made", F_OK) == 0);
+    CHECK(unlink("/tmp/made") == 0);
+    fd = open("/hostile/absolute", O_PATH | O_NOFOLLOW);
+    struct stat st;
+    CHECK(fd >= 0 && fstat(fd, &st) == 0 && S_ISLNK(st.st_mode));
+    char target[64] = "";
+    CHECK(readlinkat(fd, "", target, sizeof target) == 9 && !memcmp(target, "/etc/name", 9));
+    close(fd);
+    CHECK(lstat("/hostile/dir", &st) == 0 && S_ISLNK(st.st_mode));
+    CHECK(lstat("/hostile/dir/", &st) == 0 && S_ISDIR(st.st_mode));
+    CHECK(lstat("/hostile/dir/.", &st) == 0 && S_ISDIR(st.st_mode));
+    CHECK(stat("/hostile/dir", &st) == 0 && S_ISDIR(st.st_mode));
+    CHECK(lstat("/", &st) == 0 && S_ISDIR(st.st_mode));
+    struct stat up;
+    CHECK(stat("/..", &up) == 0 && up.st_ino == st.st_ino && up.st_dev == st.st_dev);
+    FAILS(readlink("/", target, sizeof target), EINVAL);
+    FAILS(readlink("/etc/name", target, sizeof target), EINVAL);
+    CHECK(!strcmp(link_of("/hostile/outside"), "/outside-of-the-root"));
+}
+
+static void directories(void) {
+    char cwd[PATH_MAX];
+    CHECK(chdir("/hostile/dir") == 0);
+    CHECK(!strcmp(getcwd(cwd, sizeof cwd), "/etc"));
+    CHECK(holds("name", "inside\n"));
+    CHECK(holds("../etc/name", "inside\n"));
+    CHECK(holds("../../../../etc/name", "inside\n"));
+    CHECK(!strcmp(link_of("/proc/self/cwd"), "/etc"));
+    CHECK(chdir("/") == 0 && !strcmp(getcwd(cwd, sizeof cwd), "/"));
+    FAILS(syscall(SYS_getcwd, cwd, 1), ERANGE);
+    CHECK(holds("etc/name", "inside\n"));
+    CHECK(chdir("..") == 0 && !strcmp(getcwd(cwd, sizeof cwd), "/"));
+    int dir = open("/hostile", O_RDONLY | O_DIRECTORY);
+    CHECK(!strcmp(text(dir, "absolute"), "inside\n"));
+    CHECK(!strcmp(text(dir, "up"), "inside\n"));
+    CHECK(!strcmp(text(dir, "../../../etc/name"), "inside\n"));
+    CHECK(openat(dir, "outside-up", O_RDONLY) == -1 && errno == ENOENT);
+    CHECK(fchdir(dir) == 0 && !strcmp(getcwd(cwd, sizeof cwd), "/hostile"));
+    FAILS(openat(-1, "x", O_RDONLY), EBADF);
+    int file = open("/etc/name", O_RDONLY);
+    FAILS(openat(file, "x", O_RDONLY), ENOTDIR);
+    FAILS(openat(file, "..", O_RDONLY), ENOTDIR);
+    FAILS(fchdir(file), ENOTDIR);
+    close(file);
+    close(dir);
+    CHECK(chdir("/tmp") == 0 && mkdir("gone", 0700) == 0 && chdir("gone") == 0);
+    CHECK(rmdir("/tmp/gone") == 0);
+    FAILS(syscall(SYS_getcwd, cwd, sizeof cwd), ENOENT);
+    FAILS(open("x", O_CREAT | O_WRONLY, 0600), ENOENT);
+    CHECK(chdir("/") == 0);
+}
+
+static void entries(void) {
+    struct stat st;
+    CHECK(mkdir("/tmp/d/", 0755) == 0);
+    FAILS(mkdir("/tmp/d", 0755), EEXIST);
+    FAILS(mkdir("/", 0755), EEXIST);
+    FAILS(mkdir("/proc", 0755), EEXIST);
+    FAILS(mkdir("/hostile/dangling", 0755), EEXIST);
+    FAILS(rmdir("/tmp/d/."), EINVAL);
+    FAILS(unlink("/tmp/d"), EISDIR);
+    write_file("/tmp/d/a", "a\n");
+    CHECK(link("/tmp/d/a", "/tmp/d/b") == 0);
+    CHECK(rename("/tmp/d/b", "/tmp/d/c") == 0 && holds("/tmp/d/c", "a\n"));
+    CHECK(symlink("/tmp/d/a", "/tmp/d/s") == 0 && holds("/tmp/d/s", "a\n"));
+    CHECK(linkat(AT_FDCWD, "/tmp/d/s", AT_FDCWD, "/tmp/d/hard", 0) == 0);
+    CHECK(lstat("/tmp/d/hard", &st) == 0 && S_ISLNK(st.st_mode));
+    CHECK(linkat(AT_FDCWD, "/tmp/d/s", AT_FDCWD, "/tmp/d/followed", AT_SYMLINK_FOLLOW) == 0);
+    CHECK(lstat("/tmp/d/followed", &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 3);
+    CHECK(unlink("/tmp/d/s") == 0 && holds("/tmp/d/a", "a\n"));
+    CHECK(chmod("/tmp/d/hard", 0600) == 0 && stat("/tmp/d/a", &st) == 0 && (st.st_mode & 0777) == 0600);
+    CHECK(truncate("/tmp/d/hard", 1) == 0 && stat("/tmp/d/a", &st) == 0 && st.st_size == 1);
+    struct timespec when[2] = {{1000, 0}, {2000, 0}};
+    CHECK(utimensat(AT_FDCWD, "/tmp/d/hard", when, 0) == 0);
+    CHECK(stat("/tmp/d/a", &st) == 0 && st.st_mtime == 2000);
+    CHECK(utimensat(AT_FDCWD, "/tmp/d/hard", when, AT_SYMLINK_NOFOLLOW) == 0);
+    CHECK(lstat("/tmp/d/hard", &st) == 0 && st.st_mtime == 2000);
+    CHECK(access("/tmp/d/hard", R_OK) == 0);
+    CHECK(faccessat(AT_FDCWD, "/hostile/loop", F_OK, AT_SYMLINK_NOFOLLOW) == 0);
+    FAILS(rmdir("/tmp/d"), ENOTEMPTY);
+    FAILS(rename("/tmp/d", "/tmp/d/x"), EINVAL);
+    CHECK(mkfifo("/tmp/d/fifo", 0600) == 0 && stat("/tmp/d/fifo", &st) == 0 && S_ISFIFO(st.st_mode));
+    struct statfs fs;
+    CHECK(statfs("/tmp/d", &fs) == 0);
+    const char *all[] = {"a", "c", "hard", "followed", "fifo"};
+    for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "/tmp/d/%s", all[i]);
+        CHECK(unlink(path) == 0);
+    }
+    CHECK(rmdir("/tmp/d/") == 0);
+    char name[32] = "/tmp/XXXXXX";
+    int fd = mkstemp(name);
+    CHECK(fd >= 0 && unlink(name) == 0);
+    close(fd);
+    fd = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+    CHECK(fd >= 0);
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    CHECK(linkat(AT_FDCWD, path, AT_FDCWD, "/tmp/linked", AT_SYMLINK_FOLLOW) == 0);
+    CHECK(unlink("/tmp/linked") == 0);
+    close(fd);
+}
+
+static void restricted(void) {
+    struct open_how how = {.flags = O_RDONLY, .resolve = RESOLVE_NO_SYMLINKS};
+    int dir = open("/hostile", O_PATH | O_DIRECTORY);
+    CHECK(syscall(SYS_openat2, dir, "absolute", &how, sizeof how) == -1 && errno == ELOOP);
+    how.resolve = RESOLVE_BENEATH;
+    CHECK(syscall(SYS_openat2, dir, "../etc/name", &how, sizeof how) == -1 && errno == EXDEV);
+    CHECK(syscall(SYS_openat2, dir, "plain", &how, sizeof how) >= 0);
+    how.resolve = RESOLVE_IN_ROOT;
+    CHECK(syscall(SYS_openat2, dir, "/../plain", &how, sizeof how) >= 0);
+    how.resolve = 0;
+    CHECK(syscall(SYS_openat2, dir, "absolute", &how, sizeof how) >= 0);
+    close(dir);
+}
+
+static void proc(void) {
+    char path[64];
+    CHECK(!strcmp(link_of("/proc/self/exe"), "/paths"));
+    CHECK(!strcmp(link_of("/proc/self/root"), "/"));
+    CHECK(holds("/proc/self/root/etc/name", "inside\n"));
+    CHECK(holds("/proc/self/root/../../etc/name", "inside\n"));
+    CHECK(holds("/proc/self/cwd/../../etc/name", "inside\n"));
+    CHECK(open("/proc/self/root/outside-of-the-root", O_RDONLY) == -1 && errno == ENOENT);
+    CHECK(open("/proc/1/root/outside-of-the-root", O_RDONLY) == -1 && (errno == ENOENT || errno == EACCES));
+    int fd = open("/etc/name", O_RDONLY);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    CHECK(!strcmp(link_of(path), "/etc/name"));
+    CHECK(holds(path, "inside\n"));
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", getpid(), fd);
+    CHECK(!strcmp(link_of(path), "/etc/name"));
+    snprintf(path, sizeof path, "/dev/fd/%d", fd);
+    CHECK(holds(path, "inside\n"));
+    close(fd);
+    fd = open("/etc", O_RDONLY | O_DIRECTORY);
+    snprintf(path, sizeof path, "/proc/self/fd/%d/name", fd);
+    CHECK(holds(path, "inside\n"));
+    snprintf(path, sizeof path, "/proc/self/fd/%d/../etc/name", fd);
+    CHECK(holds(path, "inside\n"));
+    close(fd);
+    int ends[2];
+    CHECK(pipe(ends) == 0);
+    snprintf(path, sizeof path, "/dev/fd/%d", ends[0]);
+    fd = open(path, O_RDONLY);
+    CHECK(fd >= 0 && write(ends[1], "x", 1) == 1 && read(fd, path, 1) == 1);
+    CHECK(strstr(text(AT_FDCWD, "/proc/self/maps"), "/paths\n") != NULL);
+    FILE *self = popen("cat /proc/self/comm", "r");
+    if (self) pclose(self);
+    struct stat null;
+    CHECK(stat("/dev/null", &null) == 0 && S_ISCHR(null.st_mode));
+    CHECK(lstat("/dev/null", &null) == 0 && S_ISCHR(null.st_mode));
+    fd = open("/dev/null", O_RDWR | O_CREAT | O_TRUNC, 0666);
+    CHECK(fd >= 0 && write(fd, "x", 1) == 1);
+    CHECK(!strcmp(link_of("/dev/stdin"), "/proc/self/fd/0"));
+}
+
+// The name changes between a file inside and a link to the outside while others open it.
+static volatile int stop;
+
+static void *swap(void *unused) {
+    (void)unused;
+    while (!stop) {
+        symlink("/outside-of-the-root", "/tmp/race/link");
+        rename("/tmp/race/link", "/tmp/race/name");
+        link("/etc/name", "/tmp/race/plain");
+        rename("/tmp/race/plain", "/tmp/race/name");
+        symlink("../../../../../../../../../../..", "/tmp/race/link");
+        rename("/tmp/race/link", "/tmp/race/up");
+        mkdir("/tmp/race/dir", 0755);
+        syscall(SYS_renameat2, AT_FDCWD, "/tmp/race/dir", AT_FDCWD, "/tmp/race/up", RENAME_EXCHANGE);
+        unlink("/tmp/race/dir");
+        rmdir("/tmp/race/dir");
+    }
+    return NULL;
+}
+
+static void races(void) {
+    pthread_t thread;
+    char outside[PATH_MAX + 32];
+    const char *real = getenv("REAL_ROOT");
+    snprintf(outside, sizeof outside, "/tmp/race/up/%s/../outside", real ? real : "/none");
+    CHECK(mkdir("/tmp/race", 0755) == 0);
+    CHECK(pthread_create(&thread, NULL, swap, NULL) == 0);
+    int seen = 0, escaped = 0;
+    for (int i = 0; i < 20000; i++) {
+        const char *found = text(AT_FDCWD, "/tmp/race/name");
+        if (!strcmp(found, "inside\n")) seen++;
+        else if (*found) escaped++;
+        struct stat st;
+        if (access(outside, F_OK) == 0 || stat(outside, &st) == 0) escaped++;
+        if (chdir("/tmp/race/up") == 0) {
+            char cwd[PATH_MAX];
+            if (!syscall(SYS_getcwd, cwd, sizeof cwd) || cwd[0] != '/') escaped++;
+            if (access("outside-of-the-root", F_OK) == 0) escaped++;
+        }
+    }
+    stop = 1;
+    pthread_join(thread, NULL);
+    CHECK(chdir("/") == 0);
+    CHECK(seen > 0);
+    CHECK(escaped == 0);
+    unlink("/tmp/race/name");
+    unlink("/tmp/race/link");
+    unlink("/tmp/race/plain");
+    unlink("/tmp/race/up");
+    rmdir("/tmp/race/up");
+    rmdir("/tmp/race/dir");
+    CHECK(rmdir("/tmp/race") == 0);
+}
+
+// Descriptor 9 is a directory outside, as a careless or hostile peer could hand over.
+static void outside_descriptor(void) {
+    if (real_root || fcntl(9, F_GETFD) < 0) return;
+    CHECK(openat(9, "outside", O_RDONLY) == -1 && errno == ENOENT);
+    CHECK(openat(9, "..", O_RDONLY) == -1 && errno == ENOENT);
+    CHECK(openat(9, ".", O_RDONLY) == -1 && errno == ENOENT);
+    FAILS(faccessat(9, "outside", F_OK, 0), ENOENT);
+    FAILS(unlinkat(9, "outside", 0), ENOENT);
+    FAILS(mkdirat(9, "made", 0700), ENOENT);
+    FAILS(fchdir(9), ENOENT);
+    FAILS(chdir("/proc/self/fd/9"), EACCES);
+    FAILS(open("/proc/self/fd/9/outside", O_RDONLY), EACCES);
+    FAILS(open("/proc/self/fd/9", O_RDONLY), EACCES);
+    struct open_how how = {.flags = O_RDONLY, .resolve = RESOLVE_IN_ROOT};
+    CHECK(syscall(SYS_openat2, 9, "outside", &how, sizeof how) == -1 && errno == ENOENT);
+    FAILS(syscall(SYS_openat2, 9, "outside", &how, sizeof how), ENOENT);
+}
+
+static void administration(void) {
+    if (real_root) return;
+    FAILS(mount("none", "/tmp", "tmpfs", 0, NULL), EPERM);
+    FAILS(umount("/proc"), EPERM);
+    FAILS(syscall(SYS_pivot_root, "/", "/tmp"), EPERM);
+    struct { struct file_handle head; char bytes[MAX_HANDLE_SZ]; } handle;
+    memset(&handle, 0, sizeof handle);
+    handle.head.handle_bytes = 8;
+    int root = open("/", O_RDONLY);
+    FAILS(open_by_handle_at(root, &handle.head, O_RDONLY), EPERM);
+    close(root);
+    FAILS(rmdir("/proc"), EBUSY);
+    FAILS(unlink("/dev/null"), EBUSY);
+    FAILS(rename("/tmp", "/dev/shm"), EBUSY);
+}
+
+int main(int count, char **args) {
+    real_root = count > 1 && !strcmp(args[1], "chroot");
+    links();
+    directories();
+    entries();
+    restricted();
+    proc();
+    races();
+    outside_descriptor();
+    administration();
+    return finish();
+}
