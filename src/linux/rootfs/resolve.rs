@@ -364,7 +364,8 @@ impl<'a> Walk<'a> {
             }
             Err(Errno::ENOTDIR) => match read_link(Fd(self.at.fd()), name) {
                 Ok(text) => self.follow(&text, name, &child),
-                Err(_) => Err(Errno::ENOTDIR),
+                Err(Errno::EINVAL) => Err(Errno::ENOTDIR),
+                Err(e) => Err(e),
             },
             Err(e) => Err(e),
         }
