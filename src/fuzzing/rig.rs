@@ -325,6 +325,11 @@ impl Rig {
             let (exit, done) =
                 self.interp.run(hart, &self.reference, &self.setup.isa, left, &self.stop);
             left -= done;
+            if exit == Exit::Interrupted && self.reference.has_code_events() {
+                let _ = self.reference.take_code_events();
+                self.interp.clear();
+                continue;
+            }
             if exit != Exit::FenceI || left == 0 {
                 return exit;
             }

@@ -85,9 +85,10 @@ impl Interp {
     /// Executes instructions until something stops the hart, at most `budget` of them. Returns
     /// the reason and how many instructions completed; the one that caused the exit did not.
     ///
-    /// The stop flag is looked at before each block. What other code has been written since it
-    /// was first executed is seen only after [`Interp::invalidate`], which the caller does on
-    /// [`Exit::FenceI`] and whenever the memory reports events of code pages.
+    /// The stop flag is looked at before each block, and so are events of code pages, which
+    /// interrupt too. What other code has been written since it was first executed is seen only
+    /// after [`Interp::invalidate`] or [`Interp::clear`], which the caller does on
+    /// [`Exit::FenceI`] and when it has taken these events.
     pub fn run(
         &mut self,
         hart: &mut Hart,
@@ -103,7 +104,7 @@ impl Interp {
             if left == 0 {
                 return (Exit::OutOfFuel, budget);
             }
-            if stop.load(Ordering::Relaxed) {
+            if stop.load(Ordering::Relaxed) || mem.has_code_events() {
                 return (Exit::Interrupted, budget - left);
             }
             let index = match self.find(hart.pc, from, mem, isa) {
@@ -247,6 +248,8 @@ mod tests {
     }
 
     fn go(i: &mut Interp, hart: &mut Hart, mem: &Memory, budget: u64) -> (Exit, u64) {
+        // What the tests do to code between two runs.
+        let _ = mem.take_code_events();
         i.run(hart, mem, &Isa::default(), budget, &AtomicBool::new(false))
     }
 
@@ -281,6 +284,7 @@ mod tests {
     fn new_code_is_seen_after_invalidation() {
         let (mem, hart) = with_code(&[0x0010_0513, 0x0000_100f, 0x0000_0073], Prot::RWX);
         let mut interp = Interp::new();
+        mem.expect_fences(CODE..CODE + 4);
         let run = |interp: &mut Interp| {
             let mut h = hart;
             assert_eq!(go(interp, &mut h, &mem, 10), (Exit::FenceI, 1));

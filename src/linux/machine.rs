@@ -28,12 +28,19 @@ fn set(field: &mut [u8; 65], text: &[u8]) {
     field[..n].copy_from_slice(&text[..n]);
 }
 
-pub(super) fn sys_riscv_flush_icache(t: &mut Thread, _: u64, _: u64, flags: u64) -> SysResult {
+pub(super) fn sys_riscv_flush_icache(
+    t: &mut Thread,
+    start: u64,
+    end: u64,
+    flags: u64,
+) -> SysResult {
     /// `SYS_RISCV_FLUSH_ICACHE_LOCAL`, the only flag. One hart or all: the translations are shared.
     const LOCAL: u64 = 1;
     if flags & !LOCAL != 0 {
         return Err(Errno::EINVAL);
     }
+    // As in the kernel, the range limits nothing.
+    t.memory().expect_fences(if start < end { start..end } else { 0..u64::MAX });
     t.process.machine.flush_icache();
     Ok(0)
 }

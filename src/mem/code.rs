@@ -5,12 +5,17 @@
 //! page that holds translations is therefore write-protected; the first store faults, marks the
 //! page dirty and gives it back its write permission. At the next fence the dirty pages, and only
 //! these, are invalid. Unmapping, remapping and protecting invalidate at once.
+//!
+//! Programs exist that generate code and execute no fence: they work on hardware whose instruction
+//! caches follow stores. Until the guest has named a page in a fence, a store to its code
+//! therefore invalidates at once too. Where that has happened often enough to patch every word of
+//! the page, the stores are taken for data that lies beside code, and wait for a fence.
 
 use super::map::{Memory, State};
 use super::{Access, Fault};
 use crate::sys::mmap::HostProt;
-use crate::util::{PAGE_SIZE, page_down};
-use std::collections::BTreeSet;
+use crate::util::{PAGE_SIZE, RangeMap, Split, page_down};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
@@ -31,9 +36,50 @@ pub(super) struct CodePages {
     /// Pages written since they were watched.
     dirty: BTreeSet<u64>,
     events: Vec<CodeEvent>,
+    /// Addresses whose writer is known to execute fences.
+    fenced: RangeMap<Fenced>,
+    /// How often a store to a page has invalidated it.
+    patched: BTreeMap<u64, u64>,
+}
+
+/// Times that a page without fences is invalidated by stores: once for each word of it.
+const MAX_PATCHED: u64 = PAGE_SIZE / 4;
+
+/// Mark of addresses that fences were executed for.
+#[derive(Clone, Copy)]
+struct Fenced;
+
+impl Split for Fenced {
+    fn advance(&self, _: u64) -> Self {
+        *self
+    }
+
+    fn joins(&self, _: u64, _: &Self) -> bool {
+        true
+    }
+}
+
+impl CodePages {
+    /// Takes note of a store to `page`: true if translations of it are void now, false if they
+    /// stay until the next fence.
+    fn patch(&mut self, page: u64) -> bool {
+        if self.fenced.get(page).is_some() {
+            return false;
+        }
+        let times = self.patched.entry(page).or_default();
+        *times += 1;
+        *times <= MAX_PATCHED
+    }
 }
 
 impl Memory {
+    /// Says that the guest executes a fence when it has written code in the pages of `range`:
+    /// stores to them need not be seen before.
+    pub fn expect_fences(&self, range: Range<u64>) {
+        let end = page_down(range.end.saturating_add(PAGE_SIZE - 1));
+        self.lock().code.fenced.insert(page_down(range.start)..end, Fenced);
+    }
+
     /// Says that the bytes of `range` are being translated. Call it before reading them, so that
     /// a write in between is not missed.
     pub fn watch_code(&self, range: Range<u64>) {
@@ -91,6 +137,11 @@ impl Memory {
     /// protection again that the guest gave them, which they may keep (`remap`, `advise`).
     pub(super) fn forget_code(&self, state: &mut State, range: &Range<u64>) {
         let code = &mut state.code;
+        code.fenced.remove(range.clone());
+        let patched: Vec<u64> = code.patched.range(range.clone()).map(|(p, _)| *p).collect();
+        for page in patched {
+            code.patched.remove(&page);
+        }
         let pages: Vec<u64> = code.watched.range(range.clone()).copied().collect();
         for page in &pages {
             code.watched.remove(page);
@@ -115,7 +166,13 @@ impl Memory {
         let pages: Vec<u64> = state.code.protected.range(first..range.end).copied().collect();
         for &page in &pages {
             state.code.protected.remove(&page);
-            state.code.dirty.insert(page);
+            if state.code.patch(page) {
+                state.code.watched.remove(&page);
+                state.code.events.push(CodeEvent::Void(page..page + PAGE_SIZE));
+                self.code_pending.store(true, Ordering::Release);
+            } else {
+                state.code.dirty.insert(page);
+            }
             let host = self.offsets(&(page..page + PAGE_SIZE));
             // A failure leaves the page read-only, and the access that follows faults as the
             // guest's own: nothing better is known.
@@ -173,6 +230,7 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::super::{Advice, Memory, Mode, Prot};
+    use super::CodeEvent;
     use crate::util::PAGE_SIZE;
 
     #[test]
@@ -186,5 +244,28 @@ mod tests {
         mem.advise(0x20000, PAGE_SIZE, Advice::DontNeed).unwrap();
         mem.write_u32(0x20000, 8).unwrap();
         assert_eq!(mem.read_u32(0x20000), Ok(8));
+    }
+
+    #[test]
+    fn stores_to_code_wait_only_for_fences_that_will_come() {
+        let mem = Memory::new(Mode::Guarded, 1 << 20).unwrap();
+        mem.map_zero(0x10000, 2 * PAGE_SIZE, Prot::RWX).unwrap();
+        let patch = |at| {
+            mem.watch_code(at..at + 4);
+            mem.write_u32(at, 7).unwrap();
+            (mem.take_code_events(), mem.take_dirty_code())
+        };
+        let void = vec![CodeEvent::Void(0x10000..0x11000)];
+        for _ in 0..PAGE_SIZE / 4 {
+            assert_eq!(patch(0x10000), (void.clone(), vec![]));
+        }
+        assert_eq!(patch(0x10000), (vec![], vec![0x10000]));
+        mem.expect_fences(0x11ff8..0x12000);
+        assert_eq!(patch(0x11000), (vec![], vec![0x11000]));
+        // Something else is there now.
+        mem.map_zero(0x10000, 2 * PAGE_SIZE, Prot::RWX).unwrap();
+        let _ = mem.take_code_events();
+        assert_eq!(patch(0x10000), (void, vec![]));
+        assert_eq!(patch(0x11000).1, vec![]);
     }
 }

@@ -153,6 +153,7 @@ impl Cpu {
             };
             match stopped {
                 Some(Exit::FenceI) => {
+                    self.machine.memory().expect_fences(0..u64::MAX);
                     self.machine.fence_i();
                     self.hart_mut().pc = self.hart().pc.wrapping_add(4);
                 }

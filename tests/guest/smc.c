@@ -1,5 +1,6 @@
 // Code that changes: by fence.i, by riscv_flush_icache, by mprotect between writing and running,
-// across a page boundary, while running in the page it changes, and thousands of times.
+// across a page boundary, while running in the page it changes, and thousands of times. Before
+// that without any fence, as programs do that know only hardware on which it works.
 #include "guest.h"
 
 typedef u64 code_fn(u64);
@@ -10,6 +11,12 @@ static void put(void *at, u32 bits) { memcpy(at, &bits, 4); }
 int main(void) {
   u8 *code = map(4, PROT_READ | PROT_WRITE | PROT_EXEC);
   code_fn *run = (code_fn *)code;
+  u8 *unfenced = map(1, PROT_READ | PROT_WRITE | PROT_EXEC);
+  for (i32 i = 0; i < 300; i++) {
+    put(unfenced, addi(10, 10, i));
+    put(unfenced + 4, RET);
+    CHECK(((code_fn *)unfenced)(1), 1 + (u64)i);
+  }
   for (i32 i = 0; i < 1000; i++) {
     put(code, addi(10, 10, i));
     put(code + 4, RET);
