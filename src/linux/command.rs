@@ -18,8 +18,8 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, AtomicUsize};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// How a guest process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -372,10 +372,13 @@ impl Command {
             cmdline: joined(&program.args),
             auxv: built.auxv,
             environ: joined(&self.env),
-            actions: Mutex::new(signal::inherited_actions()),
+            actions: Arc::new(Mutex::new(signal::inherited_actions())),
             layout: Arc::new(Mutex::new(layout)),
             sigreturn,
             threads: AtomicUsize::new(1),
+            leader_code: AtomicI32::new(0),
+            borrowed: false,
+            robust_nodes: OnceLock::new(),
             warned: Mutex::new(BTreeSet::new()),
             personality: AtomicU32::new(0),
             on_exit: Mutex::new(self.on_exit.take()),

@@ -10,18 +10,27 @@ use std::sync::atomic::Ordering;
 /// Ends the calling thread; the process with it, if it is the last one.
 pub(super) fn sys_exit(t: &mut Thread, code: i32) -> SysResult {
     async_signal::set_mask(!0);
+    let leader = t.tid == std::process::id() as i32;
+    if leader {
+        t.process.leader_code.store(code, Ordering::Release);
+    }
     if t.process.threads.fetch_sub(1, Ordering::AcqRel) == 1 {
-        return sys_exit_group(t, code);
+        // The process ends as its first thread did.
+        return sys_exit_group(t, t.process.leader_code.load(Ordering::Acquire));
     }
-    // What was recorded for this thread and not delivered: another thread shall have it.
+    // What was recorded for this thread and not delivered: another thread shall have it, unless it
+    // was sent to this one.
     while let Some(info) = t.signals.take(0) {
-        let pid = HostArg::value(u64::from(std::process::id()));
-        let signal = HostArg::value(info[0] & 0x7f);
-        let _ = host_call(libc::SYS_rt_sigqueueinfo, &[pid, signal, HostArg::slice(&info)]);
+        if info[1] as u32 as i32 != libc::SI_TKILL {
+            let pid = HostArg::value(u64::from(std::process::id()));
+            let signal = HostArg::value(info[0] & 0x7f);
+            let _ = host_call(libc::SYS_rt_sigqueueinfo, &[pid, signal, HostArg::slice(&info)]);
+        }
     }
-    futex::at_thread_exit(t);
-    if t.tid == std::process::id() as i32 {
-        // The process's first thread: returning from it would end the process.
+    futex::release_robust(t);
+    if leader {
+        // Returning from it would end the process.
+        futex::clear_tid(t.memory(), t.clear_child_tid);
         let _ = host_call(libc::SYS_exit, &[HostArg::int(code)]);
     }
     t.ended = true;
@@ -31,13 +40,19 @@ pub(super) fn sys_exit(t: &mut Thread, code: i32) -> SysResult {
 /// Ends all threads.
 pub(super) fn sys_exit_group(t: &mut Thread, code: i32) -> SysResult {
     at_end(t, ExitStatus::exited(code));
+    futex::release_robust(t);
+    if t.process.borrowed {
+        // Somebody may wait for it in the memory that is left.
+        futex::clear_tid(t.memory(), t.clear_child_tid);
+    }
     let _ = host_call(libc::SYS_exit_group, &[HostArg::int(code)]);
     Err(Errno::NO_RESULT)
 }
 
 /// Ends the process as a signal's default action does.
-pub(super) fn die_of_signal(t: &Thread, signal: i32) -> ! {
+pub(super) fn die_of_signal(t: &mut Thread, signal: i32) -> ! {
     at_end(t, ExitStatus::killed(signal));
+    futex::release_robust(t);
     async_signal::die_of(signal)
 }
 

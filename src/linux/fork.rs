@@ -5,12 +5,13 @@ use super::abi::{CloneArgs, Errno, GuestPtr, SysResult};
 use super::host::Pod;
 use super::process::{Process, Thread, lock};
 use super::run;
+use super::thread::spawn;
 use crate::cpu::Hart;
 use crate::sys::async_signal::{self, Slot};
 use crate::sys::process as sys;
 use std::io;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 
 const CSIGNAL: u64 = 0xff;
 const CLONE_VM: u64 = 0x100;
@@ -27,12 +28,15 @@ const CLONE_CHILD_CLEARTID: u64 = 0x20_0000;
 const CLONE_DETACHED: u64 = 0x40_0000;
 const CLONE_CHILD_SETTID: u64 = 0x100_0000;
 
-/// What a new thread of the same process must share: host threads share all of it.
-const THREAD_SHARES: u64 = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND;
+const CLONE_NEWUSER: u64 = 0x1000_0000;
+const CLONE_NEWPID: u64 = 0x2000_0000;
+/// Handlers of the child are as after `execve` (clone3 only).
+const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
 
 /// Flags that we serve ourselves and do not tell the host of.
 const OURS: u64 = CLONE_VM
-    | CLONE_VFORK
+    | CLONE_SYSVSEM
+    | CLONE_CLEAR_SIGHAND
     | CLONE_SETTLS
     | CLONE_PARENT_SETTID
     | CLONE_CHILD_CLEARTID
@@ -86,27 +90,46 @@ impl CloneRequest {
     }
 
     fn make(&self, t: &mut Thread) -> SysResult {
-        let shares = |bits| self.flags & bits == bits;
-        let contradicts = (shares(CLONE_SIGHAND) && !shares(CLONE_VM))
-            || (shares(CLONE_THREAD) && !shares(CLONE_SIGHAND));
+        let has = |bits| self.flags & bits == bits;
+        let any = |bits| self.flags & bits != 0;
+        let contradicts = (has(CLONE_SIGHAND) && !has(CLONE_VM))
+            || has(CLONE_SIGHAND | CLONE_CLEAR_SIGHAND)
+            || has(CLONE_PIDFD | CLONE_DETACHED)
+            || (has(CLONE_THREAD) && !has(CLONE_SIGHAND))
+            || (has(CLONE_THREAD) && any(CLONE_NEWUSER | CLONE_NEWPID | CLONE_PIDFD));
         if contradicts {
             return Err(Errno::EINVAL);
-        }
-        if shares(CLONE_THREAD) {
-            // Host threads share everything, so a thread with a table of its own cannot be had.
-            return if shares(THREAD_SHARES) { t.start_thread(self) } else { Err(Errno::EINVAL) };
         }
         async_signal::set_mask(!0);
         if t.signals.is_pending() {
             return Err(Errno::RESTART);
         }
-        let result = if shares(CLONE_VM | CLONE_VFORK) { self.vfork(t) } else { self.fork(t) };
+        let result = if has(CLONE_THREAD) {
+            t.start_thread(self)
+        } else if has(CLONE_VM | CLONE_VFORK) {
+            self.share(t, &mut |_| {})
+        } else if has(CLONE_VM) {
+            self.run_beside(t)
+        } else {
+            self.fork(t)
+        };
         async_signal::set_mask(t.sigmask);
         result
     }
 
+    /// What a thread is to have for itself, in the terms of unshare(2): host threads are born with
+    /// everything shared.
+    pub(super) fn unshared(&self) -> u64 {
+        (CLONE_FS | CLONE_FILES) & !self.flags
+    }
+
+    /// Flags for the host, and the signal at the child's end.
+    fn host_flags(&self) -> u64 {
+        (self.flags & !OURS) | self.exit_signal
+    }
+
     fn fork(&self, t: &mut Thread) -> SysResult {
-        let flags = (self.flags & !OURS & !CLONE_SIGHAND & !CLONE_SYSVSEM) | self.exit_signal;
+        let flags = self.host_flags();
         let mut pidfd = -1;
         let process = Arc::clone(&t.process);
         // No other thread holds these while the process is copied.
@@ -117,10 +140,15 @@ impl CloneRequest {
             lock(&process.on_exit),
         );
         let pid = process.machine.fork(|| {
-            if self.pidfd.is_some() {
+            if flags == libc::SIGCHLD as u64 {
+                // The C library's leaves its own locks in order, even if other threads hold them.
+                let pid = sys::fork()?;
+                if pid != 0 && self.pidfd.is_some() {
+                    pidfd = sys::pidfd(pid)?;
+                }
+                Ok(pid)
+            } else if self.pidfd.is_some() {
                 sys::fork_with(flags | CLONE_PIDFD, Some(&mut pidfd))
-            } else if flags == libc::SIGCHLD as u64 {
-                sys::fork()
             } else {
                 sys::fork_with(flags, None)
             }
@@ -132,7 +160,8 @@ impl CloneRequest {
             return Ok(pid as u64);
         }
         t.tid = sys::ids().0;
-        t.robust_list = 0;
+        (t.robust_list, t.robust) = (0, None);
+        t.cpu.after_fork();
         t.process.threads.store(1, Ordering::Release);
         self.start_child(t);
         Err(Errno::NO_RESULT)
@@ -148,6 +177,9 @@ impl CloneRequest {
 
     /// Registers and thread ids of a child process.
     fn start_child(&self, t: &mut Thread) {
+        if self.flags & CLONE_CLEAR_SIGHAND != 0 {
+            t.process.clear_handlers();
+        }
         self.set_child_registers(t.cpu.hart_mut());
         if let Some(at) = self.child_tid {
             let _ = GuestPtr::<i32>::new(at).write(t.memory(), &t.tid);
@@ -156,20 +188,25 @@ impl CloneRequest {
     }
 
     /// The child runs this very thread in our memory while we wait in the kernel, until it has
-    /// started another program or ended.
-    fn vfork(&self, t: &mut Thread) -> SysResult {
+    /// started another program or ended. `started` is called in the child and told its id.
+    fn share(&self, t: &mut Thread, started: &mut dyn FnMut(i32)) -> SysResult {
         let hart = *t.cpu.hart();
         let before = (t.tid, t.sigmask, t.altstack, t.clear_child_tid, t.robust_list);
+        let robust = t.robust.take();
         let parent = Arc::clone(&t.process);
         let signals = Arc::clone(&t.signals);
-        let flags = (self.flags & !OURS & !CLONE_SIGHAND & !CLONE_SYSVSEM) | self.exit_signal;
-        let pid = sys::share(flags, &mut || {
+        let shares_actions = self.flags & CLONE_SIGHAND != 0;
+        let pidfd = AtomicI32::new(-1);
+        let wanted = self.pidfd.is_some().then_some(&pidfd);
+        let pid = sys::share(self.host_flags(), wanted, &mut || {
             t.tid = sys::ids().0;
             t.robust_list = 0;
-            t.process = Arc::new(child_of(&parent));
+            t.process = Arc::new(child_of(&parent, shares_actions));
             let interrupter = t.cpu.interrupter();
             t.signals = Slot::new(Box::new(move || interrupter.interrupt()));
             let attached = t.signals.attach();
+            self.tell_parent(t, t.tid, pidfd.load(Ordering::Relaxed));
+            started(t.tid);
             self.start_child(t);
             async_signal::set_mask(t.sigmask);
             run::run(t);
@@ -178,18 +215,45 @@ impl CloneRequest {
         });
         *t.cpu.hart_mut() = hart;
         (t.tid, t.sigmask, t.altstack, t.clear_child_tid, t.robust_list) = before;
+        t.robust = robust;
         t.process = parent;
         t.signals = signals;
         t.ended = false;
         t.signals.reattach();
-        let pid = pid?;
-        self.tell_parent(t, pid, -1);
-        Ok(pid as u64)
+        Ok(pid? as u64)
+    }
+
+    /// The child shares our memory, and nobody waits: a host thread does, and lends the child what
+    /// the C library keeps for each thread.
+    fn run_beside(&self, t: &Thread) -> SysResult {
+        let (hart, sigmask, process) = (*t.cpu.hart(), t.sigmask, Arc::clone(&t.process));
+        let request = Self { flags: self.flags | CLONE_VFORK, ..*self };
+        let (report, started) = mpsc::sync_channel(1);
+        let body = move || {
+            let result =
+                Thread::new(process, hart, sigmask).map_err(Errno::from).and_then(|mut t| {
+                    let attached = t.signals.attach();
+                    let result = request.share(&mut t, &mut |pid| {
+                        let _ = report.send(Ok(pid as u64));
+                    });
+                    drop(attached);
+                    result
+                });
+            // If it was told already that there is a child, nobody listens.
+            let _ = report.try_send(result);
+        };
+        spawn(t, body)?;
+        started.recv().map_err(|_| Errno::EAGAIN)?
     }
 }
 
-/// A process that shares memory with `parent`, and what lies where in it, but not its actions.
-fn child_of(parent: &Process) -> Process {
+/// A process that shares memory with `parent`, and what lies where in it.
+fn child_of(parent: &Process, shares_actions: bool) -> Process {
+    let actions = if shares_actions {
+        Arc::clone(&parent.actions)
+    } else {
+        Arc::new(Mutex::new(*lock(&parent.actions)))
+    };
     Process {
         machine: Arc::clone(&parent.machine),
         options: parent.options.clone(),
@@ -198,10 +262,13 @@ fn child_of(parent: &Process) -> Process {
         cmdline: parent.cmdline.clone(),
         auxv: parent.auxv.clone(),
         environ: parent.environ.clone(),
-        actions: Mutex::new(*lock(&parent.actions)),
+        actions,
         layout: Arc::clone(&parent.layout),
         sigreturn: parent.sigreturn,
         threads: AtomicUsize::new(1),
+        leader_code: AtomicI32::new(0),
+        borrowed: true,
+        robust_nodes: parent.robust_nodes.clone(),
         warned: Mutex::new(lock(&parent.warned).clone()),
         personality: AtomicU32::new(parent.personality.load(Ordering::Relaxed)),
         on_exit: Mutex::new(None),

@@ -2,15 +2,20 @@
 //! (set_robust_list(2)), which are walked when a thread ends.
 
 use super::abi::{Errno, GuestPtr, SysResult};
-use super::host::{HostArg, host_call};
+use super::host::{HostArg, host_call, kernel_address};
 use super::process::Thread;
-use crate::mem::Access;
+use crate::mem::{Access, Memory};
+use crate::sys::robust::{Nodes, Owned, RobustList};
 
 const FUTEX_WAIT: i32 = 0;
 const FUTEX_WAKE: i32 = 1;
+const FUTEX_REQUEUE: i32 = 3;
+const FUTEX_CMP_REQUEUE: i32 = 4;
+const FUTEX_WAKE_OP: i32 = 5;
 const FUTEX_LOCK_PI: i32 = 6;
 const FUTEX_WAIT_BITSET: i32 = 9;
 const FUTEX_WAIT_REQUEUE_PI: i32 = 11;
+const FUTEX_CMP_REQUEUE_PI: i32 = 12;
 const FUTEX_LOCK_PI2: i32 = 13;
 /// `FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME`.
 const FUTEX_FLAGS: i32 = 128 | 256;
@@ -28,6 +33,15 @@ pub(super) fn sys_futex(
         op & !FUTEX_FLAGS,
         FUTEX_WAIT | FUTEX_LOCK_PI | FUTEX_WAIT_BITSET | FUTEX_WAIT_REQUEUE_PI | FUTEX_LOCK_PI2
     );
+    // For other operations the register may hold anything.
+    let second = matches!(
+        op & !FUTEX_FLAGS,
+        FUTEX_REQUEUE
+            | FUTEX_CMP_REQUEUE
+            | FUTEX_WAKE_OP
+            | FUTEX_WAIT_REQUEUE_PI
+            | FUTEX_CMP_REQUEUE_PI
+    );
     // Only these leave the words to the threads themselves.
     let read_only = matches!(op & !FUTEX_FLAGS, 0 | 1 | 3 | 4 | FUTEX_WAIT_BITSET | 10);
     let access = if read_only { Access::Read } else { Access::Write };
@@ -36,7 +50,7 @@ pub(super) fn sys_futex(
         HostArg::int(op),
         HostArg::value(u64::from(val)),
         if timed { t.guest(timeout, 16, Access::Read)? } else { HostArg::value(timeout) },
-        t.guest(addr2, 4, access)?,
+        if second { t.guest(addr2, 4, access)? } else { HostArg::NULL },
         HostArg::value(u64::from(val3)),
     ];
     t.host(libc::SYS_futex, &args)
@@ -132,64 +146,116 @@ pub(super) fn sys_get_robust_list(
     Ok(0)
 }
 
-/// Tells the others that this thread ends: robust futexes, then `CLONE_CHILD_CLEARTID`.
-pub(super) fn at_thread_exit(t: &mut Thread) {
-    if t.robust_list != 0 {
-        // A list that cannot be read is left, as the kernel leaves it.
-        let _ = release_robust(t);
-    }
-    if t.clear_child_tid != 0 {
-        let at = GuestPtr::<u32>::new(t.clear_child_tid);
-        if at.write(t.memory(), &0).is_ok() {
-            let _ = wake(t, at.0, 1);
-        }
+/// At the end of a thread, when nothing of it is left: `CLONE_CHILD_CLEARTID`.
+pub(super) fn clear_tid(memory: &Memory, addr: u64) {
+    if addr != 0 && GuestPtr::<u32>::new(addr).write(memory, &0).is_ok() {
+        wake(memory, addr, 1);
     }
 }
 
-fn wake(t: &Thread, addr: u64, n: i32) -> SysResult {
-    let addr = t.guest(addr, 4, Access::Read)?;
-    host_call(libc::SYS_futex, &[addr, HostArg::int(FUTEX_WAKE), HostArg::int(n)])
+/// Wakes waiters of a futex that lies in memory.
+fn wake(memory: &Memory, addr: u64, n: i32) {
+    let _ = kernel_address(memory, addr, 4, Access::Read)
+        .map(|at| host_call(libc::SYS_futex, &[at, HostArg::int(FUTEX_WAKE), HostArg::int(n)]));
 }
 
 /// Longest robust list that is walked (`ROBUST_LIST_LIMIT`).
-const ROBUST_LIMIT: u32 = 2048;
+const ROBUST_LIMIT: usize = 2048;
 
 const FUTEX_WAITERS: u32 = 0x8000_0000;
 const FUTEX_OWNER_DIED: u32 = 0x4000_0000;
 const FUTEX_TID_MASK: u32 = 0x3fff_ffff;
 
-fn release_robust(t: &Thread) -> Result<(), Errno> {
+/// A robust futex in the guest's list: address of its word, and whether it inherits priorities.
+type RobustFutex = (u64, bool);
+
+/// The list of a thread: what it owns, and what it is about to take or give back. A list that
+/// cannot be read ends there, as for the kernel.
+fn read_robust(t: &Thread) -> (Vec<RobustFutex>, Option<RobustFutex>) {
+    let mut owned = Vec::new();
     let head = t.robust_list;
-    let [first, offset, pending] = GuestPtr::<[u64; 3]>::new(head).read(t.memory())?;
+    let Ok([first, offset, pending]) = GuestPtr::<[u64; 3]>::new(head).read(t.memory()) else {
+        return (owned, None);
+    };
+    let futex = |entry: u64| ((entry & !1).wrapping_add(offset), entry & 1 != 0);
     let mut entry = first;
-    for _ in 0..ROBUST_LIMIT {
-        if entry & !1 == head {
-            break;
-        }
-        let next = GuestPtr::<u64>::new(entry & !1).read(t.memory())?;
+    while entry & !1 != head && owned.len() < ROBUST_LIMIT {
         if entry & !1 != pending & !1 {
-            owner_died(t, (entry & !1).wrapping_add(offset), entry & 1 != 0)?;
+            owned.push(futex(entry));
         }
-        entry = next;
+        match t.memory().read_u64(entry & !1) {
+            Ok(next) => entry = next,
+            Err(_) => break,
+        }
     }
-    if pending & !1 != 0 {
-        owner_died(t, (pending & !1).wrapping_add(offset), pending & 1 != 0)?;
+    (owned, (pending & !1 != 0).then(|| futex(pending)))
+}
+
+/// Before a system call, in which the process may be killed: makes the host's kernel know what
+/// robust futexes the thread owns. Costs two loads if it owns none.
+pub(super) fn tell_host(t: &mut Thread) {
+    let head = t.robust_list;
+    if head == 0 {
+        return;
     }
-    Ok(())
+    let memory = t.memory();
+    let first = memory.read_u64(head).unwrap_or(head);
+    let pending = memory.read_u64(head.wrapping_add(16)).unwrap_or(0);
+    let empty = first & !1 == head && pending & !1 == 0;
+    if empty && t.robust.as_ref().is_none_or(RobustList::is_empty) {
+        return;
+    }
+    if t.robust.is_none() {
+        let nodes = t.process.robust_nodes.get_or_init(|| {
+            let memory = t.memory();
+            Nodes::new(memory.base(), memory.size() as usize).ok()
+        });
+        t.robust = nodes.as_ref().and_then(|nodes| RobustList::register(nodes).ok());
+    }
+    let (owned, pending) = read_robust(t);
+    if let Some(list) = &t.robust {
+        let node = |(addr, pi): RobustFutex| Owned { offset: addr, pi };
+        let owned: Vec<Owned> = owned.into_iter().map(node).collect();
+        list.set(&owned, pending.map(node));
+    }
+}
+
+/// At the end of a thread: hands over what robust futexes it owns.
+pub(super) fn release_robust(t: &mut Thread) {
+    if t.robust_list != 0 {
+        let (owned, pending) = read_robust(t);
+        for (futex, is_pending) in
+            owned.into_iter().map(|f| (f, false)).chain(pending.map(|f| (f, true)))
+        {
+            // What cannot be reached is left, as the kernel leaves it.
+            if owner_died(t, futex, is_pending).is_err() {
+                break;
+            }
+        }
+    }
+    t.robust_list = 0;
+    t.robust = None;
 }
 
 /// Marks a futex whose owner ends (`handle_futex_death`).
-fn owner_died(t: &Thread, addr: u64, pi: bool) -> Result<(), Errno> {
+fn owner_died(t: &Thread, (addr, pi): RobustFutex, pending: bool) -> Result<(), Errno> {
     let mem = t.memory();
+    if !addr.is_multiple_of(4) {
+        return Err(Errno::EINVAL);
+    }
     loop {
         let word = mem.read_u32(addr)?;
+        if pending && !pi && word == 0 {
+            // It was given back, and the one who waits for it not yet woken.
+            wake(mem, addr, 1);
+        }
         if word & FUTEX_TID_MASK != t.tid as u32 {
             return Ok(());
         }
         let new = (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
         if mem.cas_u32(addr, word, new)? == word {
             if !pi && word & FUTEX_WAITERS != 0 {
-                wake(t, addr, 1)?;
+                wake(mem, addr, 1);
             }
             return Ok(());
         }

@@ -11,7 +11,7 @@
 
 use super::abi::{self, Errno, SysResult};
 use super::process::Thread;
-use crate::mem::Access;
+use crate::mem::{Access, Memory};
 use crate::sys::syscall;
 use std::marker::PhantomData;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
@@ -146,6 +146,22 @@ pub(super) fn inherited_fd(fd: i32) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// `len` bytes of guest memory as an argument; a null pointer stays one.
+///
+/// # Errors
+/// `EFAULT` for a range that leaves the guest's address space.
+pub(super) fn kernel_address(
+    memory: &Memory,
+    addr: u64,
+    len: u64,
+    access: Access,
+) -> Result<HostArg<'static>, Errno> {
+    if addr == 0 {
+        return Ok(HostArg::NULL);
+    }
+    Ok(HostArg(memory.kernel_range(addr, len, access)?.0 as u64, PhantomData))
+}
+
 impl Thread {
     /// Makes the host's system call `number` (`libc::SYS_*`) on behalf of the guest: a signal that
     /// arrives before or during the call ends it.
@@ -163,10 +179,7 @@ impl Thread {
     /// # Errors
     /// `EFAULT` for a range that leaves the guest's address space.
     pub fn guest(&self, addr: u64, len: u64, access: Access) -> Result<HostArg<'static>, Errno> {
-        if addr == 0 {
-            return Ok(HostArg::NULL);
-        }
-        Ok(HostArg(self.memory().kernel_range(addr, len, access)?.0 as u64, PhantomData))
+        kernel_address(self.memory(), addr, len, access)
     }
 
     /// Host address of `len` bytes of guest memory, for a structure that the kernel reads, such as

@@ -4,7 +4,7 @@ use super::abi::{EpollEvent, Errno, Fd, GuestPtr, SigSet, SysResult};
 use super::args::host;
 use super::host::HostArg;
 use super::process::Thread;
-use super::signal::host_mask;
+use super::signal::WaitMask;
 
 /// Size of `struct pollfd`.
 const POLLFD: u64 = 8;
@@ -13,25 +13,24 @@ const TIMESPEC: u64 = 16;
 /// Size of the kernel's `sigset_t`.
 const SIGSET: u64 = 8;
 
-/// The mask that a call sets while it waits, in the host's terms.
+/// The mask that a call sets while it waits.
 ///
 /// # Errors
 /// `EINVAL` for a mask of another size, and `EFAULT`.
-fn wait_mask(t: &Thread, mask: GuestPtr<SigSet>, size: u64) -> Result<Option<SigSet>, Errno> {
+fn wait_mask(t: &mut Thread, mask: GuestPtr<SigSet>, size: u64) -> Result<Option<WaitMask>, Errno> {
     if mask.is_null() {
         return Ok(None);
     }
     if size != SIGSET {
         return Err(Errno::EINVAL);
     }
-    let guest = mask.read(t.memory())?.bits;
-    t.signals.recheck(guest);
-    Ok(Some(SigSet { bits: host_mask(guest) }))
+    let bits = mask.read(t.memory())?.bits;
+    t.wait_mask(bits).map(Some)
 }
 
 /// As an argument: the mask, or a null pointer.
-fn mask_arg(mask: Option<&SigSet>) -> HostArg<'_> {
-    mask.map_or(HostArg::NULL, HostArg::of)
+fn mask_arg(mask: Option<&WaitMask>) -> HostArg<'_> {
+    mask.map_or(HostArg::NULL, |m| HostArg::of(&m.host))
 }
 
 pub(super) fn sys_ppoll(
@@ -45,7 +44,8 @@ pub(super) fn sys_ppoll(
     let fds = t.output(fds, u64::from(count) * POLLFD)?;
     let timeout = t.output(timeout, TIMESPEC)?;
     let mask = wait_mask(t, mask, size)?;
-    host!(t, SYS_ppoll, fds, count, timeout, mask_arg(mask.as_ref()), SIGSET)
+    let result = host!(t, SYS_ppoll, fds, count, timeout, mask_arg(mask.as_ref()), SIGSET);
+    t.waited(mask.as_ref(), result)
 }
 
 /// The last argument points to the mask's address and size.
@@ -67,8 +67,10 @@ pub(super) fn sys_pselect6(
         Some([addr, size]) => wait_mask(t, GuestPtr::new(addr), size)?,
         None => None,
     };
-    let pair = [super::host::address_of(mask.as_slice()), SIGSET];
-    host!(t, SYS_pselect6, count, read, write, except, timeout, HostArg::of(&pair))
+    let host = mask.as_ref().map(|m| m.host);
+    let pair = [super::host::address_of(host.as_slice()), SIGSET];
+    let result = host!(t, SYS_pselect6, count, read, write, except, timeout, HostArg::of(&pair));
+    t.waited(mask.as_ref(), result)
 }
 
 /// Size of the host's `struct epoll_event`: 12 on x86-64, where it is packed, else 16.
@@ -136,9 +138,10 @@ pub(super) fn sys_epoll_pwait(
 ) -> SysResult {
     let mut buffer = event_buffer(count)?;
     let mask = wait_mask(t, mask, size)?;
-    let (room, mask) = (buffer.len() as u64, mask_arg(mask.as_ref()));
+    let (room, set) = (buffer.len() as u64, mask_arg(mask.as_ref()));
     let to = HostArg::slice_mut(&mut buffer);
-    let n = host!(t, SYS_epoll_pwait, epoll, to, room, timeout, mask, SIGSET)?;
+    let result = host!(t, SYS_epoll_pwait, epoll, to, room, timeout, set, SIGSET);
+    let n = t.waited(mask.as_ref(), result)?;
     report(t, events, &buffer, n)
 }
 
@@ -154,9 +157,10 @@ pub(super) fn sys_epoll_pwait2(
     let mut buffer = event_buffer(count)?;
     let timeout = t.input(timeout, TIMESPEC)?;
     let mask = wait_mask(t, mask, size)?;
-    let (room, mask) = (buffer.len() as u64, mask_arg(mask.as_ref()));
+    let (room, set) = (buffer.len() as u64, mask_arg(mask.as_ref()));
     let to = HostArg::slice_mut(&mut buffer);
-    let n = host!(t, SYS_epoll_pwait2, epoll, to, room, timeout, mask, SIGSET)?;
+    let result = host!(t, SYS_epoll_pwait2, epoll, to, room, timeout, set, SIGSET);
+    let n = t.waited(mask.as_ref(), result)?;
     report(t, events, &buffer, n)
 }
 

@@ -8,11 +8,12 @@ use super::rootfs::{Handle, Want, World, fd_path};
 use crate::mem::Memory;
 use crate::runtime::{Cpu, Machine};
 use crate::sys::async_signal::Slot;
+use crate::sys::robust::{Nodes, RobustList};
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, AtomicUsize};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What a process is started with, besides program, arguments and environment.
 #[derive(Clone, Debug, Default)]
@@ -77,13 +78,19 @@ pub struct Process {
     /// Initial environment, with NULs, as `/proc/self/environ` shows it.
     pub environ: Vec<u8>,
     /// What the process does on each signal; index 0 is unused.
-    pub(super) actions: Mutex<[SigAction; NSIG + 1]>,
+    pub(super) actions: Arc<Mutex<[SigAction; NSIG + 1]>>,
     /// Where things lie in the address space.
     pub(super) layout: Arc<Mutex<Layout>>,
     /// Address of the guest code that returns from a signal handler.
     pub(super) sigreturn: u64,
     /// Number of threads that have not ended.
     pub(super) threads: AtomicUsize,
+    /// What the first thread gave to `exit`, if it has ended.
+    pub(super) leader_code: AtomicI32,
+    /// The memory is that of another process too (`CLONE_VM`).
+    pub(super) borrowed: bool,
+    /// Where the host finds what robust futexes threads own; none if it refuses.
+    pub(super) robust_nodes: OnceLock<Option<Arc<Nodes>>>,
     /// System calls of which the guest has been told that there are none.
     pub(super) warned: Mutex<BTreeSet<u64>>,
     /// What `personality` was last told.
@@ -121,6 +128,8 @@ pub struct Thread {
     pub tid: i32,
     /// Blocked signals: bit `n - 1` is signal `n`.
     pub(super) sigmask: u64,
+    /// The mask to go back to while `sigmask` is that of a call which a signal has ended.
+    pub(super) saved_sigmask: Option<u64>,
     /// Alternate signal stack.
     pub(super) altstack: SigStack,
     /// What the host's signal handler tells this thread.
@@ -129,6 +138,8 @@ pub struct Thread {
     pub(super) clear_child_tid: u64,
     /// Head of the list of robust futexes (0: none).
     pub(super) robust_list: u64,
+    /// What the host's kernel knows of it (none before the thread has owned a robust futex).
+    pub(super) robust: Option<RobustList>,
     /// True once the thread has made its last system call.
     pub(super) ended: bool,
 }

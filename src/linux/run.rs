@@ -2,7 +2,7 @@
 
 use super::abi::{Errno, SysResult};
 use super::process::Thread;
-use super::{strace, table};
+use super::{futex, strace, table};
 use crate::cpu::Exit;
 
 /// Runs the thread until it ends.
@@ -14,6 +14,7 @@ pub(super) fn run(t: &mut Thread) {
         match t.cpu.run() {
             // A signal that came before the call is delivered before it is made.
             Exit::Ecall if !t.signals.is_pending() => {
+                futex::tell_host(t);
                 let shown = strace::begin(t);
                 let result = table::dispatch(t);
                 if let Some(call) = shown {

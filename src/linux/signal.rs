@@ -7,12 +7,14 @@
 //! not block it. Exceptions are SIGSEGV and SIGBUS, whose actions and masks are kept by us.
 
 use super::abi::{Errno, GuestPtr, NSIG, SigAction, SigContext, SigInfo, SigSet, SigStack};
-use super::abi::{SysResult, UContext};
+use super::abi::{SysResult, TimeSpec, UContext};
 use super::exit;
 use super::host::{HostArg, Pod};
 use super::process::{Process, Thread, lock};
 use crate::cpu::{Exit, Fault, Hart};
-use crate::sys::async_signal::{self, Disposition, UNBLOCKABLE};
+use crate::mem::Access;
+use crate::sys::async_signal::{self, Disposition, RawInfo, UNBLOCKABLE};
+use crate::sys::signal as sys_signal;
 
 /// `SIG_DFL`.
 pub(super) const SIG_DFL: u64 = 0;
@@ -21,10 +23,23 @@ pub(super) const SIG_IGN: u64 = 1;
 
 const SA_NOCLDSTOP: u64 = 1;
 const SA_NOCLDWAIT: u64 = 2;
+const SA_SIGINFO: u64 = 4;
+/// Has no effect here; programs learn from it that flags which there are not are taken away.
+const SA_EXPOSE_TAGBITS: u64 = 0x800;
 const SA_ONSTACK: u64 = 0x0800_0000;
 const SA_RESTART: u64 = 0x1000_0000;
 const SA_NODEFER: u64 = 0x4000_0000;
 const SA_RESETHAND: u64 = 0x8000_0000;
+
+/// Flags that a program finds again when it asks for an action (`UAPI_SA_FLAGS`).
+const SA_KNOWN: u64 = SA_NOCLDSTOP
+    | SA_NOCLDWAIT
+    | SA_SIGINFO
+    | SA_EXPOSE_TAGBITS
+    | SA_ONSTACK
+    | SA_RESTART
+    | SA_NODEFER
+    | SA_RESETHAND;
 
 const SS_ONSTACK: i32 = 1;
 const SS_DISABLE: i32 = 2;
@@ -67,16 +82,23 @@ pub(super) fn inherited_actions() -> [SigAction; NSIG + 1] {
     actions
 }
 
-/// A mask for a host call that takes one, such as `ppoll`: faults' signals are never blocked.
-#[must_use]
-pub(super) fn host_mask(mask: u64) -> u64 {
-    mask & !UNBLOCKABLE
+/// The mask that a call such as `ppoll` sets while it waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WaitMask {
+    guest: u64,
+    /// As the host takes it: faults' signals are never blocked.
+    pub host: SigSet,
 }
 
 /// Makes the host do what the guest asked for.
 fn mirror(signal: i32, action: &SigAction) {
-    if bit(signal) & (UNBLOCKABLE | UNCATCHABLE) != 0 {
+    if bit(signal) & UNCATCHABLE != 0 {
         return;
+    }
+    if bit(signal) & UNBLOCKABLE != 0 {
+        // What is ignored interrupts nothing.
+        let restart = action.flags & SA_RESTART != 0 || action.handler == SIG_IGN;
+        return sys_signal::set_restart(signal, restart);
     }
     let what = match action.handler {
         SIG_DFL => Disposition::Default,
@@ -105,10 +127,34 @@ impl Process {
         }
     }
 
-    fn set_action(&self, signal: i32, action: SigAction) {
+    /// Sets an action. Returns the one before.
+    fn set_action(&self, signal: i32, action: SigAction) -> SigAction {
         let mut actions = lock(&self.actions);
-        actions[signal as usize] = action;
+        let before = std::mem::replace(&mut actions[signal as usize], action);
         mirror(signal, &action);
+        before
+    }
+
+    /// The action to be done now: one with `SA_RESETHAND` is done once.
+    fn take_action(&self, signal: i32) -> SigAction {
+        let mut actions = lock(&self.actions);
+        let action = actions[signal as usize];
+        if action.handler > SIG_IGN && action.flags & SA_RESETHAND != 0 {
+            actions[signal as usize].handler = SIG_DFL;
+            mirror(signal, &actions[signal as usize]);
+        }
+        action
+    }
+
+    /// Gives every signal that has a handler its default action (`CLONE_CLEAR_SIGHAND`).
+    pub(super) fn clear_handlers(&self) {
+        let mut actions = lock(&self.actions);
+        for (signal, action) in actions.iter_mut().enumerate().skip(1) {
+            if action.handler != SIG_IGN {
+                *action = DEFAULT_ACTION;
+                mirror(signal as i32, action);
+            }
+        }
     }
 }
 
@@ -126,11 +172,14 @@ pub(super) fn sys_rt_sigaction(
     if new.is_some() && bit(signal) & UNCATCHABLE != 0 {
         return Err(Errno::EINVAL);
     }
-    let before = t.process.action(signal);
-    if let Some(mut action) = new {
-        action.mask &= !UNCATCHABLE;
-        t.process.set_action(signal, action);
-    }
+    let before = match new {
+        Some(mut action) => {
+            action.mask &= !UNCATCHABLE;
+            action.flags &= SA_KNOWN;
+            t.process.set_action(signal, action)
+        }
+        None => t.process.action(signal),
+    };
     old.write_optional(t.memory(), &before)?;
     Ok(0)
 }
@@ -190,10 +239,73 @@ pub(super) fn sys_rt_sigsuspend(t: &mut Thread, set: GuestPtr<SigSet>, size: usi
     if size != 8 {
         return Err(Errno::EINVAL);
     }
-    let mask = set.read(t.memory())?.bits & !UNCATCHABLE;
-    t.signals.recheck(mask);
-    let host = SigSet { bits: host_mask(mask) };
-    t.host(libc::SYS_rt_sigsuspend, &[HostArg::of(&host), HostArg::value(8)])
+    let bits = set.read(t.memory())?.bits;
+    let mask = t.wait_mask(bits)?;
+    let result = t.host(libc::SYS_rt_sigsuspend, &[HostArg::of(&mask.host), HostArg::value(8)]);
+    t.waited(Some(&mask), result)
+}
+
+impl Thread {
+    /// The mask for a call that waits with `mask` in place of the thread's own.
+    ///
+    /// # Errors
+    /// `EINTR` if a signal that the host does not keep is due under that mask.
+    pub(super) fn wait_mask(&mut self, mask: u64) -> Result<WaitMask, Errno> {
+        let guest = mask & !UNCATCHABLE;
+        let wait = WaitMask { guest, host: SigSet { bits: guest & !UNBLOCKABLE } };
+        if self.signals.sent() & !guest & self.sigmask != 0 {
+            self.signals.recheck(guest);
+            return self.waited(Some(&wait), Err(Errno::EINTR)).map(|_| wait);
+        }
+        Ok(wait)
+    }
+
+    /// To be told of the result of a call that was given a mask: if a signal ended it, its handler
+    /// runs under that mask, and the thread's own returns with the handler
+    /// (`set_user_sigmask` and `sigsuspend` in `kernel/signal.c`).
+    pub(super) fn waited(&mut self, mask: Option<&WaitMask>, result: SysResult) -> SysResult {
+        if let (Some(mask), Err(Errno::EINTR)) = (mask, result)
+            && self.signals.is_pending()
+        {
+            self.saved_sigmask = Some(self.sigmask);
+            self.sigmask = mask.guest;
+        }
+        result
+    }
+}
+
+/// Waits for one of the signals of a set (sigtimedwait(2)).
+pub(super) fn sys_rt_sigtimedwait(
+    t: &mut Thread,
+    set: GuestPtr<SigSet>,
+    info: GuestPtr<SigInfo>,
+    timeout: u64,
+    size: usize,
+) -> SysResult {
+    if size != 8 {
+        return Err(Errno::EINVAL);
+    }
+    let wanted = SigSet { bits: set.read(t.memory())?.bits & !UNCATCHABLE };
+    let timeout = t.guest(timeout, size_of::<TimeSpec>() as u64, Access::Read)?;
+    if let Some(raw) = t.signals.take_sent(wanted.bits) {
+        let sent = info_of(&raw);
+        info.write_optional(t.memory(), &sent)?;
+        return Ok(sent.signo as u64);
+    }
+    let mut got = SigInfo::zeroed();
+    let args = [HostArg::of(&wanted), HostArg::of_mut(&mut got), timeout, HostArg::value(8)];
+    let signal = t.host(libc::SYS_rt_sigtimedwait, &args)?;
+    info.write_optional(t.memory(), &got)?;
+    Ok(signal)
+}
+
+/// The host's information, which has the guest's layout.
+fn info_of(raw: &RawInfo) -> SigInfo {
+    let mut info = SigInfo::zeroed();
+    for (to, word) in info.bytes_mut().chunks_exact_mut(8).zip(raw) {
+        to.copy_from_slice(&word.to_ne_bytes());
+    }
+    info
 }
 
 pub(super) fn sys_sigaltstack(
@@ -249,20 +361,21 @@ impl Thread {
     /// boundary; an `ecall` that has not been made is made after the handlers.
     pub(super) fn deliver_signals(&mut self) {
         while let Some(raw) = self.signals.take(self.sigmask) {
-            let mut info = SigInfo::zeroed();
-            for (to, word) in info.bytes_mut().chunks_exact_mut(8).zip(raw) {
-                to.copy_from_slice(&word.to_ne_bytes());
-            }
-            self.deliver(&info);
+            self.deliver(&info_of(&raw));
             async_signal::set_mask(self.sigmask);
             self.signals.recheck(self.sigmask);
+        }
+        if let Some(mask) = self.saved_sigmask.take() {
+            // No handler was entered after all.
+            self.sigmask = mask;
+            self.signals.recheck(mask);
         }
         async_signal::set_mask(self.sigmask);
     }
 
     /// Runs the action of one signal that is not blocked.
     fn deliver(&mut self, info: &SigInfo) {
-        let action = self.process.action(info.signo);
+        let action = self.process.take_action(info.signo);
         match action.handler {
             SIG_IGN => {}
             SIG_DFL if bit(info.signo) & UNBLOCKABLE != 0 => exit::die_of_signal(self, info.signo),
@@ -283,7 +396,7 @@ impl Thread {
     /// Raises a signal that the thread's own instruction caused: it cannot be blocked or ignored.
     pub(super) fn force_signal(&mut self, info: &SigInfo) {
         let signal = info.signo;
-        let action = self.process.action(signal);
+        let action = self.process.take_action(signal);
         if action.handler <= SIG_IGN || self.sigmask & bit(signal) != 0 {
             exit::die_of_signal(self, signal);
         }
@@ -311,9 +424,6 @@ impl Thread {
     /// Builds a signal frame and continues in the handler (`setup_rt_frame` of the kernel).
     fn enter_handler(&mut self, info: &SigInfo, action: &SigAction) {
         let signal = info.signo;
-        if action.flags & SA_RESETHAND != 0 {
-            self.process.set_action(signal, SigAction { handler: SIG_DFL, ..*action });
-        }
         let Some(frame) = self.push_frame(info, action) else {
             let segv = SigInfo { signo: libc::SIGSEGV, code: SI_KERNEL, ..SigInfo::zeroed() };
             if signal == libc::SIGSEGV {
@@ -330,6 +440,7 @@ impl Thread {
         hart.x[12] = frame + size_of::<SigInfo>() as u64;
         hart.pc = action.handler;
         hart.clear_reservation();
+        self.saved_sigmask = None;
         self.sigmask |= action.mask;
         if action.flags & SA_NODEFER == 0 {
             self.sigmask |= bit(signal);
@@ -353,8 +464,8 @@ impl Thread {
         }
         let frame = sp.wrapping_sub(FRAME) & !15;
         let uc = UContext {
-            stack: SigStack { flags: alt.flags | on_stack_flag(alt, hart.x[2]), ..*alt },
-            sigmask: self.sigmask,
+            stack: *alt,
+            sigmask: self.saved_sigmask.unwrap_or(self.sigmask),
             mcontext: context_of(hart),
             ..UContext::zeroed()
         };

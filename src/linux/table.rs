@@ -220,7 +220,7 @@ syscalls! {
     96 set_tid_address full thread::sys_set_tid_address;
     97 unshare pass [V];
     98 futex full futex::sys_futex;
-    99 set_robust_list partial "served at the end of a thread, not if a signal kills the process" futex::sys_set_robust_list;
+    99 set_robust_list partial "if another process kills a thread, by the list at its last system call" futex::sys_set_robust_list;
     100 get_robust_list partial "for the calling thread" futex::sys_get_robust_list;
     101 nanosleep pass [R(16), W(16)];
     102 getitimer pass [V, W(32)];
@@ -258,7 +258,7 @@ syscalls! {
     134 rt_sigaction full signal::sys_rt_sigaction;
     135 rt_sigprocmask full signal::sys_rt_sigprocmask;
     136 rt_sigpending full signal::sys_rt_sigpending;
-    137 rt_sigtimedwait pass [R(8), W(128), R(16), V];
+    137 rt_sigtimedwait full signal::sys_rt_sigtimedwait;
     138 rt_sigqueueinfo pass [V, V, R(128)];
     139 rt_sigreturn full signal::sys_rt_sigreturn;
     140 setpriority pass [V, V, V];
@@ -341,7 +341,7 @@ syscalls! {
     217 add_key pass [S, S, RN(3), V, V];
     218 request_key pass [S, S, S, V];
     219 keyctl partial "commands on numbers and strings; those on vectors are refused" keys::sys_keyctl;
-    220 clone partial "CLONE_VM without CLONE_THREAD or CLONE_VFORK copies memory" fork::sys_clone;
+    220 clone full fork::sys_clone;
     221 execve full exec::sys_execve;
     222 mmap full mman::sys_mmap;
     223 fadvise64 pass [V, V, V, V];

@@ -2,8 +2,9 @@
 
 use super::abi::{Errno, GuestPtr, SysResult};
 use super::fork::CloneRequest;
+use super::host::{HostArg, host_call};
 use super::process::Thread;
-use super::{run, signal};
+use super::{futex, run, signal};
 use crate::cpu::Hart;
 use crate::runtime::Cpu;
 use crate::sys::async_signal::{self, Slot};
@@ -36,26 +37,19 @@ impl Thread {
             process,
             tid: process::ids().0,
             sigmask,
+            saved_sigmask: None,
             altstack: signal::NO_ALTSTACK,
             signals,
             clear_child_tid: 0,
             robust_list: 0,
+            robust: None,
             ended: false,
         })
     }
 
     /// Starts another thread of the process. Returns its id.
-    pub(super) fn start_thread(&mut self, request: &CloneRequest) -> SysResult {
-        async_signal::set_mask(!0);
-        if self.signals.is_pending() {
-            return Err(Errno::RESTART);
-        }
-        let result = self.start_blocked(request);
-        async_signal::set_mask(self.sigmask);
-        result
-    }
-
-    fn start_blocked(&mut self, request: &CloneRequest) -> SysResult {
+    /// All signals are blocked.
+    pub(super) fn start_thread(&self, request: &CloneRequest) -> SysResult {
         let mut hart = *self.cpu.hart();
         request.set_child_registers(&mut hart);
         let (process, sigmask) = (Arc::clone(&self.process), self.sigmask);
@@ -64,32 +58,52 @@ impl Thread {
         process.threads.fetch_add(1, Ordering::AcqRel);
         let body = move || {
             let count = Arc::clone(&process);
-            match Self::new(process, hart, sigmask) {
+            match request.unshare().and_then(|()| Ok(Self::new(process, hart, sigmask)?)) {
                 Ok(mut t) => {
                     let attached = t.signals.attach();
                     request.announce(&mut t);
                     let _ = report.send(Ok(t.tid as u64));
                     async_signal::set_mask(sigmask);
                     run::run(&mut t);
+                    // Whoever waits for the end finds the thread's memory gone too.
+                    let clear_child_tid = t.clear_child_tid;
                     drop(attached);
+                    drop(t);
+                    futex::clear_tid(count.memory(), clear_child_tid);
                 }
                 Err(e) => {
                     count.threads.fetch_sub(1, Ordering::AcqRel);
-                    let _ = report.send(Err(Errno::from(e)));
+                    let _ = report.send(Err(e));
                 }
             }
         };
-        let spawned = std::thread::Builder::new().stack_size(HOST_STACK).spawn(body);
-        self.process.mirror_library_signals();
-        if spawned.is_err() {
+        if let Err(e) = spawn(self, body) {
             self.process.threads.fetch_sub(1, Ordering::AcqRel);
-            return Err(Errno::EAGAIN);
+            return Err(e);
         }
         started.recv().map_err(|_| Errno::EAGAIN)?
     }
 }
 
+/// Starts a host thread, with all signals blocked as they are in the calling one.
+///
+/// # Errors
+/// `EAGAIN`, as clone(2) says it.
+pub(super) fn spawn(t: &Thread, body: impl FnOnce() + Send + 'static) -> Result<(), Errno> {
+    let spawned = std::thread::Builder::new().stack_size(HOST_STACK).spawn(body);
+    t.process.mirror_library_signals();
+    spawned.map(drop).map_err(|_| Errno::EAGAIN)
+}
+
 impl CloneRequest {
+    /// Gives the calling host thread what it is to have for itself.
+    fn unshare(&self) -> Result<(), Errno> {
+        match self.unshared() {
+            0 => Ok(()),
+            flags => host_call(libc::SYS_unshare, &[HostArg::value(flags)]).map(drop),
+        }
+    }
+
     /// Writes the thread id where the request asks for it, before anyone runs guest code.
     fn announce(&self, t: &mut Thread) {
         let tid = t.tid;

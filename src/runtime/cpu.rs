@@ -163,6 +163,11 @@ impl Cpu {
         }
     }
 
+    /// To be called in the child of [`Machine::fork`], where this hart is the only one.
+    pub fn after_fork(&self) {
+        self.machine.add_hart(&self.shared);
+    }
+
     /// Executes one instruction with the interpreter.
     ///
     /// # Errors

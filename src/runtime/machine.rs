@@ -267,13 +267,14 @@ impl Machine {
 
     /// Runs `fork`, which calls the host's and returns 0 in the child. Locks are held across it,
     /// so that the child finds them free; the child gets a code cache of its own, since the
-    /// memory of the old one is shared with the parent.
+    /// memory of the old one is shared with the parent. The one hart that goes on there must say
+    /// so ([`Cpu::after_fork`](super::Cpu::after_fork)).
     ///
     /// # Errors
     /// What `fork` returns, or in the child that there is no memory for a code cache.
     pub fn fork(&self, fork: impl FnOnce() -> io::Result<i32>) -> io::Result<i32> {
         let mut current = lock(&self.generation);
-        let _harts = lock(&self.harts);
+        let mut harts = lock(&self.harts);
         let _observer = lock(&self.observer);
         let old = Arc::clone(&current);
         let cache = old.cache.freeze();
@@ -286,6 +287,7 @@ impl Machine {
             self.counts.clear();
             *current = Self::make_generation(&self.options, self.memory.size(), &self.counts)?;
             self.generation_id.store(current.cache.id, Ordering::Release);
+            harts.clear();
         }
         result
     }

@@ -7,7 +7,7 @@
 //! A slot holds one signal. That is enough, because the handler leaves with everything blocked, and
 //! whoever takes the signal out unblocks again: what else arrives waits in the host's kernel, in
 //! its order and with its `siginfo`. The faults' signals ([`super::signal::FAULT_SIGNALS`]) are
-//! never blocked; if somebody *sends* one, a bit is set.
+//! never blocked; if somebody *sends* one, it waits in a place of its own, one for each.
 
 use super::signal::FAULT_SIGNALS;
 use super::syscall;
@@ -39,7 +39,11 @@ pub struct Slot {
     /// True while `info` holds a signal.
     full: AtomicU32,
     info: UnsafeCell<RawInfo>,
+    /// Bits of fault signals that were sent, and whose place in `faults` is filled.
     sent: AtomicU64,
+    /// Bits of fault signals whose place somebody fills or has filled.
+    claimed: AtomicU64,
+    faults: [[AtomicU64; 16]; FAULT_SIGNALS.len()],
     notify: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -86,6 +90,8 @@ impl Slot {
             full: AtomicU32::new(0),
             info: UnsafeCell::new([0; 16]),
             sent: AtomicU64::new(0),
+            claimed: AtomicU64::new(0),
+            faults: [const { [const { AtomicU64::new(0) }; 16] }; FAULT_SIGNALS.len()],
             notify,
         })
     }
@@ -130,23 +136,38 @@ impl Slot {
             // SAFETY: `full` says that the handler has written it and will not write again.
             let info = unsafe { *self.info.get() };
             self.full.store(0, Ordering::Release);
-            if self.sent() & !blocked != 0 {
-                self.flag.store(1, Ordering::Release);
-            }
+            self.recheck(blocked);
             return Some(info);
         }
-        let ready = self.sent() & !blocked;
-        if ready == 0 {
-            return None;
-        }
-        let n = ready.trailing_zeros();
-        let left = self.sent.fetch_and(!(1 << n), Ordering::AcqRel) & !(1 << n) & !blocked;
-        if left != 0 {
-            self.flag.store(1, Ordering::Release);
-        }
-        let mut info = [0; 16];
-        info[0] = u64::from(n + 1);
+        let info = self.take_sent(!blocked);
+        self.recheck(blocked);
+        info
+    }
+
+    /// Takes a fault signal out that was sent and is one of `wanted`. To be called by the owning
+    /// thread.
+    #[must_use]
+    pub fn take_sent(&self, wanted: u64) -> Option<RawInfo> {
+        let ready = self.sent() & wanted;
+        let place = FAULT_SIGNALS.iter().position(|s| ready & (1 << (s - 1)) != 0)?;
+        let bit = 1 << (FAULT_SIGNALS[place] - 1);
+        let info = self.faults[place].each_ref().map(|word| word.load(Ordering::Relaxed));
+        self.sent.fetch_and(!bit, Ordering::AcqRel);
+        self.claimed.fetch_and(!bit, Ordering::AcqRel);
         Some(info)
+    }
+
+    /// Keeps a fault signal that was sent. As with all but real-time signals, one that waits
+    /// already stands for those that follow. Async-signal-safe, also against itself.
+    fn keep_sent(&self, signal: i32, info: &RawInfo) {
+        let bit = 1 << (signal - 1);
+        let Some(place) = FAULT_SIGNALS.iter().position(|&s| s == signal) else { return };
+        if self.claimed.fetch_or(bit, Ordering::AcqRel) & bit == 0 {
+            for (word, value) in self.faults[place].iter().zip(info) {
+                word.store(*value, Ordering::Relaxed);
+            }
+            self.sent.fetch_or(bit, Ordering::AcqRel);
+        }
     }
 
     /// After the mask has lost signals: sent fault signals that are no longer blocked are due.
@@ -303,7 +324,8 @@ extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, uc: *mut libc::c_
         return hand_on(signal, info, uc);
     };
     if bit & UNBLOCKABLE != 0 {
-        slot.sent.fetch_or(bit, Ordering::AcqRel);
+        // SAFETY: `info` has 128 bytes.
+        slot.keep_sent(signal, unsafe { &*info.cast::<RawInfo>() });
     } else {
         // SAFETY: `full` is 0, since everything is blocked while it is 1; `info` has 128 bytes.
         unsafe { *slot.info.get() = *info.cast::<RawInfo>() };

@@ -8,6 +8,7 @@ mod features;
 pub mod icache;
 pub mod mmap;
 pub mod process;
+pub mod robust;
 pub mod segment;
 pub mod signal;
 pub mod syscall;

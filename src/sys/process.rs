@@ -11,6 +11,7 @@ use crate::util::HostAddr;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::ops::Range;
+use std::sync::atomic::AtomicI32;
 
 /// As fork(2): 0 in the child.
 ///
@@ -35,16 +36,31 @@ pub fn fork_with(flags: u64, pidfd: Option<&mut i32>) -> io::Result<i32> {
     if pid < 0 { Err(io::Error::from_raw_os_error(-pid as i32)) } else { Ok(pid as i32) }
 }
 
+/// A descriptor of a child that nobody has waited for, closed by `execve`.
+///
+/// # Errors
+/// What `pidfd_open` says.
+pub fn pidfd(pid: i32) -> io::Result<i32> {
+    // SAFETY: takes and returns numbers.
+    let fd = unsafe { syscall::raw(libc::SYS_pidfd_open, [pid as u64, 0, 0, 0, 0, 0]) };
+    if fd < 0 { Err(io::Error::from_raw_os_error(-fd as i32)) } else { Ok(fd as i32) }
+}
+
 /// Bytes of stack for a child of [`share`].
 const CHILD_STACK: usize = 2 << 20;
 
 /// Runs `child` in a new process that shares this one's memory, on a stack of its own, and waits
 /// until it has been replaced or has ended: vfork(2). `flags` are further `CLONE_*` flags and the
-/// exit signal. The value of `child` is its exit code, if it returns.
+/// exit signal; `pidfd` is where the kernel puts a descriptor of the child before it runs
+/// (`CLONE_PIDFD`). The value of `child` is its exit code, if it returns.
 ///
 /// # Errors
 /// What `clone` says, or that there is no memory for the stack.
-pub fn share(flags: u64, mut child: &mut dyn FnMut() -> i32) -> io::Result<i32> {
+pub fn share(
+    flags: u64,
+    pidfd: Option<&AtomicI32>,
+    mut child: &mut dyn FnMut() -> i32,
+) -> io::Result<i32> {
     extern "C" fn start(arg: *mut libc::c_void) -> i32 {
         // SAFETY: `arg` is the address of `child` below, whose frame waits for us.
         let child = unsafe { &mut *arg.cast::<&mut dyn FnMut() -> i32>() };
@@ -54,11 +70,14 @@ pub fn share(flags: u64, mut child: &mut dyn FnMut() -> i32) -> io::Result<i32> 
     let stack = Reservation::new(page + CHILD_STACK)?;
     stack.map_anon(page..page + CHILD_STACK, HostProt::RW, false)?;
     let top = (stack.base().0 + page + CHILD_STACK) & !15;
-    let flags = flags as i32 | libc::CLONE_VM | libc::CLONE_VFORK;
+    let mut flags = flags as i32 | libc::CLONE_VM | libc::CLONE_VFORK;
+    flags |= if pidfd.is_some() { libc::CLONE_PIDFD } else { 0 };
+    let pidfd = pidfd.map_or(std::ptr::null_mut(), AtomicI32::as_ptr);
     // SAFETY: CLONE_VFORK keeps this frame and the calling thread's local storage still until the
     // child is done with both; the stack is the child's alone.
-    let pid =
-        unsafe { libc::clone(start, top as *mut libc::c_void, flags, (&raw mut child).cast()) };
+    let pid = unsafe {
+        libc::clone(start, top as *mut libc::c_void, flags, (&raw mut child).cast(), pidfd)
+    };
     if pid < 0 { Err(io::Error::last_os_error()) } else { Ok(pid) }
 }
 

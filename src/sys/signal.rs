@@ -64,17 +64,28 @@ fn install_once() -> io::Result<()> {
         }
     }
     let _ = PREVIOUS.set(previous);
-    for &signal in &FAULT_SIGNALS {
-        // SAFETY: all zero is a valid sigaction.
-        let mut new: libc::sigaction = unsafe { std::mem::zeroed() };
-        new.sa_sigaction = handler as *const () as usize;
-        new.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
-        // SAFETY: `new` is valid and `handler` has the signature that SA_SIGINFO asks for.
-        if unsafe { libc::sigaction(signal, &new, std::ptr::null_mut()) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
+    FAULT_SIGNALS.iter().try_for_each(|&signal| install_handler(signal, false))
+}
+
+fn install_handler(signal: i32, restart: bool) -> io::Result<()> {
+    // SAFETY: all zero is a valid sigaction.
+    let mut new: libc::sigaction = unsafe { std::mem::zeroed() };
+    new.sa_sigaction = handler as *const () as usize;
+    new.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+    if restart {
+        new.sa_flags |= libc::SA_RESTART;
     }
-    Ok(())
+    // SAFETY: `new` is valid and `handler` has the signature that SA_SIGINFO asks for.
+    let rc = unsafe { libc::sigaction(signal, &new, std::ptr::null_mut()) };
+    if rc == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Says whether host calls that one of [`FAULT_SIGNALS`] interrupts, because somebody sent it, are
+/// to be restarted (`SA_RESTART`). The handlers must be installed.
+pub fn set_restart(signal: i32, restart: bool) {
+    debug_assert!(FAULT_SIGNALS.contains(&signal), "other signals have dispositions");
+    // Replacing a handler by itself with another flag cannot be refused.
+    let _ = install_handler(signal, restart);
 }
 
 /// Installed for [`FAULT_SIGNALS`].
