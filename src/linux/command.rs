@@ -2,6 +2,7 @@
 
 use super::abi::{Errno, Fd};
 use super::exec::{self, find_program};
+use super::inherit::Inherited;
 use super::loader::{self, Image, LoadError};
 use super::mman::Layout;
 use super::path::Names;
@@ -80,11 +81,13 @@ impl ExitStatus {
 /// ```
 pub struct Command {
     program: PathBuf,
-    host_program: Option<PathBuf>,
+    /// Where the host finds the program, and what it was called.
+    host_program: Option<(PathBuf, PathBuf)>,
     args: Vec<Vec<u8>>,
     arg0: Option<Vec<u8>>,
     env: Vec<Vec<u8>>,
     sigmask: Option<u64>,
+    inherited: Option<Inherited>,
     close: Vec<i32>,
     options: Options,
     machine: runtime::Options,
@@ -122,6 +125,7 @@ impl Command {
             arg0: None,
             env: std::env::vars_os().map(|(k, v)| variable(&k, &v)).collect(),
             sigmask: None,
+            inherited: None,
             close: Vec::new(),
             options: Options::default(),
             machine: runtime::Options::default(),
@@ -332,21 +336,23 @@ impl Command {
             self.arg0.clone().unwrap_or_else(|| self.program.as_os_str().as_bytes().to_vec());
         let mut args = vec![arg0];
         args.extend(self.args.iter().cloned());
-        let execfn = self.program.as_os_str().as_bytes().to_vec();
         let program = match self.host_program.take() {
-            Some(host) => exec::Program { host, guest: self.program.clone(), args, held: None },
+            Some((host, called)) => {
+                exec::Program { host, guest: self.program.clone(), called, args, held: None }
+            }
             None => find_program(&self.options, &self.program, args)?,
         };
         let image = Image::open(&program.host)?;
         let exe_host = std::fs::canonicalize(&program.host).unwrap_or(program.host);
         let exe = self.guest_name(&exe_host, &program.guest);
-        set_name(&program.guest);
+        set_name(&program.called, &exe_host);
 
         async_signal::record_sent_faults()?;
+        let inherited = self.inherited.take().unwrap_or_else(Inherited::from_host);
         let machine = Machine::new(&self.machine).map_err(LoadError::Reserve)?;
         machine.set_observer(self.observer.take());
         let mem = machine.memory();
-        let size = self.options.stack_size.unwrap_or_else(stack_limit);
+        let size = self.options.stack_size.unwrap_or_else(|| inherited.limits.stack());
         let stack = loader::map_stack(mem, size, image.elf.exec_stack)?;
         let top = loader::mmap_top(&stack);
         let loaded = loader::load(mem, top, &image, &exe, |p| Ok(self.options.locate(p)?))?;
@@ -354,7 +360,7 @@ impl Command {
         let contents = Contents {
             args: &program.args,
             env: &self.env,
-            execfn: &execfn,
+            execfn: program.called.as_os_str().as_bytes(),
             loaded: &loaded,
             hwcap: machine.isa().hwcap(),
             ids: process::ids().1,
@@ -380,7 +386,10 @@ impl Command {
             borrowed: false,
             robust_nodes: OnceLock::new(),
             warned: Mutex::new(BTreeSet::new()),
-            personality: AtomicU32::new(0),
+            limits: Arc::new(Mutex::new(inherited.limits)),
+            aio: Arc::default(),
+            restrictions: Mutex::default(),
+            personality: AtomicU32::new(inherited.personality),
             on_exit: Mutex::new(self.on_exit.take()),
             machine,
         });
@@ -391,7 +400,8 @@ impl Command {
         let mut hart = crate::cpu::Hart::new();
         hart.pc = loaded.start;
         hart.x[2] = built.sp;
-        Ok(Thread::new(process, hart, self.sigmask.unwrap_or(before))?)
+        let sigmask = self.sigmask.unwrap_or(before);
+        Ok(Thread::new(process, hart, sigmask, &inherited.restriction())?)
     }
 }
 
@@ -424,31 +434,16 @@ fn joined(all: &[Vec<u8>]) -> Vec<u8> {
     all.iter().flat_map(|s| s.iter().copied().chain([0])).collect()
 }
 
-/// What the kernel calls the thread: the last component of the program's path.
-fn set_name(path: &Path) {
+/// What the kernel calls the thread: the last component of the name that was called, or the file's
+/// if that was a descriptor.
+fn set_name(called: &Path, file: &Path) {
+    let path = if called.starts_with("/dev/fd") { file } else { called };
     let mut name = [0_u8; 16];
     let file = path.file_name().map_or(&b""[..], OsStr::as_bytes);
     let n = file.len().min(15);
     name[..n].copy_from_slice(&file[..n]);
     let option = host::HostArg::int(libc::PR_SET_NAME);
     let _ = host::host_call(libc::SYS_prctl, &[option, host::HostArg::of(&name)]);
-}
-
-/// The soft limit of the stack, within reason.
-fn stack_limit() -> u64 {
-    const UNLIMITED: u64 = 64 << 20;
-    let mut limit = [0_u64; 2];
-    let args = [
-        host::HostArg::int(0),
-        host::HostArg::value(u64::from(libc::RLIMIT_STACK)),
-        host::HostArg::NULL,
-        host::HostArg::of_mut(&mut limit),
-    ];
-    match host::host_call(libc::SYS_prlimit64, &args) {
-        Ok(_) if limit[0] < 1 << 32 => limit[0],
-        Ok(_) => UNLIMITED,
-        Err(_) => 8 << 20,
-    }
 }
 
 /// The code that signal handlers return to, in a page of its own.
@@ -476,7 +471,10 @@ pub struct Reentry {
     pub flags: Vec<OsString>,
     pub(super) host: PathBuf,
     pub(super) guest: PathBuf,
+    /// The name that was called.
+    pub(super) called: PathBuf,
     pub(super) sigmask: u64,
+    pub(super) inherited: Inherited,
     /// Descriptors that the program must not find open.
     pub(super) close: Vec<i32>,
     /// What [`World::to_words`] says.
@@ -499,9 +497,11 @@ impl Reentry {
         }
         let host = PathBuf::from(args.next()?);
         let guest = PathBuf::from(args.next()?);
+        let called = PathBuf::from(args.next()?);
         let numbers = args.next()?.into_string().ok()?;
         let mut numbers = numbers.split(',');
         let sigmask = u64::from_str_radix(numbers.next()?, 16).ok()?;
+        let inherited = Inherited::from_text(&args.next()?.into_string().ok()?)?;
         let flags: usize = numbers.next()?.parse().ok()?;
         let world: usize = numbers.next()?.parse().ok()?;
         let count: usize = numbers.next()?.parse().ok()?;
@@ -510,7 +510,18 @@ impl Reentry {
         let world = args.by_ref().take(world).map(OsStringExt::into_vec).collect();
         let rest: Vec<Vec<u8>> = args.map(OsStringExt::into_vec).collect();
         let env = rest.get(count..)?.to_vec();
-        Some(Self { flags, host, guest, sigmask, close, world, args: rest[..count].to_vec(), env })
+        Some(Self {
+            flags,
+            host,
+            guest,
+            called,
+            sigmask,
+            inherited,
+            close,
+            world,
+            args: rest[..count].to_vec(),
+            env,
+        })
     }
 
     /// The inverse of [`Self::from_args`].
@@ -524,7 +535,9 @@ impl Reentry {
         let mut all = vec![b"rvnative".to_vec(), MARK.to_vec()];
         all.push(self.host.as_os_str().as_bytes().to_vec());
         all.push(self.guest.as_os_str().as_bytes().to_vec());
+        all.push(self.called.as_os_str().as_bytes().to_vec());
         all.push(numbers.into_bytes());
+        all.push(self.inherited.to_text().into_bytes());
         all.extend(self.flags.iter().map(|f| f.as_bytes().to_vec()));
         all.extend(self.world.iter().cloned());
         all.extend(self.args.iter().cloned());
@@ -536,12 +549,13 @@ impl Reentry {
     #[must_use]
     pub fn into_command(self) -> Command {
         let mut command = Command::new(&self.guest);
-        command.host_program = Some(self.host);
+        command.host_program = Some((self.host, self.called));
         let mut args = self.args.into_iter();
         command.arg0 = args.next();
         command.args = args.collect();
         command.env = self.env;
         command.sigmask = Some(self.sigmask);
+        command.inherited = Some(self.inherited);
         command.close = self.close;
         command.options.reentry = self.flags;
         command.world = self.world;
@@ -559,7 +573,9 @@ mod tests {
             flags: vec!["--jit".into(), "off".into()],
             host: "/r/bin/sh".into(),
             guest: "/bin/sh".into(),
+            called: "./script".into(),
             sigmask: 0xffff_0000_0000_0001,
+            inherited: Inherited::from_host(),
             close: vec![0, 2, 100],
             world: vec![b"".to_vec(), b"1000".to_vec(), b"rw".to_vec()],
             args: vec![b"sh".to_vec(), b"-c".to_vec(), b"".to_vec()],

@@ -10,6 +10,7 @@ pub fn markdown(table: &[Syscall]) -> String {
     let full = count(|s| matches!(s, Support::Full));
     let passed = count(|s| matches!(s, Support::PassThrough));
     let partial = count(|s| matches!(s, Support::Partial(_)));
+    let denied = count(|s| matches!(s, Support::Denied(_)));
     let refused = count(|s| matches!(s, Support::Refused(_) | Support::Absent(_)));
     let mut out = String::from("# System calls\n\n");
     out.push_str(
@@ -18,8 +19,8 @@ pub fn markdown(table: &[Syscall]) -> String {
     let _ = writeln!(
         out,
         "Of {} numbers of riscv64 Linux, {full} are served in full, {passed} are passed to the \
-         host's kernel with\ntheir arguments translated, {partial} are served in part, and \
-         {refused} answer `ENOSYS` for the reason given.\nNumbers that are not listed answer \
+         host's kernel with\ntheir arguments translated, {partial} are served in part, \
+         {denied} answer `EPERM` and\n{refused} `ENOSYS` for the reason given. Numbers that are not listed answer \
          `ENOSYS` too. Each of both is reported once per process, but for what is called absent, which\n\
          the C library asks for in every program.\n",
         table.len(),
@@ -31,6 +32,7 @@ pub fn markdown(table: &[Syscall]) -> String {
             Support::PassThrough => ("passed through", ""),
             Support::Partial(text) => ("partial", text),
             Support::Refused(text) => ("refused", text),
+            Support::Denied(text) => ("denied", text),
             Support::Absent(text) => ("absent", text),
         };
         let _ = writeln!(out, "| {} | `{}` | {kind} | {text} |", s.number, s.name);

@@ -5,8 +5,9 @@ use super::abi::{Errno, Fd, GuestCStr, GuestPtr, SysResult};
 use super::command::Reentry;
 use super::exit;
 use super::host::{host_call, path_of};
+use super::inherit::Inherited;
 use super::loader::{Image, LoadError};
-use super::process::{Located, Options, Thread};
+use super::process::{Located, Options, Thread, lock};
 use super::rootfs::Handle;
 use crate::sys::async_signal;
 use crate::sys::process;
@@ -24,6 +25,8 @@ pub(super) struct Program {
     pub host: PathBuf,
     /// Where the guest finds it.
     pub guest: PathBuf,
+    /// The name that was called: it names the process, also where a `#!` line leads elsewhere.
+    pub called: PathBuf,
     /// Arguments, with those that `#!` lines add.
     pub args: Vec<Vec<u8>>,
     /// The descriptor that the host path leads through, if it does.
@@ -42,13 +45,14 @@ pub(super) fn find_program(
     guest: &Path,
     mut args: Vec<Vec<u8>>,
 ) -> Result<Program, LoadError> {
+    let called = guest.to_owned();
     let mut guest = guest.to_owned();
     for _ in 0..=MAX_SCRIPTS {
         let failed = |error| LoadError::File { path: guest.clone(), error };
         let Located { host, held } = options.locate(&guest).map_err(|e| failed(e.into()))?;
         let head = read_head(&host).map_err(failed)?;
         let Some(script) = head.strip_prefix(b"#!") else {
-            return Ok(Program { host, guest, args, held });
+            return Ok(Program { host, guest, called, args, held });
         };
         let refused = || LoadError::File {
             path: guest.clone(),
@@ -67,6 +71,11 @@ pub(super) fn find_program(
 
 /// The first bytes of a file that may be executed.
 fn read_head(path: &Path) -> io::Result<Vec<u8>> {
+    match super::host::check_execute(path) {
+        // A kernel before 6.14, which does not answer.
+        Err(Errno::EINVAL | Errno::ENOSYS) => {}
+        other => other?,
+    }
     let meta = std::fs::metadata(path)?;
     let executable = meta.mode() & 0o111 != 0 && super::host::may_execute(path);
     if !meta.is_file() || !executable {
@@ -134,6 +143,14 @@ impl From<LoadError> for Errno {
     }
 }
 
+/// Refuses arguments and environment that are longer than the limit of the stack allows.
+fn check_length(t: &Thread, args: &[Vec<u8>], env: &[Vec<u8>]) -> Result<(), Errno> {
+    // Each string with its NUL and its address.
+    let bytes: usize = args.iter().chain(env).map(|s| s.len() + 9).sum();
+    let most = lock(&t.process.limits).arguments();
+    if bytes as u64 > most { Err(Errno::E2BIG) } else { Ok(()) }
+}
+
 pub(super) fn sys_execve(
     t: &mut Thread,
     path: GuestCStr,
@@ -154,20 +171,23 @@ pub(super) fn sys_execveat(
     if flags & !(libc::AT_EMPTY_PATH | libc::AT_SYMLINK_NOFOLLOW) != 0 {
         return Err(Errno::EINVAL);
     }
-    let path = named(t, dir, &path.read_path(t.memory())?, flags)?;
+    let given = path.read_path(t.memory())?;
+    let path = named(t, dir, &given, flags)?;
     let (args, env) = (read_strings(t, args)?, read_strings(t, env)?);
-    exec(t, &path, args, env)
+    check_length(t, &args, &env)?;
+    let by_fd = given.is_empty() || (dir != Fd::CWD && given.first() != Some(&b'/'));
+    exec(t, &path, by_fd.then_some((dir.0, &given)), args, env)
 }
 
 /// Where descriptors go that must survive until a program is loaded.
 const SPARE_FD: i32 = 100;
 
 /// A path to an open file.
-fn by_fd(fd: i32) -> PathBuf {
+fn fd_path(fd: i32) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{fd}"))
 }
 
-/// The inverse of [`by_fd`].
+/// The inverse of [`fd_path`].
 fn open_file(path: &Path) -> Option<i32> {
     path.strip_prefix("/proc/self/fd").ok()?.to_str()?.parse().ok()
 }
@@ -184,16 +204,20 @@ fn closed_standard_files() -> Vec<i32> {
 
 /// The path of the program that the arguments of execveat name.
 fn named(t: &Thread, dir: Fd, path: &[u8], flags: i32) -> Result<PathBuf, Errno> {
+    let relative = path.first() != Some(&b'/') && dir != Fd::CWD;
+    if relative && (!path.is_empty() || flags & libc::AT_EMPTY_PATH != 0) {
+        host_call(libc::SYS_fcntl, &[dir.into(), libc::F_GETFD.into()])?;
+    }
     if path.is_empty() {
         let wanted = flags & libc::AT_EMPTY_PATH != 0;
-        return if wanted { Ok(by_fd(dir.0)) } else { Err(Errno::ENOENT) };
+        return if wanted { Ok(fd_path(dir.0)) } else { Err(Errno::ENOENT) };
     }
     let options = &t.process.options;
     let path = path_of(path);
     let named = match &options.world {
         _ if path.is_absolute() || dir == Fd::CWD => path,
         Some(world) => path_of(&world.name_of(dir)?).join(path),
-        None => by_fd(dir.0).join(path),
+        None => fd_path(dir.0).join(path),
     };
     let is_link = || match &options.world {
         Some(world) => world.is_link(named.as_os_str().as_bytes()),
@@ -205,12 +229,41 @@ fn named(t: &Thread, dir: Fd, path: &[u8], flags: i32) -> Result<PathBuf, Errno>
     Ok(named)
 }
 
-fn exec(t: &mut Thread, path: &Path, args: Vec<Vec<u8>>, env: Vec<Vec<u8>>) -> SysResult {
+/// Names a program that was found by way of the descriptor `fd` as the kernel does.
+///
+/// # Errors
+/// `ENOENT` if it is a script and its interpreter will not find the descriptor open.
+fn called_by_fd(program: &mut Program, path: &Path, fd: i32, rest: &[u8]) -> Result<(), Errno> {
+    let slash: &[u8] = if rest.is_empty() { b"" } else { b"/" };
+    let called = [format!("/dev/fd/{fd}").as_bytes(), slash, rest].concat();
+    if program.guest != path {
+        let flags = host_call(libc::SYS_fcntl, &[fd.into(), libc::F_GETFD.into()])?;
+        if flags as i32 & libc::FD_CLOEXEC != 0 {
+            return Err(Errno::ENOENT);
+        }
+        // The script's name is an argument of its interpreter.
+        let name = path.as_os_str().as_bytes();
+        program.args.iter_mut().skip(1).filter(|a| *a == name).for_each(|a| a.clone_from(&called));
+    }
+    program.called = path_of(&called);
+    Ok(())
+}
+
+fn exec(
+    t: &mut Thread,
+    path: &Path,
+    by_fd: Option<(i32, &Vec<u8>)>,
+    args: Vec<Vec<u8>>,
+    env: Vec<Vec<u8>>,
+) -> SysResult {
     // The link means the guest's program, where the host's would be us.
     let own = Path::new("/proc/self/exe");
     let path = if path == own { t.process.exe.clone() } else { path.to_owned() };
     let args = if args.is_empty() { vec![Vec::new()] } else { args };
     let mut program = find_program(&t.process.options, &path, args)?;
+    if let Some((fd, rest)) = by_fd {
+        called_by_fd(&mut program, &path, fd, rest)?;
+    }
     check(&t.process.options, &program)?;
     let mut close = closed_standard_files();
     let held = program.held.as_ref().map(Handle::fd);
@@ -222,7 +275,7 @@ fn exec(t: &mut Thread, path: &Path, args: Vec<Vec<u8>>, env: Vec<Vec<u8>>) -> S
                 // No name leads to it: a descriptor that stays open until it is loaded.
                 let args = [fd.into(), libc::F_DUPFD.into(), SPARE_FD.into()];
                 let fd = host_call(libc::SYS_fcntl, &args)? as i32;
-                program.host = by_fd(fd);
+                program.host = fd_path(fd);
                 close.push(fd);
             }
         }
@@ -235,7 +288,9 @@ fn exec(t: &mut Thread, path: &Path, args: Vec<Vec<u8>>, env: Vec<Vec<u8>>) -> S
         flags: t.process.options.reentry.clone(),
         host: program.host,
         guest: program.guest,
+        called: program.called,
         sigmask: t.sigmask,
+        inherited: Inherited::of(t),
         close,
         world: t.process.options.world.as_ref().map_or_else(Vec::new, |w| w.to_words()),
         args: program.args,

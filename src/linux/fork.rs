@@ -32,11 +32,17 @@ const CLONE_NEWUSER: u64 = 0x1000_0000;
 const CLONE_NEWPID: u64 = 0x2000_0000;
 /// Handlers of the child are as after `execve` (clone3 only).
 const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
+/// The child starts in a control group (clone3 only).
+const CLONE_INTO_CGROUP: u64 = 1 << 33;
+const CLONE_NEWTIME: u64 = 0x80;
+const CLONE_PARENT: u64 = 0x8000;
+const CLONE_NEWNS: u64 = 0x2_0000;
 
 /// Flags that we serve ourselves and do not tell the host of.
 const OURS: u64 = CLONE_VM
     | CLONE_SYSVSEM
     | CLONE_CLEAR_SIGHAND
+    | CLONE_INTO_CGROUP
     | CLONE_SETTLS
     | CLONE_PARENT_SETTID
     | CLONE_CHILD_CLEARTID
@@ -45,7 +51,7 @@ const OURS: u64 = CLONE_VM
     | CLONE_PIDFD;
 
 /// A call of clone or clone3, taken apart.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct CloneRequest {
     flags: u64,
     exit_signal: u64,
@@ -59,20 +65,22 @@ pub(super) struct CloneRequest {
     /// Where 0 goes when the child ends.
     pub clear_tid: Option<u64>,
     pidfd: Option<u64>,
+    /// What only the host's clone3 can be asked for.
+    more: sys::CloneMore,
 }
 
 impl CloneRequest {
     fn new(flags: u64, stack: u64, parent_tid: u64, child_tid: u64, tls: u64, pidfd: u64) -> Self {
         let on = |bit, value| (flags & bit != 0).then_some(value);
         Self {
-            flags: flags & !CSIGNAL,
-            exit_signal: flags & CSIGNAL,
+            flags,
             stack,
             tls: on(CLONE_SETTLS, tls),
             parent_tid: on(CLONE_PARENT_SETTID, parent_tid),
             child_tid: on(CLONE_CHILD_SETTID, child_tid),
             clear_tid: on(CLONE_CHILD_CLEARTID, child_tid),
             pidfd: on(CLONE_PIDFD, pidfd),
+            ..Self::default()
         }
     }
 
@@ -95,7 +103,9 @@ impl CloneRequest {
         let contradicts = (has(CLONE_SIGHAND) && !has(CLONE_VM))
             || has(CLONE_SIGHAND | CLONE_CLEAR_SIGHAND)
             || has(CLONE_PIDFD | CLONE_DETACHED)
-            || (has(CLONE_THREAD) && !has(CLONE_SIGHAND))
+            || has(CLONE_NEWNS | CLONE_FS)
+            || has(CLONE_NEWUSER | CLONE_FS)
+            || (has(CLONE_THREAD) && (!has(CLONE_SIGHAND) || self.more.is_some()))
             || (has(CLONE_THREAD) && any(CLONE_NEWUSER | CLONE_NEWPID | CLONE_PIDFD));
         if contradicts {
             return Err(Errno::EINVAL);
@@ -138,9 +148,15 @@ impl CloneRequest {
             lock(&process.actions),
             lock(&process.warned),
             lock(&process.on_exit),
+            (lock(&process.limits), lock(&process.aio), lock(&process.restrictions)),
         );
         let pid = process.machine.fork(|| {
-            if flags == libc::SIGCHLD as u64 {
+            if self.more.is_some() {
+                let flags = if self.pidfd.is_some() { flags | CLONE_PIDFD } else { flags };
+                let (pid, fd) = sys::fork_into(flags, &self.more)?;
+                pidfd = fd;
+                Ok(pid)
+            } else if flags == libc::SIGCHLD as u64 {
                 // The C library's leaves its own locks in order, even if other threads hold them.
                 let pid = sys::fork()?;
                 if pid != 0 && self.pidfd.is_some() {
@@ -163,6 +179,10 @@ impl CloneRequest {
         (t.robust_list, t.robust) = (0, None);
         t.cpu.after_fork();
         t.process.threads.store(1, Ordering::Release);
+        // Contexts are not inherited; what names them stays mapped.
+        lock(&t.process.aio).clear();
+        lock(&t.process.restrictions).clear();
+        t.inherit_restriction();
         self.start_child(t);
         Err(Errno::NO_RESULT)
     }
@@ -195,13 +215,15 @@ impl CloneRequest {
         let robust = t.robust.take();
         let parent = Arc::clone(&t.process);
         let signals = Arc::clone(&t.signals);
+        let restriction = Arc::clone(&t.restriction);
         let shares_actions = self.flags & CLONE_SIGHAND != 0;
         let pidfd = AtomicI32::new(-1);
         let wanted = self.pidfd.is_some().then_some(&pidfd);
-        let pid = sys::share(self.host_flags(), wanted, &mut || {
+        let pid = sys::share(self.host_flags(), wanted, &self.more, &mut || {
             t.tid = sys::ids().0;
             t.robust_list = 0;
             t.process = Arc::new(child_of(&parent, shares_actions));
+            t.inherit_restriction();
             let interrupter = t.cpu.interrupter();
             t.signals = Slot::new(Box::new(move || interrupter.interrupt()));
             let attached = t.signals.attach();
@@ -218,6 +240,7 @@ impl CloneRequest {
         t.robust = robust;
         t.process = parent;
         t.signals = signals;
+        t.restriction = restriction;
         t.ended = false;
         t.signals.reattach();
         Ok(pid? as u64)
@@ -227,18 +250,19 @@ impl CloneRequest {
     /// the C library keeps for each thread.
     fn run_beside(&self, t: &Thread) -> SysResult {
         let (hart, sigmask, process) = (*t.cpu.hart(), t.sigmask, Arc::clone(&t.process));
-        let request = Self { flags: self.flags | CLONE_VFORK, ..*self };
+        let request = Self { flags: self.flags | CLONE_VFORK, ..self.clone() };
+        let restriction = Arc::clone(&t.restriction);
         let (report, started) = mpsc::sync_channel(1);
         let body = move || {
-            let result =
-                Thread::new(process, hart, sigmask).map_err(Errno::from).and_then(|mut t| {
-                    let attached = t.signals.attach();
-                    let result = request.share(&mut t, &mut |pid| {
-                        let _ = report.send(Ok(pid as u64));
-                    });
-                    drop(attached);
-                    result
+            let thread = Thread::new(process, hart, sigmask, &restriction);
+            let result = thread.map_err(Errno::from).and_then(|mut t| {
+                let attached = t.signals.attach();
+                let result = request.share(&mut t, &mut |pid| {
+                    let _ = report.send(Ok(pid as u64));
                 });
+                drop(attached);
+                result
+            });
             // If it was told already that there is a child, nobody listens.
             let _ = report.try_send(result);
         };
@@ -272,6 +296,17 @@ fn child_of(parent: &Process, shares_actions: bool) -> Process {
         warned: Mutex::new(lock(&parent.warned).clone()),
         personality: AtomicU32::new(parent.personality.load(Ordering::Relaxed)),
         on_exit: Mutex::new(None),
+        limits: Arc::new(Mutex::new(*lock(&parent.limits))),
+        aio: Arc::clone(&parent.aio),
+        restrictions: Mutex::new(Vec::new()),
+    }
+}
+
+impl Thread {
+    /// In a new process: the restriction of the thread that made it, as one of its own.
+    fn inherit_restriction(&mut self) {
+        self.restriction = Arc::new(self.restriction.inherited(self.tid));
+        self.process.add_restriction(&self.restriction);
     }
 }
 
@@ -290,14 +325,51 @@ pub(super) fn sys_clone(
     tls: u64,
     child_tid: u64,
 ) -> SysResult {
-    let flags = flags & 0xffff_ffff;
-    CloneRequest::new(flags, stack, parent_tid, child_tid, tls, parent_tid).make(t)
+    let (signal, flags) = (flags & CSIGNAL, flags & 0xffff_ff00);
+    // Both would be written to the same place.
+    let both = CLONE_PIDFD | CLONE_PARENT_SETTID;
+    if flags & both == both {
+        return Err(Errno::EINVAL);
+    }
+    let mut request = CloneRequest::new(flags, stack, parent_tid, child_tid, tls, parent_tid);
+    request.exit_signal = signal;
+    request.make(t)
 }
 
-/// Sizes of `struct clone_args` that there have been.
+/// Sizes of `struct clone_args` that there may be.
 const CLONE_ARGS_SIZES: std::ops::RangeInclusive<usize> = 64..=4096;
+/// Most nested process name spaces (`MAX_PID_NS_LEVEL`).
+const MAX_NESTED: u64 = 32;
 
 pub(super) fn sys_clone3(t: &mut Thread, args: GuestPtr<CloneArgs>, size: usize) -> SysResult {
+    let a = read_clone_args(t, args, size)?;
+    let known = 0xffff_ffff | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP;
+    let takes_no_signal = a.flags & (CLONE_THREAD | CLONE_PARENT) != 0;
+    let invalid = a.flags & !known != 0
+        || a.flags & (CLONE_DETACHED | (CSIGNAL & !CLONE_NEWTIME)) != 0
+        || a.exit_signal > super::abi::NSIG as u64
+        || (takes_no_signal && a.exit_signal != 0)
+        || (a.stack == 0) != (a.stack_size == 0)
+        || (a.set_tid == 0) != (a.set_tid_size == 0)
+        || a.set_tid_size > MAX_NESTED
+        || (a.flags & CLONE_INTO_CGROUP != 0 && a.cgroup > i32::MAX as u64);
+    if invalid {
+        return Err(Errno::EINVAL);
+    }
+    if a.stack != 0 {
+        t.output(a.stack, a.stack_size).map_err(|_| Errno::EINVAL)?;
+    }
+    let stack = a.stack.wrapping_add(a.stack_size);
+    let mut request = CloneRequest::new(a.flags, stack, a.parent_tid, a.child_tid, a.tls, a.pidfd);
+    request.exit_signal = a.exit_signal;
+    let ids = GuestPtr::<i32>::new(a.set_tid);
+    request.more.set_tid = ids.read_array(t.memory(), a.set_tid_size as usize)?;
+    request.more.cgroup = (a.flags & CLONE_INTO_CGROUP != 0).then_some(a.cgroup as i32);
+    request.make(t)
+}
+
+/// The structure in the size that the caller knows; fields that we do not know must be 0.
+fn read_clone_args(t: &Thread, args: GuestPtr<CloneArgs>, size: usize) -> Result<CloneArgs, Errno> {
     if size < *CLONE_ARGS_SIZES.start() {
         return Err(Errno::EINVAL);
     }
@@ -308,24 +380,6 @@ pub(super) fn sys_clone3(t: &mut Thread, args: GuestPtr<CloneArgs>, size: usize)
     let known = size.min(size_of::<CloneArgs>());
     t.memory().read_bytes(args.0, &mut a.bytes_mut()[..known])?;
     let mut rest = vec![0; size - known];
-    t.memory().read_bytes(args.0 + known as u64, &mut rest)?;
-    if rest.iter().any(|&b| b != 0) {
-        return Err(Errno::E2BIG);
-    }
-    let whole_stack = (a.stack == 0) == (a.stack_size == 0);
-    if a.set_tid_size != 0
-        || a.flags & CSIGNAL != 0
-        || a.exit_signal & !CSIGNAL != 0
-        || !whole_stack
-    {
-        return Err(Errno::EINVAL);
-    }
-    /// `CLONE_INTO_CGROUP`.
-    const INTO_CGROUP: u64 = 1 << 33;
-    if a.flags & INTO_CGROUP != 0 {
-        return Err(Errno::EINVAL);
-    }
-    let flags = a.flags | a.exit_signal;
-    let stack = a.stack.wrapping_add(a.stack_size);
-    CloneRequest::new(flags, stack, a.parent_tid, a.child_tid, a.tls, a.pidfd).make(t)
+    t.memory().read_bytes(args.0.wrapping_add(known as u64), &mut rest)?;
+    if rest.iter().any(|&b| b != 0) { Err(Errno::E2BIG) } else { Ok(a) }
 }

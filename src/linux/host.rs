@@ -328,6 +328,26 @@ pub(super) fn clock_gettime(clock: i32) -> Result<abi::TimeSpec, Errno> {
     Ok(abi::TimeSpec { tv_sec: ts.tv_sec, tv_nsec: ts.tv_nsec })
 }
 
+/// Asks the kernel whether it would execute a file, without doing it (`AT_EXECVE_CHECK`).
+///
+/// # Errors
+/// What execve(2) says before it looks into the file, such as `ETXTBSY`; `EINVAL` by a kernel
+/// before 6.14.
+pub(super) fn check_execute(path: &std::path::Path) -> Result<(), Errno> {
+    use std::os::unix::ffi::OsStrExt;
+    const AT_EXECVE_CHECK: i32 = 0x1_0000;
+    let path = std::ffi::CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
+    let args = [address_of(path.as_bytes_with_nul()), 0];
+    let call = [
+        HostArg::int(libc::AT_FDCWD),
+        HostArg::path(&path),
+        HostArg::slice(&args),
+        HostArg::slice(&args[1..]),
+        HostArg::int(AT_EXECVE_CHECK),
+    ];
+    host_call(libc::SYS_execveat, &call).map(|_| ())
+}
+
 /// True if the calling user may execute a file.
 #[must_use]
 pub(super) fn may_execute(path: &std::path::Path) -> bool {
@@ -335,6 +355,18 @@ pub(super) fn may_execute(path: &std::path::Path) -> bool {
     let Ok(path) = std::ffi::CString::new(path.as_os_str().as_bytes()) else { return false };
     let args = [HostArg::int(libc::AT_FDCWD), HostArg::path(&path), HostArg::int(libc::X_OK)];
     host_call(libc::SYS_faccessat, &args).is_ok()
+}
+
+/// True if the calling thread has a capability (`linux/capability.h`) in its effective set.
+#[must_use]
+pub(super) fn has_capability(number: u32) -> bool {
+    /// `_LINUX_CAPABILITY_VERSION_3`, and the calling thread.
+    const HEADER: [u32; 2] = [0x2008_0522, 0];
+    let mut sets = [0_u32; 6];
+    let args = [HostArg::of(&HEADER), HostArg::of_mut(&mut sets)];
+    let known = host_call(libc::SYS_capget, &args).is_ok();
+    // Effective, permitted and inheritable bits of the first 32, then of the others.
+    known && sets[if number < 32 { 0 } else { 3 }] & 1 << (number % 32) != 0
 }
 
 /// Sixteen random bytes.

@@ -1,8 +1,11 @@
 //! Key rings of the kernel (keyrings(7)).
 
 use super::abi::{Errno, SysResult};
-use super::host::Arg;
+use super::args::host;
+use super::file::import_iovec;
+use super::host::{Arg, HostArg};
 use super::process::Thread;
+use crate::mem::Access;
 
 /// What the arguments of a `keyctl` command are, from the second on.
 fn keyctl_arguments(command: u32) -> Option<&'static [Arg]> {
@@ -20,12 +23,24 @@ fn keyctl_arguments(command: u32) -> Option<&'static [Arg]> {
         12 => &[V, RN(3), V, V],       // INSTANTIATE
         18 => &[],                     // SESSION_TO_PARENT
         19 => &[V, V, V, V],           // REJECT
+        29 => &[V, S, S],              // RESTRICT_KEYRING
+        30 => &[V, V, V, V],           // MOVE
         31 => &[WN(2), V],             // CAPABILITIES
+        32 => &[V, V, V],              // WATCH_KEY
         _ => return None,
     })
 }
 
+/// `KEYCTL_INSTANTIATE_IOV`.
+const INSTANTIATE_IOV: u32 = 20;
+
 pub(super) fn sys_keyctl(t: &mut Thread, command: u32) -> SysResult {
+    if command == INSTANTIATE_IOV {
+        let [_, key, vector, count, ring, _] = t.args();
+        let vector = import_iovec(t, vector, count, Access::Read)?;
+        let vector = HostArg::slice(&vector);
+        return host!(t, SYS_keyctl, command, key, vector, count, ring);
+    }
     let spec = keyctl_arguments(command).ok_or(Errno::EOPNOTSUPP)?;
     let mut whole = vec![Arg::V];
     whole.extend_from_slice(spec);

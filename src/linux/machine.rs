@@ -1,15 +1,12 @@
-//! What a program learns about the machine and sets for itself: uname(2), riscv_hwprobe(2),
-//! prctl(2), prlimit(2), personality(2).
+//! What a program learns about the machine: uname(2), riscv_hwprobe(2), lsm_list_modules(2).
 
-use super::abi::{Errno, GuestPtr, HwProbe, RLimit, SysResult, UtsName};
+use super::abi::{Errno, GuestPtr, HwProbe, SysResult, UtsName};
 use super::host::{HostArg, Pod};
 use super::process::Thread;
 use crate::isa::Isa;
 use crate::isa::hwprobe::{
     KEY_BASE_BEHAVIOR, KEY_HIGHEST_VIRT_ADDRESS, KEY_IMA_EXT_0, KEY_TIME_CSR_FREQ,
 };
-use crate::mem::Access;
-use std::sync::atomic::Ordering;
 
 pub(super) fn sys_uname(t: &mut Thread, to: GuestPtr<UtsName>) -> SysResult {
     let mut name = UtsName::zeroed();
@@ -98,103 +95,33 @@ pub(super) fn sys_riscv_hwprobe(
     Ok(0)
 }
 
-/// An option of prctl(2) that the host serves, with the size of what its first argument points to.
-enum Prctl {
-    Value,
-    Read(u64),
-    Write(u64),
+/// The size that a call reads and writes by address, and a buffer of that many bytes.
+fn sized(t: &Thread, to: u64, size: GuestPtr<u32>) -> Result<[HostArg<'static>; 2], Errno> {
+    let len = size.read(t.memory())?;
+    Ok([t.output(to, u64::from(len))?, t.output(size.0, 4)?])
 }
 
-pub(super) fn sys_prctl(t: &mut Thread, option: i32, a: u64, b: u64, c: u64, d: u64) -> SysResult {
-    /// `PR_GET_TID_ADDRESS`.
-    const GET_TID_ADDRESS: i32 = 40;
-    /// `PR_RISCV_SET_ICACHE_FLUSH_CTX`: code written by this process is seen after its fences.
-    const RISCV_SET_ICACHE_FLUSH_CTX: i32 = 71;
-    let kind = match option {
-        GET_TID_ADDRESS => {
-            GuestPtr::new(a).write(t.memory(), &t.clear_child_tid)?;
-            return Ok(0);
-        }
-        RISCV_SET_ICACHE_FLUSH_CTX => return Ok(0),
-        libc::PR_SET_NAME => Prctl::Read(16),
-        libc::PR_GET_NAME => Prctl::Write(16),
-        libc::PR_GET_PDEATHSIG | libc::PR_GET_CHILD_SUBREAPER => Prctl::Write(4),
-        libc::PR_SET_PDEATHSIG
-        | libc::PR_SET_CHILD_SUBREAPER
-        | libc::PR_GET_DUMPABLE
-        | libc::PR_SET_DUMPABLE
-        | libc::PR_GET_KEEPCAPS
-        | libc::PR_SET_KEEPCAPS
-        | libc::PR_GET_TIMING
-        | libc::PR_GET_SECUREBITS
-        | libc::PR_SET_SECUREBITS
-        | libc::PR_CAPBSET_READ
-        | libc::PR_CAPBSET_DROP
-        | libc::PR_CAP_AMBIENT
-        | libc::PR_SET_TIMERSLACK
-        | libc::PR_GET_TIMERSLACK
-        | libc::PR_SET_NO_NEW_PRIVS
-        | libc::PR_GET_NO_NEW_PRIVS
-        | libc::PR_SET_THP_DISABLE
-        | libc::PR_GET_THP_DISABLE
-        | libc::PR_SET_PTRACER
-        | libc::PR_MCE_KILL_GET => Prctl::Value,
-        _ => return Err(Errno::EINVAL),
-    };
-    let first = match kind {
-        Prctl::Value => HostArg::value(a),
-        Prctl::Read(n) => t.guest(a, n, Access::Read)?,
-        Prctl::Write(n) => t.guest(a, n, Access::Write)?,
-    };
-    let rest = [b, c, d].map(HostArg::value);
-    t.host(libc::SYS_prctl, &[HostArg::int(option), first, rest[0], rest[1], rest[2]])
-}
-
-pub(super) fn sys_personality(t: &mut Thread, persona: u32) -> SysResult {
-    let slot = &t.process.personality;
-    // All ones asks without setting.
-    let old = if persona == u32::MAX {
-        slot.load(Ordering::Relaxed)
-    } else {
-        slot.swap(persona, Ordering::Relaxed)
-    };
-    Ok(u64::from(old))
-}
-
-/// Limits that would hit our own mappings instead of the guest's: accepted without effect.
-fn is_ours(resource: u32) -> bool {
-    let own = [libc::RLIMIT_AS, libc::RLIMIT_STACK, libc::RLIMIT_DATA];
-    own.contains(&resource)
-}
-
-pub(super) fn sys_setrlimit(t: &mut Thread, resource: u32, new: GuestPtr<RLimit>) -> SysResult {
-    sys_prlimit64(t, 0, resource, new, GuestPtr::new(0))
-}
-
-pub(super) fn sys_prlimit64(
+pub(super) fn sys_lsm_get_self_attr(
     t: &mut Thread,
-    pid: i32,
-    resource: u32,
-    new: GuestPtr<RLimit>,
-    old: GuestPtr<RLimit>,
+    attribute: u32,
+    to: u64,
+    size: GuestPtr<u32>,
+    flags: u32,
 ) -> SysResult {
-    let mut limit = new.read_optional(t.memory())?;
-    let mut before = RLimit { cur: 0, max: 0 };
-    if is_ours(resource) {
-        if limit.is_some_and(|l| l.cur > l.max) {
-            return Err(Errno::EINVAL);
-        }
-        limit = None;
-    }
-    let args = [
-        HostArg::int(pid),
-        HostArg::value(u64::from(resource)),
-        limit.as_ref().map_or(HostArg::NULL, HostArg::of),
-        HostArg::of_mut(&mut before),
-    ];
-    t.host(libc::SYS_prlimit64, &args)?;
-    old.write_optional(t.memory(), &before)?;
-    Ok(0)
+    const LSM_GET_SELF_ATTR: i64 = 459;
+    let [to, size] = sized(t, to, size)?;
+    t.host(LSM_GET_SELF_ATTR, &[attribute.into(), to, size, flags.into()])
+}
+
+pub(super) fn sys_lsm_list_modules(
+    t: &mut Thread,
+    to: u64,
+    size: GuestPtr<u32>,
+    flags: u32,
+) -> SysResult {
+    const LSM_LIST_MODULES: i64 = 461;
+    let [to, size] = sized(t, to, size)?;
+    t.host(LSM_LIST_MODULES, &[to, size, flags.into()])
 }
 
 #[cfg(test)]

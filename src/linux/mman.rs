@@ -8,6 +8,7 @@
 
 use super::abi::{Errno, SysResult};
 use super::host::{HostArg, host_call};
+use super::limits::is_data;
 use super::process::{Thread, lock};
 use crate::mem::{Access, Advice, Backing, MapError, Mapping, Memory, Prot};
 use crate::util::{PAGE_SIZE, page_down, page_up};
@@ -89,7 +90,8 @@ pub(super) fn sys_brk(t: &mut Thread, addr: u64) -> SysResult {
     let changed = if new > old {
         let heap =
             Mapping { prot: Prot::RW, shared: false, backing: Backing::Anonymous(Some("[heap]")) };
-        mem.is_free(old..new) && mem.map(old, new - old, heap, None, true).is_ok()
+        let allowed = process.may_map(new - old, true, None).is_ok();
+        allowed && mem.is_free(old..new) && mem.map(old, new - old, heap, None, true).is_ok()
     } else if new < old {
         mem.unmap(new, old - new).is_ok()
     } else {
@@ -132,12 +134,15 @@ pub(super) fn sys_mmap(
     let layout = lock(&process.layout);
     let at = place(mem, &layout, addr, len, flags, low)?;
     let mapping = Mapping { prot: Prot::from_linux(prot), shared, backing };
+    let own_copy = is_data(&mapping);
+    process.may_map(len, own_copy, Some(at..at + len))?;
     let fd = file.then(|| guest_fd(fd)).transpose()?;
     mem.map(at, len, mapping, fd, flags & MAP_FIXED_NOREPLACE != 0)?;
     drop(layout);
     if flags & MAP_POPULATE != 0 {
         // As for the kernel, a failure to populate is none of the call.
-        let _ = mem.advise(at, len, Advice::Other(libc::MADV_POPULATE_READ));
+        let advice = if own_copy { libc::MADV_POPULATE_WRITE } else { libc::MADV_POPULATE_READ };
+        let _ = mem.advise(at, len, Advice::Other(advice));
     }
     Ok(at)
 }
@@ -212,6 +217,7 @@ pub(super) fn sys_mprotect(t: &mut Thread, addr: u64, len: u64, prot: u32) -> Sy
 
 const MREMAP_MAYMOVE: u32 = 1;
 const MREMAP_FIXED: u32 = 2;
+const MREMAP_DONTUNMAP: u32 = 4;
 
 pub(super) fn sys_mremap(
     t: &mut Thread,
@@ -222,8 +228,10 @@ pub(super) fn sys_mremap(
     new: u64,
 ) -> SysResult {
     let fixed = flags & MREMAP_FIXED != 0;
-    if flags & !(MREMAP_MAYMOVE | MREMAP_FIXED) != 0
-        || (fixed && flags & MREMAP_MAYMOVE == 0)
+    let leave = flags & MREMAP_DONTUNMAP != 0;
+    if flags & !(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) != 0
+        || ((fixed || leave) && flags & MREMAP_MAYMOVE == 0)
+        || (leave && old_len != new_len)
         || !old.is_multiple_of(PAGE_SIZE)
     {
         return Err(Errno::EINVAL);
@@ -248,17 +256,26 @@ pub(super) fn sys_mremap(
         }
     }
     let (range, mapping) = mem.mapping(old).ok_or(Errno::EFAULT)?;
+    if leave && !matches!(mapping.backing, Backing::Anonymous(_)) {
+        return Err(Errno::EINVAL);
+    }
     let keep = old_len.min(new_len);
     if range.end < old + keep || (new_len > old_len && range.end < old_end) {
         return Err(Errno::EFAULT);
     }
-    if !fixed && new_len <= old_len {
+    if leave {
+        process.may_map(new_len, is_data(&mapping), None)?;
+    }
+    if !fixed && !leave && new_len <= old_len {
         if new_len < old_len {
             mem.unmap(old + new_len, old_len - new_len)?;
         }
         return Ok(old);
     }
-    if !fixed && grow_in_place(mem, &mapping, old_end, old + new_len)? {
+    if new_len > old_len {
+        process.may_map(new_len - old_len, is_data(&mapping), None)?;
+    }
+    if !fixed && !leave && grow_in_place(mem, &mapping, old_end, old + new_len)? {
         return Ok(old);
     }
     if flags & MREMAP_MAYMOVE == 0 {
@@ -273,6 +290,10 @@ pub(super) fn sys_mremap(
         mem.unmap(old + keep, old_len - keep)?;
     }
     move_mapping(mem, old..old + keep, to..to + new_len, &mapping)?;
+    if leave {
+        // What stays behind is the same mapping without its pages.
+        mem.map(old, old_len, mapping, None, true)?;
+    }
     Ok(to)
 }
 
@@ -386,8 +407,4 @@ pub(super) fn sys_mlockall(_: &mut Thread, flags: u32) -> SysResult {
 
 pub(super) fn sys_munlockall(_: &mut Thread) -> SysResult {
     host_call(libc::SYS_munlockall, &[])
-}
-
-pub(super) fn sys_mbind(_: &mut Thread) -> SysResult {
-    Ok(0)
 }

@@ -17,6 +17,7 @@
 //! - A handler returns `Err(Errno::RESTART)` only if it has had no effect.
 
 pub mod abi;
+mod aio;
 mod args;
 mod command;
 mod dir;
@@ -27,19 +28,24 @@ mod file;
 mod fork;
 mod futex;
 mod host;
+mod inherit;
 mod ioctl;
 mod ipc;
 mod keys;
+mod limits;
 mod loader;
 mod machine;
 mod mman;
+mod numa;
 mod path;
 mod poll;
+mod prctl;
 mod process;
 mod process_vm;
 mod procfs;
 mod rootfs;
 mod run;
+mod seccomp;
 mod shm;
 mod signal;
 mod socket;

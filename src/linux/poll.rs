@@ -17,7 +17,11 @@ const SIGSET: u64 = 8;
 ///
 /// # Errors
 /// `EINVAL` for a mask of another size, and `EFAULT`.
-fn wait_mask(t: &mut Thread, mask: GuestPtr<SigSet>, size: u64) -> Result<Option<WaitMask>, Errno> {
+pub(super) fn wait_mask(
+    t: &mut Thread,
+    mask: GuestPtr<SigSet>,
+    size: u64,
+) -> Result<Option<WaitMask>, Errno> {
     if mask.is_null() {
         return Ok(None);
     }

@@ -1,10 +1,13 @@
 //! What a guest process and a guest thread consist of.
 
 use super::abi::{Errno, Fd, NSIG, SigAction, SigStack};
+use super::aio;
 use super::host::path_of;
+use super::limits::Limits;
 use super::mman::Layout;
 use super::path::{Last, Names};
 use super::rootfs::{Handle, Want, World, fd_path};
+use super::seccomp::{Restriction, Restrictions};
 use crate::mem::Memory;
 use crate::runtime::{Cpu, Machine};
 use crate::sys::async_signal::Slot;
@@ -93,6 +96,12 @@ pub struct Process {
     pub(super) robust_nodes: OnceLock<Option<Arc<Nodes>>>,
     /// System calls of which the guest has been told that there are none.
     pub(super) warned: Mutex<BTreeSet<u64>>,
+    /// Limits that are kept here.
+    pub(super) limits: Arc<Mutex<Limits>>,
+    /// Contexts of asynchronous requests.
+    pub(super) aio: Arc<Mutex<aio::Contexts>>,
+    /// Filters of all threads' system calls.
+    pub(super) restrictions: Mutex<Restrictions>,
     /// What `personality` was last told.
     pub(super) personality: AtomicU32,
     /// Called once when the process ends, if its end is ours to see.
@@ -140,6 +149,8 @@ pub struct Thread {
     pub(super) robust_list: u64,
     /// What the host's kernel knows of it (none before the thread has owned a robust futex).
     pub(super) robust: Option<RobustList>,
+    /// Filters of its system calls.
+    pub(super) restriction: Arc<Restriction>,
     /// True once the thread has made its last system call.
     pub(super) ended: bool,
 }

@@ -1,4 +1,4 @@
-//! Memory of other processes.
+//! Memory and other resources of other processes.
 
 use super::abi::{Errno, IoVec, SysResult};
 use super::args::host;
@@ -53,4 +53,18 @@ pub(super) fn sys_process_vm_writev(
         process_vectors(t, pid, (local, local_count), (remote, remote_count), false)?;
     let (here, there) = (HostArg::slice(&here), HostArg::slice(&there));
     host!(t, SYS_process_vm_writev, pid, here, local_count, there, remote_count, flags)
+}
+
+pub(super) fn sys_kcmp(
+    t: &mut Thread,
+    first: i32,
+    second: i32,
+    kind: i32,
+    one: u64,
+    other: u64,
+) -> SysResult {
+    /// `KCMP_EPOLL_TFD`: a `struct kcmp_epoll_slot` is what the first is compared with.
+    const EPOLL_TFD: i32 = 7;
+    let other = if kind == EPOLL_TFD { t.input(other, 12)? } else { other.into() };
+    host!(t, SYS_kcmp, first, second, kind, one, other)
 }

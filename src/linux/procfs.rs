@@ -3,7 +3,7 @@
 use super::abi::{Errno, Fd, SysResult};
 use super::host::{HostArg, host_call};
 use super::path::HostPath;
-use super::process::Thread;
+use super::process::{Thread, lock};
 use crate::isa::Isa;
 use crate::mem::{Backing, Mapping};
 use std::fmt::Write as _;
@@ -32,6 +32,8 @@ pub(super) enum ProcFile {
     Statm,
     /// `/proc/self/status`.
     Status,
+    /// `/proc/self/limits`.
+    Limits,
     /// `/proc/cpuinfo`.
     CpuInfo,
     /// Files that show the memory of this process by host addresses, `/proc/self/mem` above all:
@@ -52,6 +54,7 @@ impl ProcFile {
             b"stat" => Self::Stat,
             b"statm" => Self::Statm,
             b"status" => Self::Status,
+            b"limits" => Self::Limits,
             b"mem" | b"pagemap" | b"clear_refs" | b"smaps_rollup" | b"numa_maps" => Self::Hidden,
             _ => return None,
         })
@@ -136,7 +139,11 @@ pub(super) fn content(t: &Thread, at: &HostPath) -> Result<Option<Vec<u8>>, Errn
         ProcFile::Environ => t.process.environ.clone(),
         ProcFile::Stat => stat(&host_text(at)?, &mappings(), t).into_bytes(),
         ProcFile::Statm => statm(&host_text(at)?, &mappings()).into_bytes(),
-        ProcFile::Status => status(&host_text(at)?, &mappings()).into_bytes(),
+        ProcFile::Status => {
+            let text = status(&host_text(at)?, &mappings());
+            filtered(&text, t.restriction.mode(), t.restriction.count()).into_bytes()
+        }
+        ProcFile::Limits => lock(&t.process.limits).correct(&host_text(at)?).into_bytes(),
         ProcFile::CpuInfo => {
             let host = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
             let cpus = host.lines().filter(|l| l.starts_with("processor")).count();
@@ -324,6 +331,19 @@ fn status(host: &str, mappings: &[(Range<u64>, Mapping)]) -> String {
                 out.push('\n');
             }
         }
+    }
+    out
+}
+
+/// `/proc/self/status` with the guest's filters of system calls.
+fn filtered(status: &str, mode: u32, filters: usize) -> String {
+    let mut out = String::with_capacity(status.len());
+    for line in status.lines() {
+        let _ = match line.split_once(':') {
+            Some(("Seccomp", _)) => writeln!(out, "Seccomp:\t{mode}"),
+            Some(("Seccomp_filters", _)) => writeln!(out, "Seccomp_filters:\t{filters}"),
+            _ => writeln!(out, "{line}"),
+        };
     }
     out
 }

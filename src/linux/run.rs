@@ -2,7 +2,7 @@
 
 use super::abi::{Errno, SysResult};
 use super::process::Thread;
-use super::{futex, strace, table};
+use super::{futex, seccomp, strace, table};
 use crate::cpu::Exit;
 
 /// Runs the thread until it ends.
@@ -16,7 +16,8 @@ pub(super) fn run(t: &mut Thread) {
             Exit::Ecall if !t.signals.is_pending() => {
                 futex::tell_host(t);
                 let shown = strace::begin(t);
-                let result = table::dispatch(t);
+                let allowed = if t.restriction.mode() == 0 { Ok(()) } else { seccomp::allow(t) };
+                let result = allowed.map_or_else(|refused| refused, |()| table::dispatch(t));
                 if let Some(call) = shown {
                     strace::end(&call, result);
                 }

@@ -1,8 +1,8 @@
 //! One line per system call of riscv64 Linux, and how far it is served.
 //!
 //! The kinds: `full` and `partial` name a handler; `pass` hands the call to the host's of the same
-//! name, translating the arguments as said; `refused` answers `ENOSYS` for the written reason;
-//! `absent` does so without a warning, since the C library asks in every program.
+//! name, translating the arguments as said; `refused` answers `ENOSYS` for the written reason,
+//! `denied` `EPERM`; `absent` does so without a warning, since the C library asks in every program.
 //! Numbers and names: `include/uapi/asm-generic/unistd.h`, and 258 and 259 from
 //! `arch/riscv/include/uapi/asm/unistd.h`. `docs/syscalls.md` is generated from this file.
 
@@ -10,8 +10,8 @@ use super::abi::{Errno, FromArg, SysResult};
 use super::host::Arg::{self, R, RE, RN, S, V, W, WE, WN};
 use super::process::Thread;
 use super::{
-    dir, exec, exit, file, fork, futex, ioctl, ipc, keys, machine, mman, poll, process_vm, shm,
-    signal, socket, stat, thread, time,
+    aio, dir, exec, exit, file, fork, futex, ioctl, ipc, keys, limits, machine, mman, numa, poll,
+    prctl, process_vm, seccomp, shm, signal, socket, stat, thread, time,
 };
 
 /// How far a system call is served.
@@ -25,6 +25,8 @@ pub enum Support {
     PassThrough,
     /// Not at all, for this reason: `ENOSYS`, and a warning.
     Refused(&'static str),
+    /// As by a kernel that does not let the calling user do it, for this reason: `EPERM`.
+    Denied(&'static str),
     /// As by a kernel that does not have it yet, for which programs are prepared: `ENOSYS`.
     Absent(&'static str),
 }
@@ -82,6 +84,9 @@ macro_rules! support {
     (refused $why:literal) => {
         Support::Refused($why)
     };
+    (denied $why:literal) => {
+        Support::Denied($why)
+    };
     (absent $why:literal) => {
         Support::Absent($why)
     };
@@ -94,6 +99,9 @@ macro_rules! serve {
         const SPEC: &[Arg] = &[$($a),*];
         $t.pass($n, SPEC)
     }};
+    ($t:ident $n:literal $name:ident denied $why:literal) => {
+        Err(Errno::EPERM)
+    };
     ($t:ident $n:literal $name:ident absent $why:literal) => {
         Err(Errno::ENOSYS)
     };
@@ -122,11 +130,11 @@ macro_rules! syscalls {
 }
 
 syscalls! {
-    0 io_setup refused "completion rings lie at addresses that the host's kernel chooses";
-    1 io_destroy refused "see io_setup";
-    2 io_submit refused "see io_setup";
-    3 io_cancel refused "see io_setup";
-    4 io_getevents refused "see io_setup";
+    0 io_setup full aio::sys_io_setup;
+    1 io_destroy full aio::sys_io_destroy;
+    2 io_submit full aio::sys_io_submit;
+    3 io_cancel full aio::sys_io_cancel;
+    4 io_getevents full aio::sys_io_getevents;
     5 setxattr full stat::sys_setxattr;
     6 lsetxattr full stat::sys_lsetxattr;
     7 fsetxattr pass [V, S, RN(3), V, V];
@@ -213,7 +221,7 @@ syscalls! {
     89 acct full dir::sys_acct;
     90 capget pass [W(8), W(24)];
     91 capset pass [W(8), R(24)];
-    92 personality partial "the value is kept and has no effect" machine::sys_personality;
+    92 personality partial "the value is kept and has no effect" prctl::sys_personality;
     93 exit full exit::sys_exit;
     94 exit_group full exit::sys_exit_group;
     95 waitid pass [V, V, W(128), V, W(144)];
@@ -225,9 +233,9 @@ syscalls! {
     101 nanosleep pass [R(16), W(16)];
     102 getitimer pass [V, W(32)];
     103 setitimer pass [V, R(32), W(32)];
-    104 kexec_load refused "administration of the host";
-    105 init_module refused "administration of the host";
-    106 delete_module refused "administration of the host";
+    104 kexec_load denied "administration of the host";
+    105 init_module denied "administration of the host";
+    106 delete_module denied "administration of the host";
     107 timer_create pass [V, R(64), W(4)];
     108 timer_gettime pass [V, W(32)];
     109 timer_getoverrun pass [V];
@@ -263,7 +271,7 @@ syscalls! {
     139 rt_sigreturn full signal::sys_rt_sigreturn;
     140 setpriority pass [V, V, V];
     141 getpriority pass [V, V];
-    142 reboot refused "administration of the host";
+    142 reboot denied "administration of the host";
     143 setregid pass [V, V];
     144 setgid pass [V];
     145 setreuid pass [V, V];
@@ -284,11 +292,11 @@ syscalls! {
     160 uname full machine::sys_uname;
     161 sethostname pass [RN(1), V];
     162 setdomainname pass [RN(1), V];
-    163 getrlimit pass [V, W(16)];
-    164 setrlimit partial "see prlimit64" machine::sys_setrlimit;
+    163 getrlimit full limits::sys_getrlimit;
+    164 setrlimit full limits::sys_setrlimit;
     165 getrusage pass [V, W(144)];
     166 umask pass [V];
-    167 prctl partial "options that name code, memory layout or another architecture are refused" machine::sys_prctl;
+    167 prctl partial "options of other architectures, PR_SET_MM and PR_SET_SYSCALL_USER_DISPATCH are EINVAL" prctl::sys_prctl;
     168 getcpu pass [W(4), W(4), V];
     169 gettimeofday pass [W(16), W(8)];
     170 settimeofday pass [R(16), R(8)];
@@ -337,10 +345,10 @@ syscalls! {
     213 readahead pass [V, V, V];
     214 brk full mman::sys_brk;
     215 munmap full mman::sys_munmap;
-    216 mremap partial "MREMAP_DONTUNMAP is refused" mman::sys_mremap;
+    216 mremap partial "MREMAP_DONTUNMAP serves anonymous memory only" mman::sys_mremap;
     217 add_key pass [S, S, RN(3), V, V];
     218 request_key pass [S, S, S, V];
-    219 keyctl partial "commands on numbers and strings; those on vectors are refused" keys::sys_keyctl;
+    219 keyctl partial "all but the commands on public keys" keys::sys_keyctl;
     220 clone full fork::sys_clone;
     221 execve full exec::sys_execve;
     222 mmap full mman::sys_mmap;
@@ -356,19 +364,19 @@ syscalls! {
     232 mincore full mman::sys_mincore;
     233 madvise partial "advice about inheritance by fork, dumps and huge pages is passed on" mman::sys_madvise;
     234 remap_file_pages refused "deprecated since Linux 3.16";
-    235 mbind partial "accepted without effect" mman::sys_mbind;
-    236 get_mempolicy refused "policies of the guest's addresses are not kept";
-    237 set_mempolicy refused "policies of the guest's addresses are not kept";
-    238 migrate_pages refused "policies of the guest's addresses are not kept";
-    239 move_pages refused "policies of the guest's addresses are not kept";
+    235 mbind full numa::sys_mbind;
+    236 get_mempolicy full numa::sys_get_mempolicy;
+    237 set_mempolicy full numa::sys_set_mempolicy;
+    238 migrate_pages full numa::sys_migrate_pages;
+    239 move_pages partial "of the process itself" numa::sys_move_pages;
     240 rt_tgsigqueueinfo pass [V, V, V, R(128)];
-    241 perf_event_open refused "counters would count the translator";
+    241 perf_event_open denied "counters would count the translator";
     242 accept4 full socket::sys_accept4;
     243 recvmmsg full socket::sys_recvmmsg;
     258 riscv_hwprobe full machine::sys_riscv_hwprobe;
     259 riscv_flush_icache full machine::sys_riscv_flush_icache;
     260 wait4 pass [V, W(4), V, W(144)];
-    261 prlimit64 partial "limits of addresses and stack are kept by the guest's own layout" machine::sys_prlimit64;
+    261 prlimit64 partial "limits of addresses, data and stack hold for the guest's memory and can be set for the calling process only" limits::sys_prlimit64;
     262 fanotify_init full dir::sys_fanotify_init;
     263 fanotify_mark full dir::sys_fanotify_mark;
     264 name_to_handle_at full file::sys_name_to_handle_at;
@@ -379,15 +387,15 @@ syscalls! {
     269 sendmmsg full socket::sys_sendmmsg;
     270 process_vm_readv partial "of the process itself" process_vm::sys_process_vm_readv;
     271 process_vm_writev partial "of the process itself" process_vm::sys_process_vm_writev;
-    272 kcmp pass [V, V, V, V, V];
-    273 finit_module refused "administration of the host";
+    272 kcmp full process_vm::sys_kcmp;
+    273 finit_module denied "administration of the host";
     274 sched_setattr pass [V, R(56), V];
     275 sched_getattr pass [V, WN(2), V, V];
     276 renameat2 full dir::sys_renameat2;
-    277 seccomp refused "filters are programs about another system call table";
+    277 seccomp partial "filters are evaluated; nobody can listen to them or trace" seccomp::sys_seccomp;
     278 getrandom pass [WN(1), V, V];
     279 memfd_create pass [S, V];
-    280 bpf refused "structures hold addresses by command, and programs see the host";
+    280 bpf denied "programs would see the host";
     281 execveat full exec::sys_execveat;
     282 userfaultfd refused "faults of guest pages are the translator's";
     283 membarrier pass [V, V, V];
@@ -399,9 +407,9 @@ syscalls! {
     289 pkey_alloc refused "riscv64 has no protection keys";
     290 pkey_free refused "riscv64 has no protection keys";
     291 statx full stat::sys_statx;
-    292 io_pgetevents refused "see io_setup";
+    292 io_pgetevents full aio::sys_io_pgetevents;
     293 rseq absent "a restartable sequence would be interrupted in translated code; the C library does without";
-    294 kexec_file_load refused "administration of the host";
+    294 kexec_file_load denied "administration of the host";
     424 pidfd_send_signal pass [V, V, R(128), V];
     425 io_uring_setup refused "requests hold guest addresses in shared rings";
     426 io_uring_enter refused "see io_uring_setup";
@@ -413,7 +421,7 @@ syscalls! {
     432 fsmount pass [V, V, V];
     433 fspick full dir::sys_fspick;
     434 pidfd_open pass [V, V];
-    435 clone3 partial "as clone; set_tid and cgroup are refused" fork::sys_clone3;
+    435 clone3 partial "as clone; threads cannot choose their id" fork::sys_clone3;
     436 close_range full file::sys_close_range;
     437 openat2 full file::sys_openat2;
     438 pidfd_getfd pass [V, V, V];
@@ -428,7 +436,7 @@ syscalls! {
     447 memfd_secret pass [V];
     448 process_mrelease pass [V, V];
     449 futex_waitv full futex::sys_futex_waitv;
-    450 set_mempolicy_home_node refused "policies of the guest's addresses are not kept";
+    450 set_mempolicy_home_node full numa::sys_set_mempolicy_home_node;
     451 cachestat pass [V, R(16), W(40), V];
     452 fchmodat2 full stat::sys_fchmodat2;
     453 map_shadow_stack refused "shadow stacks are not modelled";
@@ -436,10 +444,10 @@ syscalls! {
     455 futex_wait partial "as the host has it" futex::sys_futex_wait;
     456 futex_requeue refused "holds guest addresses in a vector; the C library does not use it";
     457 statmount pass [R(24), WN(2), V, V];
-    458 listmount refused "mounts belong to the host";
-    459 lsm_get_self_attr refused "security modules are the host's";
-    460 lsm_set_self_attr refused "security modules are the host's";
-    461 lsm_list_modules refused "security modules are the host's";
+    458 listmount pass [R(24), WE(2, 8), V, V];
+    459 lsm_get_self_attr full machine::sys_lsm_get_self_attr;
+    460 lsm_set_self_attr pass [V, RN(2), V, V];
+    461 lsm_list_modules full machine::sys_lsm_list_modules;
     462 mseal refused "sealing is not kept";
     463 setxattrat full stat::sys_setxattrat;
     464 getxattrat full stat::sys_getxattrat;

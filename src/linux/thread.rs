@@ -4,6 +4,7 @@ use super::abi::{Errno, GuestPtr, SysResult};
 use super::fork::CloneRequest;
 use super::host::{HostArg, host_call};
 use super::process::Thread;
+use super::seccomp::Restriction;
 use super::{futex, run, signal};
 use crate::cpu::Hart;
 use crate::runtime::Cpu;
@@ -27,15 +28,19 @@ impl Thread {
         process: Arc<super::Process>,
         hart: Hart,
         sigmask: u64,
+        restriction: &Restriction,
     ) -> std::io::Result<Self> {
         let mut cpu = Cpu::new(Arc::clone(&process.machine))?;
         *cpu.hart_mut() = hart;
         let interrupter = cpu.interrupter();
         let signals = Slot::new(Box::new(move || interrupter.interrupt()));
+        let tid = process::ids().0;
+        let restriction = Arc::new(restriction.inherited(tid));
+        process.add_restriction(&restriction);
         Ok(Self {
             cpu,
             process,
-            tid: process::ids().0,
+            tid,
             sigmask,
             saved_sigmask: None,
             altstack: signal::NO_ALTSTACK,
@@ -43,6 +48,7 @@ impl Thread {
             clear_child_tid: 0,
             robust_list: 0,
             robust: None,
+            restriction,
             ended: false,
         })
     }
@@ -53,12 +59,14 @@ impl Thread {
         let mut hart = *self.cpu.hart();
         request.set_child_registers(&mut hart);
         let (process, sigmask) = (Arc::clone(&self.process), self.sigmask);
-        let request = *request;
+        let request = request.clone();
+        let restriction = Arc::clone(&self.restriction);
         let (report, started) = mpsc::sync_channel(1);
         process.threads.fetch_add(1, Ordering::AcqRel);
         let body = move || {
             let count = Arc::clone(&process);
-            match request.unshare().and_then(|()| Ok(Self::new(process, hart, sigmask)?)) {
+            let started = || Ok(Self::new(process, hart, sigmask, &restriction)?);
+            match request.unshare().and_then(|()| started()) {
                 Ok(mut t) => {
                     let attached = t.signals.attach();
                     request.announce(&mut t);

@@ -36,6 +36,121 @@ pub fn fork_with(flags: u64, pidfd: Option<&mut i32>) -> io::Result<i32> {
     if pid < 0 { Err(io::Error::from_raw_os_error(-pid as i32)) } else { Ok(pid as i32) }
 }
 
+/// What clone3(2) can be asked for and clone(2) cannot.
+#[derive(Clone, Debug, Default)]
+pub struct CloneMore {
+    /// Process ids in the name spaces that the child is in, the innermost first.
+    pub set_tid: Vec<i32>,
+    /// Descriptor of the control group that the child starts in (`CLONE_INTO_CGROUP`).
+    pub cgroup: Option<i32>,
+}
+
+impl CloneMore {
+    /// True if anything is asked for.
+    #[must_use]
+    pub fn is_some(&self) -> bool {
+        !self.set_tid.is_empty() || self.cgroup.is_some()
+    }
+}
+
+/// `struct clone_args` (`linux/sched.h`).
+#[repr(C)]
+#[derive(Default)]
+struct CloneArgs {
+    flags: u64,
+    pidfd: u64,
+    child_tid: u64,
+    parent_tid: u64,
+    exit_signal: u64,
+    stack: u64,
+    stack_size: u64,
+    tls: u64,
+    set_tid: u64,
+    set_tid_size: u64,
+    cgroup: u64,
+}
+
+impl CloneArgs {
+    /// `flags` as for clone(2). The kernel reads `more` and writes `pidfd`.
+    fn new(flags: u64, pidfd: *mut i32, more: &CloneMore) -> Self {
+        const CSIGNAL: u64 = 0xff;
+        const INTO_CGROUP: u64 = 1 << 33;
+        Self {
+            flags: flags & !CSIGNAL | if more.cgroup.is_some() { INTO_CGROUP } else { 0 },
+            pidfd: if flags & libc::CLONE_PIDFD as u64 != 0 { pidfd as u64 } else { 0 },
+            exit_signal: flags & CSIGNAL,
+            set_tid: if more.set_tid.is_empty() { 0 } else { more.set_tid.as_ptr() as u64 },
+            set_tid_size: more.set_tid.len() as u64,
+            cgroup: more.cgroup.map_or(0, |fd| fd as u64),
+            ..Self::default()
+        }
+    }
+}
+
+/// As [`fork_with`] for what needs clone3(2). Returns the process id and, with `CLONE_PIDFD`, the
+/// descriptor of the child.
+///
+/// # Errors
+/// What `clone3` says.
+pub fn fork_into(flags: u64, more: &CloneMore) -> io::Result<(i32, i32)> {
+    let mut pidfd = -1;
+    let args = CloneArgs::new(flags, &raw mut pidfd, more);
+    let size = size_of::<CloneArgs>() as u64;
+    // SAFETY: without CLONE_VM and without a stack this is fork; `args` and what it names are
+    // local.
+    let pid = unsafe { syscall::raw(libc::SYS_clone3, [&raw const args as u64, size, 0, 0, 0, 0]) };
+    if pid < 0 { Err(io::Error::from_raw_os_error(-pid as i32)) } else { Ok((pid as i32, pidfd)) }
+}
+
+// clone3 with a stack: arguments, their size, a function and its argument for the child.
+#[cfg(target_arch = "x86_64")]
+std::arch::global_asm!(
+    ".text",
+    ".globl rvn_clone3",
+    "rvn_clone3:",
+    "mov r8, rcx",
+    "mov eax, 435",
+    "syscall",
+    "test rax, rax",
+    "jz 2f",
+    "ret",
+    "2:",
+    "xor ebp, ebp",
+    "mov rdi, r8",
+    "call rdx",
+    "mov edi, eax",
+    "mov eax, 231",
+    "syscall",
+    "ud2",
+);
+
+#[cfg(target_arch = "aarch64")]
+std::arch::global_asm!(
+    ".text",
+    ".globl rvn_clone3",
+    "rvn_clone3:",
+    "mov x8, #435",
+    "svc #0",
+    "cbz x0, 2f",
+    "ret",
+    "2:",
+    "mov x29, #0",
+    "mov x0, x3",
+    "blr x2",
+    "mov x8, #94",
+    "svc #0",
+    "brk #0",
+);
+
+unsafe extern "C" {
+    fn rvn_clone3(
+        args: *const CloneArgs,
+        size: usize,
+        child: extern "C" fn(*mut libc::c_void) -> i32,
+        arg: *mut libc::c_void,
+    ) -> i64;
+}
+
 /// A descriptor of a child that nobody has waited for, closed by `execve`.
 ///
 /// # Errors
@@ -52,13 +167,15 @@ const CHILD_STACK: usize = 2 << 20;
 /// Runs `child` in a new process that shares this one's memory, on a stack of its own, and waits
 /// until it has been replaced or has ended: vfork(2). `flags` are further `CLONE_*` flags and the
 /// exit signal; `pidfd` is where the kernel puts a descriptor of the child before it runs
-/// (`CLONE_PIDFD`). The value of `child` is its exit code, if it returns.
+/// (`CLONE_PIDFD`), `more` what clone(2) knows nothing of. The value of `child` is its exit code, if it
+/// returns.
 ///
 /// # Errors
 /// What `clone` says, or that there is no memory for the stack.
 pub fn share(
     flags: u64,
     pidfd: Option<&AtomicI32>,
+    more: &CloneMore,
     mut child: &mut dyn FnMut() -> i32,
 ) -> io::Result<i32> {
     extern "C" fn start(arg: *mut libc::c_void) -> i32 {
@@ -69,10 +186,20 @@ pub fn share(
     let page = super::mmap::host_page_size();
     let stack = Reservation::new(page + CHILD_STACK)?;
     stack.map_anon(page..page + CHILD_STACK, HostProt::RW, false)?;
-    let top = (stack.base().0 + page + CHILD_STACK) & !15;
+    let bottom = stack.base().0 + page;
+    let top = (bottom + CHILD_STACK) & !15;
     let mut flags = flags as i32 | libc::CLONE_VM | libc::CLONE_VFORK;
     flags |= if pidfd.is_some() { libc::CLONE_PIDFD } else { 0 };
     let pidfd = pidfd.map_or(std::ptr::null_mut(), AtomicI32::as_ptr);
+    if more.is_some() {
+        let mut args = CloneArgs::new(flags as u32 as u64, pidfd, more);
+        (args.stack, args.stack_size) = (bottom as u64, (top - bottom) as u64);
+        let arg = (&raw mut child).cast();
+        // SAFETY: as below.
+        let pid = unsafe { rvn_clone3(&raw const args, size_of::<CloneArgs>(), start, arg) };
+        let failed = || io::Error::from_raw_os_error(-pid as i32);
+        return if pid < 0 { Err(failed()) } else { Ok(pid as i32) };
+    }
     // SAFETY: CLONE_VFORK keeps this frame and the calling thread's local storage still until the
     // child is done with both; the stack is the child's alone.
     let pid = unsafe {

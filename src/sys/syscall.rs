@@ -135,6 +135,13 @@ pub fn sigreturn_trampoline() -> HostAddr {
     HostAddr(rvn_sigreturn as *const () as usize)
 }
 
+/// The host's number of `io_pgetevents`, which the C library does not name.
+#[cfg(target_arch = "x86_64")]
+pub const IO_PGETEVENTS: i64 = 333;
+/// The host's number of `io_pgetevents`, which the C library does not name.
+#[cfg(target_arch = "aarch64")]
+pub const IO_PGETEVENTS: i64 = 292;
+
 /// From this number on all architectures number system calls alike.
 const COMMON: u16 = 424;
 

@@ -8,6 +8,7 @@ static void check(int ok, const char *what, int line) {
     if (ok) return;
     __atomic_fetch_add(&failures, 1, __ATOMIC_SEQ_CST);
     printf("line %d: %s\n", line, what);
+    fflush(stdout);
 }
 
 #define CHECK(e) check(!!(e), #e, __LINE__)

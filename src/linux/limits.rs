@@ -1,0 +1,235 @@
+//! Resource limits (getrlimit(2)). Those of addresses, data and stack are kept here and hold for the
+//! guest's memory: the host's would hit our own, whose reservation alone exceeds any. All others
+//! are the host's.
+
+use super::abi::{Errno, GuestPtr, RLimit, SysResult};
+use super::host::{HostArg, has_capability, host_call};
+use super::process::{Process, Thread, lock};
+use crate::mem::{Mapping, Memory};
+use std::ops::Range;
+
+/// No limit.
+const INFINITY: u64 = u64::MAX;
+
+/// `CAP_SYS_RESOURCE`.
+const CAP_SYS_RESOURCE: u32 = 24;
+
+/// Resources whose limits are kept here, by their place in [`Limits`].
+const KEPT: [u32; 3] = [libc::RLIMIT_AS, libc::RLIMIT_DATA, libc::RLIMIT_STACK];
+const AS: usize = 0;
+const DATA: usize = 1;
+const STACK: usize = 2;
+
+/// Soft limit of the stack that we want for ourselves, in bytes: the kernel derives from it how
+/// long arguments may be.
+const OWN_STACK: u64 = 64 << 20;
+
+/// The limits that are kept here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Limits([RLimit; KEPT.len()]);
+
+impl Limits {
+    /// The host's limits become the guest's, and we get what we may have.
+    pub(super) fn take_over() -> Self {
+        let host = |resource| get(0, resource).unwrap_or(RLimit { cur: INFINITY, max: INFINITY });
+        let limits = KEPT.map(host);
+        for (resource, limit) in KEPT.into_iter().zip(limits) {
+            let wanted = if resource == libc::RLIMIT_STACK { OWN_STACK } else { INFINITY };
+            let raised = RLimit { cur: wanted.min(limit.max), max: limit.max };
+            if raised.cur > limit.cur {
+                // Without it, less is possible.
+                let _ = set(resource, &raised);
+            }
+        }
+        Self(limits)
+    }
+
+    /// Six numbers, for a program that inherits the limits.
+    pub(super) fn to_words(self) -> [u64; 2 * KEPT.len()] {
+        std::array::from_fn(|i| if i % 2 == 0 { self.0[i / 2].cur } else { self.0[i / 2].max })
+    }
+
+    /// The inverse of [`Self::to_words`].
+    pub(super) fn from_words(words: [u64; 2 * KEPT.len()]) -> Self {
+        Self(std::array::from_fn(|i| RLimit { cur: words[2 * i], max: words[2 * i + 1] }))
+    }
+
+    /// Bytes of the main thread's stack.
+    pub(super) fn stack(&self) -> u64 {
+        /// Without a limit, within reason.
+        const UNLIMITED: u64 = 64 << 20;
+        /// With a limit below this, the kernel still gives room for what `execve` passes.
+        const LEAST: u64 = 256 << 10;
+        let wanted = self.0[STACK].cur;
+        if wanted < 1 << 32 { wanted.max(LEAST) } else { UNLIMITED }
+    }
+
+    /// Bytes that arguments and environment of a program may have, with their addresses
+    /// (`bprm_stack_limits` of the kernel).
+    pub(super) fn arguments(&self) -> u64 {
+        const MOST: u64 = 6 << 20;
+        const LEAST: u64 = 128 << 10;
+        (self.0[STACK].cur / 4).clamp(LEAST, MOST)
+    }
+
+    /// The lines of `/proc/self/limits` about what is kept here.
+    pub(super) fn correct(&self, host: &str) -> String {
+        let names = ["Max address space", "Max data size", "Max stack size"];
+        let mut out = String::with_capacity(host.len());
+        for line in host.lines() {
+            match names.iter().position(|n| line.starts_with(n)) {
+                Some(i) => {
+                    let text = |n: u64| match n {
+                        INFINITY => "unlimited".to_owned(),
+                        n => n.to_string(),
+                    };
+                    let RLimit { cur, max } = self.0[i];
+                    let line =
+                        format!("{:<26}{:<21}{:<21}bytes     ", names[i], text(cur), text(max));
+                    out.push_str(&line);
+                }
+                None => out.push_str(line),
+            }
+            out.push('\n');
+        }
+        out
+    }
+}
+
+fn get(pid: i32, resource: u32) -> Result<RLimit, Errno> {
+    let mut limit = RLimit { cur: 0, max: 0 };
+    let args = [pid.into(), resource.into(), HostArg::NULL, HostArg::of_mut(&mut limit)];
+    host_call(libc::SYS_prlimit64, &args)?;
+    Ok(limit)
+}
+
+fn set(resource: u32, limit: &RLimit) -> SysResult {
+    let args = [0.into(), resource.into(), HostArg::of(limit), HostArg::NULL];
+    host_call(libc::SYS_prlimit64, &args)
+}
+
+impl Process {
+    /// Refuses a mapping of `len` bytes that the limits of addresses and data do not allow. Pages of
+    /// `replaced` are going to be unmapped for it.
+    pub(super) fn may_map(
+        &self,
+        len: u64,
+        data: bool,
+        replaced: Option<Range<u64>>,
+    ) -> Result<(), Errno> {
+        let limits = lock(&self.limits).0;
+        if limits[AS].cur == INFINITY && (limits[DATA].cur == INFINITY || !data) {
+            return Ok(());
+        }
+        let used = usage(self.memory(), replaced);
+        let over = |used: u64, limit: u64| used.saturating_add(len) > limit;
+        if over(used.all, limits[AS].cur) || (data && over(used.data, limits[DATA].cur)) {
+            return Err(Errno::ENOMEM);
+        }
+        Ok(())
+    }
+}
+
+/// True for what counts as data: private and writable (`is_data_mapping` of the kernel).
+pub(super) fn is_data(m: &Mapping) -> bool {
+    m.prot.writable() && !m.shared
+}
+
+/// Bytes that are mapped.
+struct Usage {
+    all: u64,
+    data: u64,
+}
+
+fn usage(mem: &Memory, without: Option<Range<u64>>) -> Usage {
+    let without = without.unwrap_or(0..0);
+    let mut used = Usage { all: 0, data: 0 };
+    for (range, m) in mem.mappings() {
+        let gone = range.end.min(without.end).saturating_sub(range.start.max(without.start));
+        let len = range.end - range.start - gone;
+        used.all += len;
+        if is_data(&m) {
+            used.data += len;
+        }
+    }
+    used
+}
+
+pub(super) fn sys_getrlimit(t: &mut Thread, resource: u32, old: GuestPtr<RLimit>) -> SysResult {
+    let limit = current(t, 0, resource)?;
+    old.write(t.memory(), &limit)?;
+    Ok(0)
+}
+
+pub(super) fn sys_setrlimit(t: &mut Thread, resource: u32, new: GuestPtr<RLimit>) -> SysResult {
+    new.read(t.memory())?;
+    sys_prlimit64(t, 0, resource, new, GuestPtr::new(0))
+}
+
+fn is_own(pid: i32) -> bool {
+    pid == 0 || u32::try_from(pid) == Ok(std::process::id())
+}
+
+fn current(t: &Thread, pid: i32, resource: u32) -> Result<RLimit, Errno> {
+    match KEPT.iter().position(|&k| k == resource) {
+        Some(i) if is_own(pid) => Ok(lock(&t.process.limits).0[i]),
+        _ => get(pid, resource),
+    }
+}
+
+pub(super) fn sys_prlimit64(
+    t: &mut Thread,
+    pid: i32,
+    resource: u32,
+    new: GuestPtr<RLimit>,
+    old: GuestPtr<RLimit>,
+) -> SysResult {
+    let limit = new.read_optional(t.memory())?;
+    let before = current(t, pid, resource)?;
+    if let Some(limit) = limit {
+        if limit.cur > limit.max {
+            return Err(Errno::EINVAL);
+        }
+        match KEPT.iter().position(|&k| k == resource) {
+            Some(i) if is_own(pid) => {
+                if limit.max > before.max && !has_capability(CAP_SYS_RESOURCE) {
+                    return Err(Errno::EPERM);
+                }
+                lock(&t.process.limits).0[i] = limit;
+            }
+            // What another process is limited to by the host would hit more than its guest.
+            Some(_) => {}
+            None => {
+                let args = [pid.into(), resource.into(), HostArg::of(&limit), HostArg::NULL];
+                t.host(libc::SYS_prlimit64, &args)?;
+            }
+        }
+    }
+    old.write_optional(t.memory(), &before)?;
+    Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_survive_a_program_that_inherits_them() {
+        let limits = Limits::from_words([1, 2, 3, 4, 5, INFINITY]);
+        assert_eq!(Limits::from_words(limits.to_words()), limits);
+        let text = "Max cpu time              unlimited            unlimited            seconds   \n\
+                    Max stack size            8388608              unlimited            bytes     \n";
+        assert_eq!(
+            limits.correct(text).lines().nth(1).unwrap(),
+            "Max stack size            5                    unlimited            bytes     "
+        );
+    }
+
+    #[test]
+    fn arguments_may_have_a_quarter_of_the_stack_within_bounds() {
+        let stack = |n| Limits::from_words([0, 0, 0, 0, n, INFINITY]).arguments();
+        assert_eq!(stack(8 << 20), 2 << 20);
+        assert_eq!(stack(4096), 128 << 10);
+        assert_eq!(stack(INFINITY), 6 << 20);
+    }
+}
