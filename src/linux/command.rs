@@ -19,7 +19,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize};
+use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// How a guest process ended.
@@ -382,7 +382,6 @@ impl Command {
             layout: Arc::new(Mutex::new(layout)),
             sigreturn,
             threads: AtomicUsize::new(1),
-            leader_code: AtomicI32::new(0),
             borrowed: false,
             robust_nodes: OnceLock::new(),
             warned: Mutex::new(BTreeSet::new()),

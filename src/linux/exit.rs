@@ -10,13 +10,9 @@ use std::sync::atomic::Ordering;
 /// Ends the calling thread; the process with it, if it is the last one.
 pub(super) fn sys_exit(t: &mut Thread, code: i32) -> SysResult {
     async_signal::set_mask(!0);
-    let leader = t.tid == std::process::id() as i32;
-    if leader {
-        t.process.leader_code.store(code, Ordering::Release);
-    }
     if t.process.threads.fetch_sub(1, Ordering::AcqRel) == 1 {
-        // The process ends as its first thread did.
-        return sys_exit_group(t, t.process.leader_code.load(Ordering::Acquire));
+        // Since Linux 6.1 the process's code is that of the thread that ended last.
+        return sys_exit_group(t, code);
     }
     // What was recorded for this thread and not delivered: another thread shall have it, unless it
     // was sent to this one.
@@ -28,8 +24,8 @@ pub(super) fn sys_exit(t: &mut Thread, code: i32) -> SysResult {
         }
     }
     futex::release_robust(t);
-    if leader {
-        // Returning from it would end the process.
+    if t.tid == std::process::id() as i32 {
+        // The process's first thread: returning from it would end the process.
         futex::clear_tid(t.memory(), t.clear_child_tid);
         let _ = host_call(libc::SYS_exit, &[HostArg::int(code)]);
     }

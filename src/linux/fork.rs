@@ -290,7 +290,6 @@ fn child_of(parent: &Process, shares_actions: bool) -> Process {
         layout: Arc::clone(&parent.layout),
         sigreturn: parent.sigreturn,
         threads: AtomicUsize::new(1),
-        leader_code: AtomicI32::new(0),
         borrowed: true,
         robust_nodes: parent.robust_nodes.clone(),
         warned: Mutex::new(lock(&parent.warned).clone()),

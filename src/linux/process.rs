@@ -15,7 +15,7 @@ use crate::sys::robust::{Nodes, RobustList};
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize};
+use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What a process is started with, besides program, arguments and environment.
@@ -88,8 +88,6 @@ pub struct Process {
     pub(super) sigreturn: u64,
     /// Number of threads that have not ended.
     pub(super) threads: AtomicUsize,
-    /// What the first thread gave to `exit`, if it has ended.
-    pub(super) leader_code: AtomicI32,
     /// The memory is that of another process too (`CLONE_VM`).
     pub(super) borrowed: bool,
     /// Where the host finds what robust futexes threads own; none if it refuses.
