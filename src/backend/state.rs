@@ -109,6 +109,7 @@ pub const CONSTANTS: Constants = Constants([
     // Canonical NaN, single, boxed.
     0xffff_ffff_7fc0_0000,
     0,
-    0,
+    // Infinity, double, shifted left by one.
+    0xffe0_0000_0000_0000,
     0,
 ]);

@@ -412,12 +412,6 @@ impl Asm<'_> {
         ShortLabel { at: self.out().len(), cold: self.cold, bound: false }
     }
 
-    /// `jmp` forward over a few bytes.
-    pub(super) fn jmp_short(&mut self) -> ShortLabel {
-        self.bytes(&[0xeb, 0]);
-        ShortLabel { at: self.out().len(), cold: self.cold, bound: false }
-    }
-
     pub(super) fn bind_short(&mut self, mut label: ShortLabel) {
         debug_assert_eq!(label.cold, self.cold, "a short jump stays in its part");
         let distance = self.out().len() - label.at;

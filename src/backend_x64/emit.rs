@@ -6,7 +6,7 @@ use super::regs::{RAX, RCX, field, host_int, slot};
 use crate::backend::{
     CodeBuf, CountPoint, Counted, EmitContext, FaultPoint, MAX_COUNTERS, Recipe, Symbolic, Val,
 };
-use crate::ir::{Block, Op, Reg, Src};
+use crate::ir::{Block, Node, Op, Reg, Src};
 use crate::util::CodePtr;
 
 /// An operand of an integer instruction.
@@ -44,12 +44,20 @@ impl<'b, 'c> Emitter<'b, 'c> {
         self.a.buf.entries.push((block.pc, start));
         self.count(Counted::Guest(block.pc));
         let mut open = true;
-        for (i, node) in block.nodes.iter().enumerate() {
-            let following = block.nodes.get(i + 1);
+        let mut rest = block.nodes.as_slice();
+        while let [node, following @ ..] = rest {
             self.pc = node.pc;
-            self.next = following.map_or(block.next, |n| n.pc);
-            let last = following.is_none();
-            self.op(&node.op, last);
+            self.next = following.first().map_or(block.next, |n| n.pc);
+            rest = following;
+            self.before_node(node, following);
+            if let Some(branch) = following.first()
+                && self.fcmp_branch(&node.op, &branch.op, branch.pc)
+            {
+                rest = &following[1..];
+                self.count(Counted::Guest(rest.first().map_or(block.next, |n| n.pc)));
+                continue;
+            }
+            self.op(&node.op, following);
             open = !node.op.ends_block();
             if open && node.op.may_leave() {
                 self.count(Counted::Guest(self.next));
@@ -62,7 +70,9 @@ impl<'b, 'c> Emitter<'b, 'c> {
         }
     }
 
-    fn op(&mut self, op: &Op, last: bool) {
+    /// Emits `op`, after which `following` come.
+    fn op(&mut self, op: &Op, following: &[Node]) {
+        let last = following.is_empty();
         match *op {
             Op::Const { rd, value } => self.set_const(rd, value),
             Op::Bin { op, w, rd, a, b } => self.bin(op, w, rd, a, b),
@@ -90,7 +100,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
             | Op::FMoveToInt { .. }
             | Op::FMoveFromInt { .. }
             | Op::FConst { .. } => self.float(op),
-            Op::ReadFlags { rd } => self.read_flags(rd),
+            Op::ReadFlags { rd } => self.read_flags_or_not(rd, following),
             Op::SwapFlags { rd, a } => self.swap_flags(rd, a),
             Op::ReadRounding { rd } => self.read_rounding(rd),
             Op::Helper { reads: _, writes } => self.helper(writes),

@@ -7,38 +7,48 @@
 
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit::{Emitter, Opnd};
-use super::emit_float::scalar;
+use super::emit_float::{Writes, scalar};
 use super::regs::{RAX, RBP, RCX, RDX, XMM0, XMM1, field};
 use crate::ir::{FReg, Fmt, IntFmt, Reg, Rounding, Src};
 use crate::util::CodePtr;
 
 impl Emitter<'_, '_> {
     pub(super) fn float_to_int(&mut self, fmt: Fmt, int: IntFmt, rm: Rounding, rd: Reg, a: FReg) {
-        // cvtt truncates, cvt uses MXCSR's mode.
-        let opcode = match rm {
-            Rounding::Rtz => 0x2c,
-            Rounding::Dyn => 0x2d,
-            _ => return self.helper(if rd.is_zero() { 0 } else { 1 << rd.0 }),
-        };
+        let unsigned = matches!(int, IntFmt::Wu | IntFmt::Lu);
+        let rounds = !matches!(rm, Rounding::Rtz | Rounding::Dyn);
+        if rounds && !self.cpu.sse41 || rm == Rounding::Rmm && unsigned {
+            return self.helper(if rd.is_zero() { 0 } else { 1 << rd.0 });
+        }
         let dst = if rd.is_zero() { RAX } else { self.int_dest(rd) };
-        self.check_boxed(fmt, &[a], Err(rd));
+        self.check_boxed(fmt, &[a], Writes::Int(rd));
         let slow = self.a.buf.cold_pos();
-        let x = self.fin_reg(a, XMM0);
-        let sz = match int {
-            IntFmt::W => Sz::D,
-            IntFmt::L | IntFmt::Wu | IntFmt::Lu => Sz::Q,
-        };
-        match int {
-            IntFmt::W | IntFmt::L => {
-                self.a.ins(scalar(fmt), Map::M0F, sz, opcode, RAX, Rm::R(x));
-                // Subtracting 1 overflows for the most negative number alone.
-                self.a.alu_imm(Alu::Cmp, sz, Rm::R(RAX), 1);
-                self.a.jcc(Cc::O, slow);
+        let sz = if int == IntFmt::W { Sz::D } else { Sz::Q };
+        if unsigned {
+            let x = self.fin_reg(a, XMM0);
+            self.unsigned_range(fmt, int, x, slow);
+        }
+        // cvtt truncates, cvt uses MXCSR's mode.
+        match rm {
+            Rounding::Rtz => self.convert_to_int(0x2c, fmt, sz, RAX, Self::fhome(a)),
+            Rounding::Dyn => self.convert_to_int(0x2d, fmt, sz, RAX, Self::fhome(a)),
+            Rounding::Rmm => self.round_away(fmt, sz, a, slow),
+            Rounding::Rne | Rounding::Rdn | Rounding::Rup => {
+                let mode = Self::round_immediate(rm).unwrap_or_default();
+                // What is too large for an integer has no fraction, but for doubles and words:
+                // there the inexact flag must wait until the range is known.
+                let quiet = if (fmt, int) == (Fmt::D, IntFmt::W) { 8 } else { 0 };
+                self.round(fmt, XMM0, Self::fhome(a), mode | quiet);
+                self.convert_to_int(0x2c, fmt, sz, RAX, Rm::R(XMM0));
             }
-            IntFmt::Wu | IntFmt::Lu => {
-                self.unsigned_range(fmt, int, x, slow);
-                self.a.ins(scalar(fmt), Map::M0F, Sz::Q, opcode, RAX, Rm::R(x));
-            }
+        }
+        if !unsigned && rm != Rounding::Rmm {
+            // Subtracting 1 overflows for the most negative number alone.
+            self.a.alu_imm(Alu::Cmp, sz, Rm::R(RAX), 1);
+            self.a.jcc(Cc::O, slow);
+        }
+        if rm == Rounding::Rmm || rounds && (fmt, int) == (Fmt::D, IntFmt::W) {
+            // Raises the inexact flag.
+            self.round(fmt, XMM0, Self::fhome(a), 3);
         }
         // Home before the slow path joins, which leaves the result there.
         if !rd.is_zero() {
@@ -50,7 +60,34 @@ impl Emitter<'_, '_> {
                 self.done(rd, dst, false);
             }
         }
-        self.slow_path(slow);
+        self.slow_path(slow, &[a]);
+    }
+
+    fn convert_to_int(&mut self, opcode: u8, fmt: Fmt, sz: Sz, to: u8, from: Rm) {
+        self.a.ins(scalar(fmt), Map::M0F, sz, opcode, to, from);
+    }
+
+    /// rax = `a` rounded to the nearest integer, ties away from zero, without raising flags, or
+    /// `slow`: what truncation leaves is doubled and truncated once more. xmm0 and xmm1 are used.
+    fn round_away(&mut self, fmt: Fmt, sz: Sz, a: FReg, slow: CodePtr) {
+        const TRUNCATE_QUIETLY: u8 = 3 | 8;
+        const SUB: u8 = 0x5c;
+        const ADD: u8 = 0x58;
+        self.round(fmt, XMM0, Self::fhome(a), TRUNCATE_QUIETLY);
+        self.convert_to_int(0x2c, fmt, Sz::Q, RAX, Rm::R(XMM0));
+        self.a.alu_imm(Alu::Cmp, Sz::Q, Rm::R(RAX), 1);
+        self.a.jcc(Cc::O, slow);
+        let x = self.fin_reg(a, XMM1);
+        self.scalar_op(scalar(fmt), SUB, XMM1, x, Rm::R(XMM0));
+        self.scalar_op(scalar(fmt), ADD, XMM1, XMM1, Rm::R(XMM1));
+        self.round(fmt, XMM1, Rm::R(XMM1), TRUNCATE_QUIETLY);
+        self.convert_to_int(0x2c, fmt, Sz::Q, RCX, Rm::R(XMM1));
+        self.a.alu(Alu::Add, Sz::Q, RAX, Rm::R(RCX));
+        if sz == Sz::D {
+            self.a.movsxd(RCX, Rm::R(RAX));
+            self.a.alu(Alu::Cmp, Sz::Q, RCX, Rm::R(RAX));
+            self.a.jcc(Cc::Ne, slow);
+        }
     }
 
     /// Goes to `slow` unless `x` is a number, not negative, and surely in range: the bits of such
@@ -76,10 +113,10 @@ impl Emitter<'_, '_> {
 
     pub(super) fn float_from_int(&mut self, fmt: Fmt, int: IntFmt, rm: Rounding, fd: FReg, a: Reg) {
         let exact = fmt == Fmt::D && matches!(int, IntFmt::W | IntFmt::Wu);
-        if rm != Rounding::Dyn && !exact {
-            return self.helper(0);
-        }
         let dst = Self::fdest(fd);
+        if rm != Rounding::Dyn && !exact {
+            return self.float_from_few_bits(fmt, int, fd, a);
+        }
         let (sz, from) = match int {
             IntFmt::W => (Sz::D, self.use32(a)),
             IntFmt::L => (Sz::Q, self.use64(a)),
@@ -101,18 +138,42 @@ impl Emitter<'_, '_> {
             }
         };
         self.convert_int(fmt, sz, dst, from);
-        self.fdone(fmt, fd, dst);
+        self.fdone(fmt, fd, dst, true);
     }
 
-    /// `dst = from`, with ones above, which makes a single boxed. xmm1 is used.
-    fn convert_int(&mut self, fmt: Fmt, sz: Sz, dst: u8, from: Rm) {
-        self.all_ones(XMM1);
-        if self.cpu.avx {
-            self.a.vex(scalar(fmt), Map::M0F, sz == Sz::Q, 0x2a, dst, XMM1, from);
-        } else {
-            self.a.ins(scalar(fmt), Map::M0F, sz, 0x2a, XMM1, from);
-            self.fmove(dst, XMM1);
+    /// A static rounding mode makes no difference to integers that the format can hold; the
+    /// interpreter converts others.
+    fn float_from_few_bits(&mut self, fmt: Fmt, int: IntFmt, fd: FReg, a: Reg) {
+        let dst = Self::fdest(fd);
+        self.settle(a.0);
+        let o = self.use64(a);
+        match (int, o) {
+            (IntFmt::W, Opnd::Rm(rm)) => self.a.movsxd(RAX, rm),
+            (IntFmt::Wu, Opnd::Rm(rm)) => self.a.mov(Sz::D, RAX, rm),
+            (IntFmt::Wu, Opnd::Imm(_)) => self.load_opnd(Sz::D, RAX, o),
+            _ => self.load_opnd(Sz::Q, RAX, o),
         }
+        let slow = self.a.buf.cold_pos();
+        self.a.mov(Sz::Q, RCX, Rm::R(RAX));
+        self.a.shift_imm(Shift::Sar, Sz::Q, Rm::R(RCX), if fmt == Fmt::D { 53 } else { 24 });
+        if int == IntFmt::Lu {
+            self.a.test(Sz::Q, RCX, RCX);
+            self.a.jcc(Cc::Ne, slow);
+        } else {
+            // 0 or -1.
+            self.a.alu_imm(Alu::Add, Sz::Q, Rm::R(RCX), 1);
+            self.a.alu_imm(Alu::Cmp, Sz::Q, Rm::R(RCX), 1);
+            self.a.jcc(Cc::A, slow);
+        }
+        self.convert_int(fmt, Sz::Q, dst, Rm::R(RAX));
+        self.slow_float(slow, &[], fd, dst);
+        self.fdone(fmt, fd, dst, true);
+    }
+
+    /// `dst = from`.
+    fn convert_int(&mut self, fmt: Fmt, sz: Sz, dst: u8, from: Rm) {
+        self.zero(dst);
+        self.a.ins(scalar(fmt), Map::M0F, sz, 0x2a, dst, from);
     }
 
     /// Numbers with the top bit set are halved, with what is lost kept in the last bit so that
@@ -135,7 +196,7 @@ impl Emitter<'_, '_> {
             e.scalar_op(scalar(fmt), 0x58, dst, dst, Rm::R(dst));
             e.a.jmp(back);
         });
-        self.fdone(fmt, fd, dst);
+        self.fdone(fmt, fd, dst, true);
     }
 
     // Accrued flags and the rounding mode.
@@ -167,8 +228,11 @@ impl Emitter<'_, '_> {
         self.load_opnd(Sz::D, RCX, new);
         self.a.alu_imm(Alu::And, Sz::D, Rm::R(RCX), 31);
         self.a.movzx8(RCX, Rm::X(RBP, RCX, 0, field!(word_of_flags)));
-        self.load_mxcsr();
-        if !rd.is_zero() {
+        if rd.is_zero() {
+            // The rest of MXCSR is as it was when translated code was entered.
+            self.a.mov(Sz::D, RDX, Rm::S(field!(guest_fp)));
+        } else {
+            self.load_mxcsr();
             self.flags_from_mxcsr(dst);
         }
         self.a.alu_imm(Alu::And, Sz::D, Rm::R(RDX), -64);
@@ -188,16 +252,18 @@ impl Emitter<'_, '_> {
     }
 
     pub(super) fn float_convert(&mut self, from: Fmt, to: Fmt, rm: Rounding, fd: FReg, a: FReg) {
-        let exact = from == Fmt::S && to == Fmt::D;
-        let supported = exact || (from == Fmt::D && to == Fmt::S && rm == Rounding::Dyn);
-        if !supported {
+        let widens = from == Fmt::S && to == Fmt::D;
+        let narrows = from == Fmt::D && to == Fmt::S && rm != Rounding::Rmm;
+        if !widens && !narrows {
             return self.helper(0);
         }
-        self.check_boxed(from, &[a], Ok(fd));
-        self.all_ones(XMM1);
+        self.check_boxed(from, &[a], Writes::Float(fd));
+        if narrows {
+            self.check_rounding(rm, &[a], Writes::Float(fd));
+        }
         let dst = Self::fdest(fd);
         // cvtss2sd, cvtsd2ss: the prefix is the operand's.
-        self.scalar_op(scalar(from), 0x5a, dst, XMM1, Self::fhome(a));
-        self.fdone_arith(to, fd, dst);
+        self.scalar_unary(scalar(from), Map::M0F, 0x5a, dst, Self::fhome(a));
+        self.fdone_arith(to, fd, dst, true, &[a]);
     }
 }

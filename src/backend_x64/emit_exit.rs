@@ -31,7 +31,7 @@ const fn holds(c: Cond, x: u64, y: u64) -> bool {
 
 impl Emitter<'_, '_> {
     /// Lets the hart be stopped here: one load of a page that is made unreadable for that.
-    fn poll(&mut self) {
+    pub(super) fn poll(&mut self) {
         self.fault_point();
         // test [rbp - STATE_BIAS - 8], eax: the end of the page below the state.
         let at = Rm::S(-(crate::backend::STATE_BIAS as i32) - 8);
@@ -91,20 +91,26 @@ impl Emitter<'_, '_> {
             self.flush();
         }
         let cc = self.compare(condition(cond), a, Src::Reg(b));
-        if self.sym.pending() == 0 && !self.float_pending() {
+        let direct = self.sym.pending() == 0 && !self.float_pending();
+        self.branch_on(cc, target, direct);
+    }
+
+    /// If `cc` holds, goes to a guest address: at once if the contract holds (`direct`), or else
+    /// through cold code that brings home what is pending.
+    pub(super) fn branch_on(&mut self, cc: Cc, target: u64, direct: bool) {
+        if direct {
             self.a.pad_for_patch(2);
             self.a.bytes(&[0x0f, 0x80 | cc as u8]);
-            self.link(target);
-        } else {
-            let stub = self.a.buf.cold_pos();
-            self.a.jcc(cc, stub);
-            let (sym, fp) = (self.sym.clone(), self.fp.clone());
-            self.in_cold(|e| {
-                e.flush();
-                e.jump_to(target);
-            });
-            (self.sym, self.fp) = (sym, fp);
+            return self.link(target);
         }
+        let stub = self.a.buf.cold_pos();
+        self.a.jcc(cc, stub);
+        let (sym, fp) = (self.sym.clone(), self.fp.clone());
+        self.in_cold(|e| {
+            e.flush();
+            e.jump_to(target);
+        });
+        (self.sym, self.fp) = (sym, fp);
     }
 
     pub(super) fn jump(&mut self, target: u64) {

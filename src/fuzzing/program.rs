@@ -398,10 +398,11 @@ impl Builder<'_> {
                     let op = self.rng.pick(&self.pool.system);
                     self.random(op);
                 }
-                27..=44 if !self.pool.float.is_empty() => {
+                27..=42 if !self.pool.float.is_empty() => {
                     let op = self.rng.pick(&self.pool.float);
                     self.random(op);
                 }
+                43..=44 if !self.pool.float.is_empty() => self.compare_floats(),
                 45..=62 => {
                     let op = self.rng.pick(&self.pool.memory);
                     self.random(op);
@@ -480,11 +481,73 @@ impl Builder<'_> {
         self.insn(Op::Addi, counter, 0, 0, rounds);
         let head = self.code.len();
         let items = 1 + self.rng.below(5);
-        let calls = calls && self.rng.chance(50);
-        self.items(items, depth + 1, calls);
+        if !self.pool.float.is_empty() && self.rng.chance(40) {
+            self.floats(items + 3);
+        } else {
+            let calls = calls && self.rng.chance(50);
+            self.items(items, depth + 1, calls);
+        }
         self.insn(Op::Addi, counter, counter, 0, -1);
+        let out = self.rng.chance(15).then(|| self.hole(Op::Beq, 0, counter, 0));
+        if out.is_some() && !self.pool.float.is_empty() {
+            self.compare_floats();
+        }
         let hole = self.hole(Op::Bne, 0, counter, 0);
         self.fill(hole, head);
+        if let Some(out) = out {
+            self.fill(out, self.code.len());
+        }
+    }
+
+    /// `n` instructions that have to do with floating point.
+    fn floats(&mut self, n: u32) {
+        for _ in 0..n {
+            let op = match self.rng.below(10) {
+                0 => {
+                    self.compare_floats();
+                    continue;
+                }
+                1..=2 => self.rng.pick(&self.pool.memory),
+                3 => self.rng.pick(&self.pool.int),
+                _ => self.rng.pick(&self.pool.float),
+            };
+            self.random(op);
+        }
+    }
+
+    /// A comparison of floating-point numbers as compilers use it: between saving and restoring the
+    /// flags, before a branch, with the saved flags overwritten soon.
+    fn compare_floats(&mut self) {
+        let all = [Op::FltD, Op::FleD, Op::FeqD, Op::FltS, Op::FleS, Op::FeqS];
+        let ops = if self.isa.has(Ext::D) { &all[..] } else { &all[3..] };
+        let (rd, saved) = (self.target(), self.target());
+        let keeps = !self.pool.csr.is_empty() && self.rng.chance(60);
+        const FFLAGS: i32 = 1;
+        if keeps {
+            self.insn(Op::Csrrs, saved, 0, 0, FFLAGS);
+        }
+        let op = self.rng.pick(ops);
+        let (a, b) = (self.reg(), self.reg());
+        self.insn(op, rd, a, b, 0);
+        if keeps {
+            self.insn(Op::Csrrw, 0, saved, 0, FFLAGS);
+        }
+        if self.rng.chance(80) {
+            let branch = self.rng.pick(&[Op::Bne, Op::Beq]);
+            let hole = self.hole(branch, 0, rd, 0);
+            let n = self.rng.below(3);
+            self.filler(n);
+            self.fill(hole, self.code.len());
+        }
+        if keeps && self.rng.chance(70) {
+            for _ in 0..self.rng.below(5) {
+                let memory = self.rng.chance(30);
+                let op = self.rng.pick(if memory { &self.pool.memory } else { &self.pool.float });
+                self.random(op);
+            }
+            let from = self.reg();
+            self.insn(Op::Addi, saved, from, 0, 1);
+        }
     }
 
     fn call(&mut self, function: usize, direct: bool) {

@@ -66,7 +66,7 @@ pub(super) struct Outcome {
 /// The engine under test.
 enum Engine {
     Cpu(Box<Cpu>),
-    Steps { hart: Box<Hart>, memory: Memory, planted: Option<Op> },
+    Steps { hart: Box<Hart>, memory: Box<Memory>, planted: Option<Op> },
 }
 
 impl Engine {
@@ -81,7 +81,7 @@ impl Engine {
             Subject::Planted(op) => Some(op),
             Subject::Steps => None,
         };
-        let memory = Memory::new(beside(options.mode), 1 << options.address_bits)?;
+        let memory = Box::new(Memory::new(beside(options.mode), 1 << options.address_bits)?);
         lay_out(&memory)?;
         Ok(Self::Steps { hart: Box::new(Hart::new()), memory, planted })
     }

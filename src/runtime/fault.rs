@@ -88,6 +88,7 @@ pub(super) fn apply(hart: &mut Hart, recipes: &[Recipe]) {
                     *f = canonical::NAN64;
                 }
             }
+            Recipe::Flags(r) => hart.set_x(r, u64::from(hart.fflags)),
             Recipe::Box(r) => hart.f[usize::from(r)] |= u64::from(u32::MAX) << 32,
             Recipe::CanonS(r) => {
                 let f = &mut hart.f[usize::from(r)];

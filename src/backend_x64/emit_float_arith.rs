@@ -1,0 +1,270 @@
+//! Floating-point arithmetic, and what only changes signs.
+
+use super::asm::{Alu, Cc, Map, Pp, Rm, Sz};
+use super::emit::Emitter;
+use super::emit_float::{
+    MAGNITUDE_D, MAGNITUDE_S, OR, SIGN_D, SIGN_S, UCOMI, Writes, XOR, constant, scalar,
+};
+use super::regs::{RAX, XMM0, XMM1, field, host_float};
+use crate::ir::{FBinOp, FReg, FUnOp, Fmt, Rounding};
+
+// Opcodes in map 0F.
+const SQRT: u8 = 0x51;
+const AND: u8 = 0x54;
+const ADD: u8 = 0x58;
+const MUL: u8 = 0x59;
+const SUB: u8 = 0x5c;
+const MIN: u8 = 0x5d;
+const DIV: u8 = 0x5e;
+const MAX: u8 = 0x5f;
+
+/// What `vfmadd` and kin compute.
+struct Fma {
+    neg_product: bool,
+    neg_addend: bool,
+}
+
+impl Fma {
+    /// The opcode in map 0F38 of the form whose destination is a factor (213).
+    const fn opcode_213(&self) -> u8 {
+        match (self.neg_product, self.neg_addend) {
+            (false, false) => 0xa9,
+            (false, true) => 0xab,
+            (true, false) => 0xad,
+            (true, true) => 0xaf,
+        }
+    }
+
+    /// The opcode of the form whose destination is the addend (231).
+    const fn opcode_231(&self) -> u8 {
+        self.opcode_213() + 0x10
+    }
+}
+
+impl Emitter<'_, '_> {
+    pub(super) fn fbin(&mut self, op: FBinOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg, b: FReg) {
+        let opcode = match op {
+            FBinOp::Add => ADD,
+            FBinOp::Sub => SUB,
+            FBinOp::Mul => MUL,
+            FBinOp::Div => DIV,
+            FBinOp::Min => return self.fmin_max(MIN, fmt, fd, a, b),
+            FBinOp::Max => return self.fmin_max(MAX, fmt, fd, a, b),
+            FBinOp::Minm | FBinOp::Maxm => return self.helper(0),
+            FBinOp::Sgnj | FBinOp::Sgnjn | FBinOp::Sgnjx => return self.fsign(op, fmt, fd, a, b),
+        };
+        if rm == Rounding::Rmm {
+            return self.helper(0);
+        }
+        self.check_boxed(fmt, &[a, b], Writes::Float(fd));
+        self.check_rounding(rm, &[a, b], Writes::Float(fd));
+        let loose = self.fp.is_loose(a);
+        let x = self.fin_reg(a, XMM0);
+        let dst = Self::fdest(fd);
+        self.scalar_op(scalar(fmt), opcode, dst, x, Self::fhome(b));
+        self.fdone_arith(fmt, fd, dst, loose, &[a, b]);
+    }
+
+    pub(super) fn fsqrt(&mut self, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
+        if rm == Rounding::Rmm {
+            return self.helper(0);
+        }
+        self.check_boxed(fmt, &[a], Writes::Float(fd));
+        self.check_rounding(rm, &[a], Writes::Float(fd));
+        let dst = Self::fdest(fd);
+        self.scalar_unary(scalar(fmt), Map::M0F, SQRT, dst, Self::fhome(a));
+        self.fdone_arith(fmt, fd, dst, true, &[a]);
+    }
+
+    /// Rounds to an integer, with or without the inexact flag.
+    pub(super) fn fround(&mut self, op: FUnOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
+        let Some(mode) = Self::round_immediate(rm).filter(|_| self.cpu.sse41) else {
+            return self.helper(0);
+        };
+        let quiet = if op == FUnOp::RoundNx { 0 } else { 8 };
+        self.check_boxed(fmt, &[a], Writes::Float(fd));
+        let dst = Self::fdest(fd);
+        self.round(fmt, dst, Self::fhome(a), mode | quiet);
+        self.fdone_arith(fmt, fd, dst, true, &[a]);
+    }
+
+    /// The immediate of `round` for a mode; with 8 added it raises no inexact flag.
+    pub(super) const fn round_immediate(rm: Rounding) -> Option<u8> {
+        match rm {
+            Rounding::Rne => Some(0),
+            Rounding::Rdn => Some(1),
+            Rounding::Rup => Some(2),
+            Rounding::Rtz => Some(3),
+            Rounding::Dyn => Some(4),
+            Rounding::Rmm => None,
+        }
+    }
+
+    /// `dst = a` rounded to an integer: `roundsd`, `roundss`. Needs SSE4.1.
+    pub(super) fn round(&mut self, fmt: Fmt, dst: u8, a: Rm, immediate: u8) {
+        let opcode = if fmt == Fmt::D { 0x0b } else { 0x0a };
+        self.scalar_unary(Pp::P66, Map::M0F3A, opcode, dst, a);
+        self.a.byte(immediate);
+    }
+
+    pub(super) fn fmuladd(
+        &mut self,
+        fmt: Fmt,
+        rm: Rounding,
+        (neg_product, neg_addend): (bool, bool),
+        fd: FReg,
+        [a, b, c]: [FReg; 3],
+    ) {
+        if !self.cpu.fma || rm == Rounding::Rmm {
+            return self.helper(0);
+        }
+        self.check_boxed(fmt, &[a, b, c], Writes::Float(fd));
+        self.check_rounding(rm, &[a, b, c], Writes::Float(fd));
+        let fma = Fma { neg_product, neg_addend };
+        let mapped = host_float(fd.0).is_some();
+        // The factors must outlive the operation, for the slow path.
+        let (a, b) = if fd == b || host_float(a.0).is_none() { (b, a) } else { (a, b) };
+        let wide = fmt == Fmt::D;
+        let known = [a, b, c].iter().fold(0, |set, f| set | self.fp.with_implied(*f));
+        let (dst, loose, factors);
+        if mapped && fd == a && fd != c {
+            let x = Self::fdest(fd);
+            self.fmove(XMM0, x);
+            let y = self.fin_reg(b, XMM1);
+            self.a.vex(Pp::P66, Map::M0F38, wide, fma.opcode_213(), x, y, Self::fhome(c));
+            factors = (XMM0, Rm::R(if b == a { XMM0 } else { y }));
+            (dst, loose) = (x, self.fp.is_loose(a));
+        } else {
+            let into = if mapped && fd != a && fd != b { Self::fdest(fd) } else { XMM0 };
+            let z = self.fin_reg(c, into);
+            self.fmove(into, z);
+            let x = self.fin_reg(a, XMM1);
+            self.a.vex(Pp::P66, Map::M0F38, wide, fma.opcode_231(), into, x, Self::fhome(b));
+            factors = (x, Self::fhome(b));
+            (dst, loose) = (into, self.fp.is_loose(c));
+        }
+        let overwritten = if dst == XMM0 { 0 } else { 1 << fd.0 };
+        self.fma_nan(fmt, dst, factors, known & !overwritten);
+        let home = Self::fdest(fd);
+        self.fmove(home, dst);
+        self.fdone(fmt, fd, home, loose);
+    }
+
+    /// If the result in `dst` is a NaN, makes it canonical, and all of `known`, which are NaNs only
+    /// then. The product of infinity and zero is invalid even if the addend is a quiet NaN, which
+    /// the host says nothing of.
+    fn fma_nan(&mut self, fmt: Fmt, dst: u8, (x, y): (u8, Rm), known: u32) {
+        self.compare_float(UCOMI, fmt, dst, Rm::R(dst));
+        let cold = self.a.buf.cold_pos();
+        self.a.jcc(Cc::P, cold);
+        let back = self.a.pos();
+        self.in_cold(|e| {
+            // Of the flags that the product alone raises only this one counts.
+            let (before, after) = (Rm::S(field!(scratch)), Rm::S(field!(scratch) + 4));
+            e.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 3, before); // stmxcsr
+            e.a.vex(scalar(fmt), Map::M0F, false, MUL, dst, x, y);
+            e.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 3, after);
+            e.a.mov(Sz::D, RAX, after);
+            e.a.alu_imm(Alu::And, Sz::D, Rm::R(RAX), 1);
+            e.a.alu_to(Alu::Or, Sz::D, before, RAX);
+            e.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 2, before); // ldmxcsr
+            e.load_nan(fmt, dst);
+            e.canonicalize_each(known);
+            e.a.jmp(back);
+        });
+        self.fp.canon_d &= !known;
+        self.fp.canon_s &= !known;
+    }
+
+    /// The host's minimum and maximum return the second operand for NaNs and for zeros of either
+    /// sign: these cases are on the cold path.
+    fn fmin_max(&mut self, opcode: u8, fmt: Fmt, fd: FReg, a: FReg, b: FReg) {
+        self.check_boxed(fmt, &[a, b], Writes::Float(fd));
+        let loose = self.fp.is_loose(a) || self.fp.is_loose(b);
+        let x = self.fin_reg(a, XMM0);
+        let y = self.fin_reg(b, XMM1);
+        let dst = Self::fdest(fd);
+        self.compare_float(UCOMI, fmt, x, Rm::R(y));
+        let cold = self.a.buf.cold_pos();
+        self.a.jcc(Cc::E, cold);
+        self.scalar_op(scalar(fmt), opcode, dst, x, Rm::R(y));
+        let back = self.a.pos();
+        self.in_cold(|e| {
+            let unordered = e.a.jcc_short(Cc::P);
+            // Equal: only the signs of zeros may differ.
+            let logic = if opcode == MIN { OR } else { AND };
+            e.scalar_op(Pp::None, logic, dst, x, Rm::R(y));
+            e.a.jmp(back);
+            e.a.bind_short(unordered);
+            e.interpret_float(&[a, b], fd, dst);
+            e.a.jmp(back);
+        });
+        self.fdone(fmt, fd, dst, loose);
+    }
+
+    // Signs.
+
+    fn fsign(&mut self, op: FBinOp, fmt: Fmt, fd: FReg, a: FReg, b: FReg) {
+        let (sign, magnitude) =
+            if fmt == Fmt::D { (SIGN_D, MAGNITUDE_D) } else { (SIGN_S, MAGNITUDE_S) };
+        if op == FBinOp::Sgnj && a == b {
+            if fmt == Fmt::S {
+                self.check_boxed(fmt, &[a], Writes::Float(fd));
+            }
+            return self.fcopy(fd, a);
+        }
+        self.canonical(a);
+        self.canonical(b);
+        self.check_boxed(fmt, &[a, b], Writes::Float(fd));
+        let loose = self.fp.is_loose(a);
+        let x = self.fin_reg(a, XMM0);
+        let dst = Self::fdest(fd);
+        match op {
+            _ if a != b => {
+                // xmm1 = sign to take.
+                let y = self.fin_reg(b, XMM1);
+                let y = match op {
+                    FBinOp::Sgnjn => {
+                        self.scalar_op(Pp::None, XOR, XMM1, y, constant(sign));
+                        XMM1
+                    }
+                    FBinOp::Sgnjx => {
+                        self.scalar_op(Pp::None, XOR, XMM1, y, Rm::R(x));
+                        XMM1
+                    }
+                    _ => y,
+                };
+                self.scalar_op(Pp::None, AND, XMM1, y, constant(sign));
+                self.scalar_op(Pp::None, AND, XMM0, x, constant(magnitude));
+                self.scalar_op(Pp::None, OR, dst, XMM0, Rm::R(XMM1));
+            }
+            FBinOp::Sgnjn => self.scalar_op(Pp::None, XOR, dst, x, constant(sign)),
+            _ => self.scalar_op(Pp::None, AND, dst, x, constant(magnitude)),
+        }
+        self.fdone(fmt, fd, dst, loose);
+    }
+
+    /// `fd = a`, all 64 bits, with what is known of them.
+    fn fcopy(&mut self, fd: FReg, a: FReg) {
+        if fd == a {
+            return;
+        }
+        if host_float(fd.0).is_none() {
+            self.fsettle(a);
+        }
+        let x = self.fin_reg(a, XMM0);
+        let dst = Self::fdest(fd);
+        self.fmove(dst, x);
+        let known = self.fp.with_implied(a) & !(1 << fd.0);
+        self.fdone(Fmt::D, fd, dst, false);
+        let bit = |mask: u32| u32::from(mask & 1 << a.0 != 0) << fd.0;
+        self.fp.boxed |= bit(self.fp.boxed);
+        if host_float(fd.0).is_some() {
+            self.fp.loose |= bit(self.fp.loose);
+            self.fp.canon_d |= bit(self.fp.canon_d);
+            self.fp.canon_s |= bit(self.fp.canon_s);
+            self.fp.implies[usize::from(fd.0)] = known;
+            self.fp.implies[usize::from(a.0)] |= 1 << fd.0;
+        }
+    }
+}
