@@ -11,7 +11,7 @@ mod symbolic;
 
 pub use buf::{CodeBuf, CountPoint, Counted, FaultPoint, LinkSite, Recipe};
 pub use state::{CONSTANTS, Constants, LeaveKind, STATE_BIAS, ThreadState};
-pub use symbolic::{RegSet, Symbolic, Val, fold};
+pub use symbolic::{RegSet, ShiftOp, Symbolic, Val, fold, shifted};
 
 use crate::ir::Block;
 use crate::mem::Mode;
@@ -27,7 +27,7 @@ pub struct Stubs {
     pub link: CodePtr,
     /// Indirect jump that missed: guest address in the first scratch register.
     pub lookup: CodePtr,
-    /// A return that did not match: guest address in the first scratch register.
+    /// A return that did not match: guest address in ra or, for aarch64, the first scratch register.
     pub return_miss: CodePtr,
     /// What the sentinel at the bottom of the return stack leads to.
     pub return_empty: CodePtr,

@@ -1,8 +1,8 @@
 //! What is known of each guest integer register at a point of a block, beyond "it is at home".
 //!
 //! A register's *home* is its host register or its slot. A register is *pending* when its home
-//! does not hold its value; the value is then a constant, a sum over homes of other registers, or
-//! the home's low half sign-extended. Pending values cost nothing until somebody needs them at
+//! does not hold its value; the value is then a constant, a sum over homes of other registers, such
+//! a home shifted, or the home's low half sign-extended. Pending values cost nothing until somebody needs them at
 //! home, and many are never needed there: they are folded into addresses and immediates, or
 //! overwritten.
 
@@ -10,6 +10,17 @@ use crate::ir::{BinOp, Width};
 
 /// A set of integer registers, one bit each.
 pub type RegSet = u32;
+
+/// A direction of shifting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShiftOp {
+    /// To the left.
+    Left,
+    /// To the right, filling with zeros.
+    Right,
+    /// To the right, filling with the sign.
+    Signed,
+}
 
 /// The value of a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +39,17 @@ pub enum Val {
         shift: u8,
         /// Constant term.
         imm: i32,
+    },
+    /// `home(a)` shifted by `n`; as a word, its low half is, and the result sign-extended.
+    Shift {
+        /// Where to.
+        op: ShiftOp,
+        /// Of 32 or of 64 bits.
+        w: Width,
+        /// What.
+        a: u8,
+        /// How far: 1 to 31 or 63.
+        n: u8,
     },
 }
 
@@ -117,11 +139,11 @@ impl Symbolic {
         while left != 0 {
             let p = left.trailing_zeros();
             left &= left - 1;
-            if let Val::Lin { a, b, .. } = self.vals[p as usize]
-                && (a == r || b == r)
-            {
-                out |= 1 << p;
-            }
+            out |= match self.vals[p as usize] {
+                Val::Lin { a, b, .. } if a == r || b == r => 1 << p,
+                Val::Shift { a, .. } if a == r => 1 << p,
+                _ => 0,
+            };
         }
         out
     }
@@ -158,11 +180,26 @@ impl Symbolic {
         self.narrow &= !bit(r);
     }
 
+    /// The value is a home, other than x0's, shifted.
+    pub fn set_shift(&mut self, r: u8, op: ShiftOp, w: Width, a: u8, n: u8) {
+        self.vals[r as usize] = Val::Shift { op, w, a, n };
+        self.sext &= !bit(r);
+        self.pending |= bit(r);
+        // Bits that matter, with one for the sign.
+        let bits = match op {
+            _ if w == Width::W => 32,
+            ShiftOp::Left => 64,
+            ShiftOp::Right => 65 - n,
+            ShiftOp::Signed => 64 - n,
+        };
+        self.set_narrow(r, bits <= 32);
+    }
+
     /// The value has been brought home.
     pub fn settle(&mut self, r: u8) {
         self.pending &= !bit(r);
         self.sext &= !bit(r);
-        if matches!(self.vals[r as usize], Val::Lin { .. }) {
+        if matches!(self.vals[r as usize], Val::Lin { .. } | Val::Shift { .. }) {
             self.vals[r as usize] = Val::Home;
         }
     }
@@ -174,6 +211,19 @@ impl Symbolic {
 
     fn set_narrow(&mut self, r: u8, narrow: bool) {
         self.narrow = if narrow { self.narrow | bit(r) } else { self.narrow & !bit(r) };
+    }
+}
+
+/// `x` shifted, as in [`Val::Shift`].
+#[must_use]
+pub fn shifted(op: ShiftOp, w: Width, x: u64, n: u8) -> u64 {
+    match (op, w) {
+        (ShiftOp::Left, Width::D) => x << n,
+        (ShiftOp::Right, Width::D) => x >> n,
+        (ShiftOp::Signed, Width::D) => (x as i64 >> n) as u64,
+        (ShiftOp::Left, Width::W) => ((x as i32) << n) as u64,
+        (ShiftOp::Right, Width::W) => (x as u32 >> n) as i32 as u64,
+        (ShiftOp::Signed, Width::W) => (x as i32 >> n) as u64,
     }
 }
 

@@ -131,6 +131,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
                 Val::Home => {}
                 Val::Const(0) if host_int(r).is_none() => dst = ZR,
                 Val::Const(k) => self.a.mov_imm(dst, k),
+                Val::Shift { .. } => unreachable!("shifts are not left pending here"),
                 Val::Lin { a, b, shift, imm } => self.compute(dst, (a, b, shift, imm)),
             }
         }

@@ -4,7 +4,8 @@ use super::asm::{Alu, Asm, Map, Pp, Rm, Shift, Sz};
 use super::features::Features;
 use super::regs::{RAX, RCX, field, host_int, slot};
 use crate::backend::{
-    CodeBuf, CountPoint, Counted, EmitContext, FaultPoint, MAX_COUNTERS, Recipe, Symbolic, Val,
+    CodeBuf, CountPoint, Counted, EmitContext, FaultPoint, MAX_COUNTERS, Recipe, RegSet, Symbolic,
+    Val,
 };
 use crate::ir::{Block, Node, Op, Reg, Src};
 use crate::util::CodePtr;
@@ -29,13 +30,32 @@ pub(super) struct Emitter<'b, 'c> {
     pub(super) pc: u64,
     /// Address of the one that follows it, if it does not jump.
     pub(super) next: u64,
+    /// Registers whose value now is overwritten by a later operation of the block before it must be
+    /// at home.
+    pub(super) passing: RegSet,
+    /// Registers whose value nobody will see: it is overwritten before it is read, before anything
+    /// faults and before the block can be left. The current operation does not read it either.
+    pub(super) dead: RegSet,
+    /// The same, but that the current operation may read it.
+    pub(super) dead_later: RegSet,
 }
 
 impl<'b, 'c> Emitter<'b, 'c> {
     pub(super) fn new(buf: &'b mut CodeBuf, ctx: &'c EmitContext<'c>, cpu: Features) -> Self {
         let a = Asm { buf, cold: false, mode: ctx.mode };
         let fp = super::emit_float::FloatState::new();
-        Self { a, sym: Symbolic::new(), fp, ctx, cpu, pc: 0, next: 0 }
+        Self {
+            a,
+            sym: Symbolic::new(),
+            fp,
+            ctx,
+            cpu,
+            pc: 0,
+            next: 0,
+            passing: 0,
+            dead: 0,
+            dead_later: 0,
+        }
     }
 
     /// Emits `block` at the buffer's position.
@@ -44,8 +64,13 @@ impl<'b, 'c> Emitter<'b, 'c> {
         self.a.buf.entries.push((block.pc, start));
         self.count(Counted::Guest(block.pc));
         let mut open = true;
+        let ahead = Ahead::of(block);
         let mut rest = block.nodes.as_slice();
         while let [node, following @ ..] = rest {
+            let now = ahead[block.nodes.len() - rest.len()];
+            self.passing = now.passing;
+            self.dead_later = if is_plain(&node.op) { now.dead } else { 0 };
+            self.dead = self.dead_later & !node.op.reads();
             self.pc = node.pc;
             self.next = following.first().map_or(block.next, |n| n.pc);
             rest = following;
@@ -130,13 +155,18 @@ impl<'b, 'c> Emitter<'b, 'c> {
         if !self.sym.is_pending(r) {
             return;
         }
-        self.settle_dependents(r);
+        if let Val::Shift { op, w, a, n } = self.sym.val(r) {
+            self.settle_shift(r, op, w, a, n);
+        }
+        if !self.sym.is_sext(r) {
+            self.settle_dependents(r);
+        }
         let dst = host_int(r).unwrap_or(RAX);
         if self.sym.is_sext(r) {
             self.a.movsxd(dst, self.home(r));
         } else {
             match self.sym.val(r) {
-                Val::Home => {}
+                Val::Home | Val::Shift { .. } => return,
                 Val::Const(k) => {
                     if let (None, Ok(k)) = (host_int(r), i32::try_from(k as i64)) {
                         self.a.mov_mem_imm(Sz::Q, Rm::S(slot(r)), k);
@@ -154,13 +184,18 @@ impl<'b, 'c> Emitter<'b, 'c> {
         self.sym.settle(r);
     }
 
-    /// Brings home what is made of the home of `r`, which is about to change.
+    /// Brings home what is made of the home of `r`, which is about to change. (The low half, of
+    /// which alone shifted words are made, stays when a pending sign-extension comes home.)
     pub(super) fn settle_dependents(&mut self, r: u8) {
         let mut left = self.sym.dependents(r);
         while left != 0 {
             let d = left.trailing_zeros() as u8;
             left &= left - 1;
-            self.settle(d);
+            if self.dead & 1 << d != 0 {
+                self.sym.set_home(d, false);
+            } else {
+                self.settle(d);
+            }
         }
     }
 
@@ -170,6 +205,18 @@ impl<'b, 'c> Emitter<'b, 'c> {
             self.settle(self.sym.pending().trailing_zeros() as u8);
         }
         self.flush_float();
+    }
+
+    /// Brings home what will have to be there sooner or later, before the block can be left: then
+    /// leaving it needs no code of its own.
+    pub(super) fn settle_lasting(&mut self) {
+        loop {
+            let left = self.sym.pending() & !self.passing;
+            if left == 0 {
+                return;
+            }
+            self.settle(left.trailing_zeros() as u8);
+        }
     }
 
     /// `dst = home(a) + (home(b) << shift) + imm` for guest register `r` whose host register (or
@@ -240,6 +287,9 @@ impl<'b, 'c> Emitter<'b, 'c> {
     pub(super) fn use32(&mut self, r: Reg) -> Opnd {
         if let Some(k) = self.sym.constant(r.0) {
             return Opnd::Imm(k as i32);
+        }
+        if let Val::Shift { op, w, a, n } = self.sym.val(r.0) {
+            self.settle_shift(r.0, op, w, a, n);
         }
         if !self.sym.is_sext(r.0) {
             self.settle(r.0);
@@ -312,6 +362,9 @@ impl<'b, 'c> Emitter<'b, 'c> {
     /// value is the sign-extension.
     pub(super) fn done_word(&mut self, rd: Reg, dst: u8) {
         if host_int(rd.0).is_some() {
+            self.sym.set_sext(rd.0);
+        } else if self.passing & 1 << rd.0 != 0 {
+            self.a.mov_to(Sz::Q, Rm::S(slot(rd.0)), dst);
             self.sym.set_sext(rd.0);
         } else {
             self.a.movsxd(dst, Rm::R(dst));
@@ -386,5 +439,52 @@ impl<'b, 'c> Emitter<'b, 'c> {
     pub(super) fn pclmul(&mut self, to: u8, from: u8, imm: u8) {
         self.a.ins(Pp::P66, Map::M0F3A, Sz::D, 0x44, to, Rm::R(from));
         self.a.byte(imm);
+    }
+}
+
+/// What is known of registers behind a node by looking at the nodes that follow.
+#[derive(Clone, Copy, Default)]
+struct Ahead {
+    /// Overwritten before everything must be at home.
+    passing: RegSet,
+    /// Overwritten before anybody can see them.
+    dead: RegSet,
+}
+
+impl Ahead {
+    /// For each node of a block.
+    fn of(block: &Block) -> Vec<Self> {
+        let mut out = vec![Self::default(); block.nodes.len()];
+        let mut now = Self::default();
+        for (out, node) in out.iter_mut().zip(&block.nodes).rev() {
+            *out = now;
+            let (reads, writes) = (node.op.reads(), node.op.writes());
+            now.passing = if comes_home(&node.op, node.pc) { 0 } else { now.passing | writes };
+            now.dead = if is_plain(&node.op) { (now.dead | writes) & !reads } else { 0 };
+        }
+        out
+    }
+}
+
+/// True if an operation only computes: it neither faults nor leaves the block.
+const fn is_plain(op: &Op) -> bool {
+    matches!(op, Op::Const { .. } | Op::Bin { .. } | Op::Un { .. })
+}
+
+/// True if everything is brought home for an operation.
+const fn comes_home(op: &Op, pc: u64) -> bool {
+    match *op {
+        Op::Branch { target, .. } => target <= pc,
+        Op::Amo { .. }
+        | Op::LoadReserved { .. }
+        | Op::StoreConditional { .. }
+        | Op::Cas { .. }
+        | Op::Helper { .. }
+        | Op::Jump { .. }
+        | Op::Call { .. }
+        | Op::CallIndirect { .. }
+        | Op::JumpIndirect { .. }
+        | Op::Exit(_) => true,
+        _ => false,
     }
 }

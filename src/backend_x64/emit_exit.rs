@@ -5,6 +5,7 @@ use super::emit::Emitter;
 use super::regs::{RAX, RCX, field};
 use crate::backend::{Counted, LinkSite};
 use crate::ir::{Cond, ExitKind, Reg, Src};
+use crate::mem::Mode;
 use crate::util::CodePtr;
 
 const fn condition(c: Cond) -> Cc {
@@ -28,6 +29,15 @@ const fn holds(c: Cond, x: u64, y: u64) -> bool {
         Cond::Geu => x >= y,
     }
 }
+
+/// The link register whose calls and returns are the host's. Those by t0, the other link register
+/// of the manual (it is for functions that save registers), are jumps.
+const RA: Reg = Reg(1);
+
+/// ModRM byte of `call rcx`.
+const CALL: u8 = 0xd1;
+/// ModRM byte of `jmp rcx`.
+const JMP: u8 = 0xe1;
 
 impl Emitter<'_, '_> {
     /// Lets the hart be stopped here: one load of a page that is made unreadable for that.
@@ -89,6 +99,8 @@ impl Emitter<'_, '_> {
             // A loop: its head takes the contract, so values are brought home on the likely path.
             self.poll();
             self.flush();
+        } else {
+            self.settle_lasting();
         }
         let cc = self.compare(condition(cond), a, Src::Reg(b));
         let direct = self.sym.pending() == 0 && !self.float_pending();
@@ -122,22 +134,28 @@ impl Emitter<'_, '_> {
     }
 
     pub(super) fn call(&mut self, target: u64, link: Reg, ret: u64, last: bool) {
-        self.poll();
+        // Calls forward alone close no loop. They can only be many, which a hostile guest may want.
+        if target <= self.pc || self.ctx.mode == Mode::Sandbox {
+            self.poll();
+        }
         self.set_const(link, ret);
         self.flush();
-        self.a.pad_for_patch(1);
-        self.a.byte(0xe8);
-        self.link(target);
-        self.return_site(ret, last);
+        if link == RA {
+            self.a.pad_for_patch(1);
+            self.a.byte(0xe8);
+            self.link(target);
+        } else {
+            self.jump_to(target);
+        }
+        self.return_site(link, ret, last);
     }
 
     pub(super) fn call_indirect(&mut self, base: Reg, off: i32, link: Reg, ret: u64, last: bool) {
-        self.poll();
         self.flush();
         self.indirect_target(base, off);
         self.write_link(link, ret);
-        self.dispatch(0xd1); // call rcx
-        self.return_site(ret, last);
+        self.dispatch(if link == RA { CALL } else { JMP });
+        self.return_site(link, ret, last);
     }
 
     pub(super) fn jump_indirect(
@@ -149,13 +167,13 @@ impl Emitter<'_, '_> {
         is_return: bool,
     ) {
         self.flush();
+        if is_return && (base, off, link) == (RA, 0, Reg::ZERO) {
+            self.a.byte(0xc3);
+            return;
+        }
         self.indirect_target(base, off);
         self.write_link(link, ret);
-        if is_return {
-            self.a.byte(0xc3);
-        } else {
-            self.dispatch(0xe1); // jmp rcx
-        }
+        self.dispatch(JMP);
     }
 
     /// rax = `base + off`. Bit 0 is left alone: a set one takes the slow path, which clears it.
@@ -191,7 +209,8 @@ impl Emitter<'_, '_> {
         self.sym.set_home(link.0, false);
     }
 
-    /// Goes to the guest address in rax through the table, by `call rcx` (D1) or `jmp rcx` (E1).
+    /// Goes to the guest address in rax through the table, by [`CALL`] or [`JMP`]. When the hart is
+    /// to be stopped the table has no entries.
     ///
     /// Rotating moves bit 0 to the top, so that one comparison refuses odd addresses and those
     /// beyond the table. An empty entry is 0 and leads to the arena's first bytes, which are the
@@ -212,19 +231,22 @@ impl Emitter<'_, '_> {
         });
     }
 
-    /// Where a callee returns to, with the guest address it returns to in rax.
-    fn return_site(&mut self, ret: u64, last: bool) {
+    /// Where a callee returns to. By a host return it comes with the guest address that it returns
+    /// to in ra, as the only host return there is stands for `jr ra`.
+    fn return_site(&mut self, link: Reg, ret: u64, last: bool) {
         self.sym.reset();
         self.reset_float();
-        match i32::try_from(ret) {
-            Ok(imm) => self.a.alu_imm(Alu::Cmp, Sz::Q, Rm::R(RAX), imm),
-            Err(_) => {
+        if link == RA {
+            let home = self.home(RA.0);
+            if let Ok(imm) = i32::try_from(ret) {
+                self.a.alu_imm(Alu::Cmp, Sz::Q, home, imm);
+            } else {
                 self.a.mov_imm_keep_flags(RCX, ret);
-                self.a.alu(Alu::Cmp, Sz::Q, RAX, Rm::R(RCX));
+                self.a.alu(Alu::Cmp, Sz::Q, RCX, home);
             }
+            self.a.jcc(Cc::Ne, self.ctx.stubs.return_miss);
+            self.count(Counted::Return);
         }
-        self.a.jcc(Cc::Ne, self.ctx.stubs.return_miss);
-        self.count(Counted::Return);
         if last {
             return;
         }

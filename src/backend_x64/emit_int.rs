@@ -3,7 +3,7 @@
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit::{Emitter, Opnd};
 use super::regs::{RAX, RCX, RDX, host_int};
-use crate::backend::{Val, fold};
+use crate::backend::{ShiftOp, Val, fold};
 use crate::ir::{BinOp, Reg, Src, UnOp, Width};
 
 /// A sum over homes: (first, second, shift of the second, constant); register 0 is none.
@@ -104,6 +104,9 @@ impl Emitter<'_, '_> {
     }
 
     fn add(&mut self, rd: Reg, a: Reg, b: Src) {
+        if self.rotation(rd, a, b) {
+            return;
+        }
         // Bringing `b` home may change what `a` is made of, so `a` is looked at again after that.
         self.lin(rd, a);
         let y = match b {
@@ -197,7 +200,11 @@ impl Emitter<'_, '_> {
         let y = self.use_src(Sz::D, b);
         let dst = self.dest(rd);
         match (x, y) {
-            (Opnd::Rm(Rm::R(h)), Opnd::Imm(i)) if h != dst && i != 0 => {
+            (Opnd::Rm(from), Opnd::Imm(0)) => {
+                self.a.movsxd(dst, from);
+                return self.done(rd, dst, true);
+            }
+            (Opnd::Rm(Rm::R(h)), Opnd::Imm(i)) if h != dst => {
                 self.a.lea(Sz::D, dst, Rm::B(h, i));
             }
             (Opnd::Rm(Rm::R(h)), Opnd::Rm(Rm::R(g))) if h != dst && g != dst => {
@@ -286,6 +293,9 @@ impl Emitter<'_, '_> {
             && self.sym.constant(r.0).is_none()
         {
             return self.logic(op, rd, r, Src::Reg(a));
+        }
+        if op != Alu::And && self.rotation(rd, a, b) {
+            return;
         }
         match (op, self.const_of(b)) {
             (Alu::And, Some(k)) if k <= 0x7fff_ffff => return self.and_low(rd, a, k as i32),
@@ -405,28 +415,138 @@ impl Emitter<'_, '_> {
             self.settle_unless_zero(a);
             return self.set_lin(rd, (0, a.0, n, 0));
         }
+        let op = match op {
+            Shift::Rol => return self.rotate_const(w, rd, a, size(w).bits() - n),
+            Shift::Ror => return self.rotate_const(w, rd, a, n),
+            Shift::Shl => ShiftOp::Left,
+            Shift::Shr => ShiftOp::Right,
+            Shift::Sar => ShiftOp::Signed,
+        };
+        if self.extend_again(op, w, rd, a, n) {
+            return;
+        }
+        // The home must hold what is shifted, and go on doing so until that is done.
+        match self.use_sz(sz, a) {
+            Opnd::Rm(_) => self.sym.set_shift(rd.0, op, w, a.0, n),
+            x @ Opnd::Imm(_) => {
+                let dst = self.dest(rd);
+                self.load_opnd(sz, dst, x);
+                self.shift_done(rd.0, op, w, dst, n);
+            }
+        }
+    }
+
+    /// Rotates to the right.
+    fn rotate_const(&mut self, w: Width, rd: Reg, a: Reg, n: u8) {
+        let sz = size(w);
         let x = self.use_sz(sz, a);
         let dst = self.dest(rd);
-        let rotate = matches!(op, Shift::Rol | Shift::Ror);
-        let bits = if w == Width::W { 32 } else { 64 };
         match x {
-            Opnd::Rm(rm) if rotate && self.cpu.bmi2 && rm != Rm::R(dst) => {
-                let n = if op == Shift::Ror { n } else { bits - n };
+            Opnd::Rm(rm) if self.cpu.bmi2 && rm != Rm::R(dst) => {
                 self.a.vex(Pp::F2, Map::M0F3A, sz == Sz::Q, 0xf0, dst, 0, rm);
                 self.a.byte(n);
             }
             _ => {
                 self.load_opnd(sz, dst, x);
-                self.a.shift_imm(op, sz, Rm::R(dst), n);
+                self.a.shift_imm(Shift::Ror, sz, Rm::R(dst), n);
             }
         }
+        self.finish(w, rd, dst);
+    }
+
+    /// A shift of what is pending as a doubleword shifted left by 32: an extension of the low half.
+    /// False if it is something else.
+    fn extend_again(&mut self, op: ShiftOp, w: Width, rd: Reg, a: Reg, n: u8) -> bool {
+        let Val::Shift { op: ShiftOp::Left, w: Width::D, a: from, n: 32 } = self.sym.val(a.0)
+        else {
+            return false;
+        };
+        match (op, w, n) {
+            (ShiftOp::Right, Width::D, 32) => {
+                let from = self.home(from);
+                let dst = self.dest(rd);
+                self.a.mov(Sz::D, dst, from);
+                self.done(rd, dst, false);
+            }
+            (ShiftOp::Right, Width::D, 1..32) => {
+                let from = self.home(from);
+                let dst = self.dest(rd);
+                self.a.mov(Sz::D, dst, from);
+                self.a.shift_imm(Shift::Shl, Sz::Q, Rm::R(dst), 32 - n);
+                self.done(rd, dst, false);
+            }
+            (ShiftOp::Signed, Width::D, 32) => {
+                let from = self.home(from);
+                let dst = self.dest(rd);
+                self.a.movsxd(dst, from);
+                self.done(rd, dst, true);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Computes the pending shift that `r` is. A word shifted left is then a pending
+    /// sign-extension.
+    pub(super) fn settle_shift(&mut self, r: u8, op: ShiftOp, w: Width, a: u8, n: u8) {
+        let dst = self.dest(Reg(r));
+        let from = Opnd::Rm(self.home(a));
+        self.load_opnd(size(w), dst, from);
+        self.shift_done(r, op, w, dst, n);
+    }
+
+    /// Shifts `dst`, which is then the value of `r`.
+    fn shift_done(&mut self, r: u8, op: ShiftOp, w: Width, dst: u8, n: u8) {
+        let host = match op {
+            ShiftOp::Left => Shift::Shl,
+            ShiftOp::Right => Shift::Shr,
+            ShiftOp::Signed => Shift::Sar,
+        };
+        self.a.shift_imm(host, size(w), Rm::R(dst), n);
         match (op, w) {
             // A zero upper half is the sign-extension here.
-            (Shift::Shr, Width::W) => self.done(rd, dst, true),
-            (Shift::Shr, Width::D) => self.done(rd, dst, n > 32),
-            (Shift::Sar, Width::D) => self.done(rd, dst, n >= 32),
-            _ => self.finish(w, rd, dst),
+            (ShiftOp::Right, Width::W) => self.done(Reg(r), dst, true),
+            (ShiftOp::Right, Width::D) => self.done(Reg(r), dst, n > 32),
+            (ShiftOp::Signed, Width::D) => self.done(Reg(r), dst, n >= 32),
+            _ => self.finish(w, Reg(r), dst),
         }
+    }
+
+    /// The sum, or, or exclusive or of two pending shifts of one home that together rotate it;
+    /// false if it is something else.
+    fn rotation(&mut self, rd: Reg, a: Reg, b: Src) -> bool {
+        let Src::Reg(b) = b else { return false };
+        let (Val::Shift { op, w, a: from, n }, Val::Shift { op: op2, w: w2, a: from2, n: m }) =
+            (self.sym.val(a.0), self.sym.val(b.0))
+        else {
+            return false;
+        };
+        let right = match (op, op2) {
+            (ShiftOp::Left, ShiftOp::Right) => m,
+            (ShiftOp::Right, ShiftOp::Left) => n,
+            _ => return false,
+        };
+        let sz = size(w);
+        if (w, from) != (w2, from2) || n + m != sz.bits() {
+            return false;
+        }
+        // A half that is not needed any more is not computed because its source changes.
+        let seen = self.dead;
+        self.dead |= self.dead_later & (1 << a.0 | 1 << b.0);
+        let dst = self.dest(rd);
+        self.dead = seen;
+        match self.home(from) {
+            rm if self.cpu.bmi2 && rm != Rm::R(dst) => {
+                self.a.vex(Pp::F2, Map::M0F3A, sz == Sz::Q, 0xf0, dst, 0, rm);
+                self.a.byte(right);
+            }
+            rm => {
+                self.a.mov(sz, dst, rm);
+                self.a.shift_imm(Shift::Ror, sz, Rm::R(dst), right);
+            }
+        }
+        self.finish(w, rd, dst);
+        true
     }
 
     // Comparisons.
@@ -444,6 +564,17 @@ impl Emitter<'_, '_> {
             Src::Reg(r) => s.sym.is_narrow(r.0),
             Src::Imm(_) => true,
         };
+        // The sign and the zeroness of a low half that was shifted up.
+        if let (Val::Shift { op: ShiftOp::Left, w: Width::D, a, n: 32 }, Some(0)) =
+            (self.sym.val(a.0), self.const_of(b))
+            && !matches!(cc, Cc::B | Cc::Ae | Cc::Be | Cc::A)
+        {
+            match self.home(a) {
+                Rm::R(h) => self.a.test(Sz::D, h, h),
+                rm => self.a.alu_imm(Alu::Cmp, Sz::D, rm, 0),
+            }
+            return cc;
+        }
         // Sign-extended values compare as their low halves do, also as unsigned numbers.
         let word = narrow(self, Src::Reg(a)) && narrow(self, b);
         let sz = if word { Sz::D } else { Sz::Q };

@@ -5,7 +5,7 @@
 
 #![allow(clippy::useless_conversion, reason = "dynasm converts what it takes as a register")]
 
-use super::regs::{FLOAT_MAP, INT_MAP, RBP, float_slot, slot};
+use super::regs::{FLOAT_MAP, INT_MAP, RA_HOME, RBP, float_slot, slot};
 use crate::backend::{CodeBuf, LeaveKind, STATE_BIAS, Stubs, ThreadState};
 use crate::util::CodePtr;
 use dynasmrt::x64::X64Relocation;
@@ -96,11 +96,12 @@ fn leaves(ops: &mut Ops, stubs: &mut Stubs, here: &dyn Fn(&Ops) -> CodePtr) {
         ; jmp ->unwind
     );
     align(ops);
-    // A return that was predicted wrongly: no prediction is worth anything then.
+    // A return to the address in ra that was predicted wrongly: no prediction is worth anything then.
     stubs.return_miss = here(ops);
     stubs.return_empty = here(ops);
     x64!(ops
         ; mov rsp, [rbp + field!(return_top)]
+        ; mov rax, Rq(RA_HOME)
         ; ror rax, 1
         ; cmp rax, [rbp + field!(table_limit)]
         ; jae ->lookup

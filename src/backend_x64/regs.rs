@@ -22,6 +22,9 @@ pub(super) const RDX: u8 = 2;
 pub(super) const RSP: u8 = 4;
 pub(super) const RBP: u8 = 5;
 
+/// Home of ra, which the stub for mispredicted returns must know.
+pub(super) const RA_HOME: u8 = 15;
+
 /// Scratch vector registers.
 pub(super) const XMM0: u8 = 0;
 pub(super) const XMM1: u8 = 1;
@@ -38,7 +41,7 @@ pub(super) const INT_MAP: [(u8, u8); 11] = [
     (8, 12),  // s0 r12
     (16, 13), // a6 r13
     (9, 14),  // s1 r14
-    (18, 15), // s2 r15
+    (1, RA_HOME),
 ];
 
 /// (guest floating-point register, host vector register).

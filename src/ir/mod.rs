@@ -5,12 +5,13 @@
 //! Deliberately absent: flags, delay slots, implicit state other than the accrued FP flags and
 //! the dynamic rounding mode, which FP operations use as the hart does.
 //!
-//! Reading order: `op` (operations), `block` (how they are put together), `print` (how they read),
-//! `verify` (what holds in every block).
+//! Reading order: `op` (operations), `operands` (which registers they read and write), `block` (how
+//! they are put together), `print` (how they read), `verify` (what holds in every block).
 
 mod block;
 mod forms;
 mod op;
+mod operands;
 mod parse;
 mod print;
 mod verify;

@@ -105,6 +105,7 @@ fn evaluate(home: &[u64; 32], r: u8, value: crate::backend::Val) -> u64 {
     match value {
         Val::Home => home[usize::from(r)],
         Val::Const(k) => k,
+        Val::Shift { op, w, a, n } => crate::backend::shifted(op, w, home[usize::from(a)], n),
         Val::Lin { a, b, shift, imm } => {
             let term = |q: u8| if q == 0 { 0 } else { home[usize::from(q)] };
             term(a).wrapping_add(term(b) << shift).wrapping_add(i64::from(imm) as u64)

@@ -1,0 +1,122 @@
+//! Which integer registers an operation reads and writes.
+
+use super::{Op, Reg, Src};
+
+const fn bit(r: Reg) -> u32 {
+    1 << (r.0 & 31)
+}
+
+const fn source(s: Src) -> u32 {
+    match s {
+        Src::Reg(r) => bit(r),
+        Src::Imm(_) => 0,
+    }
+}
+
+impl Op {
+    /// Integer registers that are read, one bit each; never x0.
+    #[must_use]
+    pub const fn reads(&self) -> u32 {
+        let set = match *self {
+            Self::Const { .. }
+            | Self::Fence(_)
+            | Self::Pause
+            | Self::FBin { .. }
+            | Self::FUn { .. }
+            | Self::FMulAdd { .. }
+            | Self::FCmp { .. }
+            | Self::FClass { .. }
+            | Self::FToInt { .. }
+            | Self::FConvert { .. }
+            | Self::FMoveToInt { .. }
+            | Self::FConst { .. }
+            | Self::ReadFlags { .. }
+            | Self::ReadRounding { .. }
+            | Self::Jump { .. }
+            | Self::Call { .. }
+            | Self::Exit(_) => 0,
+            Self::Bin { a, b, .. } => bit(a) | source(b),
+            Self::Un { a, .. } | Self::FFromInt { a, .. } | Self::FMoveFromInt { a, .. } => bit(a),
+            Self::SwapFlags { a, .. } => source(a),
+            Self::Load { base, .. }
+            | Self::FLoad { base, .. }
+            | Self::FStore { base, .. }
+            | Self::LoadReserved { base, .. }
+            | Self::CallIndirect { base, .. }
+            | Self::JumpIndirect { base, .. } => bit(base),
+            Self::Store { src, base, .. }
+            | Self::Amo { src, base, .. }
+            | Self::StoreConditional { src, base, .. } => bit(src) | bit(base),
+            Self::Cas { rd, src, base, .. } => bit(rd) | bit(src) | bit(base),
+            Self::Helper { reads, .. } => reads,
+            Self::Branch { a, b, .. } => bit(a) | bit(b),
+        };
+        set & !1
+    }
+
+    /// Integer registers that are written, one bit each; never x0.
+    #[must_use]
+    pub const fn writes(&self) -> u32 {
+        let set = match *self {
+            Self::Const { rd, .. }
+            | Self::Bin { rd, .. }
+            | Self::Un { rd, .. }
+            | Self::Load { rd, .. }
+            | Self::Amo { rd, .. }
+            | Self::LoadReserved { rd, .. }
+            | Self::StoreConditional { rd, .. }
+            | Self::Cas { rd, .. }
+            | Self::FCmp { rd, .. }
+            | Self::FClass { rd, .. }
+            | Self::FToInt { rd, .. }
+            | Self::FMoveToInt { rd, .. }
+            | Self::ReadFlags { rd }
+            | Self::SwapFlags { rd, .. }
+            | Self::ReadRounding { rd } => bit(rd),
+            Self::Call { link, .. }
+            | Self::CallIndirect { link, .. }
+            | Self::JumpIndirect { link, .. } => bit(link),
+            Self::Helper { writes, .. } => writes,
+            Self::Store { .. }
+            | Self::FLoad { .. }
+            | Self::FStore { .. }
+            | Self::Fence(_)
+            | Self::Pause
+            | Self::FBin { .. }
+            | Self::FUn { .. }
+            | Self::FMulAdd { .. }
+            | Self::FFromInt { .. }
+            | Self::FConvert { .. }
+            | Self::FMoveFromInt { .. }
+            | Self::FConst { .. }
+            | Self::Branch { .. }
+            | Self::Jump { .. }
+            | Self::Exit(_) => 0,
+        };
+        set & !1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operands_are_what_the_text_says() {
+        // The destination comes first where there is one.
+        let cases = [
+            ("add.d x5, x6, x7", 1 << 6 | 1 << 7, 1 << 5),
+            ("add.d x0, x6, 1", 1 << 6, 0),
+            ("load.d x5, [x6 + 8]", 1 << 6, 1 << 5),
+            ("store.d x5, [x6 + 8]", 1 << 5 | 1 << 6, 0),
+            ("cas.d x5, [x6], x7", 1 << 5 | 1 << 6 | 1 << 7, 1 << 5),
+            ("branch.eq x5, x0, 0x10", 1 << 5, 0),
+            ("call 0x10, x1 = 0x20", 0, 1 << 1),
+            ("helper reads {x3} writes {x4}", 1 << 3, 1 << 4),
+        ];
+        for (text, reads, writes) in cases {
+            let op: Op = text.parse().expect(text);
+            assert_eq!((op.reads(), op.writes()), (reads, writes), "{text}");
+        }
+    }
+}
