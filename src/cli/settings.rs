@@ -113,6 +113,7 @@ impl Settings {
             options.host_features = host_features(list)?;
         }
         options.count = self.count.is_some();
+        options.measure = self.stats_format().is_some();
         Ok(options)
     }
 

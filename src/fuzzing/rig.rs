@@ -142,7 +142,7 @@ impl Rig {
             address_bits: ADDRESS_BITS,
             // Small, so that full caches are part of what is tested.
             arena_size: 4 << 20,
-            count: false,
+            ..Options::default()
         };
         Ok(Self {
             pool: Pool::new(&setup.isa),

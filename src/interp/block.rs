@@ -187,7 +187,8 @@ fn decode_block(pc: u64, mem: &Memory, isa: &Isa) -> Result<Block, Exit> {
     let start = mem.effective(pc);
     let mut slots = Vec::new();
     let mut at = pc;
-    mem.watch_code(start..start.saturating_add(1));
+    // Whether it can be fetched at all is found out by doing so.
+    let _ = mem.watch_code(start..start.saturating_add(1));
     while slots.len() < MAX_BLOCK {
         let first = mem.effective(at);
         if page_down(first) != page_down(start) {
@@ -195,7 +196,7 @@ fn decode_block(pc: u64, mem: &Memory, isa: &Isa) -> Result<Block, Exit> {
         }
         let last = mem.effective(at.wrapping_add(2));
         if page_down(last) != page_down(start) {
-            mem.watch_code(last..last.saturating_add(1));
+            let _ = mem.watch_code(last..last.saturating_add(1));
         }
         let insn = match fetch(mem, isa, at) {
             Ok(insn) => insn,

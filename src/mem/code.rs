@@ -72,6 +72,15 @@ impl CodePages {
     }
 }
 
+/// What [`Memory::watch_code`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// The first byte of the range that cannot be fetched, or its end.
+    pub end: u64,
+    /// Changes of the code change [`Memory::code_version`].
+    pub steady: bool,
+}
+
 impl Memory {
     /// Says that the guest executes a fence when it has written code in the pages of `range`:
     /// stores to them need not be seen before.
@@ -80,25 +89,54 @@ impl Memory {
         self.lock().code.fenced.insert(page_down(range.start)..end, Fenced);
     }
 
-    /// Says that the bytes of `range` are being translated. Call it before reading them, so that
-    /// a write in between is not missed.
-    pub fn watch_code(&self, range: Range<u64>) {
-        let mut state = self.lock();
-        let mut page = page_down(range.start);
-        while page < range.end && page < self.size {
-            let writable = state.map.get(page).is_some_and(|(_, m)| m.prot.writable());
-            state.code.watched.insert(page);
-            if writable && !state.code.protected.contains(&page) {
-                let host = self.offsets(&(page..page + PAGE_SIZE));
-                // If the host refuses, the page is treated as written from the start.
-                if self.region.protect(host, HostProt::READ).is_ok() {
-                    state.code.protected.insert(page);
-                } else {
+    /// Says that the bytes of `range` are being translated, as far as they can be fetched: up to
+    /// where, and whether changes of them will be noticed. `None` if not even the first can be.
+    /// Call it before reading them, so that a write in between is not missed.
+    pub fn watch_code(&self, range: Range<u64>) -> Option<Watched> {
+        if range.start >= self.size {
+            return None;
+        }
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        let mut end = range.start;
+        let mut steady = true;
+        let pages =
+            |part: &Range<u64>| (page_down(part.start)..part.end).step_by(PAGE_SIZE as usize);
+        for (part, mapping) in state.map.overlapping(range.start..range.end.min(self.size)) {
+            if part.start > end || !mapping.prot.executable() {
+                break;
+            }
+            let part = part.start.max(range.start)..part.end.min(range.end);
+            end = part.end;
+            for page in pages(&part) {
+                state.code.watched.insert(page);
+                if mapping.shared {
+                    // Who maps it elsewhere may write to it there.
                     state.code.dirty.insert(page);
                 }
+                if mapping.prot.writable() && !state.code.protected.contains(&page) {
+                    let host = self.offsets(&(page..page + PAGE_SIZE));
+                    // If the host refuses, the page is treated as written from the start.
+                    if self.region.protect(host, HostProt::READ).is_ok() {
+                        state.code.protected.insert(page);
+                    } else {
+                        state.code.dirty.insert(page);
+                    }
+                }
+                steady &= !state.code.dirty.contains(&page);
             }
-            page += PAGE_SIZE;
         }
+        (end > range.start).then_some(Watched { end, steady })
+    }
+
+    /// Changes whenever watched code may have changed since it was read.
+    #[must_use]
+    pub fn code_version(&self) -> u64 {
+        self.code_version.load(Ordering::Acquire)
+    }
+
+    fn code_changes(&self) {
+        self.code_version.fetch_add(1, Ordering::AcqRel);
     }
 
     /// True if the page of `addr` is one whose translations must be checked at the next fence.
@@ -112,6 +150,7 @@ impl Memory {
     #[must_use]
     pub fn take_dirty_code(&self) -> Vec<u64> {
         let mut state = self.lock();
+        self.code_changes();
         let dirty = std::mem::take(&mut state.code.dirty);
         for page in &dirty {
             state.code.watched.remove(page);
@@ -153,6 +192,7 @@ impl Memory {
             }
         }
         if let (Some(&first), Some(&last)) = (pages.first(), pages.last()) {
+            self.code_changes();
             code.events.push(CodeEvent::Void(first..last + PAGE_SIZE));
             self.code_pending.store(true, Ordering::Release);
         }
@@ -177,6 +217,9 @@ impl Memory {
             // A failure leaves the page read-only, and the access that follows faults as the
             // guest's own: nothing better is known.
             let _ = self.region.protect(host, HostProt::RW);
+        }
+        if !pages.is_empty() {
+            self.code_changes();
         }
         !pages.is_empty()
     }
@@ -237,10 +280,10 @@ mod tests {
     fn pages_that_keep_their_contents_are_writable_again() {
         let mem = Memory::new(Mode::Guarded, 1 << 20).unwrap();
         mem.map_zero(0x10000, PAGE_SIZE, Prot::RWX).unwrap();
-        mem.watch_code(0x10000..0x10004);
+        assert!(mem.watch_code(0x10000..0x10004).is_some());
         mem.remap(0x10000..0x11000, 0x20000..0x21000).unwrap();
         mem.write_u32(0x20000, 7).unwrap();
-        mem.watch_code(0x20000..0x20004);
+        assert!(mem.watch_code(0x20000..0x20004).is_some());
         mem.advise(0x20000, PAGE_SIZE, Advice::DontNeed).unwrap();
         mem.write_u32(0x20000, 8).unwrap();
         assert_eq!(mem.read_u32(0x20000), Ok(8));
@@ -251,7 +294,7 @@ mod tests {
         let mem = Memory::new(Mode::Guarded, 1 << 20).unwrap();
         mem.map_zero(0x10000, 2 * PAGE_SIZE, Prot::RWX).unwrap();
         let patch = |at| {
-            mem.watch_code(at..at + 4);
+            assert!(mem.watch_code(at..at + 4).is_some());
             mem.write_u32(at, 7).unwrap();
             (mem.take_code_events(), mem.take_dirty_code())
         };

@@ -222,20 +222,6 @@ impl Memory {
         self.read_u16(addr).map_err(|f| Fault { access: Access::Execute, ..f })
     }
 
-    /// End of the stretch of bytes from `addr` on that may be fetched; `None` if `addr` may not.
-    #[must_use]
-    pub fn executable_end(&self, addr: u64) -> Option<u64> {
-        let state = self.lock();
-        let mut end = None;
-        for (range, m) in state.map.overlapping(addr..self.size) {
-            if range.start > end.unwrap_or(addr) || !m.prot.executable() {
-                break;
-            }
-            end = Some(range.end);
-        }
-        end
-    }
-
     /// True if the host can read every page of the range now.
     pub(super) fn probe(&self, addr: u64, len: u64) -> bool {
         let mut at = addr;

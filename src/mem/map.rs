@@ -7,7 +7,7 @@ use std::io;
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How guest addresses become host addresses.
@@ -180,6 +180,8 @@ pub struct Memory {
     pub(super) state: Mutex<State>,
     /// True while `State::code` has events that nobody has taken.
     pub(super) code_pending: AtomicBool,
+    /// See [`Memory::code_version`].
+    pub(super) code_version: AtomicU64,
 }
 
 /// What the lock protects.
@@ -231,7 +233,15 @@ impl Memory {
             (region, base)
         };
         let state = Mutex::new(State::default());
-        Ok(Self { region, base, size, mode, state, code_pending: AtomicBool::new(false) })
+        Ok(Self {
+            region,
+            base,
+            size,
+            mode,
+            state,
+            code_pending: AtomicBool::new(false),
+            code_version: AtomicU64::new(0),
+        })
     }
 
     /// Host address of guest address 0. Nothing of the guest may be accessed through it without

@@ -21,6 +21,6 @@ mod data;
 mod fault;
 mod map;
 
-pub use code::CodeEvent;
+pub use code::{CodeEvent, Watched};
 pub use fault::{Access, Fault};
 pub use map::{Advice, Backing, MapError, Mapping, Memory, Mode, Prot};

@@ -2,15 +2,17 @@
 
 use super::arena::Arena;
 use super::counts::{BlockCounts, Counts};
+use super::fault_map::FaultMap;
 use super::observe::{Observer, TranslatedBlock};
 use super::options::{EngineKind, Options};
 use super::select::Host;
-use super::stats::{Counters, add};
+use super::source::Source;
+use super::stats::{Counters, add, add_alone};
 use super::table::PcTable;
-use crate::backend::{Backend, CodeBuf, EmitContext, FaultPoint, LinkSite, Recipe, Stubs};
+use crate::backend::{Backend, CodeBuf, EmitContext, LinkSite, Recipe, Stubs};
 use crate::ir;
-use crate::lift::{CodeSource, Lifter, Limits};
-use crate::mem::Memory;
+use crate::lift::{Lifter, Limits};
+use crate::mem::{Memory, Mode};
 use crate::sys::time::monotonic_ns;
 use crate::util::{CodePtr, PAGE_SIZE, page_down};
 use rustc_hash::FxHashMap;
@@ -52,14 +54,14 @@ struct Inner {
     blocks: Vec<BlockInfo>,
     /// Entries of all blocks, each block's in a row.
     entries: Vec<(u64, CodePtr)>,
+    /// Guest code that blocks were made from, each block's in a row.
+    ranges: Vec<(u64, u32)>,
     links: Vec<Link>,
     /// Latest link to a guest address.
     link_heads: FxHashMap<u64, u32>,
     /// Blocks that read code of a page.
     pages: FxHashMap<u64, Vec<u32>>,
-    hot_faults: Vec<FaultPoint>,
-    cold_faults: Vec<FaultPoint>,
-    recipes: Vec<Recipe>,
+    faults: FaultMap,
 }
 
 /// A block that is not connected.
@@ -72,16 +74,26 @@ pub(super) struct Alone {
     pub(super) loops: bool,
 }
 
+/// A block's first entry and range; they end where the next block's begin.
 struct BlockInfo {
-    entries: Range<u32>,
-    /// Guest code it was made from; empty for a block that is not valid any more.
-    ranges: Vec<(u64, u32)>,
+    entries: u32,
+    ranges: u32,
+    /// It is still valid.
+    live: bool,
 }
 
 struct Link {
     site: LinkSite,
     /// The next link to the same guest address.
     next: Option<u32>,
+}
+
+impl Inner {
+    /// Guest code that block `id` was made from.
+    fn ranges_of(&self, id: u32) -> &[(u64, u32)] {
+        let end = self.blocks.get(id as usize + 1).map_or(self.ranges.len(), |b| b.ranges as usize);
+        &self.ranges[self.blocks[id as usize].ranges as usize..end]
+    }
 }
 
 /// Bytes that a block may take of either part at most.
@@ -95,7 +107,7 @@ impl CodeCache {
         guest_size: u64,
         counts: &Arc<Counts>,
     ) -> io::Result<Self> {
-        let arena = Arena::new(options.arena_size)?;
+        let arena = Arena::new(options.arena_size, options.mode == Mode::Sandbox)?;
         let table = PcTable::new(guest_size)?;
         let mut backend = Host::new(options.host_features);
         let mut buf = CodeBuf::default();
@@ -109,17 +121,16 @@ impl CodeCache {
             backend,
             buf,
             lifter: Lifter::new(),
-            source: Source::default(),
+            source: Source::new(),
             hot,
             cold: half,
             blocks: Vec::new(),
             entries: Vec::new(),
+            ranges: Vec::new(),
             links: Vec::new(),
             link_heads: FxHashMap::default(),
             pages: FxHashMap::default(),
-            hot_faults: Vec::new(),
-            cold_faults: Vec::new(),
-            recipes: Vec::new(),
+            faults: FaultMap::default(),
         };
         Ok(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -161,13 +172,12 @@ impl CodeCache {
         if let Some(code) = self.table.get(pc) {
             return Ok(code);
         }
-        let started = monotonic_ns();
+        let started = options.measure.then(monotonic_ns);
         let inner = &mut *guard;
         let half = (self.arena.size() / 2) as u32;
         if inner.hot + HEADROOM > half || inner.cold + HEADROOM > 2 * half {
             return Err(Full);
         }
-        inner.source.memory_changed();
         let mut source = inner.source.over(memory);
         let block = inner.lifter.lift(&mut source, &options.isa, pc, limits);
         inner.buf.start(inner.hot, inner.cold, inner.links.len() as u32);
@@ -197,16 +207,19 @@ impl CodeCache {
                 counts: counts.as_ref(),
             });
         }
-        add(&counters.blocks, 1);
-        add(&counters.guest_insns, u64::from(block.insns));
-        add(&counters.guest_bytes, block.ranges.iter().map(|r| u64::from(r.1)).sum());
-        let ranges = block.ranges.clone();
+        add_alone(&counters.blocks, 1);
+        add_alone(&counters.guest_insns, u64::from(block.insns));
+        add_alone(&counters.guest_bytes, block.ranges.iter().map(|r| u64::from(r.1)).sum());
         let (insns, loops) = (block.insns, self.alone && loops(block));
-        let code = self.publish(inner, pc, ranges, counters);
+        let first_range = inner.ranges.len();
+        inner.ranges.extend_from_slice(&block.ranges);
+        let code = self.publish(inner, pc, first_range, counters);
         if self.alone {
             inner.alone.insert((pc, limits.max_insns), Alone { code, insns, loops });
         }
-        add(&counters.translate_ns, monotonic_ns() - started);
+        if let Some(started) = started {
+            add_alone(&counters.translate_ns, monotonic_ns() - started);
+        }
         Ok(code)
     }
 
@@ -215,24 +228,20 @@ impl CodeCache {
         &self,
         inner: &mut Inner,
         pc: u64,
-        ranges: Vec<(u64, u32)>,
+        first_range: usize,
         counters: &Counters,
     ) -> CodePtr {
         let start = CodePtr(inner.buf.hot_base);
         self.arena.write(start, &inner.buf.hot);
         self.arena.write(CodePtr(inner.buf.cold_base), &inner.buf.cold);
-        add(&counters.hot_bytes, inner.buf.hot.len() as u64);
-        add(&counters.cold_bytes, inner.buf.cold.len() as u64);
+        add_alone(&counters.hot_bytes, inner.buf.hot.len() as u64);
+        add_alone(&counters.cold_bytes, inner.buf.cold.len() as u64);
         inner.hot = align(inner.hot + inner.buf.hot.len() as u32);
         inner.cold += inner.buf.cold.len() as u32;
 
-        let first_recipe = inner.recipes.len() as u32;
-        inner.recipes.extend_from_slice(&inner.buf.recipes);
-        let moved = |f: &FaultPoint| FaultPoint { first: f.first + first_recipe, ..*f };
-        inner.hot_faults.extend(inner.buf.hot_faults.iter().map(moved));
-        inner.cold_faults.extend(inner.buf.cold_faults.iter().map(moved));
+        inner.faults.push(pc, &inner.buf);
 
-        add(&counters.links, inner.buf.links.len() as u64);
+        add_alone(&counters.links, inner.buf.links.len() as u64);
         for i in 0..inner.buf.links.len() {
             let site = inner.buf.links[i];
             let id = inner.links.len() as u32;
@@ -240,14 +249,18 @@ impl CodeCache {
             inner.links.push(Link { site, next });
         }
         // What cannot be fetched depends on no code: it runs once and is not kept.
-        if ranges.is_empty() {
+        if inner.ranges.len() == first_range {
             return start;
         }
         let id = inner.blocks.len() as u32;
-        for page in pages_of(&ranges) {
-            inner.pages.entry(page).or_default().push(id);
+        for page in pages_of(&inner.ranges[first_range..]) {
+            let blocks = inner.pages.entry(page).or_default();
+            if blocks.last() != Some(&id) {
+                blocks.push(id);
+            }
         }
-        let first = inner.entries.len() as u32;
+        let entries = inner.entries.len() as u32;
+        inner.blocks.push(BlockInfo { entries, ranges: first_range as u32, live: true });
         for i in 0..inner.buf.entries.len() {
             let (entry, at) = inner.buf.entries[i];
             if !self.alone && (entry == pc || self.table.get(entry).is_none()) {
@@ -256,8 +269,6 @@ impl CodeCache {
                 self.relink(inner, entry, Some(at));
             }
         }
-        let entries = first..inner.entries.len() as u32;
-        inner.blocks.push(BlockInfo { entries, ranges });
         start
     }
 
@@ -295,7 +306,7 @@ impl CodeCache {
         let mut any = false;
         for id in hit {
             let overlaps = |&(a, n): &(u64, u32)| a < range.end && a + u64::from(n) > range.start;
-            if inner.blocks[id as usize].ranges.iter().any(overlaps) {
+            if inner.blocks[id as usize].live && inner.ranges_of(id).iter().any(overlaps) {
                 self.kill(inner, id);
                 add(&counters.invalidated, 1);
                 any = true;
@@ -308,14 +319,18 @@ impl CodeCache {
     }
 
     fn kill(&self, inner: &mut Inner, id: u32) {
-        let ranges = std::mem::take(&mut inner.blocks[id as usize].ranges);
-        for page in pages_of(&ranges) {
+        inner.blocks[id as usize].live = false;
+        let first = inner.blocks[id as usize].ranges as usize;
+        let ranges = first..first + inner.ranges_of(id).len();
+        for page in pages_of(&inner.ranges[ranges]) {
             if let Some(list) = inner.pages.get_mut(&page) {
                 list.retain(|b| *b != id);
             }
         }
-        let entries = inner.blocks[id as usize].entries.clone();
-        for i in entries {
+        let first = inner.blocks[id as usize].entries;
+        let end =
+            inner.blocks.get(id as usize + 1).map_or(inner.entries.len() as u32, |b| b.entries);
+        for i in first..end {
             let (pc, at) = inner.entries[i as usize];
             if self.table.get(pc) == Some(at) {
                 self.table.set(pc, None);
@@ -324,15 +339,9 @@ impl CodeCache {
         }
     }
 
-    /// The fault point at a place of the arena, with its recipes.
+    /// The guest's pc at a place of the arena where code may be left, and what is pending there.
     pub(super) fn fault_point(&self, at: CodePtr) -> Option<(u64, Vec<Recipe>)> {
-        let inner = self.lock();
-        let cold = at.0 as usize >= self.arena.size() / 2;
-        let list = if cold { &inner.cold_faults } else { &inner.hot_faults };
-        let i = list.binary_search_by_key(&at, |f| f.host).ok()?;
-        let f = &list[i];
-        let recipes = &inner.recipes[f.first as usize..(f.first + f.count) as usize];
-        Some((f.pc, recipes.to_vec()))
+        self.lock().faults.find(at, at.0 as usize >= self.arena.size() / 2)
     }
 }
 
@@ -360,61 +369,9 @@ const fn align(n: u32) -> u32 {
     (n + 15) & !15
 }
 
-/// The pages that ranges touch; those that follow each other in one page count once.
+/// The pages that ranges touch, some of them more than once.
 fn pages_of(ranges: &[(u64, u32)]) -> impl Iterator<Item = u64> {
-    let mut pages: Vec<u64> = ranges
-        .iter()
-        .flat_map(|&(a, n)| {
-            let last = page_down(a + u64::from(n) - 1);
-            (page_down(a)..=last).step_by(PAGE_SIZE as usize)
-        })
-        .collect();
-    pages.sort_unstable();
-    pages.dedup();
-    pages.into_iter()
-}
-
-/// Copies of guest code for the lifter.
-#[derive(Default)]
-struct Source {
-    copy: Vec<u8>,
-    start: u64,
-}
-
-impl Source {
-    /// What was copied before may have changed.
-    fn memory_changed(&mut self) {
-        self.copy.clear();
-    }
-
-    fn over<'a>(&'a mut self, memory: &'a Memory) -> SourceOver<'a> {
-        SourceOver { source: self, memory }
-    }
-}
-
-struct SourceOver<'a> {
-    source: &'a mut Source,
-    memory: &'a Memory,
-}
-
-/// Bytes that are copied at once: about what a block reads.
-const PIECE: u64 = 384;
-
-impl CodeSource for SourceOver<'_> {
-    fn bytes(&mut self, addr: u64) -> Option<&[u8]> {
-        let s = &mut *self.source;
-        let at = addr.wrapping_sub(s.start) as usize;
-        if addr < s.start || at + 4 > s.copy.len() {
-            let end = self.memory.executable_end(addr)?.min(addr.saturating_add(PIECE));
-            // Watched before it is read, so that no write in between is missed.
-            self.memory.watch_code(addr..end);
-            s.copy.resize((end - addr) as usize, 0);
-            s.start = addr;
-            if self.memory.read_bytes(addr, &mut s.copy).is_err() {
-                s.copy.clear();
-                return None;
-            }
-        }
-        Some(&s.copy[(addr - s.start) as usize..])
-    }
+    ranges.iter().flat_map(|&(start, len)| {
+        (page_down(start)..start + u64::from(len)).step_by(PAGE_SIZE as usize)
+    })
 }

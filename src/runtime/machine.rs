@@ -212,6 +212,19 @@ impl Machine {
         }
     }
 
+    /// Translates the block at `pc` as running it would. True if there is code for `pc` now; false
+    /// if the engine does not translate, or `pc` is no address of code.
+    ///
+    /// # Errors
+    /// What the host says to a new code cache, if the old one is full.
+    pub fn prepare(&self, pc: u64) -> io::Result<bool> {
+        let generation = self.generation();
+        if !self.translates() || pc & 1 != 0 || pc / 2 >= generation.cache.table.limit() {
+            return Ok(false);
+        }
+        self.translate(&generation, pc, &Limits::default()).map(|code| code.is_some())
+    }
+
     /// Makes a new generation unless somebody has replaced `old` already.
     fn replace_generation(&self, old: u64) -> io::Result<()> {
         let mut current = lock(&self.generation);
@@ -266,9 +279,9 @@ impl Machine {
     }
 
     /// Runs `fork`, which calls the host's and returns 0 in the child. Locks are held across it,
-    /// so that the child finds them free; the child gets a code cache of its own, since the
-    /// memory of the old one is shared with the parent. The one hart that goes on there must say
-    /// so ([`Cpu::after_fork`](super::Cpu::after_fork)).
+    /// so that the child finds them free. The child goes on with the parent's translations if their
+    /// memory is private; else it gets a code cache of its own. The one hart that goes on there must
+    /// say so ([`Cpu::after_fork`](super::Cpu::after_fork)).
     ///
     /// # Errors
     /// What `fork` returns, or in the child that there is no memory for a code cache.
@@ -285,9 +298,11 @@ impl Machine {
         if matches!(result, Ok(0)) {
             self.counters.clear();
             self.counts.clear();
-            *current = Self::make_generation(&self.options, self.memory.size(), &self.counts)?;
-            self.generation_id.store(current.cache.id, Ordering::Release);
             harts.clear();
+            if !old.cache.arena.is_private() {
+                *current = Self::make_generation(&self.options, self.memory.size(), &self.counts)?;
+                self.generation_id.store(current.cache.id, Ordering::Release);
+            }
         }
         result
     }

@@ -3,7 +3,8 @@
 //!
 //! Reading order: `machine` (what harts share), `cpu` (one hart: the loop), `cache` (blocks, links
 //! and the table), `arena` and `table` (their memory), `thread` (the state that translated code
-//! works on), `fault` (from a host fault to guest state), `helpers` (what translated code calls),
+//! works on), `fault` (from a host fault to guest state), `fault_map` (where), `source` (guest code for the lifter),
+//! `helpers` (what translated code calls),
 //! `counts` (what translated code counts), `select` (the one place that names the host's backend),
 //! `verify` (translated code and interpreter in lockstep).
 //!
@@ -19,11 +20,13 @@ mod cache;
 mod counts;
 mod cpu;
 mod fault;
+mod fault_map;
 mod helpers;
 mod machine;
 mod observe;
 mod options;
 mod select;
+mod source;
 mod stats;
 mod table;
 mod thread;

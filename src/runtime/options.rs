@@ -36,6 +36,8 @@ pub struct Options {
     pub arena_size: usize,
     /// Translated code counts how often its parts are executed, and runs at half its speed or less.
     pub count: bool,
+    /// The time that translation takes is measured, which takes time itself.
+    pub measure: bool,
 }
 
 impl Default for Options {
@@ -48,6 +50,7 @@ impl Default for Options {
             host_features: HostFeatures::detect(),
             arena_size: 128 << 20,
             count: false,
+            measure: false,
         }
     }
 }

@@ -28,6 +28,11 @@ impl HostProt {
     pub const RWX: Self = Self(libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC);
 }
 
+/// Advice: pages of the range shall be made now, ready to be written to (Linux 5.14).
+pub const ADVISE_POPULATE: i32 = libc::MADV_POPULATE_WRITE;
+/// Advice: the range shall consist of huge pages.
+pub const ADVISE_HUGE: i32 = libc::MADV_HUGEPAGE;
+
 /// A range of addresses that belongs to us and is unmapped when dropped.
 #[derive(Debug)]
 pub struct Reservation {
