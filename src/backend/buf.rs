@@ -14,6 +14,9 @@ pub struct LinkSite {
     pub stub: CodePtr,
     /// Whether it is a call, where that is another instruction.
     pub call: bool,
+    /// It leads into the middle of its own block, where more holds than the contract, and to its
+    /// stub once the block is not valid any more; to other code never.
+    pub inner: bool,
 }
 
 /// A guest register that is not at home when a fault occurs, and what its value is.
@@ -69,6 +72,10 @@ pub struct CountPoint {
     pub counted: Counted,
 }
 
+/// A state of a [`CodeBuf`] to come back to.
+#[derive(Debug)]
+pub struct Mark([usize; 8]);
+
 /// A buffer that an emitter writes one block into.
 #[derive(Debug, Default)]
 pub struct CodeBuf {
@@ -109,6 +116,34 @@ impl CodeBuf {
         self.entries.clear();
         self.points.clear();
         (self.hot_base, self.cold_base, self.first_link) = (hot_base, cold_base, first_link);
+    }
+
+    /// How much is in the buffer.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark([
+            self.hot.len(),
+            self.cold.len(),
+            self.links.len(),
+            self.hot_faults.len(),
+            self.cold_faults.len(),
+            self.recipes.len(),
+            self.entries.len(),
+            self.points.len(),
+        ])
+    }
+
+    /// Takes back what was emitted after `mark`.
+    pub fn rewind(&mut self, mark: &Mark) {
+        let Mark([hot, cold, links, hot_faults, cold_faults, recipes, entries, points]) = *mark;
+        self.hot.truncate(hot);
+        self.cold.truncate(cold);
+        self.links.truncate(links);
+        self.hot_faults.truncate(hot_faults);
+        self.cold_faults.truncate(cold_faults);
+        self.recipes.truncate(recipes);
+        self.entries.truncate(entries);
+        self.points.truncate(points);
     }
 
     /// Place of the next hot byte.

@@ -9,7 +9,7 @@ mod buf;
 mod state;
 mod symbolic;
 
-pub use buf::{CodeBuf, CountPoint, Counted, FaultPoint, LinkSite, Recipe};
+pub use buf::{CodeBuf, CountPoint, Counted, FaultPoint, LinkSite, Mark, Recipe};
 pub use state::{CONSTANTS, Constants, LeaveKind, STATE_BIAS, ThreadState};
 pub use symbolic::{RegSet, ShiftOp, Symbolic, Val, fold, shifted};
 

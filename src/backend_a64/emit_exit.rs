@@ -69,7 +69,7 @@ impl Emitter<'_, '_> {
         self.a.mov_imm(X0, u64::from(id));
         self.a.b(self.ctx.stubs.link);
         self.a.cold = was_cold;
-        self.a.buf.links.push(LinkSite { site, target, stub, call });
+        self.a.buf.links.push(LinkSite { site, target, stub, call, inner: false });
     }
 
     /// The place of an entry that this block has made already.

@@ -24,6 +24,10 @@ pub(super) struct Emitter<'b, 'c> {
     pub(super) a: Asm<'b>,
     pub(super) sym: Symbolic,
     pub(super) fp: super::emit_float::FloatState,
+    /// The loop that is being emitted, if back-edges need not keep the contract.
+    pub(super) head: Option<super::emit_float_loop::LoopHead>,
+    /// Where a loop begins that is emitted for nothing, and what holds at its back-edge.
+    pub(super) probe: Option<(u64, Option<super::emit_float::FloatState>)>,
     pub(super) ctx: &'c EmitContext<'c>,
     pub(super) cpu: Features,
     /// Address of the guest instruction that is being emitted.
@@ -48,6 +52,8 @@ impl<'b, 'c> Emitter<'b, 'c> {
             a,
             sym: Symbolic::new(),
             fp,
+            head: None,
+            probe: None,
             ctx,
             cpu,
             pc: 0,
@@ -62,24 +68,31 @@ impl<'b, 'c> Emitter<'b, 'c> {
     pub(super) fn block(&mut self, block: &Block) {
         let start = self.a.pos();
         self.a.buf.entries.push((block.pc, start));
-        self.count(Counted::Guest(block.pc));
+        if !self.float_loop(block) {
+            self.count(Counted::Guest(block.pc));
+            self.nodes(&block.nodes, block.next);
+        }
+    }
+
+    /// Emits `nodes`, after which execution goes on at `after`.
+    pub(super) fn nodes(&mut self, nodes: &[Node], after: u64) {
         let mut open = true;
-        let ahead = Ahead::of(block);
-        let mut rest = block.nodes.as_slice();
+        let ahead = Ahead::of(nodes);
+        let mut rest = nodes;
         while let [node, following @ ..] = rest {
-            let now = ahead[block.nodes.len() - rest.len()];
+            let now = ahead[nodes.len() - rest.len()];
             self.passing = now.passing;
             self.dead_later = if is_plain(&node.op) { now.dead } else { 0 };
             self.dead = self.dead_later & !node.op.reads();
             self.pc = node.pc;
-            self.next = following.first().map_or(block.next, |n| n.pc);
+            self.next = following.first().map_or(after, |n| n.pc);
             rest = following;
             self.before_node(node, following);
             if let Some(branch) = following.first()
                 && self.fcmp_branch(&node.op, &branch.op, branch.pc)
             {
                 rest = &following[1..];
-                self.count(Counted::Guest(rest.first().map_or(block.next, |n| n.pc)));
+                self.count(Counted::Guest(rest.first().map_or(after, |n| n.pc)));
                 continue;
             }
             self.op(&node.op, following);
@@ -89,9 +102,9 @@ impl<'b, 'c> Emitter<'b, 'c> {
             }
         }
         if open {
-            self.pc = block.next;
+            self.pc = after;
             self.flush();
-            self.jump_to(block.next);
+            self.jump_to(after);
         }
     }
 
@@ -201,10 +214,15 @@ impl<'b, 'c> Emitter<'b, 'c> {
 
     /// Brings everything home: the contract.
     pub(super) fn flush(&mut self) {
+        self.flush_int();
+        self.flush_float();
+    }
+
+    /// Brings all integer registers home.
+    pub(super) fn flush_int(&mut self) {
         while self.sym.pending() != 0 {
             self.settle(self.sym.pending().trailing_zeros() as u8);
         }
-        self.flush_float();
     }
 
     /// Brings home what will have to be there sooner or later, before the block can be left: then
@@ -452,11 +470,11 @@ struct Ahead {
 }
 
 impl Ahead {
-    /// For each node of a block.
-    fn of(block: &Block) -> Vec<Self> {
-        let mut out = vec![Self::default(); block.nodes.len()];
+    /// For each of `nodes`.
+    fn of(nodes: &[Node]) -> Vec<Self> {
+        let mut out = vec![Self::default(); nodes.len()];
         let mut now = Self::default();
-        for (out, node) in out.iter_mut().zip(&block.nodes).rev() {
+        for (out, node) in out.iter_mut().zip(nodes).rev() {
             *out = now;
             let (reads, writes) = (node.op.reads(), node.op.writes());
             now.passing = if comes_home(&node.op, node.pc) { 0 } else { now.passing | writes };

@@ -39,6 +39,17 @@ const CALL: u8 = 0xd1;
 /// ModRM byte of `jmp rcx`.
 const JMP: u8 = 0xe1;
 
+/// How a branch goes to its target.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// At once: the contract holds.
+    Direct,
+    /// To the head of the loop that is being emitted.
+    Head,
+    /// Through cold code that brings home what is pending.
+    Flush,
+}
+
 impl Emitter<'_, '_> {
     /// Lets the hart be stopped here: one load of a page that is made unreadable for that.
     pub(super) fn poll(&mut self) {
@@ -64,7 +75,7 @@ impl Emitter<'_, '_> {
         self.a.mov_imm_keep_flags(RAX, u64::from(id));
         self.a.jmp(self.ctx.stubs.link);
         self.a.cold = was_cold;
-        self.a.buf.links.push(LinkSite { site, target, stub, call: false });
+        self.a.buf.links.push(LinkSite { site, target, stub, call: false, inner: false });
     }
 
     /// The place of an entry that this block has made already.
@@ -98,22 +109,28 @@ impl Emitter<'_, '_> {
         if backward {
             // A loop: its head takes the contract, so values are brought home on the likely path.
             self.poll();
-            self.flush();
+            if self.flush_for_back_edge(target) {
+                let cc = self.compare(condition(cond), a, Src::Reg(b));
+                return self.branch_on(cc, target, Way::Head);
+            }
         } else {
             self.settle_lasting();
         }
         let cc = self.compare(condition(cond), a, Src::Reg(b));
         let direct = self.sym.pending() == 0 && !self.float_pending();
-        self.branch_on(cc, target, direct);
+        self.branch_on(cc, target, if direct { Way::Direct } else { Way::Flush });
     }
 
-    /// If `cc` holds, goes to a guest address: at once if the contract holds (`direct`), or else
-    /// through cold code that brings home what is pending.
-    pub(super) fn branch_on(&mut self, cc: Cc, target: u64, direct: bool) {
-        if direct {
-            self.a.pad_for_patch(2);
-            self.a.bytes(&[0x0f, 0x80 | cc as u8]);
-            return self.link(target);
+    /// If `cc` holds, goes to a guest address.
+    pub(super) fn branch_on(&mut self, cc: Cc, target: u64, way: Way) {
+        match way {
+            Way::Head => return self.branch_to_head(Some(cc)),
+            Way::Direct => {
+                self.a.pad_for_patch(2);
+                self.a.bytes(&[0x0f, 0x80 | cc as u8]);
+                return self.link(target);
+            }
+            Way::Flush => {}
         }
         let stub = self.a.buf.cold_pos();
         self.a.jcc(cc, stub);
@@ -128,6 +145,9 @@ impl Emitter<'_, '_> {
     pub(super) fn jump(&mut self, target: u64) {
         if target <= self.pc {
             self.poll();
+            if self.flush_for_back_edge(target) {
+                return self.branch_to_head(None);
+            }
         }
         self.flush();
         self.jump_to(target);

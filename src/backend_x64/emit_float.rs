@@ -36,6 +36,8 @@ pub(super) struct FloatState {
     pub(super) canon_s: u32,
     /// For each register the others that are no NaNs either if it is none.
     pub(super) implies: [u32; 32],
+    /// Checked to be boxed in this block.
+    pub(super) checked: u32,
     /// The dynamic rounding mode, if it is known.
     pub(super) frm: Option<Rounding>,
     /// This integer register is to have the accrued flags, and they have not changed since.
@@ -50,6 +52,7 @@ impl FloatState {
             canon_d: 0,
             canon_s: 0,
             implies: [0; 32],
+            checked: 0,
             frm: None,
             lazy_flags: None,
         }
@@ -426,6 +429,7 @@ impl Emitter<'_, '_> {
         }
         self.interpret_and_leave(slow, operands, writes);
         for f in operands {
+            self.fp.checked |= !self.fp.boxed & 1 << f.0;
             self.fp.boxed |= 1 << f.0;
         }
     }
@@ -433,13 +437,7 @@ impl Emitter<'_, '_> {
     /// Checks that the dynamic rounding mode is `rm`, which is known from then on, or else leaves
     /// the block as [`Self::check_boxed`] does. `rm` is one that the host has.
     pub(super) fn check_rounding(&mut self, rm: Rounding, operands: &[FReg], writes: Writes) {
-        let code = match rm {
-            Rounding::Rne => 0,
-            Rounding::Rtz => 1,
-            Rounding::Rdn => 2,
-            Rounding::Rup => 3,
-            Rounding::Rmm | Rounding::Dyn => return,
-        };
+        let Some(code) = Self::rounding_code(rm) else { return };
         if self.fp.frm == Some(rm) {
             return;
         }
@@ -449,6 +447,17 @@ impl Emitter<'_, '_> {
         self.a.jcc(Cc::Ne, slow);
         self.interpret_and_leave(slow, operands, writes);
         self.fp.frm = Some(rm);
+    }
+
+    /// The value of `frm` for a mode that the host has.
+    pub(super) const fn rounding_code(rm: Rounding) -> Option<u8> {
+        match rm {
+            Rounding::Rne => Some(0),
+            Rounding::Rtz => Some(1),
+            Rounding::Rdn => Some(2),
+            Rounding::Rup => Some(3),
+            Rounding::Rmm | Rounding::Dyn => None,
+        }
     }
 
     /// Cold code at `slow`: the interpreter executes the instruction, and the block is left.
@@ -472,18 +481,21 @@ impl Emitter<'_, '_> {
     /// Compares the upper half of `f` with all ones.
     fn compare_box(&mut self, f: FReg) {
         match Self::fhome(f) {
-            Rm::R(x) if self.cpu.sse41 => {
-                self.a.ins(Pp::P66, Map::M0F3A, Sz::D, 0x16, x, Rm::R(RAX)); // pextrd
-                self.a.byte(1);
-                self.a.alu_imm(Alu::Cmp, Sz::D, Rm::R(RAX), -1);
-            }
-            Rm::R(x) => {
-                self.movq_from_vector(RAX, x);
-                self.a.shift_imm(Shift::Sar, Sz::Q, Rm::R(RAX), 32);
-                self.a.alu_imm(Alu::Cmp, Sz::D, Rm::R(RAX), -1);
-            }
+            Rm::R(x) => self.compare_box_in(x),
             _ => self.a.alu_imm(Alu::Cmp, Sz::D, Rm::S(float_slot(f.0) + 4), -1),
         }
+    }
+
+    /// Compares the upper half of a double in `x` with all ones.
+    pub(super) fn compare_box_in(&mut self, x: u8) {
+        if self.cpu.sse41 {
+            self.a.ins(Pp::P66, Map::M0F3A, Sz::D, 0x16, x, Rm::R(RAX)); // pextrd
+            self.a.byte(1);
+        } else {
+            self.movq_from_vector(RAX, x);
+            self.a.shift_imm(Shift::Sar, Sz::Q, Rm::R(RAX), 32);
+        }
+        self.a.alu_imm(Alu::Cmp, Sz::D, Rm::R(RAX), -1);
     }
 
     /// The slow path at `slow`: the interpreter executes the instruction, then hot code goes on.

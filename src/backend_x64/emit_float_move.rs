@@ -2,7 +2,10 @@
 
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit::Emitter;
-use super::emit_float::{INFINITY_SHIFTED, MOVU_LOAD, MOVU_STORE, UCOMI, Writes, constant, scalar};
+use super::emit_exit::Way;
+use super::emit_float::{
+    BOX, INFINITY_SHIFTED, MOVU_LOAD, MOVU_STORE, UCOMI, Writes, constant, scalar,
+};
 use super::regs::{RAX, RCX, RDX, XMM0, float_slot, host_float};
 use crate::ir::{Cond, FCmpOp, FReg, Fmt, Op, Reg};
 
@@ -45,9 +48,9 @@ impl Emitter<'_, '_> {
         };
         let nan = if matches!(op, FCmpOp::LtKeep | FCmpOp::LeKeep) {
             let cold = self.a.buf.cold_pos();
-            self.refuse_nan(a);
+            self.refuse_nan(fmt, a);
             if b != a {
-                self.refuse_nan(b);
+                self.refuse_nan(fmt, b);
             }
             Some(cold)
         } else {
@@ -66,16 +69,27 @@ impl Emitter<'_, '_> {
         cc
     }
 
-    /// Goes to the cold position if `f` is a double NaN, without raising flags.
-    fn refuse_nan(&mut self, f: FReg) {
-        match Self::fhome(f) {
-            Rm::R(x) => self.movq_from_vector(RAX, x),
-            slot => self.a.mov(Sz::Q, RAX, slot),
-        }
-        self.a.alu(Alu::Add, Sz::Q, RAX, Rm::R(RAX));
-        self.a.alu(Alu::Cmp, Sz::Q, RAX, constant(INFINITY_SHIFTED));
+    /// Goes to the cold position if `f` is a NaN, without raising flags.
+    fn refuse_nan(&mut self, fmt: Fmt, f: FReg) {
+        self.compare_nan(fmt, f);
         let cold = self.a.buf.cold_pos();
         self.a.jcc(Cc::A, cold);
+    }
+
+    /// `A` holds afterwards if `f` is a NaN. Raises no flags.
+    pub(super) fn compare_nan(&mut self, fmt: Fmt, f: FReg) {
+        match (Self::fhome(f), fmt) {
+            (Rm::R(x), Fmt::D) => self.movq_from_vector(RAX, x),
+            (Rm::R(x), _) => self.a.ins(Pp::P66, Map::M0F, Sz::D, 0x7e, x, Rm::R(RAX)),
+            (slot, _) => self.a.mov(Sz::Q, RAX, slot),
+        }
+        if fmt == Fmt::D {
+            self.a.alu(Alu::Add, Sz::Q, RAX, Rm::R(RAX));
+            self.a.alu(Alu::Cmp, Sz::Q, RAX, constant(INFINITY_SHIFTED));
+        } else {
+            self.a.alu(Alu::Add, Sz::D, RAX, Rm::R(RAX));
+            self.a.alu_imm(Alu::Cmp, Sz::D, Rm::R(RAX), 0xff00_0000_u32 as i32);
+        }
     }
 
     /// A comparison and the branch on its result: the result itself is a constant on either path,
@@ -100,30 +114,37 @@ impl Emitter<'_, '_> {
             self.poll();
         }
         self.sym.set_home(rd.0, false);
-        if backward {
-            self.flush();
+        let to_head = backward && self.flush_for_back_edge(target);
+        if !backward {
+            self.settle_lasting();
         }
         let cc = self.fcompare(op, fmt, a, b);
         self.pc = branch_pc;
-        let direct = self.sym.pending() == 0 && !self.float_pending();
+        let way = if to_head {
+            Way::Head
+        } else if self.sym.pending() == 0 && !self.float_pending() {
+            Way::Direct
+        } else {
+            Way::Flush
+        };
         self.sym.set_const(rd.0, u64::from(if_true), false);
-        if direct {
+        if way != Way::Flush {
             // Moves leave the flags alone.
             self.settle(rd.0);
         }
         match (cc, if_true) {
             (Cc::E, true) => {
                 let unordered = self.a.jcc_short(Cc::P);
-                self.branch_on(Cc::E, target, direct);
+                self.branch_on(Cc::E, target, way);
                 self.a.bind_short(unordered);
             }
             (Cc::E, false) => {
-                self.branch_on(Cc::P, target, direct);
-                self.branch_on(Cc::Ne, target, direct);
+                self.branch_on(Cc::P, target, way);
+                self.branch_on(Cc::Ne, target, way);
             }
-            (cc, true) => self.branch_on(cc, target, direct),
-            (Cc::A, false) => self.branch_on(Cc::Be, target, direct),
-            (_, false) => self.branch_on(Cc::B, target, direct),
+            (cc, true) => self.branch_on(cc, target, way),
+            (Cc::A, false) => self.branch_on(Cc::Be, target, way),
+            (_, false) => self.branch_on(Cc::B, target, way),
         }
         self.sym.set_const(rd.0, u64::from(!if_true), false);
         true
@@ -227,8 +248,12 @@ impl Emitter<'_, '_> {
         if self.sym.constant(a.0) == Some(0)
             && let Some(x) = host_float(fd.0)
         {
-            self.zero(x);
-            return self.fdone(fmt, fd, x, true);
+            if fmt == Fmt::D {
+                self.zero(x);
+            } else {
+                self.a.ins(Pp::F2, Map::M0F, Sz::D, MOVU_LOAD, x, constant(BOX));
+            }
+            return self.fdone(fmt, fd, x, false);
         }
         if fmt == Fmt::D {
             let o = self.use64(a);

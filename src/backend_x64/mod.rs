@@ -12,6 +12,7 @@ mod emit_exit;
 mod emit_float;
 mod emit_float_arith;
 mod emit_float_flags;
+mod emit_float_loop;
 mod emit_float_move;
 mod emit_int;
 mod emit_mem;

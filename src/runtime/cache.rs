@@ -278,7 +278,9 @@ impl CodeCache {
         while let Some(id) = next {
             let link = &inner.links[id as usize];
             let to = code.unwrap_or(link.site.stub);
-            self.arena.patch(link.site.site, Host::link_word(&link.site, to));
+            if code.is_none() || !link.site.inner {
+                self.arena.patch(link.site.site, Host::link_word(&link.site, to));
+            }
             next = link.next;
         }
     }
