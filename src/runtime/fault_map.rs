@@ -4,7 +4,8 @@
 //! packed: a few bytes each, in the order in which blocks were translated, to be read from the
 //! beginning of a block.
 
-use crate::backend::{CodeBuf, FaultPoint, Recipe, Val};
+use crate::backend::{CodeBuf, FaultPoint, Recipe, ShiftOp, Val};
+use crate::ir::Width;
 use crate::util::CodePtr;
 
 /// Packed fault points.
@@ -24,7 +25,7 @@ struct Packed {
     cold_at: u32,
 }
 
-// Kinds of recipes: the upper three bits of their first byte.
+// Kinds of recipes: their first byte. The second is the register.
 const HOME: u8 = 0;
 const CONST: u8 = 1;
 const LIN: u8 = 2;
@@ -32,6 +33,8 @@ const SEXT: u8 = 3;
 const CANON_D: u8 = 4;
 const CANON_S: u8 = 5;
 const BOX: u8 = 6;
+const FLAGS: u8 = 7;
+const SHIFT: u8 = 8;
 
 impl FaultMap {
     /// Adds the points of a block that lies behind all others.
@@ -61,16 +64,21 @@ impl FaultMap {
     }
 
     fn recipe(&mut self, recipe: &Recipe) {
-        let mut head = |kind: u8, r: u8| self.bytes.push(kind << 5 | r);
+        let mut head = |kind: u8, r: u8| self.bytes.extend([kind, r]);
         match *recipe {
             Recipe::Sext(r) => head(SEXT, r),
             Recipe::CanonD(r) => head(CANON_D, r),
             Recipe::CanonS(r) => head(CANON_S, r),
             Recipe::Box(r) => head(BOX, r),
+            Recipe::Flags(r) => head(FLAGS, r),
             Recipe::Int(r, Val::Home) => head(HOME, r),
             Recipe::Int(r, Val::Const(k)) => {
                 head(CONST, r);
                 self.signed(k as i64);
+            }
+            Recipe::Int(r, Val::Shift { op, w, a, n }) => {
+                head(SHIFT, r);
+                self.bytes.extend([op as u8 | u8::from(w == Width::D) << 2, a, n]);
             }
             Recipe::Int(r, Val::Lin { a, b, shift, imm }) => {
                 head(LIN, r);
@@ -146,15 +154,21 @@ impl Reader<'_> {
     }
 
     fn recipe(&mut self) -> Option<Recipe> {
-        let head = self.byte()?;
-        let r = head & 31;
-        Some(match head >> 5 {
+        let (kind, r) = (self.byte()?, self.byte()?);
+        Some(match kind {
             SEXT => Recipe::Sext(r),
             CANON_D => Recipe::CanonD(r),
             CANON_S => Recipe::CanonS(r),
             BOX => Recipe::Box(r),
+            FLAGS => Recipe::Flags(r),
             HOME => Recipe::Int(r, Val::Home),
             CONST => Recipe::Int(r, Val::Const(self.signed()? as u64)),
+            SHIFT => {
+                let (op, a, n) = (self.byte()?, self.byte()?, self.byte()?);
+                let w = if op & 4 != 0 { Width::D } else { Width::W };
+                let op = [ShiftOp::Left, ShiftOp::Right, ShiftOp::Signed][usize::from(op & 3)];
+                Recipe::Int(r, Val::Shift { op, w, a, n })
+            }
             _ => {
                 let (a, b) = (self.byte()?, self.byte()?);
                 let imm = self.signed()? as i32;
@@ -180,13 +194,16 @@ mod tests {
             Recipe::CanonD(10),
             Recipe::CanonS(11),
             Recipe::Box(31),
+            Recipe::Flags(31),
+            Recipe::Int(9, Val::Shift { op: ShiftOp::Signed, w: Width::D, a: 31, n: 63 }),
+            Recipe::Int(9, Val::Shift { op: ShiftOp::Left, w: Width::W, a: 1, n: 1 }),
         ];
         let point = |host, first, count, pc| FaultPoint { host: CodePtr(host), first, count, pc };
         let pcs = [0x10000, u64::MAX - 1, 0x1234_5678_9abc];
         let buffer = |n: u32| CodeBuf {
             hot_base: n * 1000,
             cold_base: 100_000 + n * 1000,
-            hot_faults: vec![point(n * 1000, 0, 0, pcs[0]), point(n * 1000 + 7, 0, 8, pcs[1])],
+            hot_faults: vec![point(n * 1000, 0, 0, pcs[0]), point(n * 1000 + 7, 0, 11, pcs[1])],
             cold_faults: vec![point(100_000 + n * 1000 + 300, 4, 2, pcs[2])],
             recipes: recipes.clone(),
             ..CodeBuf::default()
