@@ -385,6 +385,7 @@ impl Command {
             borrowed: false,
             robust_nodes: OnceLock::new(),
             warned: Mutex::new(BTreeSet::new()),
+            socket_names: Mutex::default(),
             limits: Arc::new(Mutex::new(inherited.limits)),
             aio: Arc::default(),
             restrictions: Mutex::default(),

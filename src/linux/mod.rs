@@ -55,6 +55,7 @@ mod strace;
 mod table;
 mod thread;
 mod time;
+mod unix;
 
 pub use abi::Errno;
 pub use command::{Command, ExitStatus, Reentry};

@@ -12,7 +12,7 @@ use crate::mem::Memory;
 use crate::runtime::{Cpu, Machine};
 use crate::sys::async_signal::Slot;
 use crate::sys::robust::{Nodes, RobustList};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicUsize};
@@ -94,6 +94,8 @@ pub struct Process {
     pub(super) robust_nodes: OnceLock<Option<Arc<Nodes>>>,
     /// System calls of which the guest has been told that there are none.
     pub(super) warned: Mutex<BTreeSet<u64>>,
+    /// What the guest calls the addresses of sockets, by the address that the host has.
+    pub(super) socket_names: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
     /// Limits that are kept here.
     pub(super) limits: Arc<Mutex<Limits>>,
     /// Contexts of asynchronous requests.

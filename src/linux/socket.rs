@@ -5,6 +5,8 @@ use super::args::host;
 use super::file::{MAX_IOV, import_iovec};
 use super::host::HostArg;
 use super::process::Thread;
+use super::rootfs::Want;
+use super::unix::HostAddress;
 use crate::mem::Access;
 
 /// Size of `struct sockaddr_storage`; longer addresses are cut to it.
@@ -16,25 +18,53 @@ fn length(len: i32) -> Result<u64, Errno> {
 }
 
 pub(super) fn sys_bind(t: &mut Thread, fd: Fd, addr: u64, len: i32) -> SysResult {
+    if let Some(address) = t.unix_address(addr, length(len)?, Want::Name)? {
+        let result = host!(t, SYS_bind, fd, address.arg(), address.len())?;
+        t.process.name_socket(&address);
+        return Ok(result);
+    }
     host!(t, SYS_bind, fd, t.input(addr, length(len)?)?, len)
 }
 
 pub(super) fn sys_connect(t: &mut Thread, fd: Fd, addr: u64, len: i32) -> SysResult {
+    if let Some(address) = t.unix_address(addr, length(len)?, Want::Object)? {
+        return host!(t, SYS_connect, fd, address.arg(), address.len());
+    }
     host!(t, SYS_connect, fd, t.input(addr, length(len)?)?, len)
 }
 
-/// The buffer for an address and its length in and out, of which the address may be null.
-fn address_out(t: &Thread, addr: u64, len: GuestPtr<i32>) -> Result<[HostArg<'static>; 2], Errno> {
-    if addr == 0 {
-        return Ok([HostArg::NULL; 2]);
+/// Where a call writes an address and its length.
+struct AddressOut {
+    addr: u64,
+    len: GuestPtr<i32>,
+    room: u64,
+}
+
+impl AddressOut {
+    /// A buffer whose address may be null, and its length in and out.
+    fn new(t: &Thread, addr: u64, len: GuestPtr<i32>) -> Result<Self, Errno> {
+        let room = if addr == 0 { 0 } else { length(len.read(t.memory())?)? };
+        Ok(Self { addr, len, room })
     }
-    let room = length(len.read(t.memory())?)?;
-    Ok([t.output(addr, room)?, t.output(len.0, 4)?])
+
+    fn args(&self, t: &Thread) -> Result<[HostArg<'static>; 2], Errno> {
+        if self.addr == 0 {
+            return Ok([HostArg::NULL; 2]);
+        }
+        Ok([t.output(self.addr, self.room)?, t.output(self.len.0, 4)?])
+    }
+
+    /// Passes on the result of the call, when what it has written is in the guest's terms.
+    fn finish(&self, t: &Thread, result: SysResult) -> SysResult {
+        if result.is_ok() {
+            t.export_unix_address(self.addr, self.room, self.len)?;
+        }
+        result
+    }
 }
 
 pub(super) fn sys_accept(t: &mut Thread, fd: Fd, addr: u64, len: GuestPtr<i32>) -> SysResult {
-    let [addr, len] = address_out(t, addr, len)?;
-    host!(t, SYS_accept4, fd, addr, len, 0)
+    sys_accept4(t, fd, addr, len, 0)
 }
 
 pub(super) fn sys_accept4(
@@ -44,18 +74,24 @@ pub(super) fn sys_accept4(
     len: GuestPtr<i32>,
     flags: u32,
 ) -> SysResult {
-    let [addr, len] = address_out(t, addr, len)?;
-    host!(t, SYS_accept4, fd, addr, len, flags)
+    let out = AddressOut::new(t, addr, len)?;
+    let [addr, len] = out.args(t)?;
+    let result = host!(t, SYS_accept4, fd, addr, len, flags);
+    out.finish(t, result)
 }
 
 pub(super) fn sys_getsockname(t: &mut Thread, fd: Fd, addr: u64, len: GuestPtr<i32>) -> SysResult {
-    let [addr, len] = address_out(t, addr, len)?;
-    host!(t, SYS_getsockname, fd, addr, len)
+    let out = AddressOut::new(t, addr, len)?;
+    let [addr, len] = out.args(t)?;
+    let result = host!(t, SYS_getsockname, fd, addr, len);
+    out.finish(t, result)
 }
 
 pub(super) fn sys_getpeername(t: &mut Thread, fd: Fd, addr: u64, len: GuestPtr<i32>) -> SysResult {
-    let [addr, len] = address_out(t, addr, len)?;
-    host!(t, SYS_getpeername, fd, addr, len)
+    let out = AddressOut::new(t, addr, len)?;
+    let [addr, len] = out.args(t)?;
+    let result = host!(t, SYS_getpeername, fd, addr, len);
+    out.finish(t, result)
 }
 
 pub(super) fn sys_sendto(
@@ -68,6 +104,9 @@ pub(super) fn sys_sendto(
     addr_len: i32,
 ) -> SysResult {
     let data = t.input(data, len)?;
+    if let Some(to) = t.unix_address(addr, length(addr_len)?, Want::Object)? {
+        return host!(t, SYS_sendto, fd, data, len, flags, to.arg(), to.len());
+    }
     let to = if addr == 0 { HostArg::NULL } else { t.input(addr, length(addr_len)?)? };
     host!(t, SYS_sendto, fd, data, len, flags, to, addr_len)
 }
@@ -82,8 +121,10 @@ pub(super) fn sys_recvfrom(
     addr_len: GuestPtr<i32>,
 ) -> SysResult {
     let data = t.output(data, len)?;
-    let [addr, addr_len] = address_out(t, addr, addr_len)?;
-    host!(t, SYS_recvfrom, fd, data, len, flags, addr, addr_len)
+    let out = AddressOut::new(t, addr, addr_len)?;
+    let [addr, addr_len] = out.args(t)?;
+    let result = host!(t, SYS_recvfrom, fd, data, len, flags, addr, addr_len);
+    out.finish(t, result)
 }
 
 /// `SO_ATTACH_REUSEPORT_CBPF` (`asm-generic/socket.h`).
@@ -134,6 +175,8 @@ struct Message {
     header: MsgHdr,
     /// Kept alive for the header.
     vector: Vec<IoVec>,
+    /// The same.
+    _to: Option<HostAddress>,
 }
 
 impl Message {
@@ -147,10 +190,18 @@ impl Message {
             return Err(Errno::EMSGSIZE);
         }
         header.namelen = header.namelen.min(MAX_ADDRESS);
-        header.name = t.host_addr(header.name, u64::from(header.namelen), access)?;
+        let to = match access {
+            Access::Read => t.unix_address(header.name, u64::from(header.namelen), Want::Object)?,
+            _ => None,
+        };
+        if let Some(to) = &to {
+            (header.name, header.namelen) = (to.address(), to.len() as u32);
+        } else {
+            header.name = t.host_addr(header.name, u64::from(header.namelen), access)?;
+        }
         header.control = t.host_addr(header.control, header.controllen, access)?;
         let vector = import_iovec(t, header.iov, header.iovlen, access)?;
-        let mut message = Self { header, vector };
+        let mut message = Self { header, vector, _to: to };
         message.header.iov = super::host::address_of(&message.vector);
         Ok(message)
     }
@@ -182,9 +233,12 @@ pub(super) fn sys_recvmsg(
     message: GuestPtr<MsgHdr>,
     flags: u32,
 ) -> SysResult {
-    let mut m = Message::import(t, &message.read(t.memory())?, Access::Write)?;
+    let guest = message.read(t.memory())?;
+    let mut m = Message::import(t, &guest, Access::Write)?;
     let n = host!(t, SYS_recvmsg, fd, HostArg::of_mut(&mut m.header), flags)?;
     m.export(t, message)?;
+    let namelen = GuestPtr::new(message.0 + std::mem::offset_of!(MsgHdr, namelen) as u64);
+    t.export_unix_address(guest.name, u64::from(guest.namelen), namelen)?;
     Ok(n)
 }
 

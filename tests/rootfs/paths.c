@@ -312,6 +312,55 @@ static void outside_descriptor(void) {
     FAILS(syscall(SYS_openat2, 9, "outside", &how, sizeof how), ENOENT);
 }
 
+static struct sockaddr_un named(const char *path) {
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    strcpy(a.sun_path, path);
+    return a;
+}
+
+#define AT(path) (struct sockaddr *)&(struct sockaddr_un[]){named(path)}, sizeof(struct sockaddr_un)
+
+// Sockets with names, and what calls say of them.
+static void sockets(void) {
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
+    CHECK(mkdir("/tmp/s", 0700) == 0);
+    CHECK(bind(listener, AT("/tmp/s/stream")) == 0 && listen(listener, 1) == 0);
+    struct stat st;
+    CHECK(lstat("/tmp/s/stream", &st) == 0 && S_ISSOCK(st.st_mode));
+    int second = socket(AF_UNIX, SOCK_STREAM, 0);
+    FAILS(bind(second, AT("/tmp/s/stream")), EADDRINUSE);
+    FAILS(bind(second, AT("/tmp/absent/stream")), ENOENT);
+    FAILS(connect(second, AT("/tmp/s/absent")), ENOENT);
+    FAILS(connect(second, AT("/etc/name")), ECONNREFUSED);
+    CHECK(symlink("/tmp/s/stream", "/tmp/s/link") == 0);
+    CHECK(connect(client, AT("/tmp/s/link")) == 0);
+    struct sockaddr_un found = {0};
+    socklen_t len = sizeof found;
+    CHECK(getsockname(listener, (struct sockaddr *)&found, &len) == 0);
+    CHECK(!strcmp(found.sun_path, "/tmp/s/stream") && len == 2 + sizeof "/tmp/s/stream");
+    len = sizeof found;
+    CHECK(getpeername(client, (struct sockaddr *)&found, &len) == 0);
+    CHECK(!strcmp(found.sun_path, "/tmp/s/stream"));
+    close(client);
+    close(listener);
+    close(second);
+    int a = socket(AF_UNIX, SOCK_DGRAM, 0), b = socket(AF_UNIX, SOCK_DGRAM, 0);
+    CHECK(chdir("/tmp/s") == 0);
+    CHECK(bind(a, AT("a")) == 0 && bind(b, AT("b")) == 0);
+    CHECK(sendto(a, "x", 1, 0, AT("/tmp/s/b")) == 1);
+    char byte;
+    struct iovec iov = {&byte, 1};
+    struct msghdr m = {.msg_name = &found, .msg_namelen = sizeof found, .msg_iov = &iov, .msg_iovlen = 1};
+    CHECK(recvmsg(b, &m, 0) == 1 && !strcmp(found.sun_path, "a") && m.msg_namelen == 4);
+    m.msg_namelen = 4;
+    CHECK(sendmsg(b, &m, 0) == 1);
+    len = sizeof found;
+    CHECK(recvfrom(a, &byte, 1, 0, (struct sockaddr *)&found, &len) == 1 && !strcmp(found.sun_path, "b"));
+    close(a);
+    close(b);
+    CHECK(chdir("/") == 0);
+}
+
 static void administration(void) {
     if (real_root) return;
     FAILS(mount("none", "/tmp", "tmpfs", 0, NULL), EPERM);
@@ -337,6 +386,7 @@ int main(int count, char **args) {
     proc();
     races();
     outside_descriptor();
+    sockets();
     administration();
     return finish();
 }
