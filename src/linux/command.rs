@@ -9,7 +9,7 @@ use super::path::Names;
 use super::process::{ExitHook, Options, Process, Thread};
 use super::rootfs::{RootFs, Want, World, fd_path};
 use super::stack::{self, Contents};
-use super::{host, run, signal};
+use super::{host, others, run, signal};
 use crate::mem::{Backing, Mapping, Memory, Prot};
 use crate::runtime::{self, Machine};
 use crate::sys::{async_signal, process};
@@ -357,17 +357,19 @@ impl Command {
         let top = loader::mmap_top(&stack);
         let loaded = loader::load(mem, top, &image, &exe, |p| Ok(self.options.locate(p)?))?;
         let sigreturn = map_sigreturn(mem, top)?;
+        let description = others::describe(mem, &exe, &exe_host);
         let contents = Contents {
             args: &program.args,
             env: &self.env,
             execfn: program.called.as_os_str().as_bytes(),
+            description: &description,
             loaded: &loaded,
             hwcap: machine.isa().hwcap(),
             ids: process::ids().1,
             random: host::random(),
         };
         let built = stack::build(mem, &stack, &contents)?;
-        show_strings(mem, &stack, &contents);
+        show_strings(mem, &stack, &contents, &built.auxv);
         let layout = Layout { brk_start: loaded.brk, brk: loaded.brk, mmap_top: top };
 
         let before = async_signal::set_mask(!0);
@@ -418,15 +420,16 @@ impl Command {
     }
 }
 
-/// Makes the host's `/proc` show the guest's arguments and environment. A host that refuses shows
+/// Makes the host's `/proc` show the guest's arguments, environment and auxiliary vector. A host that refuses shows
 /// ours.
-fn show_strings(mem: &Memory, stack: &std::ops::Range<u64>, contents: &Contents<'_>) {
+fn show_strings(mem: &Memory, stack: &std::ops::Range<u64>, contents: &Contents<'_>, auxv: &[u8]) {
     let len = |all: &[Vec<u8>]| all.iter().map(|s| s.len() as u64 + 1).sum::<u64>();
     let at = stack::strings(stack, contents);
     let args = at..at + len(contents.args);
     let env = args.end..args.end + len(contents.env);
     let host = |a: u64| HostAddr(mem.base().0 + a as usize);
-    let _ = process::show_strings(host(args.start)..host(args.end), host(env.start)..host(env.end));
+    let (args, env) = (host(args.start)..host(args.end), host(env.start)..host(env.end));
+    let _ = process::show_strings(args, env, auxv);
 }
 
 /// Strings with a NUL behind each.

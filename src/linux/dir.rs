@@ -3,6 +3,7 @@
 use super::abi::{Errno, Fd, GuestCStr, GuestPtr, SysResult};
 use super::args::host;
 use super::host::HostArg;
+use super::others;
 use super::path::Last;
 use super::process::Thread;
 use super::procfs::ProcFile;
@@ -118,8 +119,14 @@ pub(super) fn sys_readlinkat(
 ) -> SysResult {
     let at = t.path(dir, path, Last::Keep)?;
     let Ok(room) = u64::try_from(size) else { return Err(Errno::EINVAL) };
+    let other = match at.proc {
+        Some(ProcFile::OtherExe(pid)) => others::find(pid),
+        _ => None,
+    };
     let target = if at.proc == Some(ProcFile::Exe) {
         t.process.exe.as_os_str().as_bytes().to_vec()
+    } else if let Some(other) = other {
+        other.exe
     } else if let Some(text) = at.magic_link(&t.process.options)? {
         text
     } else {

@@ -357,7 +357,8 @@ pub(super) fn sys_clone3(t: &mut Thread, args: GuestPtr<CloneArgs>, size: usize)
         return Err(Errno::EINVAL);
     }
     if a.stack != 0 {
-        t.output(a.stack, a.stack_size).map_err(|_| Errno::EINVAL)?;
+        let end = a.stack.checked_add(a.stack_size).filter(|&end| end <= t.memory().size());
+        end.ok_or(Errno::EINVAL)?;
     }
     let stack = a.stack.wrapping_add(a.stack_size);
     let mut request = CloneRequest::new(a.flags, stack, a.parent_tid, a.child_tid, a.tls, a.pidfd);

@@ -107,6 +107,9 @@ const FORBIDDEN: &[i64] = &[
     libc::SYS_set_tid_address,
 ];
 
+/// An address of the kernel's own, which it refuses to user space on every host.
+const NOWHERE: u64 = 0xffff_ffff_ffff_f000;
+
 fn host_args(number: i64, args: &[HostArg<'_>]) -> [u64; 6] {
     assert!(!FORBIDDEN.contains(&number), "system call {number} is not made here");
     let mut all = [0; 6];
@@ -174,12 +177,15 @@ impl Thread {
         Errno::check(unsafe { syscall::interruptible(self.signal_flag(), number, args) })
     }
 
-    /// `len` bytes of guest memory as an argument; a null pointer stays one.
+    /// `len` bytes of guest memory as an argument; a null pointer stays one. For a range that leaves
+    /// the guest's address space it is an address that the kernel refuses, so that a call finds its
+    /// errors in the kernel's order.
     ///
     /// # Errors
-    /// `EFAULT` for a range that leaves the guest's address space.
+    /// Never: it has the type of the other ways to take an argument.
     pub fn guest(&self, addr: u64, len: u64, access: Access) -> Result<HostArg<'static>, Errno> {
-        kernel_address(self.memory(), addr, len, access)
+        let found = kernel_address(self.memory(), addr, len, access);
+        Ok(found.unwrap_or(HostArg(NOWHERE, PhantomData)))
     }
 
     /// Host address of `len` bytes of guest memory, for a structure that the kernel reads, such as

@@ -37,6 +37,7 @@ mod loader;
 mod machine;
 mod mman;
 mod numa;
+mod others;
 mod path;
 mod poll;
 mod prctl;

@@ -13,6 +13,7 @@
 //! answer with a directory descriptor and a path.
 
 use super::abi::{Errno, Fd, GuestCStr};
+use super::others;
 use super::process::{Options, Process, Thread};
 use super::procfs::{self, ProcFile};
 use super::rootfs::{Handle, Resolved, Want, World, fd_path, read_link};
@@ -176,6 +177,11 @@ impl Names<'_> {
     /// `EINVAL` if the path contains a NUL.
     pub(super) fn lookup(&self, dir: Fd, path: Vec<u8>, last: Last) -> Result<HostPath, Errno> {
         let proc = procfs::classify(dir, &path);
+        if let (Some(ProcFile::OtherExe(pid)), Last::Follow) = (proc, last)
+            && let Some(other) = others::find(pid)
+        {
+            return HostPath::new(Fd::CWD, other.exe_host);
+        }
         if proc == Some(ProcFile::Exe) && last == Last::Follow {
             return HostPath::new(Fd::CWD, self.exe.as_os_str().as_bytes().to_vec());
         }

@@ -99,7 +99,7 @@ pub(super) fn sys_prctl(t: &mut Thread, option: i32, a: u64, b: u64, c: u64, d: 
 
 /// Gives a range of anonymous memory a name for `/proc/PID/maps` on the host.
 fn name_range(t: &Thread, attribute: u64, addr: u64, len: u64, name: u64) -> SysResult {
-    let range = t.guest(addr, len, Access::Read).map_err(|_| Errno::ENOMEM)?;
+    let range = t.guest(addr, len, Access::Read)?;
     let name = t.guest(name, 1, Access::Read)?;
     let option = HostArg::int(libc::PR_SET_VMA);
     t.host(libc::SYS_prctl, &[option, attribute.into(), range, len.into(), name])

@@ -1,14 +1,14 @@
 //! Memory and other resources of other processes.
 
-use super::abi::{Errno, IoVec, SysResult};
+use super::abi::{Errno, Fd, GuestPtr, IoVec, SysResult};
 use super::args::host;
-use super::file::import_iovec;
-use super::host::HostArg;
+use super::file::{MAX_IOV, import_iovec};
+use super::host::{HostArg, host_call};
+use super::others;
 use super::process::Thread;
 use crate::mem::Access;
 
-/// The vectors of `process_vm_readv` and its kin. Only the process itself is served: where another
-/// one's guest memory lies in its host memory is not known.
+/// The vectors of `process_vm_readv` and its kin.
 fn process_vectors(
     t: &Thread,
     pid: i32,
@@ -19,10 +19,58 @@ fn process_vectors(
     let (to, from) = (Access::Write, Access::Read);
     let (here, there) = if reads { (to, from) } else { (from, to) };
     let local = import_iovec(t, local.0, local.1, here)?;
-    if u32::try_from(pid) != Ok(std::process::id()) {
-        return Err(Errno::EPERM);
+    if u32::try_from(pid) == Ok(std::process::id()) {
+        return Ok([local, import_iovec(t, remote.0, remote.1, there)?]);
     }
-    Ok([local, import_iovec(t, remote.0, remote.1, there)?])
+    Ok([local, other_vector(t, pid, remote)?])
+}
+
+/// A vector of buffers in another guest process.
+fn other_vector(t: &Thread, pid: i32, (at, count): (u64, u64)) -> Result<Vec<IoVec>, Errno> {
+    // One that is no guest's keeps its memory to itself.
+    let unknown = || {
+        let exists = host_call(libc::SYS_kill, &[pid.into(), 0.into()]);
+        if exists == Err(Errno::ESRCH) || pid <= 0 { Errno::ESRCH } else { Errno::EPERM }
+    };
+    let other = u32::try_from(pid).ok().and_then(others::find).ok_or_else(unknown)?;
+    if count > MAX_IOV {
+        return Err(Errno::EINVAL);
+    }
+    let mut vector = GuestPtr::<IoVec>::new(at).read_array(t.memory(), count as usize)?;
+    for v in &mut vector {
+        // An address that cannot be reads as one where nothing is.
+        v.base = other.host_addr(v.base, v.len).unwrap_or(0);
+    }
+    Ok(vector)
+}
+
+/// The process that a descriptor stands for.
+fn pid_of(fd: Fd) -> Result<i32, Errno> {
+    host_call(libc::SYS_fcntl, &[fd.into(), libc::F_GETFD.into()])?;
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.0))?;
+    let pid = info.lines().find_map(|l| l.strip_prefix("Pid:")).ok_or(Errno::EBADF)?;
+    pid.trim().parse().map_err(|_| Errno::EBADF)
+}
+
+pub(super) fn sys_process_madvise(
+    t: &mut Thread,
+    fd: Fd,
+    vector: u64,
+    count: u64,
+    advice: i32,
+    flags: u32,
+) -> SysResult {
+    let pid = pid_of(fd)?;
+    let vector = if u32::try_from(pid) == Ok(std::process::id()) {
+        import_iovec(t, vector, count, Access::Read)?
+    } else {
+        other_vector(t, pid, (vector, count))?
+    };
+    let known = [libc::MADV_COLD, libc::MADV_PAGEOUT, libc::MADV_WILLNEED, 25];
+    if !known.contains(&advice) {
+        return Err(Errno::EINVAL);
+    }
+    host!(t, SYS_process_madvise, fd, HostArg::slice(&vector), count, advice, flags)
 }
 
 pub(super) fn sys_process_vm_readv(

@@ -2,6 +2,7 @@
 
 use super::abi::{Errno, Fd, SysResult};
 use super::host::{HostArg, host_call};
+use super::others;
 use super::path::HostPath;
 use super::process::{Thread, lock};
 use crate::isa::Isa;
@@ -39,9 +40,34 @@ pub(super) enum ProcFile {
     /// Files that show the memory of this process by host addresses, `/proc/self/mem` above all:
     /// they cannot be opened.
     Hidden,
+    /// `/proc/PID/exe` of another guest process.
+    OtherExe(u32),
+    /// `/proc/PID/maps` of another guest process.
+    OtherMaps(u32),
+    /// `/proc/PID/stat` of another guest process.
+    OtherStat(u32),
+    /// `/proc/PID/statm` of another guest process.
+    OtherStatm(u32),
+    /// `/proc/PID/status` of another guest process.
+    OtherStatus(u32),
 }
 
 impl ProcFile {
+    /// The same file of another process, if that is a guest; `None` if it is as the host shows it.
+    fn of_other(self, pid: &[u8]) -> Option<Self> {
+        let pid = std::str::from_utf8(pid).ok()?.parse().ok()?;
+        let file = match self {
+            Self::Exe => Self::OtherExe(pid),
+            Self::Maps => Self::OtherMaps(pid),
+            Self::Stat => Self::OtherStat(pid),
+            Self::Statm => Self::OtherStatm(pid),
+            Self::Status => Self::OtherStatus(pid),
+            Self::Smaps | Self::Hidden => Self::Hidden,
+            _ => return None,
+        };
+        others::find(pid).map(|_| file)
+    }
+
     /// By the name in a directory of a process.
     fn of_process(name: &[u8]) -> Option<Self> {
         Some(match name {
@@ -85,6 +111,9 @@ pub(super) fn classify(dir: Fd, path: &[u8]) -> Option<ProcFile> {
         [b"proc", b"self", b"task", tid, _] if is_number(tid) => known,
         [b"proc", pid, _] if is_own(pid) => known,
         [b"proc", pid, b"task", tid, _] if is_own(pid) && is_number(tid) => known,
+        [b"proc", pid, _] | [b"proc", pid, b"task", _, _] if is_number(pid) => {
+            known.and_then(|file| file.of_other(pid))
+        }
         _ => None,
     }
 }
@@ -102,6 +131,13 @@ pub(super) fn is_magic(path: &[u8]) -> bool {
 /// A path below `/proc` that leads into the directory of the calling process.
 pub(super) fn is_own_dir(path: &[u8]) -> bool {
     path.split(|&b| b == b'/').next().is_some_and(is_own)
+}
+
+/// The program of another guest process, whose link `exe` is at that path below `/proc`.
+pub(super) fn other_exe(path: &[u8]) -> Option<Vec<u8>> {
+    let pid = path.strip_suffix(b"/exe")?.split(|&b| b == b'/').next()?;
+    let pid = std::str::from_utf8(pid).ok()?.parse().ok()?;
+    others::find(pid).map(|other| other.exe)
 }
 
 fn is_number(name: &[u8]) -> bool {
@@ -129,18 +165,35 @@ fn directory(dir: Fd) -> Option<Vec<u8>> {
 pub(super) fn content(t: &Thread, at: &HostPath) -> Result<Option<Vec<u8>>, Errno> {
     let Some(proc) = at.proc else { return Ok(None) };
     let mappings = || t.memory().mappings();
+    let other = |pid| others::find(pid).ok_or(Errno::ENOENT);
+    let other_mapped = |pid| Ok::<_, Errno>(other(pid)?.mapped(&host_maps(pid)?));
     Ok(Some(match proc {
         ProcFile::Hidden => return Err(Errno::EACCES),
-        ProcFile::Exe => return Ok(None),
+        ProcFile::Exe | ProcFile::OtherExe(_) => return Ok(None),
+        ProcFile::OtherMaps(pid) => other(pid)?.maps(&host_maps(pid)?).into_bytes(),
+        ProcFile::OtherStat(pid) => {
+            // Addresses are shown as to somebody who may not look into the process.
+            let mapped = other_mapped(pid)?;
+            with_fields(&host_text(at)?, |number| match number {
+                23 => Some(mapped),
+                26..=30 | 45..=51 => Some(0),
+                _ => None,
+            })
+            .into_bytes()
+        }
+        ProcFile::OtherStatm(pid) => statm(&host_text(at)?, other_mapped(pid)?).into_bytes(),
+        ProcFile::OtherStatus(pid) => status(&host_text(at)?, other_mapped(pid)?).into_bytes(),
         ProcFile::Maps => maps(&mappings(), false).into_bytes(),
         ProcFile::Smaps => maps(&mappings(), true).into_bytes(),
+        // What the guest has made of its strings is in its memory, where the host looks if it can.
+        ProcFile::Cmdline if others::find(std::process::id()).is_some() => return Ok(None),
         ProcFile::Cmdline => t.process.cmdline.clone(),
         ProcFile::Auxv => t.process.auxv.clone(),
         ProcFile::Environ => t.process.environ.clone(),
         ProcFile::Stat => stat(&host_text(at)?, &mappings(), t).into_bytes(),
-        ProcFile::Statm => statm(&host_text(at)?, &mappings()).into_bytes(),
+        ProcFile::Statm => statm(&host_text(at)?, mapped_bytes(&mappings())).into_bytes(),
         ProcFile::Status => {
-            let text = status(&host_text(at)?, &mappings());
+            let text = status(&host_text(at)?, mapped_bytes(&mappings()));
             filtered(&text, t.restriction.mode(), t.restriction.count()).into_bytes()
         }
         ProcFile::Limits => lock(&t.process.limits).correct(&host_text(at)?).into_bytes(),
@@ -152,7 +205,12 @@ pub(super) fn content(t: &Thread, at: &HostPath) -> Result<Option<Vec<u8>>, Errn
     }))
 }
 
-/// The host's text of a file in the process's own directory.
+/// The host's `/proc/PID/maps`.
+fn host_maps(pid: u32) -> Result<String, Errno> {
+    Ok(String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/maps"))?).into_owned())
+}
+
+/// The host's text of a file in the directory of a process.
 fn host_text(at: &HostPath) -> Result<String, Errno> {
     let mut path = Vec::new();
     if at.path.as_bytes().first() != Some(&b'/') {
@@ -272,54 +330,54 @@ fn named(mappings: &[(Range<u64>, Mapping)], name: &'static str) -> Option<Range
 
 /// `/proc/self/stat` of the host with the guest's addresses (fields numbered as in proc(5)).
 fn stat(host: &str, mappings: &[(Range<u64>, Mapping)], t: &Thread) -> String {
-    let Some(end) = host.rfind(')') else { return host.to_owned() };
-    let mut fields: Vec<String> = host[end + 1..].split_whitespace().map(str::to_owned).collect();
-    // The first of `fields` is field 3.
-    let mut set = |number: usize, value: u64| {
-        if let Some(f) = fields.get_mut(number - 3) {
-            *f = value.to_string();
-        }
-    };
     let program = |x: bool| {
-        mappings.iter().find(|(_, m)| {
+        let mut all = mappings.iter().filter(|(_, m)| {
             m.prot.executable() == x
                 && matches!(&m.backing, Backing::File { path, .. } if **path == t.process.exe)
-        })
+        });
+        all.next().map(|(range, _)| range.clone())
     };
-    set(23, mapped_bytes(mappings));
-    if let Some((code, _)) = program(true) {
-        set(26, code.start);
-        set(27, code.end);
-    }
-    if let Some(stack) = named(mappings, "[stack]") {
+    let (code, data) = (program(true), program(false));
+    let (stack, heap) = (named(mappings, "[stack]"), named(mappings, "[heap]"));
+    with_fields(host, |number| match number {
+        23 => Some(mapped_bytes(mappings)),
+        26 => code.as_ref().map(|r| r.start),
+        27 => code.as_ref().map(|r| r.end),
         // An address at the oldest end: collectors scan from here.
-        set(28, stack.end - 16);
+        28 => stack.as_ref().map(|r| r.end - 16),
+        45 => data.as_ref().map(|r| r.start),
+        46 => data.as_ref().map(|r| r.end),
+        47 => heap.as_ref().map(|r| r.start),
+        // Where arguments and environment lie is the start-up code's secret.
+        29 | 30 | 48..=51 => Some(0),
+        _ => None,
+    })
+}
+
+/// `/proc/PID/stat` with other numbers in the fields for which there are some.
+fn with_fields(host: &str, value: impl Fn(usize) -> Option<u64>) -> String {
+    let Some(end) = host.rfind(')') else { return host.to_owned() };
+    let mut out = host[..=end].to_owned();
+    // The first word behind the name is field 3.
+    for (i, word) in host[end + 1..].split_whitespace().enumerate() {
+        let _ = match value(i + 3) {
+            Some(n) => write!(out, " {n}"),
+            None => write!(out, " {word}"),
+        };
     }
-    set(29, 0);
-    set(30, 0);
-    if let Some((data, _)) = program(false) {
-        set(45, data.start);
-        set(46, data.end);
-    }
-    if let Some(heap) = named(mappings, "[heap]") {
-        set(47, heap.start);
-    }
-    // Where arguments and environment lie is the start-up code's secret.
-    for number in 48..=51 {
-        set(number, 0);
-    }
-    format!("{} {}\n", &host[..=end], fields.join(" "))
+    out.push('\n');
+    out
 }
 
 /// `/proc/self/statm` of the host with the guest's size, in pages.
-fn statm(host: &str, mappings: &[(Range<u64>, Mapping)]) -> String {
+fn statm(host: &str, mapped: u64) -> String {
     let rest = host.split_once(' ').map_or("", |(_, rest)| rest);
-    format!("{} {rest}", mapped_bytes(mappings) / crate::util::PAGE_SIZE)
+    format!("{} {rest}", mapped / crate::util::PAGE_SIZE)
 }
 
 /// `/proc/self/status` of the host with the guest's sizes.
-fn status(host: &str, mappings: &[(Range<u64>, Mapping)]) -> String {
-    let kib = mapped_bytes(mappings) >> 10;
+fn status(host: &str, mapped: u64) -> String {
+    let kib = mapped >> 10;
     let mut out = String::with_capacity(host.len());
     for line in host.lines() {
         match line.split_once(':') {
@@ -432,12 +490,13 @@ mod tests {
     fn sizes_in_status_are_the_guests() {
         let host = "Name:\tx\nVmPeak:\t99999999 kB\nVmSize:\t99999999 kB\nVmRSS:\t 12 kB\n";
         let kib = (0x2000 + 0x1000 + 0xf000) >> 10;
-        let text = status(host, &some_mappings());
+        let mapped = mapped_bytes(&some_mappings());
+        let text = status(host, mapped);
         assert_eq!(
             text,
             format!("Name:\tx\nVmPeak:\t{kib:>8} kB\nVmSize:\t{kib:>8} kB\nVmRSS:\t 12 kB\n")
         );
-        assert_eq!(statm("100 5 6 7\n", &some_mappings()), "18 5 6 7\n");
+        assert_eq!(statm("100 5 6 7\n", mapped), "18 5 6 7\n");
     }
 
     #[test]

@@ -12,25 +12,26 @@ use crate::mem::Access;
 /// Size of `struct sockaddr_storage`; longer addresses are cut to it.
 const MAX_ADDRESS: u32 = 128;
 
-/// A length that the guest gives as `int`.
-fn length(len: i32) -> Result<u64, Errno> {
-    u64::try_from(len).map_err(|_| Errno::EINVAL)
+/// Bytes that a length stands for which the guest gives as `int`. One that is negative is for the
+/// kernel to refuse, before it looks at the bytes.
+fn length(len: i32) -> u64 {
+    u64::try_from(len).unwrap_or(0)
 }
 
 pub(super) fn sys_bind(t: &mut Thread, fd: Fd, addr: u64, len: i32) -> SysResult {
-    if let Some(address) = t.unix_address(addr, length(len)?, Want::Name)? {
+    if let Some(address) = t.unix_address(addr, length(len), Want::Name)? {
         let result = host!(t, SYS_bind, fd, address.arg(), address.len())?;
         t.process.name_socket(&address);
         return Ok(result);
     }
-    host!(t, SYS_bind, fd, t.input(addr, length(len)?)?, len)
+    host!(t, SYS_bind, fd, t.input(addr, length(len))?, len)
 }
 
 pub(super) fn sys_connect(t: &mut Thread, fd: Fd, addr: u64, len: i32) -> SysResult {
-    if let Some(address) = t.unix_address(addr, length(len)?, Want::Object)? {
+    if let Some(address) = t.unix_address(addr, length(len), Want::Object)? {
         return host!(t, SYS_connect, fd, address.arg(), address.len());
     }
-    host!(t, SYS_connect, fd, t.input(addr, length(len)?)?, len)
+    host!(t, SYS_connect, fd, t.input(addr, length(len))?, len)
 }
 
 /// Where a call writes an address and its length.
@@ -42,9 +43,10 @@ struct AddressOut {
 
 impl AddressOut {
     /// A buffer whose address may be null, and its length in and out.
-    fn new(t: &Thread, addr: u64, len: GuestPtr<i32>) -> Result<Self, Errno> {
-        let room = if addr == 0 { 0 } else { length(len.read(t.memory())?)? };
-        Ok(Self { addr, len, room })
+    fn new(t: &Thread, addr: u64, len: GuestPtr<i32>) -> Self {
+        // A length that cannot be read is for the kernel to refuse.
+        let room = if addr == 0 { 0 } else { len.read(t.memory()).map_or(0, length) };
+        Self { addr, len, room }
     }
 
     fn args(&self, t: &Thread) -> Result<[HostArg<'static>; 2], Errno> {
@@ -74,21 +76,21 @@ pub(super) fn sys_accept4(
     len: GuestPtr<i32>,
     flags: u32,
 ) -> SysResult {
-    let out = AddressOut::new(t, addr, len)?;
+    let out = AddressOut::new(t, addr, len);
     let [addr, len] = out.args(t)?;
     let result = host!(t, SYS_accept4, fd, addr, len, flags);
     out.finish(t, result)
 }
 
 pub(super) fn sys_getsockname(t: &mut Thread, fd: Fd, addr: u64, len: GuestPtr<i32>) -> SysResult {
-    let out = AddressOut::new(t, addr, len)?;
+    let out = AddressOut::new(t, addr, len);
     let [addr, len] = out.args(t)?;
     let result = host!(t, SYS_getsockname, fd, addr, len);
     out.finish(t, result)
 }
 
 pub(super) fn sys_getpeername(t: &mut Thread, fd: Fd, addr: u64, len: GuestPtr<i32>) -> SysResult {
-    let out = AddressOut::new(t, addr, len)?;
+    let out = AddressOut::new(t, addr, len);
     let [addr, len] = out.args(t)?;
     let result = host!(t, SYS_getpeername, fd, addr, len);
     out.finish(t, result)
@@ -104,10 +106,10 @@ pub(super) fn sys_sendto(
     addr_len: i32,
 ) -> SysResult {
     let data = t.input(data, len)?;
-    if let Some(to) = t.unix_address(addr, length(addr_len)?, Want::Object)? {
+    if let Some(to) = t.unix_address(addr, length(addr_len), Want::Object)? {
         return host!(t, SYS_sendto, fd, data, len, flags, to.arg(), to.len());
     }
-    let to = if addr == 0 { HostArg::NULL } else { t.input(addr, length(addr_len)?)? };
+    let to = if addr == 0 { HostArg::NULL } else { t.input(addr, length(addr_len))? };
     host!(t, SYS_sendto, fd, data, len, flags, to, addr_len)
 }
 
@@ -121,7 +123,7 @@ pub(super) fn sys_recvfrom(
     addr_len: GuestPtr<i32>,
 ) -> SysResult {
     let data = t.output(data, len)?;
-    let out = AddressOut::new(t, addr, addr_len)?;
+    let out = AddressOut::new(t, addr, addr_len);
     let [addr, addr_len] = out.args(t)?;
     let result = host!(t, SYS_recvfrom, fd, data, len, flags, addr, addr_len);
     out.finish(t, result)
@@ -142,7 +144,7 @@ pub(super) fn sys_setsockopt(
     value: u64,
     len: i32,
 ) -> SysResult {
-    let room = length(len)?;
+    let room = length(len);
     let filter = option == libc::SO_ATTACH_FILTER || option == SO_ATTACH_REUSEPORT_CBPF;
     if level == libc::SOL_SOCKET && filter && room == 16 {
         // `struct sock_fprog`: a count in 16 bits and, from byte 8 on, an address.
@@ -165,7 +167,7 @@ pub(super) fn sys_getsockopt(
     if level == libc::IPPROTO_TCP && option == TCP_ZEROCOPY_RECEIVE {
         return Err(Errno::ENOPROTOOPT);
     }
-    let room = length(len.read(t.memory())?)?;
+    let room = len.read(t.memory()).map_or(0, length);
     let (value, len) = (t.output(value, room)?, t.output(len.0, 4)?);
     host!(t, SYS_getsockopt, fd, level, option, value, len)
 }

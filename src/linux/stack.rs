@@ -36,6 +36,8 @@ pub(super) struct Contents<'a> {
     pub env: &'a [Vec<u8>],
     /// Name under which the program was started.
     pub execfn: &'a [u8],
+    /// What other guest processes are told ([`super::others`]): strings, the last one's NUL missing.
+    pub description: &'a [u8],
     pub loaded: &'a Loaded,
     pub hwcap: u64,
     /// Real and effective user, real and effective group.
@@ -92,11 +94,13 @@ pub(super) fn build(
 /// Where [`build`] puts the first argument; the others follow, then the environment.
 pub(super) fn strings(stack: &Range<u64>, c: &Contents<'_>) -> u64 {
     let len = |all: &[Vec<u8>]| all.iter().map(|s| s.len() as u64 + 1).sum::<u64>();
-    stack.end - 8 - (c.execfn.len() as u64 + 1) - len(c.env) - len(c.args)
+    let above = c.description.len() as u64 + 1 + c.execfn.len() as u64 + 1;
+    stack.end - 8 - above - len(c.env) - len(c.args)
 }
 
 fn write(mem: &Memory, stack: &Range<u64>, c: &Contents<'_>) -> Result<Stack, Fault> {
     let mut strings = Strings { mem, at: stack.end - 8 };
+    strings.push(c.description)?;
     let execfn = strings.push(c.execfn)?;
     let env = strings.push_all(c.env)?;
     let args = strings.push_all(c.args)?;

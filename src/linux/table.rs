@@ -385,8 +385,8 @@ syscalls! {
     267 syncfs pass [V];
     268 setns pass [V, V];
     269 sendmmsg full socket::sys_sendmmsg;
-    270 process_vm_readv partial "of the process itself" process_vm::sys_process_vm_readv;
-    271 process_vm_writev partial "of the process itself" process_vm::sys_process_vm_writev;
+    270 process_vm_readv partial "of guest processes" process_vm::sys_process_vm_readv;
+    271 process_vm_writev partial "of guest processes" process_vm::sys_process_vm_writev;
     272 kcmp full process_vm::sys_kcmp;
     273 finit_module denied "administration of the host";
     274 sched_setattr pass [V, R(56), V];
@@ -426,7 +426,7 @@ syscalls! {
     437 openat2 full file::sys_openat2;
     438 pidfd_getfd pass [V, V, V];
     439 faccessat2 full stat::sys_faccessat2;
-    440 process_madvise refused "addresses of another process are not the host's";
+    440 process_madvise full process_vm::sys_process_madvise;
     441 epoll_pwait2 full poll::sys_epoll_pwait2;
     442 mount_setattr full dir::sys_mount_setattr;
     443 quotactl_fd pass [V, V, V, W(512)];

@@ -253,12 +253,13 @@ pub fn ids() -> (i32, [u32; 4]) {
 const MM_FIELDS: usize = 11;
 
 /// Makes `/proc/PID/cmdline` and `environ` of this process show other strings, which lie in memory
-/// one behind the other, each with its NUL, as long as they lie there.
+/// one behind the other, each with its NUL, as long as they lie there, and `auxv` a copy of these
+/// bytes.
 ///
 /// # Errors
 /// What `prctl` says; `EIO` if `/proc` does not tell what is to stay as it is. Nothing has changed
 /// then.
-pub fn show_strings(args: Range<HostAddr>, env: Range<HostAddr>) -> io::Result<()> {
+pub fn show_strings(args: Range<HostAddr>, env: Range<HostAddr>, auxv: &[u8]) -> io::Result<()> {
     #[repr(C)]
     struct Map {
         fields: [u64; MM_FIELDS],
@@ -289,8 +290,8 @@ pub fn show_strings(args: Range<HostAddr>, env: Range<HostAddr>) -> io::Result<(
             env.start.0 as u64,
             env.end.0 as u64,
         ],
-        auxv: 0,
-        auxv_size: 0,
+        auxv: auxv.as_ptr() as u64,
+        auxv_size: auxv.len() as u32,
         exe_fd: u32::MAX,
     };
     let size = size_of::<Map>() as libc::c_ulong;

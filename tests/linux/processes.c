@@ -21,12 +21,14 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
 static char stack[256 << 10] __attribute__((aligned(16)));
 static volatile int shared;
+static char marker[] = "marker!";
 static const char *self, *name0;
 
 static int status_of(pid_t pid) {
@@ -621,9 +623,36 @@ static void names(void) {
         close(fd);
     }
     CHECK(!memcmp(text, "another\0read\0it", 16));
+    snprintf(path, sizeof path, "/proc/%d/exe", pid);
+    CHECK(readlink(path, link, sizeof link - 1) > 0 && !strcmp(link, self));
+    struct stat one, two;
+    CHECK(stat(path, &one) == 0 && stat(self, &two) == 0 && one.st_ino == two.st_ino);
     CHECK(write(ends[1], "x", 1) == 1);
     CHECK(EXITED(pid, 13));
     close(ends[1]);
+}
+
+static void memory_of_others(void) {
+    char text[8] = "";
+    int ends[2];
+    CHECK(pipe(ends) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(ends[1]);
+        while (read(ends[0], text, 1) < 0) {}
+        _exit(strcmp(marker, "written"));
+    }
+    struct iovec local = {text, 8}, remote = {(void *)&marker, 8};
+    memset(text, 0, 8);
+    CHECK(process_vm_readv(pid, &local, 1, &remote, 1, 0) == 8 && !memcmp(text, "marker!", 8));
+    memcpy(text, "written", 8);
+    CHECK(process_vm_writev(pid, &local, 1, &remote, 1, 0) == 8 && !strcmp((char *)marker, "marker!"));
+    remote.iov_base = (void *)8;
+    FAILS(process_vm_readv(pid, &local, 1, &remote, 1, 0), EFAULT);
+    FAILS(process_vm_readv(-1, &local, 1, &remote, 1, 0), ESRCH);
+    close(ends[0]);
+    close(ends[1]);
+    CHECK(EXITED(pid, 0));
 }
 
 int main(int argc, char **argv) {
@@ -657,5 +686,6 @@ int main(int argc, char **argv) {
     seccomp_filters();
     waits();
     names();
+    memory_of_others();
     return finish();
 }

@@ -431,6 +431,10 @@ impl<'a> Walk<'a> {
             self.push(self.world.exe.get().map_or(b"", Vec::as_slice));
             return self.restart();
         }
+        if let Some(exe) = procfs::other_exe(rest) {
+            self.push(&exe);
+            return self.restart();
+        }
         let args = [self.at.fd().into(), HostArg::path(name), ANYTHING.into()];
         let object = host_fd(libc::SYS_openat, &args)?;
         let directory = [object.as_raw_fd().into(), HostArg::path(c"."), libc::O_PATH.into()];

@@ -1,0 +1,141 @@
+//! Other guest processes: what they are, and where their memory lies in their host process.
+//!
+//! A guest process describes itself behind the strings on its stack, where the host's `/proc` says
+//! that the environment ends (`sys::process::show_strings`). Who may look into a process finds it
+//! there; for everyone else, and on hosts that do not let us say where the strings are, it is an
+//! unknown program of the host.
+
+use crate::mem::Memory;
+use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+use std::sync::OnceLock;
+
+/// First word of a description.
+const MARK: &[u8] = b"rvnative-guest-1";
+
+/// What a guest process says of itself.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Other {
+    /// Host address of its guest address 0.
+    pub base: u64,
+    /// Size of its address space in bytes.
+    pub size: u64,
+    /// Path of its program as the guest knows it.
+    pub exe: Vec<u8>,
+    /// Where the host finds the program.
+    pub exe_host: Vec<u8>,
+}
+
+/// What a process writes behind its strings about itself: four strings with NULs.
+pub(super) fn describe(mem: &Memory, exe: &Path, exe_host: &Path) -> Vec<u8> {
+    let place = format!("{:x} {:x}", mem.base().0, mem.size());
+    let (exe, host) = (exe.as_os_str().as_bytes(), exe_host.as_os_str().as_bytes());
+    [MARK, place.as_bytes(), exe, host, b""].join(&0)
+}
+
+/// The inverse of [`describe`]; `bytes` begin with the name that was executed.
+fn parse(bytes: &[u8]) -> Option<Other> {
+    let mut strings = bytes.split(|&b| b == 0).skip(1);
+    if strings.next()? != MARK {
+        return None;
+    }
+    let (base, size) = std::str::from_utf8(strings.next()?).ok()?.split_once(' ')?;
+    let number = |text| u64::from_str_radix(text, 16).ok();
+    let (exe, exe_host) = (strings.next()?.to_vec(), strings.next()?.to_vec());
+    Some(Other { base: number(base)?, size: number(size)?, exe, exe_host })
+}
+
+/// Device and inode of our own executable.
+fn own_file() -> Option<(u64, u64)> {
+    static OWN: OnceLock<Option<(u64, u64)>> = OnceLock::new();
+    let identity = |m: fs::Metadata| (m.dev(), m.ino());
+    *OWN.get_or_init(|| fs::metadata("/proc/self/exe").ok().map(identity))
+}
+
+/// The guest process with that id; `None` for any other, and for one that we may not look into.
+pub(super) fn find(pid: u32) -> Option<Other> {
+    /// Three paths at most, and a line.
+    const LONGEST: usize = 3 * 4096 + 256;
+    let file = fs::metadata(format!("/proc/{pid}/exe")).ok()?;
+    if Some((file.dev(), file.ino())) != own_file() {
+        return None;
+    }
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let end = stat.iter().rposition(|&b| b == b')')?;
+    let stat = String::from_utf8_lossy(&stat[end + 1..]).into_owned();
+    // The first word is field 3 of proc(5), the end of the environment is field 51.
+    let env_end: u64 = stat.split_whitespace().nth(51 - 3)?.parse().ok()?;
+    let mut bytes = vec![0; LONGEST];
+    let n = File::open(format!("/proc/{pid}/mem")).ok()?.read_at(&mut bytes, env_end).ok()?;
+    parse(&bytes[..n])
+}
+
+/// A mapping of another guest process, with its line of `/proc/PID/maps`.
+struct Line<'a> {
+    start: u64,
+    end: u64,
+    /// What follows the addresses.
+    rest: &'a str,
+}
+
+impl Other {
+    /// The lines of the host's `/proc/PID/maps` that are of the guest.
+    fn lines<'a>(&self, host: &'a str) -> impl Iterator<Item = Line<'a>> {
+        let (base, end) = (self.base, self.base.saturating_add(self.size));
+        host.lines().filter_map(move |line| {
+            let (range, rest) = line.split_once(' ')?;
+            let (start, stop) = range.split_once('-')?;
+            let number = |text| u64::from_str_radix(text, 16).ok();
+            let (start, stop) = (number(start)?, number(stop)?);
+            // What the guest has not mapped is reserved, without access.
+            let inside = start >= base && stop <= end && !rest.starts_with("---p");
+            inside.then(|| Line { start: start - base, end: stop - base, rest })
+        })
+    }
+
+    /// `/proc/PID/maps` in the guest's addresses.
+    pub(super) fn maps(&self, host: &str) -> String {
+        self.lines(host).map(|l| format!("{:08x}-{:08x} {}\n", l.start, l.end, l.rest)).collect()
+    }
+
+    /// Bytes that the guest has mapped.
+    pub(super) fn mapped(&self, host: &str) -> u64 {
+        self.lines(host).map(|l| l.end - l.start).sum()
+    }
+
+    /// The host address of `len` bytes at a guest address; `None` outside its address space.
+    pub(super) fn host_addr(&self, addr: u64, len: u64) -> Option<u64> {
+        let end = addr.checked_add(len)?;
+        (end <= self.size).then(|| self.base + addr)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptions_are_understood() {
+        let bytes = b"./a\0rvnative-guest-1\x001000 4000\0/bin/a\0/root/bin/a\0rest";
+        let other = parse(bytes).unwrap();
+        let (exe, exe_host) = (b"/bin/a".to_vec(), b"/root/bin/a".to_vec());
+        assert_eq!(other, Other { base: 0x1000, size: 0x4000, exe, exe_host });
+        assert_eq!(other.host_addr(0x3ff8, 8), Some(0x4ff8));
+        assert_eq!(other.host_addr(0x3ff8, 9), None);
+        assert_eq!(parse(b"./a\0something else\0\0\0"), None);
+        assert_eq!(parse(b""), None);
+    }
+
+    #[test]
+    fn only_the_guests_mappings_are_shown() {
+        let other = Other { base: 0x10000, size: 0x10000, exe: vec![], exe_host: vec![] };
+        let host = "00001000-00002000 r--p 0 0:0 0 /host\n\
+                    00010000-00014000 ---p 0 0:0 0 \n\
+                    00014000-00016000 rw-p 0 0:0 0 \n\
+                    00020000-00021000 rw-p 0 0:0 0 [stack]\n";
+        assert_eq!(other.maps(host), "00004000-00006000 rw-p 0 0:0 0 \n");
+        assert_eq!(other.mapped(host), 0x2000);
+    }
+}
