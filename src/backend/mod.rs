@@ -5,10 +5,12 @@
 //! other one is in its slot of [`ThreadState`], and nothing is pending. It holds at every entry
 //! that [`CodeBuf::entries`] names, at every direct and indirect jump, and after every return.
 
+mod ahead;
 mod buf;
 mod state;
 mod symbolic;
 
+pub use ahead::{Ahead, is_plain};
 pub use buf::{CodeBuf, CountPoint, Counted, FaultPoint, LinkSite, Mark, Recipe};
 pub use state::{CONSTANTS, Constants, LeaveKind, STATE_BIAS, ThreadState};
 pub use symbolic::{RegSet, ShiftOp, Symbolic, Val, fold, shifted};
@@ -45,6 +47,9 @@ pub struct EmitContext<'a> {
     pub mode: Mode,
     /// The common stubs.
     pub stubs: Stubs,
+    /// Accrued flags must be exact, on a host where that costs something
+    /// ([`Backend::EXACT_FLAGS_COST`]).
+    pub exact_flags: bool,
     /// Entry of a guest address that is translated already.
     pub lookup: &'a dyn Fn(u64) -> Option<CodePtr>,
     /// Host address of [`MAX_COUNTERS`] 64-bit counters that the block shall increment as it is
@@ -59,6 +64,9 @@ pub const MAX_COUNTERS: usize = 1024;
 pub trait Backend {
     /// For messages.
     const NAME: &'static str;
+    /// The host raises the underflow flag in cases where RISC-V does not, and finding out costs
+    /// instructions: code for guests that never look at flags does without.
+    const EXACT_FLAGS_COST: bool;
 
     /// Emits the common stubs; called once, on an empty arena.
     fn emit_stubs(&mut self, buf: &mut CodeBuf) -> Stubs;

@@ -67,6 +67,9 @@ pub struct ThreadState {
     pub guest_fp: u32,
     /// The same of the host.
     pub host_fp: u32,
+    /// `guest_fp` as of the latest entry into translated code or write of the flags by it: which
+    /// flags are known to be accrued.
+    pub known_fp: u64,
     /// Place for `stmxcsr` and the like.
     pub scratch: u64,
     /// [`CONSTANTS`].

@@ -6,7 +6,8 @@
 
 use super::patch;
 use super::regs::{STATE, X17, ZR};
-use crate::backend::CodeBuf;
+use crate::backend::{CodeBuf, ShiftOp};
+use crate::ir::Width;
 use crate::util::CodePtr;
 
 /// Operand size of an integer instruction.
@@ -44,6 +45,10 @@ pub(super) enum Test {
     Zero(Sz, u8),
     /// Whether a register is not zero.
     NotZero(Sz, u8),
+    /// Whether a register is negative. Only for branches within a block.
+    Negative(Sz, u8),
+    /// Whether a register is not negative. Only for branches within a block.
+    NotNegative(Sz, u8),
 }
 
 /// Arithmetic and logic on a register and a shifted register: the fixed bits.
@@ -73,6 +78,9 @@ pub(super) enum Two {
     Ror = 0x1ac0_2c00,
 }
 
+/// A shifted register: which, where to, how far.
+pub(super) type Shifted = (u8, ShiftOp, u8);
+
 /// Size and kind of a load or store: bits 31:30, 26 and 23:22 of its encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -99,14 +107,15 @@ pub(super) enum Mem {
 pub(super) enum At {
     /// Register (31: the stack pointer) plus a displacement that fits, see [`fits`].
     Disp(u8, i32),
-    /// Register plus register.
-    Index(u8, u8),
+    /// Register plus register, which is shifted left by the access's log2 if the last is true.
+    Index(u8, u8, bool),
     /// Register plus the low half of a register, zero-extended.
     IndexW(u8, u8),
 }
 
 impl Mem {
-    const fn log2(self) -> u32 {
+    /// Log2 of the bytes that it accesses.
+    pub(super) const fn log2(self) -> u32 {
         self as u32 >> 30
     }
 }
@@ -276,6 +285,29 @@ impl Asm<'_> {
         self.alu_lsl(op, sz, to, a, b, 0);
     }
 
+    /// `to = a op (b shifted by n)`
+    pub(super) fn alu_shifted(&mut self, op: Alu, sz: Sz, to: u8, a: u8, (b, by, n): Shifted) {
+        let kind = match by {
+            ShiftOp::Left => 0,
+            ShiftOp::Right => 1 << 22,
+            ShiftOp::Signed => 2 << 22,
+        };
+        self.word(op as u32 | sf(sz) | kind | r(b) << 16 | r(n) << 10 | r(a) << 5 | r(to));
+    }
+
+    /// `to = a` shifted by `n`, which is not 0; a shifted word is sign-extended.
+    pub(super) fn shift(&mut self, op: ShiftOp, w: Width, to: u8, a: u8, n: u8) {
+        match (op, w) {
+            (ShiftOp::Left, Width::D) => self.lsl_imm(Sz::X, to, a, n),
+            (ShiftOp::Left, Width::W) => self.bfiz(true, to, a, n, 32 - n),
+            (ShiftOp::Right, Width::D) => self.shr_imm(false, Sz::X, to, a, n),
+            // The highest bit is 0.
+            (ShiftOp::Right, Width::W) => self.shr_imm(false, Sz::W, to, a, n),
+            (ShiftOp::Signed, Width::D) => self.shr_imm(true, Sz::X, to, a, n),
+            (ShiftOp::Signed, Width::W) => self.bfx(true, to, a, n, 32 - n),
+        }
+    }
+
     /// `to = a op (b << n)`
     pub(super) fn alu_lsl(&mut self, op: Alu, sz: Sz, to: u8, a: u8, b: u8, n: u8) {
         self.word(op as u32 | sf(sz) | r(b) << 16 | r(n) << 10 | r(a) << 5 | r(to));
@@ -373,9 +405,19 @@ impl Asm<'_> {
         self.bfm(signed, sz, to, a, (n, bits(sz) - 1));
     }
 
+    /// The low `n` bits of `a`, sign- or zero-extended, shifted left by `by`.
+    pub(super) fn bfiz(&mut self, signed: bool, to: u8, a: u8, by: u8, n: u8) {
+        self.bfm(signed, Sz::X, to, a, ((64 - by) & 63, n - 1));
+    }
+
+    /// Bits `from..from + n` of `a`, sign- or zero-extended.
+    pub(super) fn bfx(&mut self, signed: bool, to: u8, a: u8, from: u8, n: u8) {
+        self.bfm(signed, Sz::X, to, a, (from, from + n - 1));
+    }
+
     /// Bits `from..from + n` of `a`, zero-extended.
     pub(super) fn ubfx(&mut self, to: u8, a: u8, from: u8, n: u8) {
-        self.bfm(false, Sz::X, to, a, (from, from + n - 1));
+        self.bfx(false, to, a, from, n);
     }
 
     pub(super) fn ror_imm(&mut self, sz: Sz, to: u8, a: u8, n: u8) {
@@ -449,7 +491,9 @@ impl Asm<'_> {
                         (disp as u32 & 0x1ff) << 12
                     }
             }
-            At::Index(base, index) => 0x0020_6800 | r(index) << 16 | r(base) << 5,
+            At::Index(base, index, scaled) => {
+                0x0020_6800 | u32::from(scaled) << 12 | r(index) << 16 | r(base) << 5
+            }
             At::IndexW(base, index) => 0x0020_4800 | r(index) << 16 | r(base) << 5,
         };
         self.word(op | word);
@@ -504,6 +548,8 @@ impl Asm<'_> {
             Test::Flags(cc) => 0x5400_0000 | cc as u32,
             Test::Zero(sz, reg) => 0x3400_0000 | sf(sz) | r(reg),
             Test::NotZero(sz, reg) => 0x3500_0000 | sf(sz) | r(reg),
+            Test::Negative(sz, reg) => 0x3700_0000 | sign_bit(sz) | r(reg),
+            Test::NotNegative(sz, reg) => 0x3600_0000 | sign_bit(sz) | r(reg),
         }
     }
 
@@ -516,8 +562,9 @@ impl Asm<'_> {
 
     /// Gives a conditional branch of this block's code its target.
     pub(super) fn aim(&mut self, (at, word): (CodePtr, u32), target: CodePtr) {
-        debug_assert!(in_reach(at, target), "a conditional branch too far");
-        self.buf.patch(at, word | (patch::words(at, target) & 0x7_ffff) << 5);
+        let bits = if is_bit_test(word) { 14 } else { 19 };
+        debug_assert!(at.0.abs_diff(target.0) < 2 << bits, "a conditional branch too far");
+        self.buf.patch(at, word | (patch::words(at, target) & ((1 << bits) - 1)) << 5);
     }
 
     /// Branches to `target`, wherever it is.
@@ -560,6 +607,19 @@ impl Asm<'_> {
     }
 }
 
+/// True for `tbz` and `tbnz`, which reach less far than the other conditional branches.
+const fn is_bit_test(word: u32) -> bool {
+    word & 0x7e00_0000 == 0x3600_0000
+}
+
+/// The number of the highest bit, as `tbz` and `tbnz` have it.
+const fn sign_bit(sz: Sz) -> u32 {
+    match sz {
+        Sz::W => 31 << 19,
+        Sz::X => 1 << 31 | 31 << 19,
+    }
+}
+
 /// True if a conditional branch at `from` reaches `to`.
 fn in_reach(from: CodePtr, to: CodePtr) -> bool {
     from.0.abs_diff(to.0) < 1 << 20
@@ -570,6 +630,8 @@ impl Test {
         match self {
             Self::Zero(sz, reg) => Self::NotZero(sz, reg),
             Self::NotZero(sz, reg) => Self::Zero(sz, reg),
+            Self::Negative(sz, reg) => Self::NotNegative(sz, reg),
+            Self::NotNegative(sz, reg) => Self::Negative(sz, reg),
             Self::Flags(Cc::Vs | Cc::Mi) => unreachable!("these are not branched over"),
             Self::Flags(cc) => match Cc::ALL.iter().find(|c| **c as u32 == cc as u32 ^ 1) {
                 Some(inverse) => Self::Flags(*inverse),

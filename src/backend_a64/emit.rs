@@ -5,9 +5,10 @@ use super::emit_exit::Later;
 use super::features::Features;
 use super::regs::{STATE, X2, X16, X17, ZR, field, host_int, slot};
 use crate::backend::{
-    CodeBuf, CountPoint, Counted, EmitContext, FaultPoint, MAX_COUNTERS, Recipe, Symbolic, Val,
+    Ahead, CodeBuf, CountPoint, Counted, EmitContext, FaultPoint, MAX_COUNTERS, Recipe, RegSet,
+    Symbolic, Val, is_plain,
 };
-use crate::ir::{Block, Op, Reg, Src};
+use crate::ir::{Block, MemSize, Op, Reg, Src};
 use crate::util::CodePtr;
 
 /// Everything that is known while a block is emitted.
@@ -21,16 +22,36 @@ pub(super) struct Emitter<'b, 'c> {
     pub(super) pc: u64,
     /// Address of the one that follows it, if it does not jump.
     pub(super) next: u64,
+    /// Registers whose value nobody will see: it is overwritten before it is read, before anything
+    /// faults and before the block can be left. The current operation does not read it either.
+    pub(super) dead: RegSet,
+    /// The same, but that the current operation may read it.
+    pub(super) dead_later: RegSet,
     /// Taken branches, which are emitted behind the block.
     pub(super) later: Vec<Later>,
+    /// Branches of returns that do not go where the latest call was to return to, with the register
+    /// that holds the guest address.
+    pub(super) misses: Vec<((CodePtr, u32), u8)>,
 }
 
 impl<'b, 'c> Emitter<'b, 'c> {
     pub(super) fn new(buf: &'b mut CodeBuf, ctx: &'c EmitContext<'c>, cpu: Features) -> Self {
         let a = Asm { buf, cold: false, veneers: Vec::new() };
         let fp = super::emit_float::FloatState::new();
-        let later = Vec::new();
-        Self { a, sym: Symbolic::new(), fp, ctx, cpu, pc: 0, next: 0, later }
+        let (later, misses) = (Vec::new(), Vec::new());
+        Self {
+            a,
+            sym: Symbolic::new(),
+            fp,
+            ctx,
+            cpu,
+            pc: 0,
+            next: 0,
+            dead: 0,
+            dead_later: 0,
+            later,
+            misses,
+        }
     }
 
     /// Emits `block` at the buffer's position.
@@ -39,9 +60,20 @@ impl<'b, 'c> Emitter<'b, 'c> {
         self.a.buf.entries.push((block.pc, start));
         self.count(Counted::Guest(block.pc));
         let mut open = true;
+        let mut done = false;
+        let ahead = Ahead::of(&block.nodes);
         for (i, node) in block.nodes.iter().enumerate() {
             let following = block.nodes.get(i + 1);
+            if std::mem::take(&mut done) {
+                continue;
+            }
             self.pc = node.pc;
+            self.dead_later = if is_plain(&node.op) { ahead[i].dead } else { 0 };
+            self.dead = self.dead_later & !node.op.reads();
+            if following.is_some_and(|f| self.pair(&node.op, &f.op)) {
+                done = true;
+                continue;
+            }
             self.next = following.map_or(block.next, |n| n.pc);
             let last = following.is_none();
             self.op(&node.op, last);
@@ -57,6 +89,17 @@ impl<'b, 'c> Emitter<'b, 'c> {
         }
         self.taken_branches();
         self.a.emit_veneers();
+    }
+
+    /// Emits two operations that are one instruction here, if they are.
+    fn pair(&mut self, first: &Op, second: &Op) -> bool {
+        match (*first, *second) {
+            (
+                Op::Store { size: MemSize::D, src, base, off },
+                Op::Store { size: MemSize::D, src: src2, base: base2, off: off2 },
+            ) if base == base2 => self.store_pair(base, (src, off), (src2, off2)),
+            _ => false,
+        }
     }
 
     fn op(&mut self, op: &Op, last: bool) {
@@ -131,7 +174,10 @@ impl<'b, 'c> Emitter<'b, 'c> {
                 Val::Home => {}
                 Val::Const(0) if host_int(r).is_none() => dst = ZR,
                 Val::Const(k) => self.a.mov_imm(dst, k),
-                Val::Shift { .. } => unreachable!("shifts are not left pending here"),
+                Val::Shift { op, w, a, n } => {
+                    let from = self.home_in_reg(a, X16);
+                    self.a.shift(op, w, dst, from, n);
+                }
                 Val::Lin { a, b, shift, imm } => self.compute(dst, (a, b, shift, imm)),
             }
         }
@@ -147,7 +193,11 @@ impl<'b, 'c> Emitter<'b, 'c> {
         while left != 0 {
             let d = left.trailing_zeros() as u8;
             left &= left - 1;
-            self.settle(d);
+            if self.dead & 1 << d != 0 {
+                self.sym.set_home(d, false);
+            } else {
+                self.settle(d);
+            }
         }
     }
 

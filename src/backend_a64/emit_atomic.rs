@@ -230,7 +230,15 @@ impl Emitter<'_, '_> {
         self.fault_point();
         self.a.dnm(STLXR | size_bits(size), new, X17, X16);
         self.a.jump_if(Test::NotZero(Sz::W, X16), again);
+        let done = self.a.pos();
+        self.a.word(0);
         self.a.bind(differs);
+        // The guest must be allowed to write in both cases.
+        self.fault_point();
+        self.a.dnm(STLXR | size_bits(size), X1, X17, X16);
+        self.a.jump_if(Test::NotZero(Sz::W, X16), again);
+        let here = self.a.pos();
+        self.a.buf.patch(done, super::patch::b(done, here));
         self.a.word(DMB);
     }
 

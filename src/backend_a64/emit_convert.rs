@@ -132,6 +132,9 @@ impl Emitter<'_, '_> {
         self.reverse_flags(X1, new);
         self.a.dn(MRS_FPSR, X16, 0);
         self.a.dn(MSR_FPSR, X1, 0);
+        if self.ctx.exact_flags {
+            self.a.store_field(field!(known_fp), X1);
+        }
         if !rd.is_zero() {
             self.reverse_flags(dst, X16);
             self.done(rd, dst, true);
@@ -158,6 +161,9 @@ impl Emitter<'_, '_> {
         };
         self.check_boxed(from, &[a], Ok(fd));
         let x = self.fuse(from, a, V29);
+        if to == Fmt::S {
+            return self.underflowing(to, fd, &[a], |e, dst| e.a.dn(op, dst, x));
+        }
         let dst = Self::fdest(fd);
         self.a.dn(op, dst, x);
         self.fdone(to, fd, dst);

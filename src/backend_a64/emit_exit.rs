@@ -44,7 +44,9 @@ const fn holds(c: Cond, x: u64, y: u64) -> bool {
 }
 
 impl Emitter<'_, '_> {
-    /// Lets the hart be stopped here: one load of a page that is made unreadable for that.
+    /// Lets the hart be stopped here: one load of a page that is made unreadable for that. Each
+    /// endless path goes backward or through the table again and again: calls forward, and the
+    /// returns from them, come to an end.
     fn poll(&mut self) {
         self.fault_point();
         // The end of the page below the state.
@@ -118,6 +120,12 @@ impl Emitter<'_, '_> {
 
     /// Emits what taken branches lead to. Nothing may fall through to here.
     pub(super) fn taken_branches(&mut self) {
+        for (branch, target) in std::mem::take(&mut self.misses) {
+            self.a.bind(branch);
+            self.count(Counted::Cold);
+            self.a.mov(Sz::X, X0, target);
+            self.a.b(self.ctx.stubs.return_miss);
+        }
         for later in std::mem::take(&mut self.later) {
             self.a.bind(later.branch);
             self.count(Counted::Cold);
@@ -136,7 +144,9 @@ impl Emitter<'_, '_> {
     }
 
     pub(super) fn call(&mut self, target: u64, link: Reg, ret: u64, last: bool) {
-        self.poll();
+        if target <= self.pc {
+            self.poll();
+        }
         self.set_const(link, ret);
         self.flush();
         self.push_return(link, ret);
@@ -145,11 +155,10 @@ impl Emitter<'_, '_> {
     }
 
     pub(super) fn call_indirect(&mut self, base: Reg, off: i32, link: Reg, ret: u64, last: bool) {
-        self.poll();
         self.flush();
-        self.indirect_target(base, off);
+        let target = self.indirect_target(base, off, link);
         self.write_link(link, ret);
-        self.dispatch(Some((link, ret)));
+        self.dispatch(target, Some((link, ret)));
         self.return_site(ret, last);
     }
 
@@ -162,17 +171,18 @@ impl Emitter<'_, '_> {
         is_return: bool,
     ) {
         self.flush();
-        self.indirect_target(base, off);
+        let target = self.indirect_target(base, off, link);
         self.write_link(link, ret);
         if is_return {
             // The pair of the latest call: go there if it was to return to this guest address.
             self.a.pair(LDP_POP, (LR, X16), SP, 2);
-            self.a.cmp(Sz::X, X16, X0);
-            self.a.jump_if(Test::Flags(Cc::Ne), self.ctx.stubs.return_miss);
+            self.a.cmp(Sz::X, X16, target);
+            let miss = self.a.branch_if(Test::Flags(Cc::Ne));
+            self.misses.push((miss, target));
             self.count(Counted::Return);
             self.a.word(RET);
         } else {
-            self.dispatch(None);
+            self.dispatch(target, None);
         }
     }
 
@@ -188,14 +198,19 @@ impl Emitter<'_, '_> {
         self.a.pair(STP_PUSH, (LR, guest), SP, -2);
     }
 
-    /// x0 = `base + off`. Bit 0 is left alone: a set one takes the slow path, which clears it.
-    fn indirect_target(&mut self, base: Reg, off: i32) {
+    /// A register that holds `base + off` and stays as it is when `link` is written: x0, or the
+    /// home of `base`. Bit 0 is left alone: a set one takes the slow path, which clears it.
+    fn indirect_target(&mut self, base: Reg, off: i32, link: Reg) -> u8 {
         if base.is_zero() {
             self.a.mov_imm(X0, i64::from(off) as u64);
-            return;
+            return X0;
         }
         let home = self.home_in_reg(base.0, X0);
+        if off == 0 && base != link {
+            return home;
+        }
         self.a.add_imm(Sz::X, X0, home, off.into());
+        X0
     }
 
     /// `link = ret` at home, keeping x0.
@@ -211,23 +226,23 @@ impl Emitter<'_, '_> {
         self.sym.set_home(link.0, false);
     }
 
-    /// Goes to the guest address in x0 through the table; as a call, if `call` says where that
+    /// Goes to the guest address in `target` through the table; as a call, if `call` says where that
     /// returns to.
     ///
     /// Rotating moves bit 0 to the top, so that one comparison refuses odd addresses and those
     /// beyond the table. An empty entry is 0 and leads to the arena's first bytes, which are the
     /// lookup stub. All ways to that stub come with the rotated address.
-    fn dispatch(&mut self, call: Option<(Reg, u64)>) {
+    fn dispatch(&mut self, target: u8, call: Option<(Reg, u64)>) {
         if let Some((link, ret)) = call {
             let guest = host_int(link.0).unwrap_or_else(|| {
                 self.a.mov_imm(X1, ret);
                 X1
             });
             // Behind this instruction, the push, and what follows below.
-            self.a.adr(LR, 4 * 11);
+            self.a.adr(LR, 4 * 10);
             self.a.pair(STP_PUSH, (LR, guest), SP, -2);
         }
-        self.a.ror_imm(Sz::X, X0, X0, 1);
+        self.a.ror_imm(Sz::X, X0, target, 1);
         self.a.load_field(X16, field!(table_limit));
         self.a.cmp(Sz::X, X0, X16);
         let refused = self.a.pos();
@@ -236,10 +251,9 @@ impl Emitter<'_, '_> {
         // `table` and `arena` are neighbours.
         const { assert!(field!(arena) == field!(table) + 8) };
         self.a.pair(0xa940_0000, (X16, X1), STATE, field!(table) / 8);
-        self.a.alu_lsl(Alu::Add, Sz::X, X16, X16, X0, 2);
-        self.a.mem(Mem::LoadW, X16, At::Disp(X16, 0));
+        self.a.mem(Mem::LoadW, X16, At::Index(X16, X0, true));
         let go = self.a.pos();
-        debug_assert_eq!(go.0 - refused.0, 16, "the return address counts instructions");
+        debug_assert_eq!(go.0 - refused.0, 12, "the return address counts instructions");
         self.a.alu(Alu::Add, Sz::X, X16, X16, X1);
         self.a.dn(if call.is_some() { BLR } else { BR }, 0, X16);
         self.in_cold(|e| {

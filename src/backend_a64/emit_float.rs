@@ -10,19 +10,21 @@
 //!   to integers.
 //!
 //! Flags accrue in FPSR as they do in `fcsr`, with one difference: the host detects tininess
-//! before rounding, RISC-V after it. So UF is also raised for an inexact result that is rounded up
-//! to the smallest normal number.
+//! before rounding, RISC-V after it; see [`Emitter::underflowing`].
 
-use super::asm::{At, Cc, Mem, Sz, Test};
+use super::asm::{Alu, At, Cc, Mem, Sz, Test};
 use super::emit::Emitter;
-use super::entry::MSR_FPSR;
+use super::entry::{MRS_FPSR, MSR_FPSR};
 use super::regs::{
-    BOX, FLOAT_MAP, STATE, V29, V30, V31, X0, X1, X2, X16, field, float_slot, host_float,
+    BOX, FLOAT_MAP, STATE, V29, V30, V31, X0, X1, X2, X16, ZR, field, float_slot, host_float,
 };
 use crate::backend::Recipe;
 use crate::cpu::fflags;
 use crate::ir::{FBinOp, FCmpOp, FReg, FUnOp, Fmt, Op, Reg, Rounding};
 use crate::util::CodePtr;
+
+/// Underflow in FPSR.
+const UF: u64 = 0x08;
 
 /// What is known of the floating-point registers, one bit each.
 #[derive(Clone, Debug)]
@@ -275,6 +277,10 @@ impl Emitter<'_, '_> {
         self.check_boxed(fmt, &[a, b], Ok(fd));
         let x = self.fuse(fmt, a, V29);
         let y = self.fuse(fmt, b, V30);
+        if matches!(op, FBinOp::Mul | FBinOp::Div) {
+            let word = opcode | ftype(fmt);
+            return self.underflowing(fmt, fd, &[a, b], |e, dst| e.a.dnm(word, dst, x, y));
+        }
         let dst = Self::fdest(fd);
         self.a.dnm(opcode | ftype(fmt), dst, x, y);
         self.fdone(fmt, fd, dst);
@@ -306,10 +312,60 @@ impl Emitter<'_, '_> {
         // Bit 21 negates the addend, bit 15 together with it the product: fmadd c + ab,
         // fmsub c - ab, fnmadd -c - ab, fnmsub -c + ab.
         let variant = u32::from(neg_addend) << 21 | u32::from(neg_product != neg_addend) << 15;
+        let word = FMADD | ftype(fmt) | variant | u32::from(z) << 10;
+        self.underflowing(fmt, fd, &[a, b, c], |e, dst| e.a.dnm(word, dst, x, y));
+    }
+
+    /// An operation on `operands` that may underflow, emitted by `emit` for a destination. (Sums
+    /// do not: a tiny one is exact.)
+    ///
+    /// The host detects tininess before rounding and RISC-V after it, so the host's UF may be one
+    /// too many. Where flags must be exact, UF is not set while it is not known to be accrued; once
+    /// an operation has set it, the interpreter decides.
+    pub(super) fn underflowing(
+        &mut self,
+        fmt: Fmt,
+        fd: FReg,
+        operands: &[FReg],
+        emit: impl FnOnce(&mut Self, u8),
+    ) {
         let dst = Self::fdest(fd);
-        let addend = u32::from(z) << 10;
-        self.a.dnm(FMADD | ftype(fmt) | variant | addend, dst, x, y);
-        self.fdone(fmt, fd, dst);
+        if !self.ctx.exact_flags {
+            emit(self, dst);
+            return self.fdone(fmt, fd, dst);
+        }
+        emit(self, V31);
+        let slow = self.a.buf.cold_pos();
+        self.a.dn(MRS_FPSR, X16, 0);
+        self.a.logic_imm(Alu::Ands, Sz::W, ZR, X16, UF);
+        self.a.jump_if(Test::Flags(Cc::Ne), slow);
+        let right = self.a.pos();
+        self.fmove(dst, V31);
+        let before = self.fp.clone();
+        // In its slot before the slow path joins, which leaves the result there.
+        let in_slot = host_float(fd.0).is_none();
+        if in_slot {
+            self.fdone(fmt, fd, dst);
+        }
+        let (back, after) = (self.a.pos(), std::mem::replace(&mut self.fp, before));
+        self.in_cold(|e| {
+            debug_assert_eq!(e.a.pos(), slow, "the slow path is where the checks jump to");
+            e.a.load_field(X16, field!(known_fp));
+            e.a.logic_imm(Alu::Ands, Sz::W, ZR, X16, UF);
+            e.a.jump_if(Test::Flags(Cc::Ne), right);
+            e.a.dn(MRS_FPSR, X16, 0);
+            e.a.logic_imm(Alu::And, Sz::W, X16, X16, !UF);
+            e.a.dn(MSR_FPSR, X16, 0);
+            for f in operands {
+                e.fsettle(*f);
+            }
+            e.call_helper();
+            e.a.b(back);
+        });
+        self.fp = after;
+        if !in_slot {
+            self.fdone(fmt, fd, dst);
+        }
     }
 
     /// The host's minimum and maximum of numbers differ from RISC-V's for signaling NaNs, for

@@ -3,7 +3,7 @@
 use super::asm::{Alu, Cc, Sz, Test, Two, bits};
 use super::emit::Emitter;
 use super::regs::{V31, X0, X1, X2, ZR, host_int};
-use crate::backend::{Val, fold};
+use crate::backend::{ShiftOp, Val, fold};
 use crate::ir::{BinOp, Reg, Src, UnOp, Width};
 
 /// A sum over homes: (first, second, shift of the second, constant); register 0 is none.
@@ -108,6 +108,9 @@ impl Emitter<'_, '_> {
     }
 
     fn add(&mut self, rd: Reg, a: Reg, b: Src) {
+        if self.rotation(rd, a, b) || self.three_shifted(Alu::Add, rd, a, b, true) {
+            return;
+        }
         // Bringing `b` home may change what `a` is made of, so `a` is looked at again after that.
         self.lin(rd, a);
         let y = match b {
@@ -179,6 +182,9 @@ impl Emitter<'_, '_> {
     }
 
     fn addw(&mut self, rd: Reg, a: Reg, b: Src) {
+        if self.rotation(rd, a, b) {
+            return;
+        }
         if self.const_of(b) == Some(0) && self.sym.is_narrow(a.0) {
             return self.copy(rd, a);
         }
@@ -192,6 +198,10 @@ impl Emitter<'_, '_> {
         let dst = match self.const_of(b) {
             Some(k) if near(k) => {
                 let dst = self.dest(rd);
+                if k as i32 == 0 && rd != a {
+                    self.a.sxtw(dst, x);
+                    return self.done(rd, dst, true);
+                }
                 if k as i32 == 0 {
                     self.a.mov(Sz::W, dst, x);
                 } else {
@@ -241,12 +251,57 @@ impl Emitter<'_, '_> {
 
     /// `rd = a op b` on registers, with a result of width `w`.
     fn three_operand(&mut self, op: Alu, w: Width, rd: Reg, a: Reg, b: Src) {
+        if w == Width::D && self.three_shifted(op, rd, a, b, false) {
+            return;
+        }
         let sz = size(w);
         let x = self.use_sz(sz, a, X0);
         let y = self.use_src(sz, b, X1);
         let dst = self.dest(rd);
         self.a.alu(op, sz, dst, x, y);
         self.finish(w, rd, dst);
+    }
+
+    /// As [`Self::three_operand`] on doublewords, if `b` is a pending shift, or `a` is one and the
+    /// operands may be exchanged; false if not.
+    fn three_shifted(&mut self, op: Alu, rd: Reg, a: Reg, b: Src, commutes: bool) -> bool {
+        let Src::Reg(b) = b else { return false };
+        let (a, b) = if commutes && self.shifted(b).is_none() { (b, a) } else { (a, b) };
+        if self.shifted(b).is_none() || self.sym.constant(a.0).is_some() {
+            return false;
+        }
+        let x = self.use64(a, X0);
+        // Bringing `a` home may have brought `b` home.
+        let Some((from, by, n)) = self.shifted(b) else {
+            self.three_plain(op, rd, x, b);
+            return true;
+        };
+        let y = self.home_in_reg(from, X1);
+        // A value that is not needed any more is not computed because its source changes.
+        let seen = self.dead;
+        self.dead |= self.dead_later & (1 << b.0);
+        let dst = self.dest(rd);
+        self.dead = seen;
+        self.a.alu_shifted(op, Sz::X, dst, x, (y, by, n));
+        self.done(rd, dst, false);
+        true
+    }
+
+    fn three_plain(&mut self, op: Alu, rd: Reg, x: u8, b: Reg) {
+        let y = self.use64(b, X1);
+        let dst = self.dest(rd);
+        self.a.alu(op, Sz::X, dst, x, y);
+        self.done(rd, dst, false);
+    }
+
+    /// The home that `r` is a pending shift of as a doubleword, where to and how far.
+    fn shifted(&self, r: Reg) -> Option<(u8, ShiftOp, u8)> {
+        match self.sym.val(r.0) {
+            Val::Shift { op, w: Width::D, a, n } if !self.sym.is_pending(a) || a == r.0 => {
+                Some((a, op, n))
+            }
+            _ => None,
+        }
     }
 
     /// Marks a result of width `w`.
@@ -271,6 +326,9 @@ impl Emitter<'_, '_> {
             (Alu::And, Some(0xffff_ffff)) => return self.un(UnOp::ZextW, Width::D, rd, a),
             (Alu::Or | Alu::Eor, Some(0)) => return self.add(rd, a, Src::Imm(0)),
             _ => {}
+        }
+        if op != Alu::And && self.rotation(rd, a, b) || self.three_shifted(op, rd, a, b, true) {
+            return;
         }
         let narrow = self.sym.is_narrow(a.0)
             && match b {
@@ -365,20 +423,83 @@ impl Emitter<'_, '_> {
             self.settle_unless_zero(a);
             return self.set_lin(rd, (0, a.0, n, 0));
         }
-        let x = self.use_sz(sz, a, X0);
+        let op = match op {
+            Two::Lsl => ShiftOp::Left,
+            Two::Lsr => ShiftOp::Right,
+            Two::Asr => ShiftOp::Signed,
+            _ => {
+                let x = self.use_sz(sz, a, X0);
+                let dst = self.dest(rd);
+                self.a.ror_imm(sz, dst, x, n);
+                return self.finish(w, rd, dst);
+            }
+        };
+        if let Val::Shift { op: ShiftOp::Left, w: v, a: from, n: left } = self.sym.val(a.0)
+            && w == v
+            && op != ShiftOp::Left
+            && (from == a.0 || !self.sym.is_pending(from))
+        {
+            return self.shift_pair(op == ShiftOp::Signed, w, rd, from, (left, n));
+        }
+        // The home must hold what is shifted, and go on doing so until that is done.
+        match self.use_sz(sz, a, X0) {
+            ZR => self.set_const(rd, 0),
+            _ if self.sym.is_pending(a.0) && !self.sym.is_sext(a.0) => {
+                // A constant that is not at home.
+                let dst = self.dest(rd);
+                self.a.shift(op, w, dst, X0, n);
+                self.done(rd, dst, w == Width::W);
+            }
+            _ => self.sym.set_shift(rd.0, op, w, a.0, n),
+        }
+    }
+
+    /// `rd = (home(a) << left) >> right`, the shift to the right being arithmetic if `signed`; both
+    /// are not 0.
+    fn shift_pair(&mut self, signed: bool, w: Width, rd: Reg, a: u8, (left, right): (u8, u8)) {
+        let width = bits(size(w));
+        let x = self.home_in_reg(a, X0);
         let dst = self.dest(rd);
-        match op {
-            Two::Lsl => self.a.lsl_imm(sz, dst, x, n),
-            Two::Ror => self.a.ror_imm(sz, dst, x, n),
-            _ => self.a.shr_imm(op == Two::Asr, sz, dst, x, n),
+        if right >= left {
+            self.a.bfx(signed, dst, x, right - left, width - right);
+        } else {
+            self.a.bfiz(signed, dst, x, left - right, width - left);
         }
-        match (op, w) {
-            // A zero upper half is the sign-extension here.
-            (Two::Lsr, Width::W) => self.done(rd, dst, true),
-            (Two::Lsr, Width::D) => self.done(rd, dst, n > 32),
-            (Two::Asr, Width::D) => self.done(rd, dst, n >= 32),
-            _ => self.finish(w, rd, dst),
+        // A result of 32 bits is sign-extended, as its highest bit is 0 if it is not signed.
+        let field = width - right;
+        self.done(rd, dst, w == Width::W || field < 32 || signed && field == 32);
+    }
+
+    /// The sum, or, or exclusive or of two pending shifts of one home that together rotate it;
+    /// false if it is something else.
+    fn rotation(&mut self, rd: Reg, a: Reg, b: Src) -> bool {
+        let Src::Reg(b) = b else { return false };
+        let (Val::Shift { op, w, a: from, n }, Val::Shift { op: op2, w: w2, a: from2, n: m }) =
+            (self.sym.val(a.0), self.sym.val(b.0))
+        else {
+            return false;
+        };
+        let right = match (op, op2) {
+            (ShiftOp::Left, ShiftOp::Right) => m,
+            (ShiftOp::Right, ShiftOp::Left) => n,
+            _ => return false,
+        };
+        let sz = size(w);
+        if (w, from) != (w2, from2) || n + m != bits(sz) || rd.is_zero() {
+            return false;
         }
+        if self.sym.is_pending(from) && !self.sym.is_sext(from) && from != a.0 && from != b.0 {
+            return false;
+        }
+        // A half that is not needed any more is not computed because its source changes.
+        let seen = self.dead;
+        self.dead |= self.dead_later & (1 << a.0 | 1 << b.0);
+        let x = self.home_in_reg(from, X0);
+        let dst = self.dest(rd);
+        self.dead = seen;
+        self.a.ror_imm(sz, dst, x, right);
+        self.finish(w, rd, dst);
+        true
     }
 
     // Comparisons.
@@ -426,6 +547,11 @@ impl Emitter<'_, '_> {
             let sz = self.compare_size(a, Src::Reg(b));
             let x = self.use_sz(sz, a, X0);
             return if cc == Cc::Eq { Test::Zero(sz, x) } else { Test::NotZero(sz, x) };
+        }
+        if matches!(cc, Cc::Lt | Cc::Ge) && self.sym.constant(b.0) == Some(0) {
+            let sz = self.compare_size(a, Src::Reg(b));
+            let x = self.use_sz(sz, a, X0);
+            return if cc == Cc::Lt { Test::Negative(sz, x) } else { Test::NotNegative(sz, x) };
         }
         Test::Flags(self.compare(cc, a, Src::Reg(b)))
     }

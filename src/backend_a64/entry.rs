@@ -11,7 +11,7 @@ use crate::backend::{CodeBuf, LeaveKind, STATE_BIAS, Stubs};
 use crate::util::CodePtr;
 
 /// `stp`/`ldp` of two integer registers at a displacement.
-const STP: u32 = 0xa900_0000;
+pub(super) const STP: u32 = 0xa900_0000;
 const LDP: u32 = 0xa940_0000;
 /// The same of two vector registers' low halves.
 const STP_D: u32 = 0x6d00_0000;
@@ -193,6 +193,7 @@ fn restore(a: &mut Asm<'_>) {
     a.load_field(X2, field!(constants));
     a.dn(super::emit_float::FMOV_FROM_X, BOX, X2);
     a.mem(Mem::LoadW, X16, At::Disp(STATE, field!(guest_fp)));
+    a.store_field(field!(known_fp), X16);
     a.logic_imm(Alu::And, Sz::W, X17, X16, 0x1f);
     a.dn(MSR_FPSR, X17, 0);
     a.logic_imm(Alu::And, Sz::W, X16, X16, !0x1f);

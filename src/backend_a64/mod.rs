@@ -41,6 +41,7 @@ impl A64 {
 
 impl Backend for A64 {
     const NAME: &'static str = "aarch64";
+    const EXACT_FLAGS_COST: bool = true;
 
     fn emit_stubs(&mut self, buf: &mut CodeBuf) -> Stubs {
         entry::emit_stubs(buf)

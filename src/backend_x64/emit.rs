@@ -2,11 +2,10 @@
 
 use super::asm::{Alu, Asm, Map, Pp, Rm, Shift, Sz};
 use super::features::Features;
-use super::regs::{RAX, RCX, field, host_int};
-use super::slots::{Copies, keeps_copies};
+use super::regs::{RAX, RCX, field, host_int, slot};
 use crate::backend::{
-    CodeBuf, CountPoint, Counted, EmitContext, FaultPoint, MAX_COUNTERS, Recipe, RegSet, Symbolic,
-    Val,
+    Ahead, CodeBuf, CountPoint, Counted, EmitContext, FaultPoint, MAX_COUNTERS, Recipe, RegSet,
+    Symbolic, Val, is_plain,
 };
 use crate::ir::{Block, Node, Op, Reg, Src};
 use crate::util::CodePtr;
@@ -43,7 +42,6 @@ pub(super) struct Emitter<'b, 'c> {
     pub(super) dead: RegSet,
     /// The same, but that the current operation may read it.
     pub(super) dead_later: RegSet,
-    pub(super) copies: Copies,
 }
 
 impl<'b, 'c> Emitter<'b, 'c> {
@@ -63,7 +61,6 @@ impl<'b, 'c> Emitter<'b, 'c> {
             passing: 0,
             dead: 0,
             dead_later: 0,
-            copies: Copies::default(),
         }
     }
 
@@ -87,7 +84,6 @@ impl<'b, 'c> Emitter<'b, 'c> {
             self.passing = now.passing;
             self.dead_later = if is_plain(&node.op) { now.dead } else { 0 };
             self.dead = self.dead_later & !node.op.reads();
-            self.begin_copies(&node.op, now.wanted);
             self.pc = node.pc;
             self.next = following.first().map_or(after, |n| n.pc);
             rest = following;
@@ -161,6 +157,12 @@ impl<'b, 'c> Emitter<'b, 'c> {
 
     // Where registers are.
 
+    /// The home of a register.
+    pub(super) fn home(&self, r: u8) -> Rm {
+        debug_assert!(r != 0, "x0 has no home");
+        host_int(r).map_or(Rm::S(slot(r)), Rm::R)
+    }
+
     /// Brings a pending register home, and before it those whose value is made of that home.
     pub(super) fn settle(&mut self, r: u8) {
         if !self.sym.is_pending(r) {
@@ -172,26 +174,26 @@ impl<'b, 'c> Emitter<'b, 'c> {
         if !self.sym.is_sext(r) {
             self.settle_dependents(r);
         }
-        if !self.sym.is_pending(r) {
-            return;
-        }
-        if let Val::Const(k) = self.sym.val(r)
-            && self.write_home_imm(r, k)
-        {
-            return self.sym.settle(r);
-        }
-        let from = self.home(r);
-        let dst = self.result_reg(r);
+        let dst = host_int(r).unwrap_or(RAX);
         if self.sym.is_sext(r) {
-            self.a.movsxd(dst, from);
+            self.a.movsxd(dst, self.home(r));
         } else {
             match self.sym.val(r) {
-                Val::Home | Val::Shift { .. } => {}
-                Val::Const(k) => self.a.mov_imm_keep_flags(dst, k),
-                Val::Lin { a, b, shift, imm } => self.compute(dst, (a, b, shift, imm)),
+                Val::Home | Val::Shift { .. } => return,
+                Val::Const(k) => {
+                    if let (None, Ok(k)) = (host_int(r), i32::try_from(k as i64)) {
+                        self.a.mov_mem_imm(Sz::Q, Rm::S(slot(r)), k);
+                        self.sym.settle(r);
+                        return;
+                    }
+                    self.a.mov_imm_keep_flags(dst, k);
+                }
+                Val::Lin { a, b, shift, imm } => self.compute(r, dst, (a, b, shift, imm)),
             }
         }
-        self.write_home(r, dst);
+        if host_int(r).is_none() {
+            self.a.mov_to(Sz::Q, Rm::S(slot(r)), dst);
+        }
         self.sym.settle(r);
     }
 
@@ -235,13 +237,14 @@ impl<'b, 'c> Emitter<'b, 'c> {
         }
     }
 
-    /// `dst = home(a) + (home(b) << shift) + imm`. rax and rcx may be used.
-    fn compute(&mut self, dst: u8, (a, b, shift, imm): (u8, u8, u8, i32)) {
-        let [a_is_dst, b_is_dst] = [a, b].map(|q| q != 0 && self.home(q) == Rm::R(dst));
+    /// `dst = home(a) + (home(b) << shift) + imm` for guest register `r` whose host register (or
+    /// rax) is `dst`. rcx may be used.
+    fn compute(&mut self, r: u8, dst: u8, (a, b, shift, imm): (u8, u8, u8, i32)) {
+        let is_dst = |q: u8| q == r && host_int(r).is_some();
         match (a, b) {
             (0, 0) => self.a.mov_imm_keep_flags(dst, i64::from(imm) as u64),
-            (_, 0) => self.add_imm_from(dst, a_is_dst, self.home(a), imm),
-            (0, _) if shift == 0 => self.add_imm_from(dst, b_is_dst, self.home(b), imm),
+            (_, 0) => self.add_imm_from(dst, is_dst(a), self.home(a), imm),
+            (0, _) if shift == 0 => self.add_imm_from(dst, is_dst(b), self.home(b), imm),
             (0, _) => {
                 self.a.mov(Sz::Q, dst, self.home(b));
                 self.a.shift_imm(Shift::Shl, Sz::Q, Rm::R(dst), shift);
@@ -249,15 +252,15 @@ impl<'b, 'c> Emitter<'b, 'c> {
                     self.a.alu_imm(Alu::Add, Sz::Q, Rm::R(dst), imm);
                 }
             }
-            _ if shift == 0 && imm == 0 && a_is_dst => {
+            _ if shift == 0 && imm == 0 && is_dst(a) => {
                 self.a.alu(Alu::Add, Sz::Q, dst, self.home(b));
             }
-            _ if shift == 0 && imm == 0 && b_is_dst => {
+            _ if shift == 0 && imm == 0 && is_dst(b) => {
                 self.a.alu(Alu::Add, Sz::Q, dst, self.home(a));
             }
             _ => {
-                let base = self.home_in_reg(a, RAX);
-                let index = self.home_in_reg(b, RCX);
+                let base = self.in_reg(self.home(a), RAX);
+                let index = self.in_reg(self.home(b), RCX);
                 self.a.lea(Sz::Q, dst, Rm::X(base, index, shift, imm));
             }
         }
@@ -359,23 +362,27 @@ impl<'b, 'c> Emitter<'b, 'c> {
     }
 
     /// Makes the home of `rd` ready to be overwritten and returns the register to compute into:
-    /// its host register, one for a copy, or rax.
+    /// its host register, or rax.
     pub(super) fn dest(&mut self, rd: Reg) -> u8 {
         self.settle_dependents(rd.0);
-        self.result_reg(rd.0)
+        host_int(rd.0).unwrap_or(RAX)
     }
 
     /// The destination now holds a 64-bit result.
     pub(super) fn done(&mut self, rd: Reg, dst: u8, narrow: bool) {
-        self.write_home(rd.0, dst);
+        if host_int(rd.0).is_none() {
+            self.a.mov_to(Sz::Q, Rm::S(slot(rd.0)), dst);
+        }
         self.sym.set_home(rd.0, narrow);
     }
 
     /// The low half of the destination holds a 32-bit result and the upper half is zero; the
     /// value is the sign-extension.
     pub(super) fn done_word(&mut self, rd: Reg, dst: u8) {
-        if host_int(rd.0).is_some() || self.passing & 1 << rd.0 != 0 {
-            self.write_home(rd.0, dst);
+        if host_int(rd.0).is_some() {
+            self.sym.set_sext(rd.0);
+        } else if self.passing & 1 << rd.0 != 0 {
+            self.a.mov_to(Sz::Q, Rm::S(slot(rd.0)), dst);
             self.sym.set_sext(rd.0);
         } else {
             self.a.movsxd(dst, Rm::R(dst));
@@ -442,9 +449,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
         debug_assert!(!self.a.cold, "cold code has no colder part");
         self.a.cold = true;
         self.count(Counted::Cold);
-        let copies = self.copies.clone();
         f(self);
-        self.copies = copies;
         self.a.cold = false;
     }
 
@@ -452,55 +457,5 @@ impl<'b, 'c> Emitter<'b, 'c> {
     pub(super) fn pclmul(&mut self, to: u8, from: u8, imm: u8) {
         self.a.ins(Pp::P66, Map::M0F3A, Sz::D, 0x44, to, Rm::R(from));
         self.a.byte(imm);
-    }
-}
-
-/// What is known of registers behind a node by looking at the nodes that follow.
-#[derive(Clone, Copy, Default)]
-struct Ahead {
-    /// Overwritten before everything must be at home.
-    passing: RegSet,
-    /// Overwritten before anybody can see them.
-    dead: RegSet,
-    /// Read again while copies of slots last.
-    wanted: RegSet,
-}
-
-impl Ahead {
-    /// For each of `nodes`.
-    fn of(nodes: &[Node]) -> Vec<Self> {
-        let mut out = vec![Self::default(); nodes.len()];
-        let mut now = Self::default();
-        for (out, node) in out.iter_mut().zip(nodes).rev() {
-            *out = now;
-            let (reads, writes) = (node.op.reads(), node.op.writes());
-            now.passing = if comes_home(&node.op, node.pc) { 0 } else { now.passing | writes };
-            now.wanted = if keeps_copies(&node.op) { now.wanted & !writes | reads } else { 0 };
-            now.dead = if is_plain(&node.op) { (now.dead | writes) & !reads } else { 0 };
-        }
-        out
-    }
-}
-
-/// True if an operation only computes: it neither faults nor leaves the block.
-const fn is_plain(op: &Op) -> bool {
-    matches!(op, Op::Const { .. } | Op::Bin { .. } | Op::Un { .. })
-}
-
-/// True if everything is brought home for an operation.
-const fn comes_home(op: &Op, pc: u64) -> bool {
-    match *op {
-        Op::Branch { target, .. } => target <= pc,
-        Op::Amo { .. }
-        | Op::LoadReserved { .. }
-        | Op::StoreConditional { .. }
-        | Op::Cas { .. }
-        | Op::Helper { .. }
-        | Op::Jump { .. }
-        | Op::Call { .. }
-        | Op::CallIndirect { .. }
-        | Op::JumpIndirect { .. }
-        | Op::Exit(_) => true,
-        _ => false,
     }
 }

@@ -1,7 +1,7 @@
 //! Host code for x86-64.
 //!
 //! Reading order: `regs` (which register is what), `asm` (encodings), `entry` (common stubs),
-//! `emit` (a block from end to end), `slots` (registers without a host register), `emit_*` (one file per kind of operation), `patch`,
+//! `emit` (a block from end to end), `emit_*` (one file per kind of operation), `patch`,
 //! `features`. All of it is safe code: emitting is bytes, only running them is not.
 
 mod asm;
@@ -21,7 +21,6 @@ mod entry;
 mod features;
 mod patch;
 mod regs;
-mod slots;
 
 pub use features::Features;
 
@@ -45,6 +44,7 @@ impl X64 {
 
 impl Backend for X64 {
     const NAME: &'static str = "x86-64";
+    const EXACT_FLAGS_COST: bool = false;
 
     fn emit_stubs(&mut self, buf: &mut CodeBuf) -> Stubs {
         entry::emit_stubs(buf)

@@ -1,12 +1,34 @@
 //! Translated code as text: the operations, then the host's instructions.
 
-use crate::runtime::Translation;
+use crate::runtime::{Translation, backend_name};
 use iced_x86::{Decoder, DecoderOptions, Formatter, GasFormatter};
 use std::fmt::Write as _;
+use yaxpeax_arch::{Decoder as _, U8Reader};
+use yaxpeax_arm::armv8::a64::InstDecoder;
 
-/// x86-64 host code as text, one instruction on each line, `at` being its address.
+/// Host code as text, one instruction on each line, `at` being its address and `host` the name of
+/// its backend ([`crate::backend::Backend::NAME`]).
 #[must_use]
-pub fn host_code(code: &[u8], at: u64) -> String {
+pub fn host_code(host: &str, code: &[u8], at: u64) -> String {
+    if host == "aarch64" { code_a64(code) } else { code_x64(code, at) }
+}
+
+/// aarch64 code. Targets of branches are distances from the instruction.
+fn code_a64(code: &[u8]) -> String {
+    let decoder = InstDecoder::default();
+    let mut out = String::new();
+    for (i, word) in code.chunks_exact(4).enumerate() {
+        let bytes = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
+        let text = match decoder.decode(&mut U8Reader::new(word)) {
+            Ok(insn) => insn.to_string(),
+            Err(_) => format!(".inst {bytes:#010x}"),
+        };
+        let _ = writeln!(out, "  {:+5}  {bytes:08x}  {text}", 4 * i);
+    }
+    out
+}
+
+fn code_x64(code: &[u8], at: u64) -> String {
     let mut decoder = Decoder::with_ip(64, code, at, DecoderOptions::NONE);
     let mut formatter = GasFormatter::new();
     let mut out = String::new();
@@ -27,8 +49,8 @@ pub fn host_code(code: &[u8], at: u64) -> String {
 pub fn dump(t: &Translation) -> String {
     let mut out = format!("{}\n", t.ir);
     let _ = writeln!(out, "hot, {} bytes:", t.hot.len());
-    out += &host_code(&t.hot, t.hot_at);
+    out += &host_code(backend_name(), &t.hot, t.hot_at);
     let _ = writeln!(out, "cold, {} bytes:", t.cold.len());
-    out += &host_code(&t.cold, t.cold_at);
+    out += &host_code(backend_name(), &t.cold, t.cold_at);
     out
 }

@@ -44,12 +44,12 @@ pub struct Progress {
 const SETUPS: [(&str, &str); 8] = [
     ("max", ""),
     ("max", ""),
-    ("max", "bmi1 bmi2"),
-    ("max", "avx fma"),
-    ("max", "avx bmi1 bmi2 fma lzcnt pclmul popcnt sse4.1"),
+    ("max", "bmi1 bmi2 lse"),
+    ("max", "avx fma pmull"),
+    ("max", "avx bmi1 bmi2 fma lzcnt pclmul popcnt sse4.1 lse pmull"),
     ("rv64gc", "lzcnt popcnt"),
-    ("rva22u64", "pclmul sse4.1"),
-    ("rv64imafd_zba_zbb_zbs", ""),
+    ("rva22u64", "pclmul sse4.1 pmull"),
+    ("rv64imafd_zba_zbb_zbs", "lse"),
 ];
 
 /// All setups; each batch of cases runs on one of them.

@@ -140,6 +140,7 @@ impl Rig {
             isa: setup.isa,
             mode: setup.mode,
             address_bits: ADDRESS_BITS,
+            exact_flags: true,
             // Small, so that full caches are part of what is tested.
             arena_size: 4 << 20,
             ..Options::default()

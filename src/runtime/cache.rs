@@ -6,12 +6,13 @@ use super::fault_map::FaultMap;
 use super::observe::{Observer, TranslatedBlock};
 use super::options::{EngineKind, Options};
 use super::select::Host;
-use super::source::Source;
+
+use super::source::{Source, SourceOver};
 use super::stats::{Counters, add, add_alone};
 use super::table::PcTable;
 use crate::backend::{Backend, CodeBuf, EmitContext, LinkSite, Recipe, Stubs};
 use crate::ir;
-use crate::lift::{Lifter, Limits};
+use crate::lift::{CodeSource, Lifter, Limits};
 use crate::mem::{Memory, Mode};
 use crate::sys::time::monotonic_ns;
 use crate::util::{CodePtr, PAGE_SIZE, page_down};
@@ -21,9 +22,14 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The arena has no room for another block: the cache must be replaced.
-#[derive(Debug)]
-pub(super) struct Full;
+/// The cache must be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Full {
+    /// The arena has no room for another block.
+    NoRoom,
+    /// The guest is about to look at the accrued flags, and code does not keep them exactly.
+    NeedsExactFlags,
+}
 
 /// One generation of translated code.
 pub(super) struct CodeCache {
@@ -37,6 +43,8 @@ pub(super) struct CodeCache {
     /// Blocks are not connected: each is left at its end, and [`CodeCache::find`] does not find
     /// what is inside of one.
     alone: bool,
+    /// Accrued flags are exact, or cost nothing.
+    pub(super) exact_flags: bool,
     /// The machine's.
     counts: Arc<Counts>,
     inner: Mutex<Inner>,
@@ -139,6 +147,9 @@ impl CodeCache {
             stubs,
             invalidations: AtomicU64::new(0),
             alone: options.engine == EngineKind::Verify,
+            exact_flags: !Host::EXACT_FLAGS_COST
+                || options.exact_flags
+                || options.engine == EngineKind::Verify,
             counts: Arc::clone(counts),
             inner: Mutex::new(inner),
         })
@@ -176,16 +187,20 @@ impl CodeCache {
         let inner = &mut *guard;
         let half = (self.arena.size() / 2) as u32;
         if inner.hot + HEADROOM > half || inner.cold + HEADROOM > 2 * half {
-            return Err(Full);
+            return Err(Full::NoRoom);
         }
         let mut source = inner.source.over(memory);
         let block = inner.lifter.lift(&mut source, &options.isa, pc, limits);
+        if !self.exact_flags && looks_at_flags(block, &mut source) {
+            return Err(Full::NeedsExactFlags);
+        }
         inner.buf.start(inner.hot, inner.cold, inner.links.len() as u32);
         let lookup = |pc: u64| self.table.get(pc);
         let counts = options.count.then(|| self.counts.next());
         let context = EmitContext {
             mode: options.mode,
             stubs: self.stubs,
+            exact_flags: self.exact_flags,
             lookup: &lookup,
             counters: counts.as_ref().map(BlockCounts::address),
         };
@@ -345,6 +360,29 @@ impl CodeCache {
     pub(super) fn fault_point(&self, at: CodePtr) -> Option<(u64, Vec<Recipe>)> {
         self.lock().faults.find(at, at.0 as usize >= self.arena.size() / 2)
     }
+}
+
+/// True if the block reads the accrued flags, other than around a comparison that keeps them.
+fn looks_at_flags(block: &ir::Block, source: &mut SourceOver<'_>) -> bool {
+    let keeps = |n: Option<&ir::Node>| {
+        matches!(
+            n.map(|n| n.op),
+            Some(ir::Op::FCmp { op: ir::FCmpOp::LtKeep | ir::FCmpOp::LeKeep, .. })
+        )
+    };
+    let nodes = &block.nodes;
+    nodes.iter().enumerate().any(|(i, n)| match n.op {
+        ir::Op::ReadFlags { .. } => !keeps(nodes.get(i + 1)),
+        ir::Op::SwapFlags { rd, .. } => !rd.is_zero(),
+        // Of `fflags` or `fcsr`, by any of the instructions for that.
+        ir::Op::Helper { .. } => source.bytes(n.pc).is_some_and(|b| {
+            b.first_chunk().is_some_and(|word| {
+                let word = u32::from_le_bytes(*word);
+                word & 0x7f == 0x73 && word >> 12 & 3 != 0 && matches!(word >> 20, 1 | 3)
+            })
+        }),
+        _ => false,
+    })
 }
 
 /// True if something in the block jumps or calls back into it.

@@ -204,9 +204,9 @@ impl Machine {
         let options = (&self.options, limits);
         match cache.translate(pc, &self.memory, options, &self.counters, &mut observer) {
             Ok(code) => Ok(Some(code)),
-            Err(Full) => {
+            Err(why) => {
                 drop(observer);
-                self.replace_generation(cache.id)?;
+                self.replace_generation(cache.id, why)?;
                 Ok(None)
             }
         }
@@ -226,10 +226,12 @@ impl Machine {
     }
 
     /// Makes a new generation unless somebody has replaced `old` already.
-    fn replace_generation(&self, old: u64) -> io::Result<()> {
+    fn replace_generation(&self, old: u64, why: Full) -> io::Result<()> {
         let mut current = lock(&self.generation);
         if current.cache.id == old {
-            *current = Self::make_generation(&self.options, self.memory.size(), &self.counts)?;
+            let exact_flags = current.cache.exact_flags || why == Full::NeedsExactFlags;
+            let options = Options { exact_flags, ..self.options.clone() };
+            *current = Self::make_generation(&options, self.memory.size(), &self.counts)?;
             self.generation_id.store(current.cache.id, Ordering::Release);
             add(&self.counters.flushes, 1);
         }

@@ -34,6 +34,10 @@ pub struct Options {
     pub host_features: HostFeatures,
     /// Bytes of the code arena, hot and cold together.
     pub arena_size: usize,
+    /// Accrued floating-point flags are exact from the start. Otherwise they are so from the moment
+    /// on at which the guest looks at them for the first time; before that, an aarch64 host may
+    /// accrue an underflow that RISC-V, which detects tininess after rounding, does not.
+    pub exact_flags: bool,
     /// Translated code counts how often its parts are executed, and runs at half its speed or less.
     pub count: bool,
     /// The time that translation takes is measured, which takes time itself.
@@ -49,6 +53,7 @@ impl Default for Options {
             address_bits: 38,
             host_features: HostFeatures::detect(),
             arena_size: 128 << 20,
+            exact_flags: false,
             count: false,
             measure: false,
         }

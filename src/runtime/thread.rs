@@ -57,6 +57,7 @@ impl Thread {
                 context: 0,
                 guest_fp: 0,
                 host_fp: 0,
+                known_fp: 0,
                 scratch: 0,
                 constants: crate::backend::CONSTANTS,
                 flags_of_word: std::array::from_fn(|word| fp_flags(word as u32)),

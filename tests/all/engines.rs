@@ -3,23 +3,29 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// Flags for each way of executing code.
+/// Flags for each way of executing code. The last goes with [`masked`].
 const ENGINES: [&[&str]; 4] = [
     &["--jit", "off"],
     &["--jit", "baseline"],
     &["--jit", "verify"],
-    &[
-        "--jit",
-        "baseline",
-        "--host-features",
-        "-avx,-bmi1,-bmi2,-fma,-lzcnt,-pclmul,-popcnt,-sse4.1",
-    ],
+    &["--jit", "baseline", "--host-features"],
 ];
+
+/// Switches all of this host's features off.
+fn masked() -> String {
+    let features = rvnative::runtime::HostFeatures::detect().list();
+    features.iter().map(|(name, _)| format!("-{name}")).collect::<Vec<_>>().join(",")
+}
 
 /// Calls `f` with the flags of each engine that this host has.
 pub(crate) fn for_each_engine(mut f: impl FnMut(&[&str])) {
+    let masked = masked();
     for engine in ENGINES {
-        f(engine);
+        if engine.last() == Some(&"--host-features") {
+            f(&[engine, &[&*masked]].concat());
+        } else {
+            f(engine);
+        }
     }
 }
 

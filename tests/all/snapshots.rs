@@ -1,4 +1,4 @@
-//! Host code snapshots: for each file of `tests/disas`, IR and the host code made of it.
+//! Host code snapshots: for each file of `tests/disas`, IR and the code of both hosts made of it.
 //!
 //! A file holds blocks of IR in their text form, separated by lines of `----`; the rest after a
 //! line of `====` is what each becomes, with all host features and with the baseline. Run with
@@ -6,14 +6,15 @@
 //! worse translation.
 
 use rvnative::backend::{Backend, CodeBuf, EmitContext};
-use rvnative::backend_x64::{Features, X64};
+use rvnative::backend_a64::{self, A64};
+use rvnative::backend_x64::{self, X64};
 use rvnative::debug::host_code;
 use rvnative::ir::{Block, verify};
 use rvnative::mem::Mode;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-const ALL: Features = Features {
+const ALL_X64: backend_x64::Features = backend_x64::Features {
     avx: true,
     bmi1: true,
     bmi2: true,
@@ -24,20 +25,21 @@ const ALL: Features = Features {
     sse41: true,
 };
 
+const ALL_A64: backend_a64::Features = backend_a64::Features { lse: true, pmull: true };
+
 /// Where a block would lie in an arena.
 const HOT: u32 = 0x1000;
 const COLD: u32 = 0x40_0000;
 
-fn emitted(block: &Block, features: Features, mode: Mode) -> String {
-    let mut backend = X64::new(features);
+fn emitted<B: Backend>(mut backend: B, block: &Block, mode: Mode, exact_flags: bool) -> String {
     let mut buf = CodeBuf::default();
     buf.start(0, COLD, 0);
     let stubs = backend.emit_stubs(&mut buf);
     buf.start(HOT, COLD, 0);
-    let context = EmitContext { mode, stubs, lookup: &|_| None, counters: None };
+    let context = EmitContext { mode, stubs, exact_flags, lookup: &|_| None, counters: None };
     backend.emit_block(block, &mut buf, &context);
     let part = |name, code: &[u8], at| {
-        format!("{name}, {} bytes:\n{}", code.len(), host_code(code, u64::from(at)))
+        format!("{name}, {} bytes:\n{}", code.len(), host_code(B::NAME, code, u64::from(at)))
     };
     part("hot", &buf.hot, HOT) + &part("cold", &buf.cold, COLD)
 }
@@ -49,12 +51,20 @@ fn listing(source: &str, path: &Path) -> String {
         let block: Block =
             text.parse().unwrap_or_else(|e| panic!("{}: {e:?}\n{text}", path.display()));
         verify(&block).unwrap_or_else(|e| panic!("{}: {e:?}\n{text}", path.display()));
-        for (name, features, mode) in [
-            ("x86-64, all features", ALL, Mode::Identity),
-            ("x86-64, baseline", Features::BASELINE, Mode::Identity),
-            ("x86-64, sandbox", ALL, Mode::Sandbox),
+        let x64 = |features, mode| emitted(X64::new(features), &block, mode, false);
+        let a64 = |features, mode, exact| emitted(A64::new(features), &block, mode, exact);
+        for (name, code) in [
+            ("x86-64, all features", x64(ALL_X64, Mode::Identity)),
+            ("x86-64, baseline", x64(backend_x64::Features::BASELINE, Mode::Identity)),
+            ("x86-64, sandbox", x64(ALL_X64, Mode::Sandbox)),
+            ("aarch64, all features", a64(ALL_A64, Mode::Identity, false)),
+            (
+                "aarch64, baseline and exact flags",
+                a64(backend_a64::Features::BASELINE, Mode::Identity, true),
+            ),
+            ("aarch64, sandbox", a64(ALL_A64, Mode::Sandbox, false)),
         ] {
-            let _ = write!(out, "\n{:#x}: {name}\n{}", block.pc, emitted(&block, features, mode));
+            let _ = write!(out, "\n{:#x}: {name}\n{code}", block.pc);
         }
     }
     out

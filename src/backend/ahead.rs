@@ -1,0 +1,53 @@
+//! What the rest of a block says about the registers at a point of it.
+
+use super::RegSet;
+use crate::ir::{Node, Op};
+
+/// What is known of registers behind a node by looking at the nodes that follow.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ahead {
+    /// Overwritten before everything must be at home.
+    pub passing: RegSet,
+    /// Overwritten before anybody can see them.
+    pub dead: RegSet,
+}
+
+impl Ahead {
+    /// For each of `nodes`.
+    #[must_use]
+    pub fn of(nodes: &[Node]) -> Vec<Self> {
+        let mut out = vec![Self::default(); nodes.len()];
+        let mut now = Self::default();
+        for (out, node) in out.iter_mut().zip(nodes).rev() {
+            *out = now;
+            let (reads, writes) = (node.op.reads(), node.op.writes());
+            now.passing = if comes_home(&node.op, node.pc) { 0 } else { now.passing | writes };
+            now.dead = if is_plain(&node.op) { (now.dead | writes) & !reads } else { 0 };
+        }
+        out
+    }
+}
+
+/// True if an operation only computes: it neither faults nor leaves the block.
+#[must_use]
+pub const fn is_plain(op: &Op) -> bool {
+    matches!(op, Op::Const { .. } | Op::Bin { .. } | Op::Un { .. })
+}
+
+/// True if everything is brought home for an operation.
+const fn comes_home(op: &Op, pc: u64) -> bool {
+    match *op {
+        Op::Branch { target, .. } => target <= pc,
+        Op::Amo { .. }
+        | Op::LoadReserved { .. }
+        | Op::StoreConditional { .. }
+        | Op::Cas { .. }
+        | Op::Helper { .. }
+        | Op::Jump { .. }
+        | Op::Call { .. }
+        | Op::CallIndirect { .. }
+        | Op::JumpIndirect { .. }
+        | Op::Exit(_) => true,
+        _ => false,
+    }
+}
