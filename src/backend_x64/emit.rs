@@ -77,6 +77,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
     /// Emits `nodes`, after which execution goes on at `after`.
     pub(super) fn nodes(&mut self, nodes: &[Node], after: u64) {
         let mut open = true;
+        self.forget_copies();
         let ahead = Ahead::of(nodes);
         let mut rest = nodes;
         while let [node, following @ ..] = rest {
