@@ -51,6 +51,10 @@ pub(super) struct RunFlags {
     #[arg(short = 'b', long, value_name = "HOST[:GUEST][:ro]", requires = "rootfs")]
     pub(super) bind: Vec<OsString>,
 
+    /// Let the program believe to be root, and remember owners and devices that it makes.
+    #[arg(short = 'F', long, requires = "rootfs")]
+    pub(super) fake_root: bool,
+
     /// Set an environment variable of the program, or pass on one of ours.
     #[arg(short = 'E', long, value_name = "NAME[=VALUE]")]
     pub(super) env: Vec<OsString>,

@@ -7,7 +7,7 @@ use super::{info, log, stats};
 use rvnative::debug::{PerfMap, Profiler, dump};
 use rvnative::linux::{Command, LoadError, Reentry, RootFs};
 use rvnative::runtime::{Difference, EngineKind, Observer, TranslatedBlock};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub(super) fn run(flags: RunFlags) -> Result<ExitCode, Failure> {
         Some(root) => {
             let root = Path::new(root);
             let mut command = Command::new(find_inside(program, root));
-            command.rootfs(root_fs(root, &flags.bind)?);
+            command.rootfs(root_fs(root, &flags)?);
             if let Some(dir) = &flags.workdir {
                 command.current_dir(dir);
             }
@@ -149,10 +149,11 @@ fn find(program: &OsStr, sysroot: Option<&OsStr>) -> PathBuf {
 }
 
 /// The root filesystem that the flags describe.
-fn root_fs(root: &Path, binds: &[OsString]) -> Result<RootFs, Failure> {
+fn root_fs(root: &Path, flags: &RunFlags) -> Result<RootFs, Failure> {
     let failed = |e| Failure::file(root, &e).code(Failure::SETUP);
     let mut files = RootFs::dir(root).map_err(failed)?;
-    for bind in binds {
+    files.fake_root(flags.fake_root);
+    for bind in &flags.bind {
         let (bind, read_only) = match bind.as_bytes().strip_suffix(b":ro") {
             Some(rest) => (rest, true),
             None => (bind.as_bytes(), false),

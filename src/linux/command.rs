@@ -2,6 +2,7 @@
 
 use super::abi::{Errno, Fd};
 use super::exec::{self, find_program};
+use super::ids::Credentials;
 use super::inherit::Inherited;
 use super::loader::{self, Image, LoadError};
 use super::mman::Layout;
@@ -301,6 +302,8 @@ impl Command {
             let world = World::open(&self.root)
                 .map_err(|(path, e)| LoadError::File { path, error: e.into() })?;
             self.options.world = world.map(Arc::new);
+            let faked = self.options.world.as_ref().is_some_and(|w| w.is_faked());
+            self.options.credentials = faked.then(Credentials::default);
         }
         Ok(())
     }
@@ -365,7 +368,7 @@ impl Command {
             description: &description,
             loaded: &loaded,
             hwcap: machine.isa().hwcap(),
-            ids: process::ids().1,
+            ids: self.options.credentials.as_ref().map_or(process::ids().1, Credentials::ids),
             random: host::random(),
         };
         let built = stack::build(mem, &stack, &contents)?;
@@ -387,11 +390,11 @@ impl Command {
             borrowed: false,
             robust_nodes: OnceLock::new(),
             warned: Mutex::new(BTreeSet::new()),
-            socket_names: Mutex::default(),
             limits: Arc::new(Mutex::new(inherited.limits)),
             aio: Arc::default(),
             restrictions: Mutex::default(),
             personality: AtomicU32::new(inherited.personality),
+            credentials: Mutex::new(self.options.credentials.clone()),
             on_exit: Mutex::new(self.on_exit.take()),
             machine,
         });
@@ -482,6 +485,8 @@ pub struct Reentry {
     pub(super) close: Vec<i32>,
     /// What [`World::to_words`] says.
     pub(super) world: Vec<Vec<u8>>,
+    /// What [`Credentials::to_text`] says; empty without a fake root.
+    pub(super) credentials: String,
     pub(super) args: Vec<Vec<u8>>,
     pub(super) env: Vec<Vec<u8>>,
 }
@@ -510,6 +515,7 @@ impl Reentry {
         let count: usize = numbers.next()?.parse().ok()?;
         let close = numbers.map(|n| n.parse().ok()).collect::<Option<_>>()?;
         let flags = args.by_ref().take(flags).collect();
+        let credentials = args.next()?.into_string().ok()?;
         let world = args.by_ref().take(world).map(OsStringExt::into_vec).collect();
         let rest: Vec<Vec<u8>> = args.map(OsStringExt::into_vec).collect();
         let env = rest.get(count..)?.to_vec();
@@ -522,6 +528,7 @@ impl Reentry {
             inherited,
             close,
             world,
+            credentials,
             args: rest[..count].to_vec(),
             env,
         })
@@ -542,6 +549,7 @@ impl Reentry {
         all.push(numbers.into_bytes());
         all.push(self.inherited.to_text().into_bytes());
         all.extend(self.flags.iter().map(|f| f.as_bytes().to_vec()));
+        all.push(self.credentials.clone().into_bytes());
         all.extend(self.world.iter().cloned());
         all.extend(self.args.iter().cloned());
         all.extend(self.env.iter().cloned());
@@ -562,6 +570,7 @@ impl Reentry {
         command.close = self.close;
         command.options.reentry = self.flags;
         command.world = self.world;
+        command.options.credentials = Credentials::from_text(&self.credentials);
         command
     }
 }
@@ -580,6 +589,7 @@ mod tests {
             sigmask: 0xffff_0000_0000_0001,
             inherited: Inherited::from_host(),
             close: vec![0, 2, 100],
+            credentials: "0,0".into(),
             world: vec![b"".to_vec(), b"1000".to_vec(), b"rw".to_vec()],
             args: vec![b"sh".to_vec(), b"-c".to_vec(), b"".to_vec()],
             env: vec![b"A=\xff".to_vec()],

@@ -49,7 +49,13 @@ pub(super) fn sys_chroot(t: &mut Thread, path: GuestCStr) -> SysResult {
 
 pub(super) fn sys_mkdirat(t: &mut Thread, dir: Fd, path: GuestCStr, mode: u32) -> SysResult {
     let at = t.new_path(dir, path)?.made()?;
-    host!(t, SYS_mkdirat, at.dir, at.path.as_c_str(), mode)
+    let real = t.real_mode(mode) | if t.marks(mode) { 0o100 } else { 0 };
+    let made = || host!(t, SYS_mkdirat, at.dir, at.path.as_c_str(), real);
+    let result = t.unlocked(&[at.dir], made)?;
+    if t.marks(mode) {
+        t.born(at.spot(), mode, None);
+    }
+    Ok(result)
 }
 
 pub(super) fn sys_mknodat(
@@ -60,12 +66,24 @@ pub(super) fn sys_mknodat(
     dev: u32,
 ) -> SysResult {
     let at = t.new_path(dir, path)?.made()?;
-    host!(t, SYS_mknodat, at.dir, at.path.as_c_str(), mode, dev)
+    let kind = mode & libc::S_IFMT;
+    let fakes = t.process.options.world.as_ref().is_some_and(|w| w.is_faked());
+    let device = fakes && matches!(kind, libc::S_IFCHR | libc::S_IFBLK);
+    let real = if device { mode & !libc::S_IFMT | libc::S_IFREG } else { mode };
+    let (real, number) = (t.real_mode(real), if device { 0 } else { dev });
+    let made = || host!(t, SYS_mknodat, at.dir, at.path.as_c_str(), real, number);
+    let result = t.unlocked(&[at.dir], made)?;
+    if device || t.marks(mode | 0o100) {
+        t.born(at.spot(), mode, device.then_some((kind, dev)));
+    }
+    Ok(result)
 }
 
 pub(super) fn sys_unlinkat(t: &mut Thread, dir: Fd, path: GuestCStr, flags: u32) -> SysResult {
     let at = t.new_path(dir, path)?.removed()?;
-    host!(t, SYS_unlinkat, at.dir, at.path.as_c_str(), flags)
+    t.dies(at.spot(), || {
+        t.unlocked(&[at.dir], || host!(t, SYS_unlinkat, at.dir, at.path.as_c_str(), flags))
+    })
 }
 
 /// The target is text, not a path that is looked up.
@@ -76,7 +94,13 @@ pub(super) fn sys_symlinkat(
     path: GuestCStr,
 ) -> SysResult {
     let at = t.new_path(dir, path)?.made()?;
-    host!(t, SYS_symlinkat, t.string(target)?, at.dir, at.path.as_c_str())
+    let target = t.string(target)?;
+    let made = || host!(t, SYS_symlinkat, target, at.dir, at.path.as_c_str());
+    let result = t.unlocked(&[at.dir], made)?;
+    if t.marks(0o777) {
+        t.born(at.spot(), 0o777, None);
+    }
+    Ok(result)
 }
 
 pub(super) fn sys_linkat(
@@ -94,7 +118,8 @@ pub(super) fn sys_linkat(
     };
     let new = t.new_path(new_dir, new)?.made()?;
     let flags = flags | if old.object.is_some() { libc::AT_SYMLINK_FOLLOW as u32 } else { 0 };
-    host!(t, SYS_linkat, old.dir, old.path.as_c_str(), new.dir, new.path.as_c_str(), flags)
+    let (from, to) = (old.path.as_c_str(), new.path.as_c_str());
+    t.unlocked(&[new.dir], || host!(t, SYS_linkat, old.dir, from, new.dir, to, flags))
 }
 
 pub(super) fn sys_renameat2(
@@ -107,7 +132,11 @@ pub(super) fn sys_renameat2(
 ) -> SysResult {
     let old = t.new_path(old_dir, old)?.removed()?;
     let new = t.new_path(new_dir, new)?.removed()?;
-    host!(t, SYS_renameat2, old.dir, old.path.as_c_str(), new.dir, new.path.as_c_str(), flags)
+    let (from, to) = (old.path.as_c_str(), new.path.as_c_str());
+    let rename = || host!(t, SYS_renameat2, old.dir, from, new.dir, to, flags);
+    let rename = || t.unlocked(&[old.dir, new.dir], rename);
+    // Two names of one file stay, and so do two files that change places.
+    if flags != 0 { rename() } else { t.dies(new.spot(), rename) }
 }
 
 pub(super) fn sys_readlinkat(

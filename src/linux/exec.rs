@@ -284,6 +284,7 @@ fn exec(
     if t.signals.is_pending() {
         return Err(Errno::RESTART);
     }
+    let credentials = new_credentials(t, &program);
     let reentry = Reentry {
         flags: t.process.options.reentry.clone(),
         host: program.host,
@@ -292,6 +293,7 @@ fn exec(
         sigmask: t.sigmask,
         inherited: Inherited::of(t),
         close,
+        credentials,
         world: t.process.options.world.as_ref().map_or_else(Vec::new, |w| w.to_words()),
         args: program.args,
         env,
@@ -307,6 +309,14 @@ fn exec(
     }
     async_signal::set_mask(t.sigmask);
     Err(result)
+}
+
+/// Who the guest believes to be afterwards, as text; empty without a fake root.
+fn new_credentials(t: &Thread, program: &Program) -> String {
+    let held = lock(&t.process.credentials);
+    let (Some(c), Some(world)) = (&*held, &t.process.options.world) else { return String::new() };
+    let fd = program.held.as_ref().map(Handle::fd);
+    fd.map_or_else(|| c.to_text(), |fd| world.for_program(c, fd).to_text())
 }
 
 /// Starts ourselves again. Returns only if that fails.

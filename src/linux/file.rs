@@ -135,7 +135,7 @@ pub(super) fn sys_dup3(t: &mut Thread, old: Fd, new: Fd, flags: u32) -> SysResul
 
 pub(super) fn sys_close_range(t: &mut Thread, first: u32, last: u32, flags: u32) -> SysResult {
     let mut held: Vec<u32> = match &t.process.options.world {
-        Some(world) => world.held().map(|fd| fd as u32).collect(),
+        Some(world) => world.held().into_iter().map(|fd| fd as u32).collect(),
         None => Vec::new(),
     };
     held.retain(|fd| (first..=last).contains(fd));

@@ -146,7 +146,8 @@ impl CloneRequest {
         let held = (
             lock(&process.layout),
             lock(&process.actions),
-            (lock(&process.warned), lock(&process.socket_names)),
+            (lock(&process.warned), lock(&process.credentials)),
+            process.options.world.as_ref().map(|world| world.bound()),
             lock(&process.on_exit),
             (lock(&process.limits), lock(&process.aio), lock(&process.restrictions)),
         );
@@ -293,8 +294,8 @@ fn child_of(parent: &Process, shares_actions: bool) -> Process {
         borrowed: true,
         robust_nodes: parent.robust_nodes.clone(),
         warned: Mutex::new(lock(&parent.warned).clone()),
-        socket_names: Mutex::new(lock(&parent.socket_names).clone()),
         personality: AtomicU32::new(parent.personality.load(Ordering::Relaxed)),
+        credentials: Mutex::new(lock(&parent.credentials).clone()),
         on_exit: Mutex::new(None),
         limits: Arc::new(Mutex::new(*lock(&parent.limits))),
         aio: Arc::clone(&parent.aio),

@@ -28,6 +28,7 @@ mod file;
 mod fork;
 mod futex;
 mod host;
+mod ids;
 mod inherit;
 mod ioctl;
 mod ipc;

@@ -130,6 +130,14 @@ impl HostPath {
         }
     }
 
+    /// The path, where an empty one does not mean the descriptor.
+    ///
+    /// # Errors
+    /// `ENOENT`.
+    pub(super) fn named(self) -> Result<Self, Errno> {
+        if self.path.is_empty() { Err(Errno::ENOENT) } else { Ok(self) }
+    }
+
     /// Which of two calls to make: `link` does not follow one, `object` does.
     pub(super) fn number(&self, link: i64, object: i64) -> i64 {
         if self.object.is_some() { object } else { link }

@@ -3,6 +3,7 @@
 use super::abi::{Errno, Fd, NSIG, SigAction, SigStack};
 use super::aio;
 use super::host::path_of;
+use super::ids::Credentials;
 use super::limits::Limits;
 use super::mman::Layout;
 use super::path::{Last, Names};
@@ -12,7 +13,7 @@ use crate::mem::Memory;
 use crate::runtime::{Cpu, Machine};
 use crate::sys::async_signal::Slot;
 use crate::sys::robust::{Nodes, RobustList};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicUsize};
@@ -25,6 +26,8 @@ pub struct Options {
     pub sysroot: Option<PathBuf>,
     /// All the files that the guest can name, if these are not the host's (`-C`).
     pub(super) world: Option<Arc<World>>,
+    /// Who the guest believes to be when the program starts, with a fake root.
+    pub(super) credentials: Option<Credentials>,
     /// Size of the main thread's stack in bytes; the soft `RLIMIT_STACK` if absent.
     pub stack_size: Option<u64>,
     /// Prints each system call to standard error.
@@ -94,8 +97,6 @@ pub struct Process {
     pub(super) robust_nodes: OnceLock<Option<Arc<Nodes>>>,
     /// System calls of which the guest has been told that there are none.
     pub(super) warned: Mutex<BTreeSet<u64>>,
-    /// What the guest calls the addresses of sockets, by the address that the host has.
-    pub(super) socket_names: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
     /// Limits that are kept here.
     pub(super) limits: Arc<Mutex<Limits>>,
     /// Contexts of asynchronous requests.
@@ -104,6 +105,8 @@ pub struct Process {
     pub(super) restrictions: Mutex<Restrictions>,
     /// What `personality` was last told.
     pub(super) personality: AtomicU32,
+    /// Who the guest believes to be, with a fake root.
+    pub(super) credentials: Mutex<Option<Credentials>>,
     /// Called once when the process ends, if its end is ours to see.
     pub(super) on_exit: Mutex<Option<ExitHook>>,
 }

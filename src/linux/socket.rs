@@ -5,8 +5,8 @@ use super::args::host;
 use super::file::{MAX_IOV, import_iovec};
 use super::host::HostArg;
 use super::process::Thread;
-use super::rootfs::Want;
-use super::unix::HostAddress;
+use super::rootfs::Address;
+use super::unix::AddressOut;
 use crate::mem::Access;
 
 /// Size of `struct sockaddr_storage`; longer addresses are cut to it.
@@ -19,50 +19,17 @@ fn length(len: i32) -> u64 {
 }
 
 pub(super) fn sys_bind(t: &mut Thread, fd: Fd, addr: u64, len: i32) -> SysResult {
-    if let Some(address) = t.unix_address(addr, length(len), Want::Name)? {
-        let result = host!(t, SYS_bind, fd, address.arg(), address.len())?;
-        t.process.name_socket(&address);
+    if let Some(result) = t.bind_unix(fd, addr, length(len))? {
         return Ok(result);
     }
     host!(t, SYS_bind, fd, t.input(addr, length(len))?, len)
 }
 
 pub(super) fn sys_connect(t: &mut Thread, fd: Fd, addr: u64, len: i32) -> SysResult {
-    if let Some(address) = t.unix_address(addr, length(len), Want::Object)? {
+    if let Some(address) = t.unix_address(addr, length(len))? {
         return host!(t, SYS_connect, fd, address.arg(), address.len());
     }
     host!(t, SYS_connect, fd, t.input(addr, length(len))?, len)
-}
-
-/// Where a call writes an address and its length.
-struct AddressOut {
-    addr: u64,
-    len: GuestPtr<i32>,
-    room: u64,
-}
-
-impl AddressOut {
-    /// A buffer whose address may be null, and its length in and out.
-    fn new(t: &Thread, addr: u64, len: GuestPtr<i32>) -> Self {
-        // A length that cannot be read is for the kernel to refuse.
-        let room = if addr == 0 { 0 } else { len.read(t.memory()).map_or(0, length) };
-        Self { addr, len, room }
-    }
-
-    fn args(&self, t: &Thread) -> Result<[HostArg<'static>; 2], Errno> {
-        if self.addr == 0 {
-            return Ok([HostArg::NULL; 2]);
-        }
-        Ok([t.output(self.addr, self.room)?, t.output(self.len.0, 4)?])
-    }
-
-    /// Passes on the result of the call, when what it has written is in the guest's terms.
-    fn finish(&self, t: &Thread, result: SysResult) -> SysResult {
-        if result.is_ok() {
-            t.export_unix_address(self.addr, self.room, self.len)?;
-        }
-        result
-    }
 }
 
 pub(super) fn sys_accept(t: &mut Thread, fd: Fd, addr: u64, len: GuestPtr<i32>) -> SysResult {
@@ -76,21 +43,21 @@ pub(super) fn sys_accept4(
     len: GuestPtr<i32>,
     flags: u32,
 ) -> SysResult {
-    let out = AddressOut::new(t, addr, len);
+    let mut out = AddressOut::new(t, addr, len);
     let [addr, len] = out.args(t)?;
     let result = host!(t, SYS_accept4, fd, addr, len, flags);
     out.finish(t, result)
 }
 
 pub(super) fn sys_getsockname(t: &mut Thread, fd: Fd, addr: u64, len: GuestPtr<i32>) -> SysResult {
-    let out = AddressOut::new(t, addr, len);
+    let mut out = AddressOut::new(t, addr, len);
     let [addr, len] = out.args(t)?;
     let result = host!(t, SYS_getsockname, fd, addr, len);
     out.finish(t, result)
 }
 
 pub(super) fn sys_getpeername(t: &mut Thread, fd: Fd, addr: u64, len: GuestPtr<i32>) -> SysResult {
-    let out = AddressOut::new(t, addr, len);
+    let mut out = AddressOut::new(t, addr, len);
     let [addr, len] = out.args(t)?;
     let result = host!(t, SYS_getpeername, fd, addr, len);
     out.finish(t, result)
@@ -106,7 +73,7 @@ pub(super) fn sys_sendto(
     addr_len: i32,
 ) -> SysResult {
     let data = t.input(data, len)?;
-    if let Some(to) = t.unix_address(addr, length(addr_len), Want::Object)? {
+    if let Some(to) = t.unix_address(addr, length(addr_len))? {
         return host!(t, SYS_sendto, fd, data, len, flags, to.arg(), to.len());
     }
     let to = if addr == 0 { HostArg::NULL } else { t.input(addr, length(addr_len))? };
@@ -123,7 +90,7 @@ pub(super) fn sys_recvfrom(
     addr_len: GuestPtr<i32>,
 ) -> SysResult {
     let data = t.output(data, len)?;
-    let out = AddressOut::new(t, addr, addr_len);
+    let mut out = AddressOut::new(t, addr, addr_len);
     let [addr, addr_len] = out.args(t)?;
     let result = host!(t, SYS_recvfrom, fd, data, len, flags, addr, addr_len);
     out.finish(t, result)
@@ -178,7 +145,7 @@ struct Message {
     /// Kept alive for the header.
     vector: Vec<IoVec>,
     /// The same.
-    _to: Option<HostAddress>,
+    _to: Option<Address>,
 }
 
 impl Message {
@@ -193,7 +160,7 @@ impl Message {
         }
         header.namelen = header.namelen.min(MAX_ADDRESS);
         let to = match access {
-            Access::Read => t.unix_address(header.name, u64::from(header.namelen), Want::Object)?,
+            Access::Read => t.unix_address(header.name, u64::from(header.namelen))?,
             _ => None,
         };
         if let Some(to) = &to {
@@ -209,11 +176,13 @@ impl Message {
     }
 
     /// Writes what `recvmsg` changes to the guest's header: lengths and flags.
-    fn export(&self, t: &Thread, to: GuestPtr<MsgHdr>) -> Result<(), Errno> {
+    fn export(&self, t: &Thread, to: GuestPtr<MsgHdr>, guest: &MsgHdr) -> Result<(), Errno> {
         let field = |offset: usize| to.0.wrapping_add(offset as u64);
         let mem = t.memory();
         let h = &self.header;
-        GuestPtr::new(field(std::mem::offset_of!(MsgHdr, namelen))).write(mem, &h.namelen)?;
+        let room = u64::from(guest.namelen.min(MAX_ADDRESS));
+        let namelen = t.export_unix_address(guest.name, room, h.namelen)?;
+        GuestPtr::new(field(std::mem::offset_of!(MsgHdr, namelen))).write(mem, &namelen)?;
         GuestPtr::new(field(std::mem::offset_of!(MsgHdr, controllen))).write(mem, &h.controllen)?;
         GuestPtr::new(field(std::mem::offset_of!(MsgHdr, flags))).write(mem, &h.flags)
     }
@@ -238,9 +207,7 @@ pub(super) fn sys_recvmsg(
     let guest = message.read(t.memory())?;
     let mut m = Message::import(t, &guest, Access::Write)?;
     let n = host!(t, SYS_recvmsg, fd, HostArg::of_mut(&mut m.header), flags)?;
-    m.export(t, message)?;
-    let namelen = GuestPtr::new(message.0 + std::mem::offset_of!(MsgHdr, namelen) as u64);
-    t.export_unix_address(guest.name, u64::from(guest.namelen), namelen)?;
+    m.export(t, message, &guest)?;
     Ok(n)
 }
 
@@ -306,7 +273,8 @@ pub(super) fn sys_recvmmsg(
     let got = host!(t, SYS_recvmmsg, fd, HostArg::slice_mut(&mut headers), len, flags, timeout)?;
     for (i, header) in headers.iter().enumerate().take(got as usize) {
         imported[i].header = header.hdr;
-        imported[i].export(t, messages.add(i as u64).cast())?;
+        let at = messages.add(i as u64).cast();
+        imported[i].export(t, at, &at.read(t.memory())?)?;
         reported_length(messages, i).write(t.memory(), &header.len)?;
     }
     Ok(got)

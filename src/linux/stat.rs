@@ -23,7 +23,8 @@ fn path_or_fd(t: &Thread, dir: Fd, path: GuestCStr, flags: u32) -> Result<HostPa
     if path.0 == 0 && flags & AT_EMPTY_PATH != 0 {
         return Ok(HostPath::of_fd(dir));
     }
-    t.path(dir, path, last(flags))
+    let at = t.path(dir, path, last(flags))?;
+    if flags & AT_EMPTY_PATH != 0 { Ok(at) } else { at.named() }
 }
 
 /// A device number as `struct stat` holds it (`new_encode_dev`, `linux/kdev_t.h`).
@@ -66,6 +67,9 @@ fn stat(t: &Thread, at: &HostPath, flags: u32, to: GuestPtr<Stat>) -> SysResult 
         None => (at.dir, at.path.as_c_str(), flags),
     };
     host!(t, SYS_statx, dir, path, flags, libc::STATX_BASIC_STATS, HostArg::of_mut(&mut x))?;
+    if let Some(world) = &t.process.options.world {
+        world.show(&mut x);
+    }
     to.write(t.memory(), &stat_from(&x))?;
     Ok(0)
 }
@@ -102,6 +106,15 @@ pub(super) fn sys_statx(
     to: u64,
 ) -> SysResult {
     let at = path_or_fd(t, dir, path, flags)?;
+    if let Some(world) = t.process.options.world.as_ref().filter(|w| w.is_faked()) {
+        let mut x = <Statx as super::host::Pod>::zeroed();
+        let mask = mask | libc::STATX_BASIC_STATS;
+        let (path, flags) = (at.path.as_c_str(), at.flags(flags));
+        host!(t, SYS_statx, at.dir, path, flags, mask, HostArg::of_mut(&mut x))?;
+        world.show(&mut x);
+        GuestPtr::new(to).write(t.memory(), &x)?;
+        return Ok(0);
+    }
     let to = t.output(to, size_of::<Statx>() as u64)?;
     host!(t, SYS_statx, at.dir, at.path.as_c_str(), at.flags(flags), mask, to)
 }
@@ -112,7 +125,10 @@ pub(super) fn sys_statfs(t: &mut Thread, path: GuestCStr, to: u64) -> SysResult 
 }
 
 pub(super) fn sys_faccessat(t: &mut Thread, dir: Fd, path: GuestCStr, mode: u32) -> SysResult {
-    let at = t.path(dir, path, Last::Follow)?;
+    let at = t.path(dir, path, Last::Follow)?.named()?;
+    if let Some(answer) = t.may(&at, mode, false) {
+        return answer;
+    }
     host!(t, SYS_faccessat, at.dir, at.path.as_c_str(), mode)
 }
 
@@ -124,12 +140,21 @@ pub(super) fn sys_faccessat2(
     flags: u32,
 ) -> SysResult {
     let at = path_or_fd(t, dir, path, flags)?;
+    let effective = flags & libc::AT_EACCESS as u32 != 0;
+    if let Some(answer) = t.may(&at, mode, effective) {
+        return answer;
+    }
     host!(t, SYS_faccessat2, at.dir, at.path.as_c_str(), mode, at.flags(flags))
 }
 
 pub(super) fn sys_fchmodat(t: &mut Thread, dir: Fd, path: GuestCStr, mode: u32) -> SysResult {
-    let at = t.path(dir, path, Last::Follow)?.changed()?;
-    host!(t, SYS_fchmodat, at.dir, at.path.as_c_str(), mode)
+    let at = t.path(dir, path, Last::Follow)?.named()?.changed()?;
+    let path = at.path.as_c_str();
+    t.set_mode(at.spot(), mode, |mode| host!(t, SYS_fchmodat, at.dir, path, mode))
+}
+
+pub(super) fn sys_fchmod(t: &mut Thread, fd: Fd, mode: u32) -> SysResult {
+    t.set_mode((fd, c""), mode, |mode| host!(t, SYS_fchmod, fd, mode))
 }
 
 pub(super) fn sys_fchmodat2(
@@ -143,7 +168,10 @@ pub(super) fn sys_fchmodat2(
     // The same number on all hosts; libc does not name it on each.
     const SYS_FCHMODAT2: i64 = 452;
     let path = HostArg::from(at.path.as_c_str());
-    t.host(SYS_FCHMODAT2, &[at.dir.into(), path, mode.into(), at.flags(flags).into()])
+    let flags = at.flags(flags);
+    t.set_mode(at.spot(), mode, |mode| {
+        t.host(SYS_FCHMODAT2, &[at.dir.into(), path, mode.into(), flags.into()])
+    })
 }
 
 pub(super) fn sys_fchownat(
@@ -155,7 +183,14 @@ pub(super) fn sys_fchownat(
     flags: u32,
 ) -> SysResult {
     let at = path_or_fd(t, dir, path, flags)?.changed()?;
-    host!(t, SYS_fchownat, at.dir, at.path.as_c_str(), user, group, at.flags(flags))
+    let path = at.path.as_c_str();
+    t.set_owner(at.spot(), user, group, || {
+        host!(t, SYS_fchownat, at.dir, path, user, group, at.flags(flags))
+    })
+}
+
+pub(super) fn sys_fchown(t: &mut Thread, fd: Fd, user: u32, group: u32) -> SysResult {
+    t.set_owner((fd, c""), user, group, || host!(t, SYS_fchown, fd, user, group))
 }
 
 /// A null path means the descriptor itself, as for `futimens`.

@@ -10,8 +10,8 @@ use super::abi::{Errno, FromArg, SysResult};
 use super::host::Arg::{self, R, RE, RN, S, V, W, WE, WN};
 use super::process::Thread;
 use super::{
-    aio, dir, exec, exit, file, fork, futex, ioctl, ipc, keys, limits, machine, mman, numa, poll,
-    prctl, process_vm, seccomp, shm, signal, socket, stat, thread, time,
+    aio, dir, exec, exit, file, fork, futex, ids, ioctl, ipc, keys, limits, machine, mman, numa,
+    poll, prctl, process_vm, seccomp, shm, signal, socket, stat, thread, time,
 };
 
 /// How far a system call is served.
@@ -181,10 +181,10 @@ syscalls! {
     49 chdir full dir::sys_chdir;
     50 fchdir full dir::sys_fchdir;
     51 chroot full dir::sys_chroot;
-    52 fchmod pass [V, V];
+    52 fchmod full stat::sys_fchmod;
     53 fchmodat full stat::sys_fchmodat;
     54 fchownat full stat::sys_fchownat;
-    55 fchown pass [V, V, V];
+    55 fchown full stat::sys_fchown;
     56 openat full file::sys_openat;
     57 close full file::sys_close;
     58 vhangup pass [];
@@ -219,8 +219,8 @@ syscalls! {
     87 timerfd_gettime pass [V, W(32)];
     88 utimensat full stat::sys_utimensat;
     89 acct full dir::sys_acct;
-    90 capget pass [W(8), W(24)];
-    91 capset pass [W(8), R(24)];
+    90 capget full ids::sys_capget;
+    91 capset full ids::sys_capset;
     92 personality partial "the value is kept and has no effect" prctl::sys_personality;
     93 exit full exit::sys_exit;
     94 exit_group full exit::sys_exit_group;
@@ -272,23 +272,23 @@ syscalls! {
     140 setpriority pass [V, V, V];
     141 getpriority pass [V, V];
     142 reboot denied "administration of the host";
-    143 setregid pass [V, V];
-    144 setgid pass [V];
-    145 setreuid pass [V, V];
-    146 setuid pass [V];
-    147 setresuid pass [V, V, V];
-    148 getresuid pass [W(4), W(4), W(4)];
-    149 setresgid pass [V, V, V];
-    150 getresgid pass [W(4), W(4), W(4)];
-    151 setfsuid pass [V];
-    152 setfsgid pass [V];
+    143 setregid full ids::sys_setregid;
+    144 setgid full ids::sys_setgid;
+    145 setreuid full ids::sys_setreuid;
+    146 setuid full ids::sys_setuid;
+    147 setresuid full ids::sys_setresuid;
+    148 getresuid full ids::sys_getresuid;
+    149 setresgid full ids::sys_setresgid;
+    150 getresgid full ids::sys_getresgid;
+    151 setfsuid full ids::sys_setfsuid;
+    152 setfsgid full ids::sys_setfsgid;
     153 times pass [W(32)];
     154 setpgid pass [V, V];
     155 getpgid pass [V];
     156 getsid pass [V];
     157 setsid pass [];
-    158 getgroups pass [V, WE(0, 4)];
-    159 setgroups pass [V, RE(0, 4)];
+    158 getgroups full ids::sys_getgroups;
+    159 setgroups full ids::sys_setgroups;
     160 uname full machine::sys_uname;
     161 sethostname pass [RN(1), V];
     162 setdomainname pass [RN(1), V];
@@ -303,10 +303,10 @@ syscalls! {
     171 adjtimex pass [W(208)];
     172 getpid pass [];
     173 getppid pass [];
-    174 getuid pass [];
-    175 geteuid pass [];
-    176 getgid pass [];
-    177 getegid pass [];
+    174 getuid full ids::sys_getuid;
+    175 geteuid full ids::sys_geteuid;
+    176 getgid full ids::sys_getgid;
+    177 getegid full ids::sys_getegid;
     178 gettid pass [];
     179 sysinfo pass [W(112)];
     180 mq_open pass [S, V, V, R(64)];

@@ -1,29 +1,16 @@
-//! Addresses of AF_UNIX sockets (unix(7)) in a root filesystem of the guest's own. The host binds
-//! and connects by way of a descriptor of the directory or of the socket, and hands out the names
-//! that it was given: those are turned back into the guest's.
+//! Addresses of `AF_UNIX` sockets (unix(7)) in guest memory, where the guest has a root filesystem
+//! of its own: [`super::rootfs`] knows what they mean.
 
-use super::abi::{Errno, Fd, GuestPtr};
+use super::abi::{Errno, Fd, GuestPtr, SysResult};
+use super::args::host;
 use super::host::HostArg;
-use super::path::HostPath;
-use super::process::{Process, Thread, lock};
-use super::rootfs::Want;
+use super::process::Thread;
+use super::rootfs::Address;
 
-/// Bytes of `sun_path`.
-const SUN_PATH: usize = 108;
-/// Bytes before it: the family.
-const FAMILY: usize = size_of::<u16>();
+/// Longest address (`struct sockaddr_storage`).
+const MAX_ADDRESS: usize = 128;
 
-/// The address of a socket that has a name in the file system, in the host's terms.
-#[derive(Debug)]
-pub(super) struct HostAddress {
-    /// `struct sockaddr_un` with the NUL behind the name.
-    bytes: Vec<u8>,
-    guest: Vec<u8>,
-    /// What the name leads through.
-    _path: HostPath,
-}
-
-impl HostAddress {
+impl Address {
     /// As an argument of a call.
     pub(super) fn arg(&self) -> HostArg<'_> {
         HostArg::slice(&self.bytes)
@@ -41,76 +28,108 @@ impl HostAddress {
 }
 
 impl Thread {
-    /// The host's form of a socket address of the guest; `None` for what has no name in the file
-    /// system, or where the host's names are the guest's. `Want::Name` is for bind, `Want::Object`
-    /// for an existing socket.
-    ///
-    /// # Errors
-    /// As path resolution; `EROFS`; `ENAMETOOLONG` if the last component leaves no room for what
-    /// leads to it.
-    pub(super) fn unix_address(
-        &self,
-        addr: u64,
-        len: u64,
-        want: Want,
-    ) -> Result<Option<HostAddress>, Errno> {
-        let Some(world) = &self.process.options.world else { return Ok(None) };
-        let len = len as usize;
-        if addr == 0 || len <= FAMILY || len > FAMILY + SUN_PATH {
+    /// The bytes of an address; `None` for one that is for the kernel to refuse.
+    fn socket_address(&self, addr: u64, len: u64) -> Result<Option<Vec<u8>>, Errno> {
+        if addr == 0 || len as usize > MAX_ADDRESS {
             return Ok(None);
         }
-        let mut bytes = [0; FAMILY + SUN_PATH];
-        self.memory().read_bytes(addr, &mut bytes[..len])?;
-        let (family, name) = bytes[..len].split_at(FAMILY);
-        let guest = name.split(|&b| b == 0).next().unwrap_or_default();
-        if family != (libc::AF_UNIX as u16).to_ne_bytes() || guest.is_empty() {
-            return Ok(None);
-        }
-        let path = HostPath::of_world(world.resolve(Fd::CWD, guest, want)?)?;
-        if path.read_only && want == Want::Name {
-            return Err(Errno::EROFS);
-        }
-        let host = path.whole().into_bytes_with_nul();
-        if host.len() > SUN_PATH {
-            return Err(Errno::ENAMETOOLONG);
-        }
-        let bytes = [family, &host[..]].concat();
-        Ok(Some(HostAddress { bytes, guest: guest.to_vec(), _path: path }))
+        let mut bytes = vec![0; len as usize];
+        self.memory().read_bytes(addr, &mut bytes)?;
+        Ok(Some(bytes))
     }
 
-    /// Replaces the host's name by the guest's in an address that a call has written, for which
-    /// there were `room` bytes.
+    /// The host's address of an existing socket that has a name in the file system; `None` for
+    /// others, or where the host's names are the guest's.
+    ///
+    /// # Errors
+    /// `EFAULT`, and as path resolution.
+    pub(super) fn unix_address(&self, addr: u64, len: u64) -> Result<Option<Address>, Errno> {
+        let Some(world) = &self.process.options.world else { return Ok(None) };
+        let Some(bytes) = self.socket_address(addr, len)? else { return Ok(None) };
+        world.address(&bytes)
+    }
+
+    /// Binds a socket to a name in the file system; `None` as for [`Self::unix_address`].
+    ///
+    /// # Errors
+    /// As bind(2).
+    pub(super) fn bind_unix(&self, fd: Fd, addr: u64, len: u64) -> Result<Option<u64>, Errno> {
+        let Some(world) = &self.process.options.world else { return Ok(None) };
+        let Some(bytes) = self.socket_address(addr, len)? else { return Ok(None) };
+        let bind = |host: &[u8]| host!(self, SYS_bind, fd, HostArg::slice(host), host.len() as u64);
+        let Some(at) = world.bind(&bytes, bind)? else { return Ok(None) };
+        if self.marks(0o777) {
+            self.born(at.spot(), 0o777, None);
+        }
+        Ok(Some(0))
+    }
+
+    /// Makes of an address that a call has written to guest memory the guest's. `room` is how many
+    /// bytes there are, `len` the address's length; its new length is the result.
     ///
     /// # Errors
     /// `EFAULT`.
-    pub(super) fn export_unix_address(
-        &self,
-        addr: u64,
-        room: u64,
-        len: GuestPtr<i32>,
-    ) -> Result<(), Errno> {
-        if addr == 0 || self.process.options.world.is_none() {
-            return Ok(());
+    pub(super) fn export_unix_address(&self, addr: u64, room: u64, len: u32) -> Result<u32, Errno> {
+        let Some(world) = &self.process.options.world else { return Ok(len) };
+        let there = u64::from(len).min(room);
+        if there == 0 {
+            return Ok(len);
         }
-        let found = len.read(self.memory())?;
-        if found <= FAMILY as i32 || found as usize > FAMILY + SUN_PATH || room < found as u64 {
-            return Ok(());
-        }
-        let mut bytes = vec![0; found as usize];
-        self.memory().read_bytes(addr, &mut bytes)?;
-        if let Some(guest) = lock(&self.process.socket_names).get(&bytes) {
-            let name = [&bytes[..FAMILY], guest, b"\0"].concat();
-            let n = name.len().min(room as usize);
-            self.memory().write_bytes(addr, &name[..n])?;
-            len.write(self.memory(), &(name.len() as i32))?;
-        }
-        Ok(())
+        let Some(bytes) = self.socket_address(addr, there)? else { return Ok(len) };
+        let guest = world.guest_address(&bytes);
+        self.memory().write_bytes(addr, &guest[..guest.len().min(room as usize)])?;
+        Ok(guest.len() as u32)
     }
 }
 
-impl Process {
-    /// Keeps in mind what the guest calls an address that a socket has been given.
-    pub(super) fn name_socket(&self, address: &HostAddress) {
-        lock(&self.socket_names).insert(address.bytes.clone(), address.guest.clone());
+/// Where a call writes an address and its length.
+pub(super) struct AddressOut {
+    addr: u64,
+    len: GuestPtr<i32>,
+    room: u64,
+    /// In a world of the guest's own the host writes here.
+    bytes: [u8; MAX_ADDRESS],
+    written: i32,
+    ours: bool,
+}
+
+impl AddressOut {
+    /// A buffer whose address may be null, and its length in and out.
+    pub(super) fn new(t: &Thread, addr: u64, len: GuestPtr<i32>) -> Self {
+        // A length that cannot be read or is negative is for the kernel to refuse.
+        let given = if addr == 0 { -1 } else { len.read(t.memory()).unwrap_or(-1) };
+        Self {
+            addr,
+            len,
+            room: u64::try_from(given).unwrap_or(0),
+            bytes: [0; MAX_ADDRESS],
+            written: MAX_ADDRESS as i32,
+            ours: given >= 0 && t.process.options.world.is_some(),
+        }
+    }
+
+    pub(super) fn args(&mut self, t: &Thread) -> Result<[HostArg<'_>; 2], Errno> {
+        if self.addr == 0 {
+            return Ok([HostArg::NULL; 2]);
+        }
+        if self.ours {
+            return Ok([HostArg::of_mut(&mut self.bytes), HostArg::of_mut(&mut self.written)]);
+        }
+        Ok([t.output(self.addr, self.room)?, t.output(self.len.0, 4)?])
+    }
+
+    /// Passes on the result of the call, when what it has written is in the guest's terms.
+    pub(super) fn finish(&self, t: &Thread, result: SysResult) -> SysResult {
+        if result.is_ok()
+            && self.ours
+            && let Some(world) = &t.process.options.world
+        {
+            let there = usize::try_from(self.written).unwrap_or(0).min(MAX_ADDRESS);
+            let guest = world.guest_address(&self.bytes[..there]);
+            let fits = guest.len().min(self.room as usize);
+            t.memory().write_bytes(self.addr, &guest[..fits])?;
+            self.len.write(t.memory(), &(guest.len() as i32))?;
+        }
+        result
     }
 }

@@ -13,6 +13,7 @@ pub mod segment;
 pub mod signal;
 pub mod syscall;
 pub mod time;
+pub mod words;
 
 #[cfg_attr(target_arch = "x86_64", path = "ucontext_x64.rs")]
 #[cfg_attr(target_arch = "aarch64", path = "ucontext_a64.rs")]

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <linux/openat2.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -294,6 +295,75 @@ static void races(void) {
     CHECK(rmdir("/tmp/race") == 0);
 }
 
+static struct sockaddr_un at(const char *path) {
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+    return a;
+}
+
+static void sockets(void) {
+    struct sockaddr_un a = at("/tmp/socket"), seen;
+    socklen_t n = sizeof seen;
+    struct stat st;
+    int server = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
+    CHECK(bind(server, (void *)&a, sizeof a) == 0 && listen(server, 5) == 0);
+    FAILS(bind(client, (void *)&a, sizeof a), EADDRINUSE);
+    CHECK(stat("/tmp/socket", &st) == 0 && S_ISSOCK(st.st_mode));
+    CHECK(getsockname(server, (void *)&seen, &n) == 0 && !strcmp(seen.sun_path, "/tmp/socket"));
+    CHECK(n == offsetof(struct sockaddr_un, sun_path) + sizeof "/tmp/socket");
+    CHECK(symlink("/tmp/socket", "/tmp/link") == 0);
+    a = at("/tmp/link");
+    CHECK(connect(client, (void *)&a, sizeof a) == 0);
+    n = sizeof seen;
+    CHECK(getpeername(client, (void *)&seen, &n) == 0 && !strcmp(seen.sun_path, "/tmp/socket"));
+    n = sizeof seen;
+    int accepted = accept(server, (void *)&seen, &n);
+    CHECK(accepted >= 0 && n == sizeof(sa_family_t));
+    // Another process sees the server by the same name.
+    pid_t pid = fork();
+    if (pid == 0) {
+        int other = socket(AF_UNIX, SOCK_STREAM, 0);
+        a = at("/../tmp/socket");
+        n = sizeof seen;
+        int ok = connect(other, (void *)&a, sizeof a) == 0 && getpeername(other, (void *)&seen, &n) == 0 && !strcmp(seen.sun_path, "/tmp/socket");
+        _exit(!ok);
+    }
+    int status;
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    CHECK(unlink("/tmp/link") == 0 && unlink("/tmp/socket") == 0);
+    close(server), close(client), close(accepted);
+    // A link to a socket outside leads nowhere.
+    client = socket(AF_UNIX, SOCK_STREAM, 0);
+    CHECK(symlink("/outside-socket", "/tmp/link") == 0);
+    a = at("/tmp/link");
+    FAILS(connect(client, (void *)&a, sizeof a), ENOENT);
+    CHECK(unlink("/tmp/link") == 0);
+    close(client);
+    // Datagrams carry the sender's name; names are as long as they may be.
+    int left = socket(AF_UNIX, SOCK_DGRAM, 0), right = socket(AF_UNIX, SOCK_DGRAM, 0);
+    char name[108] = "/tmp/";
+    memset(name + 5, 'x', 102);
+    name[107] = 0;
+    a = at(name);
+    CHECK(chdir("/tmp") == 0);
+    struct sockaddr_un b = at("right");
+    CHECK(bind(left, (void *)&a, sizeof a) == 0);
+    CHECK(bind(right, (void *)&b, sizeof b) == 0);
+    CHECK(sendto(left, "hi", 2, 0, (void *)&b, sizeof b) == 2);
+    char buffer[8];
+    n = sizeof seen;
+    CHECK(recvfrom(right, buffer, sizeof buffer, 0, (void *)&seen, &n) == 2 && !strcmp(seen.sun_path, name));
+    struct iovec piece = {buffer, sizeof buffer};
+    struct msghdr out = {.msg_name = &a, .msg_namelen = sizeof a, .msg_iov = &piece, .msg_iovlen = 1};
+    CHECK(sendmsg(right, &out, 0) == sizeof buffer);
+    struct msghdr in = {.msg_name = &seen, .msg_namelen = sizeof seen, .msg_iov = &piece, .msg_iovlen = 1};
+    CHECK(recvmsg(left, &in, 0) == sizeof buffer && !strcmp(seen.sun_path, "right"));
+    n = sizeof seen;
+    CHECK(getsockname(right, (void *)&seen, &n) == 0 && !strcmp(seen.sun_path, "right"));
+    CHECK(unlink(name) == 0 && unlink("right") == 0 && chdir("/") == 0);
+    close(left), close(right);
+}
+
 // Descriptor 9 is a directory outside, as a careless or hostile peer could hand over.
 static void outside_descriptor(void) {
     if (real_root || fcntl(9, F_GETFD) < 0) return;
@@ -321,7 +391,7 @@ static struct sockaddr_un named(const char *path) {
 #define AT(path) (struct sockaddr *)&(struct sockaddr_un[]){named(path)}, sizeof(struct sockaddr_un)
 
 // Sockets with names, and what calls say of them.
-static void sockets(void) {
+static void socket_names(void) {
     int listener = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
     CHECK(mkdir("/tmp/s", 0700) == 0);
     CHECK(bind(listener, AT("/tmp/s/stream")) == 0 && listen(listener, 1) == 0);
@@ -384,9 +454,10 @@ int main(int count, char **args) {
     entries();
     restricted();
     proc();
+    sockets();
     races();
     outside_descriptor();
-    sockets();
+    socket_names();
     administration();
     return finish();
 }

@@ -7,22 +7,29 @@
 //! module's work ([`resolve`]), component by component, on descriptors. What a name means may
 //! change between two steps, but each step starts and ends inside.
 
+mod fake;
 mod names;
 mod open;
+mod owners;
 mod resolve;
 mod setup;
+mod unix;
 
+use fake::Fake;
 pub(super) use names::{fd_path, read_link};
 pub(super) use open::{open, open_with};
 pub(super) use resolve::{Handle, Resolved, Want};
 pub use setup::RootFs;
+pub(super) use unix::Address;
+use unix::Bound;
 
 use super::abi::Fd;
 use super::host::host_call;
+use super::process::lock;
 use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 /// Something of the host that has a place in the guest's world.
 #[derive(Debug)]
@@ -51,6 +58,10 @@ pub(super) struct World {
     last_names: HashSet<Vec<u8>>,
     /// Some mount is read-only.
     any_read_only: bool,
+    /// Sockets that this process has bound.
+    bound: Mutex<Bound>,
+    /// What a fake root needs.
+    fake: Option<Fake>,
     /// The guest's name of the running program.
     pub exe: OnceLock<Vec<u8>>,
 }
@@ -64,6 +75,8 @@ impl World {
             last_names: mounts.iter().skip(1).filter_map(last).collect(),
             any_read_only: mounts.iter().any(|m| m.read_only),
             mounts,
+            bound: Mutex::default(),
+            fake: None,
             exe: OnceLock::new(),
         }
     }
@@ -91,18 +104,29 @@ impl World {
 
     /// True if `fd` is one of the descriptors that hold the world: not the guest's.
     pub(super) fn holds(&self, fd: i32) -> bool {
-        self.mounts.iter().any(|m| m.fd.as_raw_fd() == fd)
+        self.inherited().any(|held| held == fd) || self.bound().held().any(|held| held == fd)
     }
 
     /// Lets the descriptors outlive the next `execve`, whatever the guest has done to them.
     pub(super) fn keep_open(&self) {
-        for fd in self.held() {
+        for fd in self.inherited() {
             let _ = host_call(libc::SYS_fcntl, &[fd.into(), libc::F_SETFD.into(), 0.into()]);
         }
     }
 
-    /// Numbers of the descriptors that hold the world.
-    pub(super) fn held(&self) -> impl Iterator<Item = i32> + '_ {
-        self.mounts.iter().map(|m| m.fd.as_raw_fd())
+    /// Numbers of the descriptors that the next program is told of.
+    fn inherited(&self) -> impl Iterator<Item = i32> + '_ {
+        self.mounts.iter().map(|m| m.fd.as_raw_fd()).chain(self.owners_fd())
+    }
+
+    /// Numbers of all descriptors that are not the guest's.
+    pub(super) fn held(&self) -> Vec<i32> {
+        let bound = self.bound();
+        self.inherited().chain(bound.held()).collect()
+    }
+
+    /// What has been bound. To be held while the process is copied.
+    pub(super) fn bound(&self) -> MutexGuard<'_, Bound> {
+        lock(&self.bound)
     }
 }

@@ -38,12 +38,53 @@ pub(in crate::linux) fn open(
     let creates = flags & libc::O_CREAT != 0;
     let tmpfile = flags & libc::O_TMPFILE == libc::O_TMPFILE;
     let mode = if creates || tmpfile { mode & 0o7777 } else { 0 };
+    // Programs are made executable later, so that most files are made without.
+    if (creates || tmpfile) && t.marks(mode | 0o100) {
+        return create(t, world, dir, &path, flags, mode);
+    }
+    again(t, world, dir, &path, flags, mode)
+}
+
+/// Opens, however often names become links meanwhile.
+fn again(t: &Thread, world: &World, dir: Fd, path: &[u8], flags: i32, mode: u32) -> SysResult {
     for _ in 0..MAX_RACES {
-        if let Some(fd) = once(t, world, dir, &path, flags, mode)? {
-            return Ok(fd);
+        match once(t, world, dir, path, flags, mode) {
+            Ok(Some(fd)) => return Ok(fd),
+            Ok(None) => {}
+            Err(Errno::EACCES) if world.is_faked() => {
+                let found = world.resolve(dir, path, Want::Create)?;
+                if !world.unlock(found.at.fd()) {
+                    return Err(Errno::EACCES);
+                }
+            }
+            Err(e) => return Err(e),
         }
     }
     Err(Errno::ELOOP)
+}
+
+/// Opens a file, perhaps a new one, of which something must be remembered if it is new.
+fn create(t: &Thread, world: &World, dir: Fd, path: &[u8], flags: i32, mode: u32) -> SysResult {
+    let real = t.real_mode(mode);
+    let born = |fd: u64| t.born((Fd(fd as i32), c""), mode, None);
+    if flags & libc::O_CREAT == 0 {
+        return again(t, world, dir, path, flags, real).inspect(|&fd| born(fd));
+    }
+    let exclusive = flags & libc::O_EXCL != 0;
+    // A link that leads nowhere is neither there nor can it be made.
+    for _ in 0..3 {
+        if !exclusive {
+            match again(t, world, dir, path, flags & !libc::O_CREAT, 0) {
+                Err(Errno::ENOENT) => {}
+                other => return other,
+            }
+        }
+        match again(t, world, dir, path, flags | libc::O_EXCL, real) {
+            Err(Errno::EEXIST) if !exclusive => {}
+            other => return other.inspect(|&fd| born(fd)),
+        }
+    }
+    again(t, world, dir, path, flags, real).inspect(|&fd| born(fd))
 }
 
 /// Serves openat2(2); the flags are the host's.
@@ -105,6 +146,8 @@ fn once(
         let name = if s.path.is_empty() { b"." } else { s.path };
         match open_here(t, s.dir, name, flags, mode) {
             Err(Errno::ELOOP) => {}
+            // The walk may free the way.
+            Err(Errno::EACCES) if world.is_faked() => {}
             other => return other.map(Some),
         }
     }

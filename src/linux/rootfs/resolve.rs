@@ -198,10 +198,14 @@ impl World {
         path: &[u8],
         want: Want,
     ) -> Result<Resolved, Errno> {
-        if let Some(s) = self.straight(dir, path)?
-            && let Some(found) = resolve_straight(&s, want)?
-        {
-            return Ok(found);
+        if let Some(s) = self.straight(dir, path)? {
+            match resolve_straight(&s, want) {
+                Ok(Some(found)) => return Ok(found),
+                Ok(None) => {}
+                // The walk may free the way.
+                Err(Errno::EACCES) if self.is_faked() => {}
+                Err(e) => return Err(e),
+            }
         }
         let start = if path.first() == Some(&b'/') { Vec::new() } else { self.start(dir)? };
         Walk::new(self, start, path)?.run(want)
@@ -352,11 +356,21 @@ impl<'a> Walk<'a> {
         Ok(Step::On)
     }
 
+    /// Opens a name where we are.
+    fn open(&self, name: &CString, flags: i32) -> Result<OwnedFd, Errno> {
+        let args = [self.at.fd().into(), HostArg::path(name), flags.into()];
+        match host_fd(libc::SYS_openat, &args) {
+            Err(Errno::EACCES) if self.world.unlock(self.at.fd()) => {
+                host_fd(libc::SYS_openat, &args)
+            }
+            other => other,
+        }
+    }
+
     /// Goes into a directory, or to where a link leads.
     fn pass(&mut self, name: &CString, child: Vec<u8>) -> Result<Step, Errno> {
         let flags = DIRECTORY | libc::O_NOFOLLOW;
-        let args = [self.at.fd().into(), HostArg::path(name), flags.into()];
-        match host_fd(libc::SYS_openat, &args) {
+        match self.open(name, flags) {
             Ok(fd) => {
                 self.at = Handle::Owned(fd);
                 self.place = child;
@@ -380,8 +394,7 @@ impl<'a> Walk<'a> {
         want: Want,
     ) -> Result<Step, Errno> {
         let flags = ANYTHING | libc::O_NOFOLLOW;
-        let args = [self.at.fd().into(), HostArg::path(name), flags.into()];
-        let fd = match host_fd(libc::SYS_openat, &args) {
+        let fd = match self.open(name, flags) {
             Err(Errno::ENOENT) if want == Want::Create && !self.slash => {
                 return Ok(self.name(part));
             }

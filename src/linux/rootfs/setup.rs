@@ -1,6 +1,8 @@
 //! Making a world: what is bound where, and handing it on to a program that the guest starts.
 
+use super::fake::Fake;
 use super::names::{fd_path, read_link};
+use super::owners::{FILE_SIZE, Owners};
 use super::{Mount, Want, World};
 use crate::linux::abi::{Errno, Fd};
 use crate::linux::host::{HostArg, host_call, host_fd, inherited_fd};
@@ -16,6 +18,7 @@ pub struct RootFs {
     pub(in crate::linux) prefix: Option<PathBuf>,
     pub(in crate::linux) root: Option<PathBuf>,
     binds: Vec<Bind>,
+    fake_root: bool,
 }
 
 /// A host file or directory and its place in the guest's world.
@@ -105,8 +108,46 @@ impl RootFs {
     }
 }
 
+impl RootFs {
+    /// Makes the guest believe to be root: owners, permissions and devices that it gives to files
+    /// are remembered and shown, though the host's files stay the calling user's (`-F`). They are
+    /// kept in `$XDG_STATE_HOME/rvnative/owners`, for later runs with the same directory.
+    pub fn fake_root(&mut self, on: bool) -> &mut Self {
+        self.fake_root = on;
+        self
+    }
+
+    /// The table of owners of a root directory.
+    fn owners(root: i32) -> Result<Owners, (PathBuf, Errno)> {
+        let of_home = || std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".local/state"));
+        let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).or_else(of_home);
+        let mut path = state.unwrap_or_else(std::env::temp_dir).join("rvnative/owners");
+        let failed = |path: &Path, e: io::Error| (path.to_owned(), Errno::from(e));
+        std::fs::create_dir_all(&path).map_err(|e| failed(&path, e))?;
+        let x = super::fake::stat((Fd(root), c"")).map_err(|e| (path.clone(), e))?;
+        path.push(format!("{}:{}-{}", x.dev_major, x.dev_minor, x.ino));
+        let file = std::fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .and_then(|file| file.set_len(FILE_SIZE).map(|()| file))
+            .map_err(|e| failed(&path, e))?;
+        let file = lift(file.into()).map_err(|e| (path.clone(), e))?;
+        Owners::new(file).map_err(|e| failed(&path, e))
+    }
+}
+
+impl Fake {
+    fn new(owners: Owners) -> Self {
+        let [user, _, group, _] = crate::sys::process::ids().1;
+        Self { owners, user, group }
+    }
+}
+
 /// Descriptors of the world are above those that a guest may have.
-fn lift(fd: OwnedFd) -> Result<OwnedFd, Errno> {
+pub(super) fn lift(fd: OwnedFd) -> Result<OwnedFd, Errno> {
     /// Not so high that tables of descriptors become large.
     const HIGHEST: u64 = 4000;
     /// Room for the descriptors of a world.
@@ -177,6 +218,10 @@ impl World {
             world = Self::new(mounts);
         }
         world.make_links();
+        if files.fake_root {
+            let owners = RootFs::owners(world.mounts[0].fd.as_raw_fd())?;
+            world.fake = Some(Fake::new(owners));
+        }
         Ok(Some(world))
     }
 
@@ -237,24 +282,31 @@ impl World {
         }
     }
 
-    /// What the next program of this process needs to have the same world: three words a mount.
+    /// What the next program of this process needs to have the same world: three words for each
+    /// descriptor.
     pub(in crate::linux) fn to_words(&self) -> Vec<Vec<u8>> {
         let words = |m: &Mount| {
             let rights = if m.read_only { "ro" } else { "rw" };
             let fd = m.fd.as_raw_fd();
             [m.guest.clone(), fd.to_string().into_bytes(), rights.into()]
         };
-        self.mounts.iter().flat_map(words).collect()
+        let owners =
+            self.owners_fd().map(|fd| [b"-".to_vec(), fd.to_string().into(), b"rw".into()]);
+        self.mounts.iter().map(words).chain(owners).flatten().collect()
     }
 
     /// The inverse of [`Self::to_words`]; `None` if these are not such words.
     pub(in crate::linux) fn from_words(words: &[Vec<u8>]) -> Option<Self> {
-        let mount = |w: &[Vec<u8>]| {
+        let (mut mounts, mut fake) = (Vec::new(), None);
+        for w in words.chunks(3) {
             let [guest, fd, rights] = w else { return None };
             let fd = inherited_fd(std::str::from_utf8(fd).ok()?.parse().ok()?).ok()?;
-            Mount::new(guest.clone(), fd, rights == b"ro").ok()
-        };
-        let mounts: Vec<_> = words.chunks(3).map(mount).collect::<Option<_>>()?;
-        (!mounts.is_empty()).then(|| Self::new(mounts))
+            if guest == b"-" {
+                fake = Some(Fake::new(Owners::new(fd).ok()?));
+            } else {
+                mounts.push(Mount::new(guest.clone(), fd, rights == b"ro").ok()?);
+            }
+        }
+        (!mounts.is_empty()).then(|| Self { fake, ..Self::new(mounts) })
     }
 }
