@@ -428,7 +428,8 @@ static void socket_names(void) {
     CHECK(recvfrom(a, &byte, 1, 0, (struct sockaddr *)&found, &len) == 1 && !strcmp(found.sun_path, "b"));
     close(a);
     close(b);
-    CHECK(chdir("/") == 0);
+    CHECK(unlink("a") == 0 && unlink("b") == 0 && unlink("link") == 0 && unlink("stream") == 0);
+    CHECK(chdir("/") == 0 && rmdir("/tmp/s") == 0);
 }
 
 static void administration(void) {
