@@ -21,6 +21,8 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Run a program.
     Run(Box<RunFlags>),
+    /// Run a program and show the code that it executed most.
+    Profile(Box<ProfileFlags>),
     /// List the code of a program, for the guest and as translated.
     Disasm(DisasmFlags),
     /// Show version, host features, supported extensions and limits.
@@ -34,7 +36,7 @@ pub(super) enum Command {
 #[derive(Args, Debug)]
 #[command(after_long_help = "Environment: RVNATIVE_SYSROOT, RVNATIVE_CPU, RVNATIVE_JIT, \
 RVNATIVE_STACK_SIZE, RVNATIVE_STRACE, RVNATIVE_STATS, RVNATIVE_STATS_FILE, RVNATIVE_COUNT, \
-RVNATIVE_PERFMAP, RVNATIVE_LOG, \
+RVNATIVE_PERFMAP, RVNATIVE_JITDUMP, RVNATIVE_LOG, \
 RVNATIVE_LOG_FILE and RVNATIVE_HOST_FEATURES stand for the flags of these names, which win over them. The program does not \
 see them unless RVNATIVE_KEEP_ENV is 1.")]
 pub(super) struct RunFlags {
@@ -107,6 +109,11 @@ pub(super) struct RunFlags {
     #[arg(long)]
     pub(super) perfmap: bool,
 
+    /// Write /tmp/jit-PID.dump, from which `perf inject --jit` takes translated code and the names
+    /// of the program's functions; to be recorded with `perf record -k mono`.
+    #[arg(long)]
+    pub(super) jitdump: bool,
+
     /// Host instruction sets to do without, such as -bmi2,-fma.
     #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
     pub(super) host_features: Option<String>,
@@ -122,6 +129,23 @@ pub(super) struct RunFlags {
     /// The program and its arguments.
     #[arg(required = true, trailing_var_arg = true, value_name = "PROGRAM")]
     pub(super) command: Vec<OsString>,
+}
+
+/// Prints, to standard error when the program ends, the blocks that executed most host
+/// instructions: how often, guest code, operations and host code. Counted are the instructions of
+/// the first process, up to its end or until it starts another program.
+#[derive(Args, Debug)]
+pub(super) struct ProfileFlags {
+    /// Write it as a web page too.
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
+
+    /// How many blocks to show.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(super) top: usize,
+
+    #[command(flatten)]
+    pub(super) run: RunFlags,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]

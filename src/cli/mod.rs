@@ -11,6 +11,7 @@ mod flags;
 mod fuzz;
 mod info;
 mod log;
+mod profile;
 mod run;
 mod settings;
 mod stats;
@@ -24,7 +25,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Words that begin a command; anything else is `run`.
-const COMMANDS: [&str; 5] = ["run", "disasm", "info", "fuzz", "help"];
+const COMMANDS: [&str; 6] = ["run", "profile", "disasm", "info", "fuzz", "help"];
 /// Flags that are not those of `run`.
 const GLOBAL: [&str; 4] = ["-h", "--help", "-V", "--version"];
 
@@ -42,13 +43,14 @@ pub(crate) fn main() -> ExitCode {
     if shorthand {
         args.insert(1, "run".into());
     }
-    let runs = args.get(1).is_some_and(|a| a == "run");
+    let runs = args.get(1).is_some_and(|a| a == "run" || a == "profile");
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(e) => return usage(&e, runs),
     };
     let result = match cli.command {
         Command::Run(flags) => run::run(*flags),
+        Command::Profile(flags) => profile::profile(*flags),
         Command::Disasm(flags) => disasm::disasm(&flags),
         Command::Info => info::info(),
         Command::Fuzz(flags) => fuzz::fuzz(&flags),

@@ -2,11 +2,12 @@
 
 use super::fail::{Failure, describe};
 use super::flags::RunFlags;
+use super::profile::Writer;
 use super::settings::{Settings, text};
 use super::{info, log, stats};
-use rvnative::debug::{PerfMap, Profiler, dump};
+use rvnative::debug::{JitDump, PerfMap, Profiler, Symbols, dump};
 use rvnative::linux::{Command, LoadError, Reentry, RootFs};
-use rvnative::runtime::{Difference, EngineKind, Observer, TranslatedBlock};
+use rvnative::runtime::{Difference, EngineKind, Observer, Options, TranslatedBlock};
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt;
@@ -14,6 +15,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub(super) fn run(flags: RunFlags) -> Result<ExitCode, Failure> {
+    run_watched(flags, None)
+}
+
+/// As [`run`]; `profile` gets what was executed.
+pub(super) fn run_watched(flags: RunFlags, profile: Option<Writer>) -> Result<ExitCode, Failure> {
     if flags.cpu.as_deref() == Some("help") {
         info::cpus();
         return Ok(ExitCode::SUCCESS);
@@ -47,21 +53,26 @@ pub(super) fn run(flags: RunFlags) -> Result<ExitCode, Failure> {
         command.arg0(program);
     }
     environment(&mut command, &flags);
-    start(command, &settings)
+    start(command, &settings, profile)
 }
 
 /// What a guest's `execve` makes of this command.
 pub(super) fn reenter(reentry: Reentry) -> Result<ExitCode, Failure> {
     let settings = Settings::from_words(&reentry.flags);
-    start(reentry.into_command(), &settings)
+    start(reentry.into_command(), &settings, None)
 }
 
 /// Gives the process to the guest.
-fn start(mut command: Command, settings: &Settings) -> Result<ExitCode, Failure> {
+fn start(
+    mut command: Command,
+    settings: &Settings,
+    profile: Option<Writer>,
+) -> Result<ExitCode, Failure> {
     let filter = text(settings.log.as_deref(), "LOG")?;
     log::set_up(filter, settings.log_file.as_deref().map(Path::new))?;
-    let machine = settings.machine()?;
-    let verify = machine.engine == EngineKind::Verify;
+    let mut machine = settings.machine()?;
+    machine.count |= profile.is_some();
+    watch(&mut command, settings, &machine, profile)?;
     command.machine(machine);
     std::panic::set_hook(Box::new(internal_error));
     if let (Some(dir), None) = (&settings.sysroot, &settings.rootfs) {
@@ -72,19 +83,38 @@ fn start(mut command: Command, settings: &Settings) -> Result<ExitCode, Failure>
     if let Some(bytes) = settings.stack_bytes()? {
         command.stack_size(bytes);
     }
-    let perf_map = match settings.perfmap {
-        Some(_) => Some(PerfMap::create()?),
-        None => None,
-    };
-    let profiler = settings.count.as_ref().map(|_| Profiler::default());
-    if let Some(printer) = stats::Printer::new(settings, command.program(), profiler.as_ref())? {
-        command.on_exit(move |machine, _| printer.print(machine));
-    }
-    if verify || perf_map.is_some() || profiler.is_some() {
-        command.observer(Box::new(Tools { perf_map, profiler }));
-    }
     command.strace(settings.strace.is_some()).reentry_flags(settings.to_words());
     Err(load_failure(&command.exec()))
+}
+
+/// Sets up what is to watch the run, and what is printed at its end.
+fn watch(
+    command: &mut Command,
+    settings: &Settings,
+    machine: &Options,
+    profile: Option<Writer>,
+) -> Result<(), Failure> {
+    let roots = || settings.rootfs.iter().chain(&settings.sysroot).map(PathBuf::from).collect();
+    let perf_map = settings.perfmap.as_ref().map(|_| PerfMap::create()).transpose()?;
+    let jit_dump = settings.jitdump.as_ref().map(|_| JitDump::create(Symbols::new(roots())));
+    let profiler = machine.count.then(Profiler::default);
+    let tools = Tools { perf_map, jit_dump: jit_dump.transpose()?, profiler: profiler.clone() };
+    let printer = stats::Printer::new(settings, command.program(), profiler.as_ref())?;
+    if printer.is_some() || profile.is_some() {
+        let roots = roots();
+        command.on_exit(move |machine, _| {
+            if let Some(printer) = &printer {
+                printer.print(machine);
+            }
+            if let (Some(writer), Some(profiler)) = (&profile, &profiler) {
+                writer.write(machine, profiler, Symbols::new(roots.clone()));
+            }
+        });
+    }
+    if machine.engine == EngineKind::Verify || tools.are_any() {
+        command.observer(Box::new(tools));
+    }
+    Ok(())
 }
 
 /// A fault of ours: said in one piece, and the process dies as no guest would by itself.
@@ -99,13 +129,23 @@ fn internal_error(panic: &std::panic::PanicHookInfo<'_>) {
 /// What watches the runtime.
 struct Tools {
     perf_map: Option<PerfMap>,
+    jit_dump: Option<JitDump>,
     profiler: Option<Profiler>,
+}
+
+impl Tools {
+    fn are_any(&self) -> bool {
+        self.perf_map.is_some() || self.jit_dump.is_some() || self.profiler.is_some()
+    }
 }
 
 impl Observer for Tools {
     fn translated(&mut self, block: &TranslatedBlock<'_>) {
         if let Some(map) = &mut self.perf_map {
             map.translated(block);
+        }
+        if let Some(dump) = &mut self.jit_dump {
+            dump.translated(block);
         }
         if let Some(profiler) = &mut self.profiler {
             profiler.translated(block);

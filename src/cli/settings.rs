@@ -22,13 +22,14 @@ pub(super) struct Settings {
     pub(super) stats_file: Option<OsString>,
     pub(super) count: Option<OsString>,
     pub(super) perfmap: Option<OsString>,
+    pub(super) jitdump: Option<OsString>,
     pub(super) log: Option<OsString>,
     pub(super) log_file: Option<OsString>,
 }
 
 impl Settings {
     /// Names, as in `RVNATIVE_*` and on the command line of a program that the guest starts.
-    fn fields(&mut self) -> [(&'static str, &mut Option<OsString>); 13] {
+    fn fields(&mut self) -> [(&'static str, &mut Option<OsString>); 14] {
         [
             ("SYSROOT", &mut self.sysroot),
             ("ROOTFS", &mut self.rootfs),
@@ -41,6 +42,7 @@ impl Settings {
             ("STATS_FILE", &mut self.stats_file),
             ("COUNT", &mut self.count),
             ("PERFMAP", &mut self.perfmap),
+            ("JITDUMP", &mut self.jitdump),
             ("LOG", &mut self.log),
             ("LOG_FILE", &mut self.log_file),
         ]
@@ -61,6 +63,7 @@ impl Settings {
             stats_file: f.stats_file.clone().map(PathBuf::into_os_string),
             count: flag(f.count),
             perfmap: flag(f.perfmap),
+            jitdump: flag(f.jitdump),
             log: f.log.clone().map(Into::into),
             log_file: f.log_file.clone().map(PathBuf::into_os_string),
         };

@@ -2,12 +2,22 @@
 //! `tools/perf/Documentation/jit-interface.txt`).
 
 use crate::runtime::{Observer, TranslatedBlock};
+use crate::sys::fd::keep_aside;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
+use std::os::fd::AsFd;
 
-/// Writes a line for each translated block: host address, size, guest address.
+/// Writes a line for each translated block: host address, size, guest address. A child process
+/// begins with a copy of what its parent has written.
 #[derive(Debug)]
-pub struct PerfMap(BufWriter<File>);
+pub struct PerfMap {
+    out: File,
+    pid: u32,
+}
+
+fn path(pid: u32) -> String {
+    format!("/tmp/perf-{pid}.map")
+}
 
 impl PerfMap {
     /// Makes `/tmp/perf-PID.map` for this process.
@@ -15,19 +25,32 @@ impl PerfMap {
     /// # Errors
     /// The file cannot be made.
     pub fn create() -> io::Result<Self> {
-        let file = File::create(format!("/tmp/perf-{}.map", std::process::id()))?;
-        Ok(Self(BufWriter::new(file)))
+        let pid = std::process::id();
+        let file = File::create(path(pid))?;
+        Ok(Self { out: File::from(keep_aside(file.as_fd())?), pid })
+    }
+
+    /// Goes on in a file of this process.
+    fn follow_fork(&mut self) {
+        let before = std::fs::read(path(self.pid)).unwrap_or_default();
+        if let Ok(new) = Self::create() {
+            *self = new;
+            // A full disk must not stop the guest.
+            let _ = self.out.write_all(&before);
+        }
     }
 }
 
 impl Observer for PerfMap {
     fn translated(&mut self, block: &TranslatedBlock<'_>) {
-        let parts = [("", block.hot_at, block.hot), (".cold", block.cold_at, block.cold)];
-        for (name, at, code) in parts {
-            // A full disk must not stop the guest.
-            let _ = writeln!(self.0, "{at:x} {:x} guest_{:x}{name}", code.len(), block.pc);
+        if std::process::id() != self.pid {
+            self.follow_fork();
         }
-        // The process may end by a signal, so nothing stays behind.
-        let _ = self.0.flush();
+        let parts = [("", block.hot_at, block.hot), (".cold", block.cold_at, block.cold)];
+        let line = |(name, at, code): (&str, u64, &[u8])| {
+            format!("{at:x} {:x} guest_{:x}{name}\n", code.len(), block.pc)
+        };
+        // At once: the process may end by a signal, so nothing stays behind.
+        let _ = self.out.write_all(parts.map(line).concat().as_bytes());
     }
 }

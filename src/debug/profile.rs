@@ -6,7 +6,7 @@
 //! helpers and the code that counts are not counted.
 
 use crate::backend::{CountPoint, Counted, LinkSite};
-use crate::ir::{Block, Op};
+use crate::ir::{Block, Node, Op};
 use crate::runtime::{BlockCounts, Observer, TranslatedBlock, backend_name};
 use crate::util::CodePtr;
 use iced_x86::{Decoder, DecoderOptions, Instruction};
@@ -35,9 +35,28 @@ pub struct ProfiledBlock {
     counts: BlockCounts,
 }
 
+/// A part of a block, to be shown.
+pub(super) struct Listed<'a> {
+    /// How often it was executed.
+    pub(super) times: u64,
+    /// Addresses and encodings of guest instructions.
+    pub(super) guest: Vec<(u64, u32)>,
+    /// Operations.
+    pub(super) nodes: Vec<Node>,
+    /// Host address of `host`.
+    pub(super) host_at: u64,
+    /// Host code, without that which counts.
+    pub(super) host: &'a [u8],
+}
+
 /// What one counter counts.
 struct Part {
     counted: Counted,
+    /// Guest addresses.
+    addresses: Range<u64>,
+    /// Whether its host code is in the cold part, and where.
+    cold: bool,
+    code: Range<usize>,
     /// Guest instructions that begin in it.
     guest: u32,
     /// Host instructions of it.
@@ -180,6 +199,23 @@ impl ProfiledBlock {
         self.counts.get(0)
     }
 
+    /// Its parts, in the order in which they were emitted.
+    pub(super) fn listed(&self) -> Vec<Listed<'_>> {
+        let listed = |(n, part): (usize, &Part)| {
+            let inside = |pc: &u64| part.addresses.contains(pc);
+            let (code, base) =
+                if part.cold { (&self.cold, self.cold_at) } else { (&self.hot, self.hot_at) };
+            Listed {
+                times: self.counts.get(n),
+                guest: instructions(&self.code).into_iter().filter(|(pc, _)| inside(pc)).collect(),
+                nodes: self.ir.nodes.iter().filter(|n| inside(&n.pc)).copied().collect(),
+                host_at: base + part.code.start as u64,
+                host: &code[part.code.clone()],
+            }
+        };
+        self.parts.iter().enumerate().map(listed).collect()
+    }
+
     /// What it has executed.
     #[must_use]
     pub fn executed(&self) -> Executed {
@@ -214,35 +250,41 @@ impl ProfiledBlock {
     }
 }
 
-/// Addresses of the instructions in `code`.
-fn instructions(code: &[(u64, Vec<u8>)]) -> Vec<u64> {
+/// Addresses and encodings of the instructions in `code`.
+fn instructions(code: &[(u64, Vec<u8>)]) -> Vec<(u64, u32)> {
     let mut all = Vec::new();
     for (start, bytes) in code {
         let mut at = 0;
         while at < bytes.len() {
-            all.push(start + at as u64);
-            at += if bytes[at] & 3 == 3 { 4 } else { 2 };
+            let len = if bytes[at] & 3 == 3 { 4 } else { 2 };
+            let mut word = [0; 4];
+            let there = &bytes[at..(at + len).min(bytes.len())];
+            word[..there.len()].copy_from_slice(there);
+            all.push((start + at as u64, u32::from_le_bytes(word)));
+            at += len;
         }
     }
     all
 }
 
-fn parts(block: &TranslatedBlock<'_>, instructions: &[u64]) -> Vec<Part> {
+fn parts(block: &TranslatedBlock<'_>, instructions: &[(u64, u32)]) -> Vec<Part> {
     let points = block.points;
     let part = |(n, point): (usize, &CountPoint)| {
-        let (guest, end) = match point.counted {
+        let addresses = match point.counted {
             Counted::Guest(from) => {
                 let next = points[n + 1..].iter().find_map(|p| match p.counted {
                     Counted::Guest(next) => Some(next),
                     _ => None,
                 });
-                let range = from..next.unwrap_or(u64::MAX);
-                let guest = instructions.iter().filter(|i| range.contains(i)).count();
-                (guest as u32, end(block.ir, &range))
+                from..next.unwrap_or(u64::MAX)
             }
-            _ => (0, End::Falls),
+            _ => 0..0,
         };
-        Part { counted: point.counted, guest, host: host_instructions(block, point), end }
+        let guest = instructions.iter().filter(|(pc, _)| addresses.contains(pc)).count() as u32;
+        let end = if addresses.is_empty() { End::Falls } else { end(block.ir, &addresses) };
+        let (cold, code) = host_range(block, point);
+        let host = count_instructions(&(if cold { block.cold } else { block.hot })[code.clone()]);
+        Part { counted: point.counted, addresses, cold, code, guest, host, end }
     };
     points.iter().enumerate().map(part).collect()
 }
@@ -262,16 +304,17 @@ fn end(block: &Block, range: &Range<u64>) -> End {
     }
 }
 
-/// Host instructions between `point` and the next one, or a stub, or the end.
-fn host_instructions(block: &TranslatedBlock<'_>, point: &CountPoint) -> u32 {
+/// The host code between `point` and the next one, or a stub, or the end: whether it is cold, and
+/// where it is in its part.
+fn host_range(block: &TranslatedBlock<'_>, point: &CountPoint) -> (bool, Range<usize>) {
     let [hot, cold] = block.places;
-    let (base, bytes) = if point.end.0 >= cold { (cold, block.cold) } else { (hot, block.hot) };
+    let is_cold = point.end.0 >= cold;
+    let (base, len) = if is_cold { (cold, block.cold.len()) } else { (hot, block.hot.len()) };
     let starts = block.points.iter().map(|p| p.start);
     let stubs = block.links.iter().map(|l: &LinkSite| l.stub);
-    let after = |at: &CodePtr| *at >= point.end && at.0 <= base + bytes.len() as u32;
+    let after = |at: &CodePtr| *at >= point.end && at.0 <= base + len as u32;
     let end = starts.chain(stubs).filter(after).min();
-    let end = end.map_or(bytes.len(), |at| (at.0 - base) as usize);
-    count_instructions(&bytes[(point.end.0 - base) as usize..end])
+    (is_cold, (point.end.0 - base) as usize..end.map_or(len, |at| (at.0 - base) as usize))
 }
 
 /// The number of instructions in host code.

@@ -383,6 +383,49 @@ fn counters_are_printed_by_each_process_that_ends() {
 }
 
 #[test]
+fn a_profile_shows_the_hottest_code() {
+    let dir = Scratch::new("profile");
+    let page = dir.0.join("page.html");
+    // As in `executed_instructions_are_counted`.
+    let program = dir.file("p", &exits(&[li(5, 1000), 0xfff2_8293, 0xfe02_9ee3], 7), 0o755);
+    let html = ["profile", "--top", "1", "--html", page.to_str().unwrap(), "--clear-env"];
+    let o = rvnative().args(html).arg(&program).output().unwrap();
+    assert_eq!(o.status.code(), Some(7), "{}", shown(&o));
+    let text = stderr(&o);
+    let block = text.split("\n\n").nth(2).unwrap_or_else(|| panic!("no block in {text}"));
+    for line in ["1000 times", "add\tt0,t0,-1", "bnez\tt0", "add.d x5, x5, -1", "host:"] {
+        assert!(block.contains(line), "no {line} in {block}");
+    }
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.contains("<td>1000<td>"), "{page}");
+}
+
+#[test]
+fn a_jit_dump_holds_code_with_its_names() {
+    let child = rvnative()
+        .args(["run", "--jitdump"])
+        .arg(guest("hello"))
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let file = PathBuf::from(format!("/tmp/jit-{}.dump", child.id()));
+    assert!(child.wait_with_output().unwrap().status.success());
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let word = |at: usize| u32::from_ne_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+    assert_eq!((word(0), word(4), word(8)), (0x4a69_5444, 1, 40));
+    let (mut at, mut names) = (word(8), Vec::new());
+    while at < bytes.len() {
+        let size = word(at + 4);
+        let name = &bytes[at + 56..at + size];
+        names.push(String::from_utf8_lossy(name.split(|&b| b == 0).next().unwrap()).into_owned());
+        at += size;
+    }
+    assert_eq!(at, bytes.len());
+    assert!(names.iter().all(|n| n.starts_with("hello+0x")), "{names:?}");
+}
+
+#[test]
 fn a_perf_map_names_translated_code() {
     let child = rvnative()
         .args(["run", "--perfmap"])

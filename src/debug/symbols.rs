@@ -1,0 +1,71 @@
+//! Names of guest addresses, from the symbol tables of the files that are mapped there.
+
+use crate::mem::{Backing, Memory};
+use crate::vm::elf::{self, Elf, SymbolEntry};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Symbol tables, read as they are needed.
+#[derive(Debug, Default)]
+pub struct Symbols {
+    roots: Vec<PathBuf>,
+    modules: BTreeMap<PathBuf, Option<Module>>,
+}
+
+#[derive(Debug)]
+struct Module {
+    elf: Elf,
+    functions: Vec<SymbolEntry>,
+}
+
+impl Symbols {
+    /// `roots` are directories below which the guest's files are looked for first.
+    #[must_use]
+    pub fn new(roots: Vec<PathBuf>) -> Self {
+        Self { roots, modules: BTreeMap::new() }
+    }
+
+    /// What is at `pc`: a function and an offset, or the name of a file and an offset; `None` where
+    /// no file is mapped.
+    pub fn name(&mut self, memory: &Memory, pc: u64) -> Option<String> {
+        let (range, mapping) = memory.mapping(pc)?;
+        let Backing::File { path, offset, .. } = mapping.backing else { return None };
+        let at = offset + (pc - range.start);
+        let roots = &self.roots;
+        let module =
+            self.modules.entry(path.to_path_buf()).or_insert_with(|| Module::read(roots, &path));
+        let found = module.as_ref().and_then(|m| m.find(at));
+        Some(found.unwrap_or_else(|| {
+            let file = path.file_name().unwrap_or_default().to_string_lossy();
+            format!("{file}+{at:#x}")
+        }))
+    }
+}
+
+impl Module {
+    fn read(roots: &[PathBuf], path: &Path) -> Option<Self> {
+        let below = path.strip_prefix("/").unwrap_or(path);
+        let mut places = roots.iter().map(|root| root.join(below)).chain([path.to_owned()]);
+        let bytes = places.find_map(|place| std::fs::read(place).ok())?;
+        let elf = Elf::parse(&bytes, bytes.len() as u64).ok()?;
+        let functions = elf::symbols(&bytes).into_iter().filter(|s| s.function).collect();
+        Some(Self { elf, functions })
+    }
+
+    /// The function that byte `at` of the file belongs to.
+    fn find(&self, at: u64) -> Option<String> {
+        let segment = self.elf.segments.iter().find(|s| s.file.contains(&at))?;
+        let addr = segment.addr + (at - segment.file.start);
+        let n = self.functions.partition_point(|s| s.addr <= addr).checked_sub(1)?;
+        let function = &self.functions[n];
+        let offset = addr - function.addr;
+        // Behind the end of a function that says where it ends is something without a name.
+        if function.size != 0 && offset >= function.size {
+            return None;
+        }
+        Some(match offset {
+            0 => function.name.clone(),
+            _ => format!("{}+{offset:#x}", function.name),
+        })
+    }
+}
