@@ -5,6 +5,7 @@ use super::profile::{Listed, Profiler};
 use super::{Symbols, host_code};
 use crate::isa::{self, Isa};
 use crate::mem::Memory;
+use crate::runtime::backend_name;
 use std::fmt::Write as _;
 
 /// The hottest blocks of a run.
@@ -152,7 +153,7 @@ fn shown(part: &Listed<'_>, isa: &Isa) -> Shown {
         let _ = writeln!(guest, "{pc:8x}  {text}");
     }
     let ir = part.nodes.iter().map(|node| format!("{node}\n")).collect();
-    Shown { times: part.times, guest, ir, host: host_code(part.host, part.host_at) }
+    Shown { times: part.times, guest, ir, host: host_code(backend_name(), part.host, part.host_at) }
 }
 
 /// Text inside an HTML element.
