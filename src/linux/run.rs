@@ -18,6 +18,7 @@ pub(super) fn run(t: &mut Thread) {
                 let shown = strace::begin(t);
                 let allowed = if t.restriction.mode() == 0 { Ok(()) } else { seccomp::allow(t) };
                 let result = allowed.map_or_else(|refused| refused, |()| table::dispatch(t));
+                t.memory().kernel_has_written();
                 if let Some(call) = shown {
                     strace::end(&call, result);
                 }

@@ -368,9 +368,18 @@ impl Thread {
         if let Some(mask) = self.saved_sigmask.take() {
             // No handler was entered after all.
             self.sigmask = mask;
-            self.signals.recheck(mask);
+            self.settle_mask();
         }
-        async_signal::set_mask(self.sigmask);
+    }
+
+    /// Makes the host's mask the guest's. While a signal waits for its delivery, everything stays
+    /// blocked, and the delivery does it.
+    fn settle_mask(&mut self) {
+        async_signal::set_mask(!0);
+        if !self.signals.is_full() {
+            async_signal::set_mask(self.sigmask);
+        }
+        self.signals.recheck(self.sigmask);
     }
 
     /// Runs the action of one signal that is not blocked.
@@ -401,8 +410,7 @@ impl Thread {
             exit::die_of_signal(self, signal);
         }
         self.enter_handler(info, &action);
-        async_signal::set_mask(self.sigmask);
-        self.signals.recheck(self.sigmask);
+        self.settle_mask();
     }
 
     /// Serves an exit of the hart that is the guest's own fault.

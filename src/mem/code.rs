@@ -18,6 +18,7 @@ use crate::util::{PAGE_SIZE, RangeMap, Split, page_down};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::atomic::Ordering;
+use std::thread::ThreadId;
 
 /// What happened to pages that hold translated code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub(super) struct CodePages {
     fenced: RangeMap<Fenced>,
     /// How often a store to a page has invalidated it.
     patched: BTreeMap<u64, u64>,
+    /// What the kernel may be writing on behalf of which thread.
+    in_kernel: Vec<(ThreadId, Range<u64>)>,
 }
 
 /// Times that a page without fences is invalidated by stores: once for each word of it.
@@ -69,6 +72,13 @@ impl CodePages {
         let times = self.patched.entry(page).or_default();
         *times += 1;
         *times <= MAX_PATCHED
+    }
+}
+
+impl CodePages {
+    fn kernel_writes(&self, page: u64) -> bool {
+        let overlaps = |r: &Range<u64>| r.start < page + PAGE_SIZE && r.end > page;
+        self.in_kernel.iter().any(|(_, range)| overlaps(range))
     }
 }
 
@@ -116,8 +126,12 @@ impl Memory {
                 }
                 if mapping.prot.writable() && !state.code.protected.contains(&page) {
                     let host = self.offsets(&(page..page + PAGE_SIZE));
-                    // If the host refuses, the page is treated as written from the start.
-                    if self.region.protect(host, HostProt::READ).is_ok() {
+                    // The kernel would report a fault for what it cannot write, where a hart tries
+                    // again. If the host refuses, or so, the page is treated as written from the
+                    // start.
+                    if !state.code.kernel_writes(page)
+                        && self.region.protect(host, HostProt::READ).is_ok()
+                    {
                         state.code.protected.insert(page);
                     } else {
                         state.code.dirty.insert(page);
@@ -222,6 +236,30 @@ impl Memory {
             self.code_changes();
         }
         !pages.is_empty()
+    }
+
+    /// Says that the kernel is about to write to `range` on behalf of the calling thread: until
+    /// [`Self::kernel_has_written`] its pages are not protected.
+    pub(super) fn kernel_will_write(&self, range: Range<u64>) {
+        self.unprotect_code(range.clone());
+        if self.has_writable_code.load(Ordering::Acquire) {
+            self.lock().code.in_kernel.push((std::thread::current().id(), range.clone()));
+            // What was protected in between.
+            self.unprotect_code(range);
+        }
+    }
+
+    /// Says that the kernel has written what it was to write for the calling thread.
+    pub fn kernel_has_written(&self) {
+        if self.has_writable_code.load(Ordering::Acquire) {
+            let me = std::thread::current().id();
+            self.lock().code.in_kernel.retain(|(thread, _)| *thread != me);
+        }
+    }
+
+    /// To be called in the child of `fork`, where the other threads are not.
+    pub fn after_fork(&self) {
+        self.lock().code.in_kernel.clear();
     }
 
     /// After a host fault on an access of `len` bytes at `addr`: `Ok` if the cause is gone and

@@ -185,7 +185,8 @@ impl Memory {
 
     /// Host address of a guest range, for the kernel to read or write in place. The kernel checks
     /// access itself (`EFAULT`); what is checked here is that the range lies in the guest's
-    /// address space. With `Access::Write`, translated code in the range is marked dirty.
+    /// address space. With `Access::Write`, translated code in the range is marked dirty, and the
+    /// range stays writable until [`Self::kernel_has_written`].
     ///
     /// # Errors
     /// The range leaves the address space.
@@ -195,7 +196,7 @@ impl Memory {
             return Err(Fault { addr, access, mapped: false, beyond_file: false });
         }
         if access == Access::Write && len != 0 {
-            self.unprotect_code(a..a + len);
+            self.kernel_will_write(a..a + len);
         }
         Ok(HostAddr(self.base.0 + a as usize))
     }

@@ -7,7 +7,7 @@ use std::io;
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How guest addresses become host addresses.
@@ -182,6 +182,8 @@ pub struct Memory {
     pub(super) code_pending: AtomicBool,
     /// See [`Memory::code_version`].
     pub(super) code_version: AtomicU64,
+    /// True once a page could be written and executed.
+    pub(super) has_writable_code: AtomicBool,
 }
 
 /// What the lock protects.
@@ -241,6 +243,7 @@ impl Memory {
             state,
             code_pending: AtomicBool::new(false),
             code_version: AtomicU64::new(0),
+            has_writable_code: AtomicBool::new(false),
         })
     }
 
@@ -311,6 +314,12 @@ impl Memory {
         Ok(addr..end)
     }
 
+    fn note_prot(&self, prot: Prot) {
+        if prot.writable() && prot.executable() {
+            self.has_writable_code.store(true, Ordering::Release);
+        }
+    }
+
     /// Maps `len` bytes at page address `addr`: zero pages, or a file if `file` is given (then
     /// `mapping.backing` tells which and from where). Replaces what was there, unless `fresh`.
     ///
@@ -330,6 +339,7 @@ impl Memory {
             return Err(MapError::Occupied);
         }
         self.forget_code(&mut state, &range);
+        self.note_prot(mapping.prot);
         let host = self.offsets(&range);
         let prot = mapping.prot.host();
         match (&mapping.backing, file) {
@@ -357,6 +367,7 @@ impl Memory {
         let range = self.pages(addr, len)?;
         let mut state = self.lock();
         self.forget_code(&mut state, &range);
+        self.note_prot(mapping.prot);
         self.region.attach_segment(self.offsets(&range), id, !mapping.prot.writable())?;
         state.map.insert(range, mapping);
         Ok(())
@@ -392,6 +403,7 @@ impl Memory {
         let range = self.pages(addr, len)?;
         let mut state = self.lock();
         let mapped = mapped_prefix(&state.map, &range);
+        self.note_prot(prot);
         if !mapped.is_empty() {
             self.forget_code(&mut state, &mapped);
             self.region.protect(self.offsets(&mapped), prot.host())?;

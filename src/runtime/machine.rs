@@ -305,6 +305,7 @@ impl Machine {
                 *current = Self::make_generation(&self.options, self.memory.size(), &self.counts)?;
                 self.generation_id.store(current.cache.id, Ordering::Release);
             }
+            self.memory.after_fork();
         }
         result
     }

@@ -121,18 +121,30 @@ impl Slot {
         self.flag.load(Ordering::Acquire) != 0
     }
 
+    /// True if the slot holds a signal, which nobody may let the next one overwrite: the thread's
+    /// signals stay blocked until it is taken out. To be called by the owning thread, with its
+    /// signals blocked if the answer is to last.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.full.load(Ordering::Acquire) != 0
+    }
+
     /// Bits of fault signals that were sent and not yet taken.
     #[must_use]
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Acquire)
     }
 
-    /// Takes the signal out; the thread's signals stay blocked until [`set_mask`]. Fault signals
-    /// that were sent are taken unless `blocked` has them. To be called by the owning thread.
+    /// Takes the signal out; the thread's signals stay blocked until [`set_mask`], even if they
+    /// were not. Fault signals that were sent are taken unless `blocked` has them. To be called by
+    /// the owning thread.
     #[must_use]
     pub fn take(&self, blocked: u64) -> Option<RawInfo> {
         self.flag.store(0, Ordering::Release);
-        if self.full.load(Ordering::Acquire) != 0 {
+        if !self.is_full() && self.sent() & !blocked != 0 {
+            set_mask(!0);
+        }
+        if self.is_full() {
             // SAFETY: `full` says that the handler has written it and will not write again.
             let info = unsafe { *self.info.get() };
             self.full.store(0, Ordering::Release);

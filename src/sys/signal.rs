@@ -75,6 +75,12 @@ fn install_handler(signal: i32, restart: bool) -> io::Result<()> {
     if restart {
         new.sa_flags |= libc::SA_RESTART;
     }
+    // No other signal comes while the handler runs: what its handler did to the mask of the code it
+    // returns to would be undone when this one returns.
+    let others = FAULT_SIGNALS.iter().fold(!0, |mask: u64, s| mask & !(1 << (s - 1)));
+    // SAFETY: the kernel's mask is the first word of the C library's, whose functions leave out
+    // signals that it keeps for itself.
+    unsafe { *(&raw mut new.sa_mask).cast::<u64>() = others };
     // SAFETY: `new` is valid and `handler` has the signature that SA_SIGINFO asks for.
     let rc = unsafe { libc::sigaction(signal, &new, std::ptr::null_mut()) };
     if rc == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
