@@ -160,14 +160,17 @@ impl Memory {
     }
 
     /// Takes the pages that were written since they were watched: at a fence, translations of
-    /// them are void. They are no longer watched.
+    /// them are void. They are no longer watched, unless they were translated again since.
     #[must_use]
     pub fn take_dirty_code(&self) -> Vec<u64> {
         let mut state = self.lock();
         self.code_changes();
         let dirty = std::mem::take(&mut state.code.dirty);
         for page in &dirty {
-            state.code.watched.remove(page);
+            // One that was translated again after the write stays protected.
+            if !state.code.protected.contains(page) {
+                state.code.watched.remove(page);
+            }
         }
         dirty.into_iter().collect()
     }
@@ -178,7 +181,8 @@ impl Memory {
         self.code_pending.load(Ordering::Acquire)
     }
 
-    /// Takes what has happened to watched pages.
+    /// Takes what has happened to watched pages. Until it has been served nobody may run code of
+    /// such a page, also whoever finds no events any more.
     #[must_use]
     pub fn take_code_events(&self) -> Vec<CodeEvent> {
         let mut state = self.lock();
@@ -196,6 +200,7 @@ impl Memory {
             code.patched.remove(&page);
         }
         let pages: Vec<u64> = code.watched.range(range.clone()).copied().collect();
+        debug_assert!(code.protected.is_subset(&code.watched), "what is protected is watched");
         for page in &pages {
             code.watched.remove(page);
             code.dirty.remove(page);
