@@ -4,6 +4,7 @@
 //   soak SECONDS
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -109,7 +110,11 @@ static int ends[2];
 static void *pipe_writer(void *unused) {
     char bytes[256];
     memset(bytes, 'x', sizeof bytes);
-    while (!stop) if (write(ends[1], bytes, sizeof bytes) < 0) CHECK(errno == EINTR || errno == EAGAIN);
+    while (!stop) {
+        if (write(ends[1], bytes, sizeof bytes) >= 0) continue;
+        CHECK(errno == EINTR || errno == EAGAIN);
+        usleep(100);
+    }
     return unused;
 }
 static void *pipe_reader(void *unused) {
@@ -143,7 +148,10 @@ static void on_alarm(int s) { (void)s; work[5]++; }
 static __thread sigjmp_buf back;
 static void on_fault(int s, siginfo_t *i, void *u) {
     (void)s, (void)u;
-    if (i->si_addr != (void *)24) fail(3);
+    if (self < 0 || i->si_addr != (void *)24) {
+        fprintf(stderr, "soak: worker %ld: fault at %p\n", self, i->si_addr);
+        _exit(3);
+    }
     siglongjmp(back, 1);
 }
 static void *worker(void *which) {
@@ -170,7 +178,15 @@ static void *sender(void *unused) {
 }
 
 static void *short_life(void *n) { generate(4, (unsigned)(uintptr_t)n); return n; }
-static void *long_life(void *unused) { for (;;) usleep(1000); return unused; }
+// Without a handler that may be interrupted anywhere, through which nobody could unwind.
+static void *long_life(void *unused) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGALRM);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    for (;;) usleep(1000);
+    return unused;
+}
 static void *churn(void *unused) {
     while (!stop) {
         pthread_t t[4];
@@ -215,7 +231,7 @@ int main(int argc, char **argv) {
     int seconds = atoi(argv[1]);
     common = map(RWX);
     for (int place = 0; place < 64; place++) emit(common + place * 32, place * 3), emit(common + place * 32 + 16, 0);
-    CHECK(pipe(ends) == 0);
+    CHECK(pipe2(ends, O_NONBLOCK) == 0);
     for (int w = 0; w < WORKERS; w++) handle(SIGRTMIN + 3 + w, on_queued, 0);
     handle(SIGSEGV, on_fault, 0);
     handle(SIGALRM, (void (*)(int, siginfo_t *, void *))on_alarm, 0);
@@ -242,11 +258,7 @@ int main(int argc, char **argv) {
         }
     }
     stop = 1;
-    for (int i = 0; i < OTHERS; i++) {
-        // The reader and the writer may wait for each other.
-        if (others[i].run == pipe_writer || others[i].run == pipe_reader) pthread_cancel(t[i]);
-        pthread_join(t[i], NULL);
-    }
+    for (int i = 0; i < OTHERS; i++) pthread_join(t[i], NULL);
     for (int i = 0; i < 100 && !failed; i++) {
         int all = 1;
         for (int w = 0; w < WORKERS; w++) all &= received[w] == sent[w];
