@@ -2,7 +2,8 @@
 
 use super::asm::{Alu, Asm, Map, Pp, Rm, Shift, Sz};
 use super::features::Features;
-use super::regs::{RAX, RCX, field, host_int, slot};
+use super::regs::{RAX, RCX, field, host_int};
+use super::slots::{Copies, wanted};
 use crate::backend::{
     Ahead, CodeBuf, CountPoint, Counted, EmitContext, FaultPoint, MAX_COUNTERS, Recipe, RegSet,
     Symbolic, Val, is_plain,
@@ -42,6 +43,7 @@ pub(super) struct Emitter<'b, 'c> {
     pub(super) dead: RegSet,
     /// The same, but that the current operation may read it.
     pub(super) dead_later: RegSet,
+    pub(super) copies: Copies,
 }
 
 impl<'b, 'c> Emitter<'b, 'c> {
@@ -61,6 +63,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
             passing: 0,
             dead: 0,
             dead_later: 0,
+            copies: Copies::default(),
         }
     }
 
@@ -78,13 +81,15 @@ impl<'b, 'c> Emitter<'b, 'c> {
     pub(super) fn nodes(&mut self, nodes: &[Node], after: u64) {
         let mut open = true;
         self.forget_copies();
-        let ahead = Ahead::of(nodes);
+        let (ahead, wanted) = (Ahead::of(nodes), wanted(nodes));
         let mut rest = nodes;
         while let [node, following @ ..] = rest {
-            let now = ahead[nodes.len() - rest.len()];
+            let at = nodes.len() - rest.len();
+            let now = ahead[at];
             self.passing = now.passing;
             self.dead_later = if is_plain(&node.op) { now.dead } else { 0 };
             self.dead = self.dead_later & !node.op.reads();
+            self.begin_copies(&node.op, wanted[at]);
             self.pc = node.pc;
             self.next = following.first().map_or(after, |n| n.pc);
             rest = following;
@@ -158,12 +163,6 @@ impl<'b, 'c> Emitter<'b, 'c> {
 
     // Where registers are.
 
-    /// The home of a register.
-    pub(super) fn home(&self, r: u8) -> Rm {
-        debug_assert!(r != 0, "x0 has no home");
-        host_int(r).map_or(Rm::S(slot(r)), Rm::R)
-    }
-
     /// Brings a pending register home, and before it those whose value is made of that home.
     pub(super) fn settle(&mut self, r: u8) {
         if !self.sym.is_pending(r) {
@@ -175,26 +174,26 @@ impl<'b, 'c> Emitter<'b, 'c> {
         if !self.sym.is_sext(r) {
             self.settle_dependents(r);
         }
-        let dst = host_int(r).unwrap_or(RAX);
+        if !self.sym.is_pending(r) {
+            return;
+        }
+        if let Val::Const(k) = self.sym.val(r)
+            && self.write_home_imm(r, k)
+        {
+            return self.sym.settle(r);
+        }
+        let from = self.home(r);
+        let dst = self.result_reg(r);
         if self.sym.is_sext(r) {
-            self.a.movsxd(dst, self.home(r));
+            self.a.movsxd(dst, from);
         } else {
             match self.sym.val(r) {
-                Val::Home | Val::Shift { .. } => return,
-                Val::Const(k) => {
-                    if let (None, Ok(k)) = (host_int(r), i32::try_from(k as i64)) {
-                        self.a.mov_mem_imm(Sz::Q, Rm::S(slot(r)), k);
-                        self.sym.settle(r);
-                        return;
-                    }
-                    self.a.mov_imm_keep_flags(dst, k);
-                }
-                Val::Lin { a, b, shift, imm } => self.compute(r, dst, (a, b, shift, imm)),
+                Val::Home | Val::Shift { .. } => {}
+                Val::Const(k) => self.a.mov_imm_keep_flags(dst, k),
+                Val::Lin { a, b, shift, imm } => self.compute(dst, (a, b, shift, imm)),
             }
         }
-        if host_int(r).is_none() {
-            self.a.mov_to(Sz::Q, Rm::S(slot(r)), dst);
-        }
+        self.write_home(r, dst);
         self.sym.settle(r);
     }
 
@@ -238,14 +237,13 @@ impl<'b, 'c> Emitter<'b, 'c> {
         }
     }
 
-    /// `dst = home(a) + (home(b) << shift) + imm` for guest register `r` whose host register (or
-    /// rax) is `dst`. rcx may be used.
-    fn compute(&mut self, r: u8, dst: u8, (a, b, shift, imm): (u8, u8, u8, i32)) {
-        let is_dst = |q: u8| q == r && host_int(r).is_some();
+    /// `dst = home(a) + (home(b) << shift) + imm`. rax and rcx may be used.
+    fn compute(&mut self, dst: u8, (a, b, shift, imm): (u8, u8, u8, i32)) {
+        let [a_is_dst, b_is_dst] = [a, b].map(|q| q != 0 && self.home(q) == Rm::R(dst));
         match (a, b) {
             (0, 0) => self.a.mov_imm_keep_flags(dst, i64::from(imm) as u64),
-            (_, 0) => self.add_imm_from(dst, is_dst(a), self.home(a), imm),
-            (0, _) if shift == 0 => self.add_imm_from(dst, is_dst(b), self.home(b), imm),
+            (_, 0) => self.add_imm_from(dst, a_is_dst, self.home(a), imm),
+            (0, _) if shift == 0 => self.add_imm_from(dst, b_is_dst, self.home(b), imm),
             (0, _) => {
                 self.a.mov(Sz::Q, dst, self.home(b));
                 self.a.shift_imm(Shift::Shl, Sz::Q, Rm::R(dst), shift);
@@ -253,15 +251,15 @@ impl<'b, 'c> Emitter<'b, 'c> {
                     self.a.alu_imm(Alu::Add, Sz::Q, Rm::R(dst), imm);
                 }
             }
-            _ if shift == 0 && imm == 0 && is_dst(a) => {
+            _ if shift == 0 && imm == 0 && a_is_dst => {
                 self.a.alu(Alu::Add, Sz::Q, dst, self.home(b));
             }
-            _ if shift == 0 && imm == 0 && is_dst(b) => {
+            _ if shift == 0 && imm == 0 && b_is_dst => {
                 self.a.alu(Alu::Add, Sz::Q, dst, self.home(a));
             }
             _ => {
-                let base = self.in_reg(self.home(a), RAX);
-                let index = self.in_reg(self.home(b), RCX);
+                let base = self.home_in_reg(a, RAX);
+                let index = self.home_in_reg(b, RCX);
                 self.a.lea(Sz::Q, dst, Rm::X(base, index, shift, imm));
             }
         }
@@ -363,27 +361,23 @@ impl<'b, 'c> Emitter<'b, 'c> {
     }
 
     /// Makes the home of `rd` ready to be overwritten and returns the register to compute into:
-    /// its host register, or rax.
+    /// its host register, one for a copy, or rax.
     pub(super) fn dest(&mut self, rd: Reg) -> u8 {
         self.settle_dependents(rd.0);
-        host_int(rd.0).unwrap_or(RAX)
+        self.result_reg(rd.0)
     }
 
     /// The destination now holds a 64-bit result.
     pub(super) fn done(&mut self, rd: Reg, dst: u8, narrow: bool) {
-        if host_int(rd.0).is_none() {
-            self.a.mov_to(Sz::Q, Rm::S(slot(rd.0)), dst);
-        }
+        self.write_home(rd.0, dst);
         self.sym.set_home(rd.0, narrow);
     }
 
     /// The low half of the destination holds a 32-bit result and the upper half is zero; the
     /// value is the sign-extension.
     pub(super) fn done_word(&mut self, rd: Reg, dst: u8) {
-        if host_int(rd.0).is_some() {
-            self.sym.set_sext(rd.0);
-        } else if self.passing & 1 << rd.0 != 0 {
-            self.a.mov_to(Sz::Q, Rm::S(slot(rd.0)), dst);
+        if host_int(rd.0).is_some() || self.passing & 1 << rd.0 != 0 {
+            self.write_home(rd.0, dst);
             self.sym.set_sext(rd.0);
         } else {
             self.a.movsxd(dst, Rm::R(dst));
@@ -450,7 +444,9 @@ impl<'b, 'c> Emitter<'b, 'c> {
         debug_assert!(!self.a.cold, "cold code has no colder part");
         self.a.cold = true;
         self.count(Counted::Cold);
+        let copies = self.copies.clone();
         f(self);
+        self.copies = copies;
         self.a.cold = false;
     }
 

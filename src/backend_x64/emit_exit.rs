@@ -103,6 +103,7 @@ impl Emitter<'_, '_> {
                 self.jump_to(target);
                 self.sym.reset();
                 self.reset_float();
+                self.forget_copies();
             }
             return;
         }

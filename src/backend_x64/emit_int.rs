@@ -2,7 +2,7 @@
 
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit::{Emitter, Opnd};
-use super::regs::{RAX, RCX, RDX, host_int};
+use super::regs::{RAX, RCX, RDX};
 use crate::backend::{ShiftOp, Val, fold};
 use crate::ir::{BinOp, Reg, Src, UnOp, Width};
 
@@ -608,7 +608,7 @@ impl Emitter<'_, '_> {
             }
             _ => self.compare(cc, a, b),
         };
-        let dst = host_int(rd.0).unwrap_or(RAX);
+        let dst = self.result_reg(rd.0);
         self.a.setcc(cc, RAX);
         self.a.movzx8(dst, Rm::R(RAX));
         self.done(rd, dst, true);

@@ -2,7 +2,7 @@
 
 use super::asm::{Alu, Guest, Map, Pp, Rm, Sz};
 use super::emit::{Emitter, Opnd};
-use super::regs::{RAX, RCX, RSP, host_int};
+use super::regs::{RAX, RCX, RSP};
 use crate::backend::Val;
 use crate::ir::{Fence, LoadKind, MemSize, Reg};
 use crate::mem::Mode;
@@ -35,9 +35,9 @@ impl Emitter<'_, '_> {
             }
             (base.0, 0, 0, off)
         });
-        let base = (a != 0).then(|| self.in_reg(self.home(a), RAX));
+        let base = (a != 0).then(|| self.home_in_reg(a, RAX));
         let scratch = if base == Some(RAX) { RCX } else { RAX };
-        let index = (b != 0).then(|| (self.in_reg(self.home(b), scratch), shift));
+        let index = (b != 0).then(|| (self.home_in_reg(b, scratch), shift));
         Rm::M(Guest { base, index, disp })
     }
 
@@ -54,11 +54,11 @@ impl Emitter<'_, '_> {
     }
 
     pub(super) fn load(&mut self, kind: LoadKind, rd: Reg, base: Reg, off: i32) {
-        let to = if rd.is_zero() { RCX } else { host_int(rd.0).unwrap_or(RCX) };
         if !rd.is_zero() {
             self.settle_dependents(rd.0);
         }
         let from = self.address(base, off);
+        let to = if rd.is_zero() { RCX } else { self.target(rd.0, RCX) };
         self.fault_point();
         match (kind.size, kind.signed) {
             (MemSize::B, false) => self.a.ins(Pp::None, Map::M0F, Sz::D, 0xb6, to, from),

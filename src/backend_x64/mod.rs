@@ -1,8 +1,8 @@
 //! Host code for x86-64.
 //!
 //! Reading order: `regs` (which register is what), `asm` (encodings), `entry` (common stubs),
-//! `emit` (a block from end to end), `emit_*` (one file per kind of operation), `patch`,
-//! `features`. All of it is safe code: emitting is bytes, only running them is not.
+//! `emit` (a block from end to end), `slots` (registers that have no host register), `emit_*` (one
+//! file per kind of operation), `patch`, `features`. All of it is safe code: emitting is bytes, only running them is not.
 
 mod asm;
 mod emit;
@@ -21,6 +21,7 @@ mod entry;
 mod features;
 mod patch;
 mod regs;
+mod slots;
 
 pub use features::Features;
 

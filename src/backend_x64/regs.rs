@@ -2,7 +2,8 @@
 //!
 //! | host | use |
 //! |---|---|
-//! | rax, rcx, rdx | scratch |
+//! | rax, rcx | scratch |
+//! | rdx | scratch, or a copy of a slot: see `slots` |
 //! | rbx rsi rdi r8-r15 | guest registers, see [`INT_MAP`] |
 //! | rbp | `ThreadState` + `STATE_BIAS` |
 //! | rsp | stack of host return addresses, nothing else |
@@ -24,6 +25,9 @@ pub(super) const RBP: u8 = 5;
 
 /// Home of ra, which the stub for mispredicted returns must know.
 pub(super) const RA_HOME: u8 = 15;
+
+/// Registers for copies of what is in slots, see `slots`; scratch for operations that keep none.
+pub(super) const COPIES: [u8; 1] = [RDX];
 
 /// Scratch vector registers.
 pub(super) const XMM0: u8 = 0;
