@@ -35,8 +35,8 @@ pub(super) enum Command {
 /// program is not found, 126 if it cannot be run, 125 if rvnative itself fails.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Environment: RVNATIVE_SYSROOT, RVNATIVE_CPU, RVNATIVE_JIT, \
-RVNATIVE_STACK_SIZE, RVNATIVE_STRACE, RVNATIVE_STATS, RVNATIVE_STATS_FILE, RVNATIVE_COUNT, \
-RVNATIVE_PERFMAP, RVNATIVE_JITDUMP, RVNATIVE_LOG, \
+RVNATIVE_STACK_SIZE, RVNATIVE_STRACE, RVNATIVE_STRACE_FILE, RVNATIVE_ALLOW_HOST_EXEC, \
+RVNATIVE_STATS, RVNATIVE_STATS_FILE, RVNATIVE_COUNT, RVNATIVE_PERFMAP, RVNATIVE_JITDUMP, RVNATIVE_LOG, \
 RVNATIVE_LOG_FILE and RVNATIVE_HOST_FEATURES stand for the flags of these names, which win over them. The program does not \
 see them unless RVNATIVE_KEEP_ENV is 1.")]
 pub(super) struct RunFlags {
@@ -85,9 +85,18 @@ pub(super) struct RunFlags {
     #[arg(short = 's', long, value_name = "SIZE")]
     pub(super) stack_size: Option<String>,
 
-    /// Print each system call to standard error.
+    /// Print system calls to standard error: all, or those that EXPR names, as `read,write`,
+    /// `%file` or `!%memory`.
+    #[arg(long, value_name = "EXPR", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
+    pub(super) strace: Option<String>,
+
+    /// Print system calls to FILE instead; without --strace, all.
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub(super) strace_file: Option<PathBuf>,
+
+    /// Let the program start programs of this machine, which then run by themselves.
     #[arg(long)]
-    pub(super) strace: bool,
+    pub(super) allow_host_exec: bool,
 
     /// How the program is executed.
     #[arg(long, value_name = "MODE")]

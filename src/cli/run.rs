@@ -27,7 +27,14 @@ pub(super) fn run_watched(flags: RunFlags, profile: Option<Writer>) -> Result<Ex
     let Some((program, args)) = flags.command.split_first() else {
         return Err(Failure::new("no program to run"));
     };
-    let settings = Settings::from_flags(&flags);
+    let mut settings = Settings::from_flags(&flags);
+    if let Some(file) = &mut settings.strace_file {
+        // Programs that this one starts add to it, from wherever they are.
+        let failed = |e| Failure::file(Path::new(&*file), &e).code(Failure::SETUP);
+        let path = std::path::absolute(&*file).map_err(failed)?;
+        std::fs::File::create(&path).map_err(failed)?;
+        *file = path.into_os_string();
+    }
     let mut command = match &settings.rootfs {
         Some(root) => {
             let root = Path::new(root);
@@ -83,7 +90,10 @@ fn start(
     if let Some(bytes) = settings.stack_bytes()? {
         command.stack_size(bytes);
     }
-    command.strace(settings.strace.is_some()).reentry_flags(settings.to_words());
+    if let Some(trace) = settings.trace()? {
+        command.strace(trace);
+    }
+    command.host_exec(settings.allow_host_exec.is_some()).reentry_flags(settings.to_words());
     Err(load_failure(&command.exec()))
 }
 

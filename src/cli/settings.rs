@@ -4,6 +4,7 @@
 use super::fail::Failure;
 use super::flags::{self, Jit, RunFlags, StatsFormat};
 use rvnative::isa::Isa;
+use rvnative::linux::Trace;
 use rvnative::runtime::{EngineKind, HostFeatures, Options};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -18,6 +19,8 @@ pub(super) struct Settings {
     pub(super) stack_size: Option<OsString>,
     pub(super) host_features: Option<OsString>,
     pub(super) strace: Option<OsString>,
+    pub(super) strace_file: Option<OsString>,
+    pub(super) allow_host_exec: Option<OsString>,
     pub(super) stats: Option<OsString>,
     pub(super) stats_file: Option<OsString>,
     pub(super) count: Option<OsString>,
@@ -29,7 +32,7 @@ pub(super) struct Settings {
 
 impl Settings {
     /// Names, as in `RVNATIVE_*` and on the command line of a program that the guest starts.
-    fn fields(&mut self) -> [(&'static str, &mut Option<OsString>); 14] {
+    fn fields(&mut self) -> [(&'static str, &mut Option<OsString>); 16] {
         [
             ("SYSROOT", &mut self.sysroot),
             ("ROOTFS", &mut self.rootfs),
@@ -38,6 +41,8 @@ impl Settings {
             ("STACK_SIZE", &mut self.stack_size),
             ("HOST_FEATURES", &mut self.host_features),
             ("STRACE", &mut self.strace),
+            ("STRACE_FILE", &mut self.strace_file),
+            ("ALLOW_HOST_EXEC", &mut self.allow_host_exec),
             ("STATS", &mut self.stats),
             ("STATS_FILE", &mut self.stats_file),
             ("COUNT", &mut self.count),
@@ -58,7 +63,9 @@ impl Settings {
             jit: f.jit.map(|j| j.name().into()),
             stack_size: f.stack_size.clone().map(Into::into),
             host_features: f.host_features.clone().map(Into::into),
-            strace: flag(f.strace),
+            strace: f.strace.clone().map(Into::into),
+            strace_file: f.strace_file.clone().map(PathBuf::into_os_string),
+            allow_host_exec: flag(f.allow_host_exec),
             stats: f.stats.map(|s| s.name().into()),
             stats_file: f.stats_file.clone().map(PathBuf::into_os_string),
             count: flag(f.count),
@@ -118,6 +125,22 @@ impl Settings {
         options.count = self.count.is_some();
         options.measure = self.stats_format().is_some();
         Ok(options)
+    }
+
+    /// Which system calls are to be printed, and where.
+    pub(super) fn trace(&self) -> Result<Option<Trace>, Failure> {
+        if self.strace.is_none() && self.strace_file.is_none() {
+            return Ok(None);
+        }
+        let expression = text(self.strace.as_deref(), "STRACE")?.unwrap_or_default();
+        let trace = Trace::parse(expression).map_err(|word| {
+            let f = Failure::new(format_args!("`{word}` of --strace is no system call"));
+            f.hint("classes are %file, %desc, %process, %network, %signal, %ipc, %memory, %clock and %creds")
+        })?;
+        Ok(Some(match &self.strace_file {
+            Some(path) => trace.to_file(path),
+            None => trace,
+        }))
     }
 
     /// Bytes of the main stack.

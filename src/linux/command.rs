@@ -10,6 +10,7 @@ use super::path::Names;
 use super::process::{ExitHook, Options, Process, Thread};
 use super::rootfs::{RootFs, Want, World, fd_path};
 use super::stack::{self, Contents};
+use super::trace::Trace;
 use super::{host, others, run, signal};
 use crate::mem::{Backing, Mapping, Memory, Prot};
 use crate::runtime::{self, Machine};
@@ -203,9 +204,15 @@ impl Command {
         self
     }
 
-    /// Prints each system call to standard error.
-    pub fn strace(&mut self, on: bool) -> &mut Self {
-        self.options.strace = on;
+    /// Prints the system calls that `trace` names.
+    pub fn strace(&mut self, trace: Trace) -> &mut Self {
+        self.options.strace = Some(Arc::new(trace));
+        self
+    }
+
+    /// Lets the guest start programs of the host, which run without us and see the host's files.
+    pub fn host_exec(&mut self, on: bool) -> &mut Self {
+        self.options.host_exec = on;
         self
     }
 

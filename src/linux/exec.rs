@@ -6,9 +6,11 @@ use super::command::Reentry;
 use super::exit;
 use super::host::{host_call, path_of};
 use super::inherit::Inherited;
+use super::limits::Limits;
 use super::loader::{Image, LoadError};
 use super::process::{Located, Options, Thread, lock};
 use super::rootfs::Handle;
+use super::strace;
 use crate::sys::async_signal;
 use crate::sys::process;
 use std::ffi::CString;
@@ -264,7 +266,12 @@ fn exec(
     if let Some((fd, rest)) = by_fd {
         called_by_fd(&mut program, &path, fd, rest)?;
     }
-    check(&t.process.options, &program)?;
+    match check(&t.process.options, &program) {
+        Err(LoadError::Elf { .. }) if t.process.options.host_exec => {
+            return exec_host(t, &program, &env);
+        }
+        other => other?,
+    }
     let mut close = closed_standard_files();
     let held = program.held.as_ref().map(Handle::fd);
     if let Some(fd) = held.or_else(|| open_file(&program.host)) {
@@ -302,6 +309,7 @@ fn exec(
     if let Some(world) = &t.process.options.world {
         world.keep_open();
     }
+    strace::succeeds(t);
     let result = replace(&reentry);
     if open_file(&reentry.host).is_some() {
         // Ours, or as good as never opened.
@@ -317,6 +325,21 @@ fn new_credentials(t: &Thread, program: &Program) -> String {
     let (Some(c), Some(world)) = (&*held, &t.process.options.world) else { return String::new() };
     let fd = program.held.as_ref().map(Handle::fd);
     fd.map_or_else(|| c.to_text(), |fd| world.for_program(c, fd).to_text())
+}
+
+/// Starts a program of the host, which then runs without us.
+fn exec_host(t: &Thread, program: &Program, env: &[Vec<u8>]) -> SysResult {
+    let strings = |all: &[Vec<u8>]| all.iter().map(|s| CString::new(s.as_slice())).collect();
+    let args: Result<Vec<_>, _> = strings(&program.args);
+    let env: Result<Vec<_>, _> = strings(env);
+    let path = CString::new(program.host.as_os_str().as_bytes());
+    let (Ok(path), Ok(args), Ok(env)) = (path, args, env) else { return Err(Errno::EINVAL) };
+    // Its machine is not the guest's: what the kernel has no loader for it refuses.
+    strace::succeeds(t);
+    lock(&t.process.limits).hand_over();
+    let error = process::execve(&path, &args, &env);
+    Limits::take_over();
+    Err(Errno::from(error))
 }
 
 /// Starts ourselves again. Returns only if that fails.

@@ -45,7 +45,16 @@ macro_rules! requests {
 requests! {
     0x0000_0001 FIBMAP Bytes(4);
     0x0000_0002 FIGETBSZ Bytes(4);
+    0x0000_0301 HDIO_GETGEO Bytes(16);
+    0x0000_2282 SG_GET_VERSION_NUM Bytes(4);
+    0x0000_5309 CDROMEJECT Number;
+    0x0000_5326 CDROM_DRIVE_STATUS Number;
+    0x0000_5331 CDROM_GET_CAPABILITY Number;
+    0x0000_125d BLKROSET Bytes(4);
     0x0000_1260 BLKGETSIZE Bytes(8);
+    0x0000_1264 BLKFRASET Number;
+    0x0000_1265 BLKFRAGET Bytes(8);
+    0x0000_127d BLKSECDISCARD Bytes(16);
     0x0000_125e BLKROGET Bytes(4);
     0x0000_125f BLKRRPART Number;
     0x0000_1261 BLKFLSBUF Number;
@@ -60,6 +69,10 @@ requests! {
     0x0000_127b BLKPBSZGET Bytes(4);
     0x0000_127e BLKROTATIONAL Bytes(2);
     0x0000_127f BLKZEROOUT Bytes(16);
+    0x0000_4b2f KIOCSOUND Number;
+    0x0000_4b30 KDMKTONE Number;
+    0x0000_4b31 KDGETLED Bytes(1);
+    0x0000_4b32 KDSETLED Number;
     0x0000_4b33 KDGKBTYPE Bytes(1);
     0x0000_4b3a KDSETMODE Number;
     0x0000_4b3b KDGETMODE Bytes(4);
@@ -69,6 +82,13 @@ requests! {
     0x0000_4c01 LOOP_CLR_FD Number;
     0x0000_4c04 LOOP_SET_STATUS64 Bytes(232);
     0x0000_4c05 LOOP_GET_STATUS64 Bytes(232);
+    0x0000_4c06 LOOP_CHANGE_FD Number;
+    0x0000_4c07 LOOP_SET_CAPACITY Number;
+    0x0000_4c08 LOOP_SET_DIRECT_IO Number;
+    0x0000_4c09 LOOP_SET_BLOCK_SIZE Number;
+    0x0000_4c0a LOOP_CONFIGURE Bytes(304);
+    0x0000_4c80 LOOP_CTL_ADD Number;
+    0x0000_4c81 LOOP_CTL_REMOVE Number;
     0x0000_4c82 LOOP_CTL_GET_FREE Number;
     0x0000_5401 TCGETS Bytes(36);
     0x0000_5402 TCSETS Bytes(36);
@@ -110,11 +130,16 @@ requests! {
     0x0000_5427 TIOCSBRK Number;
     0x0000_5428 TIOCCBRK Number;
     0x0000_5429 TIOCGSID Bytes(4);
+    0x0000_542e TIOCGRS485 Bytes(32);
+    0x0000_542f TIOCSRS485 Bytes(32);
+    0x0000_5437 TIOCVHANGUP Number;
     0x0000_5441 TIOCGPTPEER Number;
     0x0000_5450 FIONCLEX Number;
     0x0000_5451 FIOCLEX Number;
     0x0000_5452 FIOASYNC Bytes(4);
     0x0000_5453 TIOCSERCONFIG Number;
+    0x0000_5456 TIOCGLCKTRMIOS Bytes(36);
+    0x0000_5457 TIOCSLCKTRMIOS Bytes(36);
     0x0000_5459 TIOCSERGETLSR Bytes(4);
     0x0000_545c TIOCMIWAIT Number;
     0x0000_545d TIOCGICOUNT Bytes(80);
@@ -126,6 +151,8 @@ requests! {
     0x0000_5605 VT_RELDISP Number;
     0x0000_5606 VT_ACTIVATE Number;
     0x0000_5607 VT_WAITACTIVE Number;
+    0x0000_5608 VT_DISALLOCATE Number;
+    0x0000_5609 VT_RESIZE Bytes(6);
     0x0000_8901 FIOSETOWN Bytes(4);
     0x0000_8902 SIOCSPGRP Bytes(4);
     0x0000_8903 FIOGETOWN Bytes(4);
@@ -155,11 +182,24 @@ requests! {
     0x0000_8924 SIOCSIFHWADDR Bytes(40);
     0x0000_8927 SIOCGIFHWADDR Bytes(40);
     0x0000_8929 SIOCGIFSLAVE Bytes(40);
+    0x0000_8931 SIOCADDMULTI Bytes(40);
+    0x0000_8932 SIOCDELMULTI Bytes(40);
     0x0000_8933 SIOCGIFINDEX Bytes(40);
+    0x0000_8934 SIOCSIFPFLAGS Bytes(40);
+    0x0000_8935 SIOCGIFPFLAGS Bytes(40);
+    0x0000_8937 SIOCSIFHWBROADCAST Bytes(40);
+    0x0000_8938 SIOCGIFCOUNT Bytes(40);
     0x0000_8942 SIOCGIFTXQLEN Bytes(40);
     0x0000_8943 SIOCSIFTXQLEN Bytes(40);
     0x0000_8946 SIOCETHTOOL EthTool;
+    0x0000_8947 SIOCGMIIPHY Bytes(40);
+    0x0000_8948 SIOCGMIIREG Bytes(40);
+    0x0000_894c SIOCGSKNS Number;
+    0x0000_8953 SIOCDARP Bytes(68);
+    0x0000_8954 SIOCGARP Bytes(68);
+    0x0000_8955 SIOCSARP Bytes(68);
     0x0000_8970 SIOCGIFMAP Bytes(40);
+    0x0000_8971 SIOCSIFMAP Bytes(40);
     0x0000_89a0 SIOCBRADDBR Bytes(16);
     0x0000_89a1 SIOCBRDELBR Bytes(16);
 }
@@ -167,21 +207,28 @@ requests! {
 /// Types (bits 15:8) and numbers (bits 7:0) of encoded requests whose structures hold no
 /// addresses.
 const ENCODED: &[(u8, std::ops::RangeInclusive<u8>)] = &[
-    (b'R', 0..=255),   // Random numbers.
-    (b'f', 0..=255),   // Inode flags and extents.
-    (b'v', 0..=255),   // Inode versions.
-    (b'X', 119..=121), // FIFREEZE, FITHAW, FITRIM; others are XFS's own.
-    (b'E', 0..=0x91),  // Input devices.
-    (b'j', 0..=255),   // Joysticks.
-    (b'p', 0..=255),   // Real-time clocks.
-    (b'W', 0..=255),   // Watchdogs.
-    (0x12, 112..=115), // BLKGETSIZE64 and its neighbours.
-    (0x15, 0..=255),   // File system identity.
-    (0x94, 9..=9),     // FICLONE; most others are of Btrfs.
-    (0x94, 13..=13),   // FICLONERANGE.
-    (0x94, 54..=54),   // FIDEDUPERANGE.
-    (0xb7, 0..=255),   // Name spaces.
-    (0xff, 0..=255),   // Process descriptors.
+    (b'R', 0..=255),     // Random numbers.
+    (b'f', 0..=132),     // Inode flags, extents and encryption.
+    (b'f', 134..=134),   // FS_IOC_MEASURE_VERITY; its neighbours hold addresses.
+    (b'v', 0..=255),     // Inode versions.
+    (b'X', 31..=32),     // FS_IOC_FSGETXATTR, FS_IOC_FSSETXATTR.
+    (b'X', 119..=121),   // FIFREEZE, FITHAW, FITRIM; others are XFS's own.
+    (b'E', 0..=0x7f),    // Input devices.
+    (b'E', 0x81..=0x91), // But EVIOCSFF, whose effects may hold an address.
+    (b'j', 0..=255),     // Joysticks.
+    (b'p', 0..=0x20),    // Real-time clocks.
+    (b'W', 0..=255),     // Watchdogs.
+    (0x12, 112..=115),   // BLKGETSIZE64 and its neighbours.
+    (0x12, 128..=128),   // BLKGETDISKSEQ.
+    (0x89, 6..=7),       // SIOCGSTAMP_NEW, SIOCGSTAMPNS_NEW.
+    (0x8a, 1..=2),       // EPIOCSPARAMS, EPIOCGPARAMS.
+    (0xe5, 0..=0),       // FUSE_DEV_IOC_CLONE.
+    (0x15, 0..=255),     // File system identity.
+    (0x94, 9..=9),       // FICLONE; most others are of Btrfs.
+    (0x94, 13..=13),     // FICLONERANGE.
+    (0x94, 54..=54),     // FIDEDUPERANGE.
+    (0xb7, 0..=255),     // Name spaces.
+    (0xff, 0..=255),     // Process descriptors.
 ];
 
 /// What is known of a request.

@@ -44,6 +44,14 @@ impl Limits {
         Self(limits)
     }
 
+    /// Before a program of the host takes our place: it is to have the guest's limits.
+    pub(super) fn hand_over(&self) {
+        for (resource, limit) in KEPT.into_iter().zip(&self.0) {
+            // A limit that cannot be set is the host's to keep.
+            let _ = set(resource, limit);
+        }
+    }
+
     /// Six numbers, for a program that inherits the limits.
     pub(super) fn to_words(self) -> [u64; 2 * KEPT.len()] {
         std::array::from_fn(|i| if i % 2 == 0 { self.0[i / 2].cur } else { self.0[i / 2].max })

@@ -57,6 +57,7 @@ mod strace;
 mod table;
 mod thread;
 mod time;
+mod trace;
 mod unix;
 
 pub use abi::Errno;
@@ -66,3 +67,4 @@ pub use loader::LoadError;
 pub use process::{Options, Process, Thread};
 pub use rootfs::RootFs;
 pub use table::{Support, Syscall, TABLE};
+pub use trace::Trace;

@@ -9,6 +9,7 @@ use super::mman::Layout;
 use super::path::{Last, Names};
 use super::rootfs::{Handle, Want, World, fd_path};
 use super::seccomp::{Restriction, Restrictions};
+use super::trace::Trace;
 use crate::mem::Memory;
 use crate::runtime::{Cpu, Machine};
 use crate::sys::async_signal::Slot;
@@ -30,8 +31,10 @@ pub struct Options {
     pub(super) credentials: Option<Credentials>,
     /// Size of the main thread's stack in bytes; the soft `RLIMIT_STACK` if absent.
     pub stack_size: Option<u64>,
-    /// Prints each system call to standard error.
-    pub strace: bool,
+    /// Which system calls are printed, and where; none if absent.
+    pub strace: Option<Arc<Trace>>,
+    /// Lets the guest start programs of the host.
+    pub host_exec: bool,
     /// What `uname` reports as release; the host's if absent.
     pub uname_release: Option<String>,
     /// Arguments for our own command line that a program started by `execve` inherits, in the

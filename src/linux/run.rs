@@ -20,7 +20,7 @@ pub(super) fn run(t: &mut Thread) {
                 let result = allowed.map_or_else(|refused| refused, |()| table::dispatch(t));
                 t.memory().kernel_has_written();
                 if let Some(call) = shown {
-                    strace::end(&call, result);
+                    strace::end(t, &call, result);
                 }
                 finish(t, result);
             }

@@ -1,13 +1,13 @@
-//! The call trace (`--strace`): one line for each system call, on standard error.
+//! The call trace (`--strace`): one line for each system call.
 //!
 //! What a call is given is decoded before it is made, since it may not come back and since it may
 //! overwrite what it was given. Arguments that calls fill in are shown as addresses.
 
 use super::abi::{Errno, SysResult};
+use super::host::Arg;
 use super::process::Thread;
 use super::{ioctl, table};
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 /// How an argument is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +46,12 @@ enum Show {
     Futex,
     /// A NULL-terminated vector of strings.
     Strings,
+    /// A number or an address, whichever it looks like.
+    Word,
 }
 use Show::{
     At, Clone as CloneFlags, Data, Dec, Dir, Fcntl, Futex, Hex, Ioctl, Map, Oct, Open, Prot,
-    Signal, Str, Strings, Unsigned,
+    Signal, Str, Strings, Unsigned, Word,
 };
 
 macro_rules! shown {
@@ -362,6 +364,13 @@ fn push_argument(out: &mut String, t: &Thread, show: Show, args: &[u64; 6], i: u
     let _ = match show {
         Dec => write!(out, "{}", v as i64),
         Unsigned => write!(out, "{v}"),
+        // Small numbers, also negative ones of 32 bits, are no addresses.
+        Word if (-4096..65536).contains(&i64::from(v as i32))
+            && (v >> 32 == 0 || v as i64 == i64::from(v as i32)) =>
+        {
+            write!(out, "{}", v as i32)
+        }
+        Word => write!(out, "{v:#x}"),
         Hex if v == 0 => write!(out, "NULL"),
         Hex => write!(out, "{v:#x}"),
         Oct => write!(out, "{v:#03o}"),
@@ -409,26 +418,36 @@ fn push_data(out: &mut String, t: &Thread, addr: u64, len: u64) {
     }
 }
 
-/// Calls that do not return if they succeed: shown before they are made.
-const LAST_CALLS: [&str; 5] = ["exit", "exit_group", "execve", "execveat", "rt_sigreturn"];
+/// Calls that do not return: shown before they are made.
+const LAST_CALLS: [&str; 3] = ["exit", "exit_group", "rt_sigreturn"];
 
 /// The call that the thread is about to make, for [`end`]; `None` if nothing is traced.
 pub(super) fn begin(t: &Thread) -> Option<String> {
-    if !t.process.options.strace {
+    let trace = t.process.options.strace.as_ref()?;
+    if !trace.shows(t.syscall_number()) {
         return None;
     }
     let line = call(t);
     if table::name(t.syscall_number()).is_some_and(|name| LAST_CALLS.contains(&name)) {
-        print(&line, " = ?");
+        trace.print(&format!("{line} = ?\n"));
     }
     Some(line)
 }
 
+/// Prints an `execve` that is about to succeed.
+pub(super) fn succeeds(t: &Thread) {
+    if let Some(line) = begin(t) {
+        end(t, &line, Ok(0));
+    }
+}
+
 /// Prints a call of [`begin`] with what came of it. A call that has set the registers itself has
 /// nothing more to say.
-pub(super) fn end(call: &str, result: SysResult) {
-    if result != Err(Errno::NO_RESULT) {
-        print(call, &outcome(result));
+pub(super) fn end(t: &Thread, call: &str, result: SysResult) {
+    if result != Err(Errno::NO_RESULT)
+        && let Some(trace) = &t.process.options.strace
+    {
+        trace.print(&format!("{call}{}\n", outcome(result)));
     }
 }
 
@@ -445,7 +464,8 @@ fn call(t: &Thread) -> String {
         }
     }
     line.push('(');
-    let shown = name.and_then(arguments).unwrap_or(&[Hex; 6]);
+    let known = name.and_then(arguments).map(<[Show]>::to_vec);
+    let shown = known.unwrap_or_else(|| by_table(number));
     for (i, &show) in shown.iter().enumerate() {
         if i > 0 {
             line.push_str(", ");
@@ -454,6 +474,20 @@ fn call(t: &Thread) -> String {
     }
     line.push(')');
     line
+}
+
+/// How the arguments of a call are shown of which nothing else is known than the table says.
+fn by_table(number: u64) -> Vec<Show> {
+    let Some(line) = table::find(number) else { return vec![Word; 6] };
+    let show = |arg: &Arg| match *arg {
+        Arg::S => Str,
+        Arg::RN(count) => Data(count),
+        _ => Word,
+    };
+    match line.spec {
+        [] => vec![Word; line.arity.into()],
+        spec => spec.iter().map(show).collect(),
+    }
 }
 
 /// What follows the call when it has returned.
@@ -468,13 +502,6 @@ fn outcome(result: SysResult) -> String {
             format!(" = -1 {e} ({text})")
         }
     }
-}
-
-/// Prints a line, as a whole so that those of several threads do not mix.
-fn print(call: &str, outcome: &str) {
-    let line = format!("{call}{outcome}\n");
-    // There is nobody to tell if standard error is closed.
-    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 #[cfg(test)]

@@ -40,10 +40,17 @@ pub struct Syscall {
     pub name: &'static str,
     /// How far it is served.
     pub support: Support,
+    /// Number of arguments that are looked at.
+    pub(super) arity: u8,
+    /// What they are, if it is passed through.
+    pub(super) spec: &'static [Arg],
 }
 
 /// A handler: a function of the thread and up to six typed arguments.
 trait Handler<Args> {
+    /// Number of arguments.
+    const ARITY: u8;
+
     fn call(self, t: &mut Thread) -> SysResult;
 }
 
@@ -53,6 +60,11 @@ macro_rules! handlers {
         where
             F: FnOnce(&mut Thread, $($arg),*) -> SysResult,
         {
+            const ARITY: u8 = {
+                let indices: &[usize] = &[$($i),*];
+                indices.len() as u8
+            };
+
             #[inline]
             fn call(self, t: &mut Thread) -> SysResult {
                 let _raw = t.args();
@@ -69,6 +81,23 @@ handlers! {
     (A 0, B 1, C 2, D 3)
     (A 0, B 1, C 2, D 3, E 4)
     (A 0, B 1, C 2, D 3, E 4, G 5)
+}
+
+/// Number of arguments of a handler.
+const fn arity<Args, H: Handler<Args>>(_: &H) -> u8 {
+    H::ARITY
+}
+
+macro_rules! arity {
+    (full $h:path) => {
+        arity(&$h)
+    };
+    (partial $note:literal $h:path) => {
+        arity(&$h)
+    };
+    ($kind:ident $($rest:tt)*) => {
+        6
+    };
 }
 
 macro_rules! support {
@@ -117,6 +146,8 @@ macro_rules! syscalls {
             number: $n,
             name: stringify!($name),
             support: support!($kind $([$($spec),*])? $($text)? $($handler)?),
+            arity: arity!($kind $([$($spec),*])? $($text)? $($handler)?),
+            spec: &[$($($spec),*)?],
         }),*];
 
         /// Serves the system call whose number is in a7.
@@ -458,11 +489,17 @@ syscalls! {
     469 file_setattr full stat::sys_file_setattr;
 }
 
+/// The line of a system call, if the table has it.
+#[must_use]
+pub(super) fn find(number: u64) -> Option<&'static Syscall> {
+    let n = u16::try_from(number).ok()?;
+    TABLE.binary_search_by_key(&n, |s| s.number).ok().map(|i| &TABLE[i])
+}
+
 /// Name of a system call, if the table has it.
 #[must_use]
 pub(super) fn name(number: u64) -> Option<&'static str> {
-    let n = u16::try_from(number).ok()?;
-    TABLE.binary_search_by_key(&n, |s| s.number).ok().map(|i| TABLE[i].name)
+    find(number).map(|s| s.name)
 }
 
 #[cfg(test)]
