@@ -2,6 +2,7 @@
 
 use super::cache::Alone;
 use super::fault;
+use super::handshake::Wants;
 use super::helpers::{HelperContext, interpret_one};
 use super::machine::{Generation, Machine};
 use super::select::{fp_flags, fp_word};
@@ -15,7 +16,7 @@ use crate::sys::signal::AltStack;
 use crate::util::{CodePtr, HostAddr};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::ThreadId;
 
 /// Somebody wants `run` to return.
@@ -25,15 +26,18 @@ const KICK: u32 = 2;
 
 /// What other threads see of a hart.
 pub(super) struct Shared {
-    flags: AtomicU32,
-    /// The interpreter's stop flag: set whenever `flags` is.
+    wants: Wants,
+    /// The interpreter's stop flag: set whenever somebody wants something.
     stop: AtomicBool,
     remote: Remote,
 }
 
 impl Shared {
     fn raise(&self, flag: u32) {
-        self.flags.fetch_or(flag, Ordering::AcqRel);
+        self.wants.raise(flag, || self.arm());
+    }
+
+    fn arm(&self) {
         self.stop.store(true, Ordering::Release);
         self.remote.arm();
     }
@@ -89,7 +93,7 @@ impl Cpu {
     pub fn new(machine: Arc<Machine>) -> io::Result<Self> {
         let mut thread = Thread::new()?;
         let shared = Arc::new(Shared {
-            flags: AtomicU32::new(0),
+            wants: Wants::new(),
             stop: AtomicBool::new(false),
             remote: thread.remote(),
         });
@@ -179,24 +183,21 @@ impl Cpu {
 
     /// Looks at what others want; true if it is that `run` returns.
     fn take_flags(&mut self) -> bool {
-        if self.shared.flags.load(Ordering::Acquire) == 0 {
+        if !self.shared.wants.any() {
             return false;
         }
-        let taken = self.shared.flags.swap(0, Ordering::AcqRel);
+        let taken = self.shared.wants.take();
         self.disarm();
         taken & INTERRUPT != 0
     }
 
-    /// Lets translated code run on, unless somebody wants something. The flags are looked at last:
-    /// who raises one before that, even from a signal handler in between, is seen, and who raises
-    /// one later arms by itself.
+    /// Lets translated code run on, unless somebody wants something.
     fn disarm(&self) {
-        self.shared.stop.store(false, Ordering::Release);
-        self.shared.remote.disarm(self.generation.cache.table.limit());
-        if self.shared.flags.load(Ordering::Acquire) != 0 {
-            self.shared.stop.store(true, Ordering::Release);
-            self.shared.remote.arm();
-        }
+        let disarm = || {
+            self.shared.stop.store(false, Ordering::Release);
+            self.shared.remote.disarm(self.generation.cache.table.limit());
+        };
+        self.shared.wants.disarm(disarm, || self.shared.arm());
     }
 
     fn run_interpreted(&mut self) -> Option<Exit> {
@@ -400,10 +401,8 @@ impl Cpu {
         let arena = cache.arena.exec_base().0 as u64;
         let state = self.thread.state_mut();
         (state.table, state.arena) = (table, arena);
-        self.shared.remote.disarm(limit);
-        if self.shared.flags.load(Ordering::Acquire) != 0 {
-            self.shared.remote.arm();
-        }
+        let remote = &self.shared.remote;
+        self.shared.wants.disarm(|| remote.disarm(limit), || remote.arm());
         self.thread.reset_returns(empty);
     }
 

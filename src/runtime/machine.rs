@@ -4,6 +4,7 @@ use super::cache::{CodeCache, Full};
 use super::counts::Counts;
 use super::cpu::Shared;
 use super::fault;
+use super::handshake::Turns;
 use super::observe::{Difference, Observer};
 use super::options::{EngineKind, Options};
 use super::stats::{Counters, Stats, add};
@@ -13,7 +14,7 @@ use crate::mem::{CodeEvent, Memory, Mode};
 use crate::sys::signal;
 use crate::util::{CodePtr, HostAddr, PAGE_SIZE};
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// One guest address space with the code translated from it.
@@ -28,24 +29,10 @@ pub struct Machine {
     generation_id: AtomicU64,
     /// Grows whenever decoded instructions may be out of date.
     pub(super) code_epoch: AtomicU64,
-    /// Held while translations are invalidated, with `serving` true.
-    turns: Mutex<()>,
-    serving: AtomicBool,
+    /// Taken while translations are invalidated.
+    turns: Turns,
     observer: Mutex<Option<Box<dyn Observer>>>,
     harts: Mutex<Vec<Weak<Shared>>>,
-}
-
-/// The right to invalidate.
-struct Turn<'a> {
-    serving: &'a AtomicBool,
-    _lock: MutexGuard<'a, ()>,
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        // The lock, a field, is released after this.
-        self.serving.store(false, Ordering::Release);
-    }
 }
 
 /// A code cache that the fault handler knows.
@@ -115,8 +102,7 @@ impl Machine {
             generation: Mutex::new(generation),
             generation_id,
             code_epoch: AtomicU64::new(0),
-            turns: Mutex::new(()),
-            serving: AtomicBool::new(false),
+            turns: Turns::new(),
             observer: Mutex::new(None),
             harts: Mutex::new(Vec::new()),
         }))
@@ -258,7 +244,7 @@ impl Machine {
 
     /// Makes all writes to code visible to the fetches of the calling hart: `fence.i`.
     pub(super) fn fence_i(&self) {
-        let turn = self.take_turn();
+        let turn = self.turns.take();
         for page in self.memory.take_dirty_code() {
             self.void(page..page + PAGE_SIZE);
         }
@@ -275,21 +261,14 @@ impl Machine {
     /// Forgets translations of what was unmapped or protected since the last call. Returns when
     /// that is done, also if another hart does it.
     pub(super) fn serve_code_events(&self) {
-        // Whoever takes the events away has set `serving` before.
-        if self.memory.has_code_events() || self.serving.load(Ordering::Acquire) {
-            let _turn = self.take_turn();
+        // Whoever takes the events away has taken the turn before.
+        if self.memory.has_code_events() || self.turns.busy() {
+            let _turn = self.turns.take();
             for CodeEvent::Void(range) in self.memory.take_code_events() {
                 self.void(range);
             }
             self.kick_all();
         }
-    }
-
-    /// Waits until nobody invalidates, and keeps others waiting as long as the result lives.
-    fn take_turn(&self) -> Turn<'_> {
-        let lock = lock(&self.turns);
-        self.serving.store(true, Ordering::Release);
-        Turn { serving: &self.serving, _lock: lock }
     }
 
     fn void(&self, range: std::ops::Range<u64>) {
@@ -318,7 +297,7 @@ impl Machine {
     /// # Errors
     /// What `fork` returns, or in the child that there is no memory for a code cache.
     pub fn fork(&self, fork: impl FnOnce() -> io::Result<i32>) -> io::Result<i32> {
-        let _turn = self.take_turn();
+        let _turn = self.turns.take();
         let mut current = lock(&self.generation);
         let mut harts = lock(&self.harts);
         let _observer = lock(&self.observer);

@@ -21,6 +21,7 @@ mod counts;
 mod cpu;
 mod fault;
 mod fault_map;
+mod handshake;
 mod helpers;
 mod machine;
 mod observe;
