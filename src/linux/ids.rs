@@ -119,6 +119,21 @@ impl Credentials {
         [self.user.real, self.user.effective, self.group.real, self.group.effective]
     }
 
+    /// The lines of `/proc/PID/status` that tell about it, by their names.
+    pub(super) fn status(&self, name: &str) -> Option<String> {
+        let tabs =
+            |i: &Ids| [i.real, i.effective, i.saved, i.file].map(|n| n.to_string()).join("\t");
+        let all = if self.is_root() { ALL_CAPABILITIES } else { 0 };
+        Some(match name {
+            "Uid" => tabs(&self.user),
+            "Gid" => tabs(&self.group),
+            "Groups" => self.groups.iter().map(|g| format!("{g} ")).collect(),
+            "CapPrm" | "CapEff" => format!("{all:016x}"),
+            "CapBnd" => format!("{ALL_CAPABILITIES:016x}"),
+            _ => return None,
+        })
+    }
+
     /// As text, for the command line of the next program.
     pub(super) fn to_text(&self) -> String {
         let four = |i: &Ids| [i.real, i.effective, i.saved, i.file];

@@ -2,6 +2,7 @@
 
 use super::abi::{Errno, Fd, SysResult};
 use super::host::{HostArg, host_call};
+use super::ids::Credentials;
 use super::others;
 use super::path::HostPath;
 use super::process::{Thread, lock};
@@ -193,7 +194,10 @@ pub(super) fn content(t: &Thread, at: &HostPath) -> Result<Option<Vec<u8>>, Errn
         ProcFile::Stat => stat(&host_text(at)?, &mappings(), t).into_bytes(),
         ProcFile::Statm => statm(&host_text(at)?, mapped_bytes(&mappings())).into_bytes(),
         ProcFile::Status => {
-            let text = status(&host_text(at)?, mapped_bytes(&mappings()));
+            let mut text = status(&host_text(at)?, mapped_bytes(&mappings()));
+            if let Some(c) = &*lock(&t.process.credentials) {
+                text = with_ids(&text, c);
+            }
             filtered(&text, t.restriction.mode(), t.restriction.count()).into_bytes()
         }
         ProcFile::Limits => lock(&t.process.limits).correct(&host_text(at)?).into_bytes(),
@@ -367,6 +371,15 @@ fn with_fields(host: &str, value: impl Fn(usize) -> Option<u64>) -> String {
     }
     out.push('\n');
     out
+}
+
+/// `/proc/self/status` with the ids that the guest believes to have.
+fn with_ids(text: &str, c: &Credentials) -> String {
+    let line = |line: &str| match line.split_once(':').and_then(|(k, _)| Some((k, c.status(k)?))) {
+        Some((key, value)) => format!("{key}:\t{value}\n"),
+        None => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
 }
 
 /// `/proc/self/statm` of the host with the guest's size, in pages.

@@ -135,8 +135,17 @@ pub(super) fn sys_getsockopt(
         return Err(Errno::ENOPROTOOPT);
     }
     let room = len.read(t.memory()).map_or(0, length);
-    let (value, len) = (t.output(value, room)?, t.output(len.0, 4)?);
-    host!(t, SYS_getsockopt, fd, level, option, value, len)
+    let (to, len) = (t.output(value, room)?, t.output(len.0, 4)?);
+    let result = host!(t, SYS_getsockopt, fd, level, option, to, len)?;
+    /// Size of `struct ucred`: process, user, group.
+    const UCRED: u64 = 12;
+    if level == libc::SOL_SOCKET && option == libc::SO_PEERCRED && room >= UCRED {
+        let at = GuestPtr::<[u32; 3]>::new(value);
+        let [pid, user, group] = at.read(t.memory())?;
+        let (user, group) = t.believed_peer(user, group);
+        at.write(t.memory(), &[pid, user, group])?;
+    }
+    Ok(result)
 }
 
 /// A message header with its addresses in the host's terms, and the vector that it refers to.

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -62,6 +63,21 @@ static int drops(void) {
     if (chmod("/etc/name", 0600) == 0 || errno != EPERM) return 13;
     if (access("/tmp/secret", R_OK) == 0 || errno != EACCES) return 14;
     return 0;
+}
+
+// Who the kernel says the other end of a socket is, and what it tells of us.
+static void told(void) {
+    int pair[2];
+    struct ucred peer = {0};
+    socklen_t n = sizeof peer;
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+    CHECK(getsockopt(pair[0], SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0);
+    CHECK(peer.pid == getpid() && peer.uid == 0 && peer.gid == 0);
+    char text[4096] = "";
+    int fd = open("/proc/self/status", O_RDONLY);
+    if (fd < 0) return;
+    CHECK(read(fd, text, sizeof text - 1) > 0 && strstr(text, "\nUid:\t0\t0\t0\t0\n"));
+    close(fd);
 }
 
 static int saved(void) {
@@ -130,6 +146,7 @@ static void first(void) {
     touch("/tmp/secret", 0600);
     CHECK(in_child(drops) == 0);
     CHECK(in_child(saved) == 0);
+    told();
     CHECK(link("/root-checks", "/tmp/suid") == 0 && chmod("/tmp/suid", 04755) == 0);
     CHECK(in_child(runs_set_user_id) == 0);
     CHECK(chmod("/tmp/suid", 0755) == 0);

@@ -212,6 +212,15 @@ impl Thread {
         Ok(0)
     }
 
+    /// Who the guest takes a process for that the host says is these ids'. The host's user may be
+    /// any user of the guest: it is taken for the caller's own.
+    pub(in crate::linux) fn believed_peer(&self, user: u32, group: u32) -> (u32, u32) {
+        match self.fake() {
+            Some((_, fake, c)) if user == fake.user => (c.user.effective, c.group.effective),
+            _ => (user, group),
+        }
+    }
+
     /// True if something made now with these permissions needs [`Self::born`].
     pub(in crate::linux) fn marks(&self, mode: u32) -> bool {
         self.fake().is_some_and(|(_, _, c)| {

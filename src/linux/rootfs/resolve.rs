@@ -182,7 +182,7 @@ impl World {
             return Ok(None);
         }
         if dir != Fd::CWD {
-            self.start(dir)?;
+            self.is_inside(dir)?;
         }
         Ok(Some(Straight { dir: dir.0, path: rest, read_only: false }))
     }
@@ -287,13 +287,46 @@ impl<'a> Walk<'a> {
     }
 
     fn run(mut self, want: Want) -> Result<Resolved, Errno> {
+        let mut links = 0;
         while let Some(part) = self.todo.pop() {
             if let Step::Done(found) = self.step(part, want)? {
                 return Ok(found);
             }
+            if self.links != links {
+                links = self.links;
+                if let Some(found) = self.leap(want)? {
+                    return Ok(found);
+                }
+            }
         }
         let at = std::mem::replace(&mut self.at, Handle::Borrowed(-1));
         Ok(self.found(at, None))
+    }
+
+    /// Tries to go the rest of the way in one step, as behind a link it often goes straight.
+    fn leap(&mut self, want: Want) -> Result<Option<Resolved>, Errno> {
+        let odd = |p: &Vec<u8>| matches!(p.as_slice(), b"." | b"..");
+        if want != Want::Object || self.todo.is_empty() || self.todo.iter().any(odd) {
+            return Ok(None);
+        }
+        let rest: Vec<&[u8]> = self.todo.iter().rev().map(Vec::as_slice).collect();
+        let rest = rest.join(&b'/');
+        let whole = [&self.place, &b"/"[..], &rest].concat();
+        let mount = self.world.mount_of(&whole).0;
+        if self.world.mounts[mount].is_proc || mount != self.world.mount_of(&self.place).0 {
+            return Ok(None);
+        }
+        let flags = if self.slash { DIRECTORY } else { ANYTHING };
+        match open_beneath(self.at.fd(), &rest, flags) {
+            Ok(fd) => {
+                self.place = whole;
+                Ok(Some(self.found(Handle::Owned(fd), None)))
+            }
+            Err(Errno::ELOOP) => Ok(None),
+            // The walk may free the way.
+            Err(Errno::EACCES) if self.world.is_faked() => Ok(None),
+            Err(e) => Err(e),
+        }
     }
 
     fn found(&self, at: Handle, name: Option<Vec<u8>>) -> Resolved {

@@ -9,9 +9,9 @@ use super::names::read_link;
 use super::resolve::Want;
 use super::setup::lift;
 use crate::linux::abi::{Errno, Fd};
-use crate::linux::host::{HostArg, host_call, host_fd};
+use crate::linux::host::{HostArg, file_identity, host_call, host_fd};
 use crate::linux::path::HostPath;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -20,9 +20,11 @@ const FAMILY: usize = 2;
 /// Bytes of `sun_path`.
 const MAX_PATH: usize = 108;
 
-/// What has been bound in this process.
+/// What this process has bound, and what it knows.
 #[derive(Debug, Default)]
 pub(in crate::linux) struct Bound {
+    /// Directories that were seen inside: device and inode number.
+    inside: HashSet<(u64, u64)>,
     /// Directories that sockets were bound in, by the guest's name.
     dirs: HashMap<Vec<u8>, OwnedFd>,
     /// The guest's addresses by the host's.
@@ -110,6 +112,27 @@ impl World {
         }
         self.bound().addresses.insert(host, path.to_vec());
         Ok(Some(at))
+    }
+
+    /// Makes sure that a directory is inside, from which a path starts.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub(super) fn is_inside(&self, dir: Fd) -> Result<(), Errno> {
+        /// Directories that are remembered, at most.
+        const MANY: usize = 1 << 14;
+        let file = file_identity(dir.0)?;
+        let key = (file.dev, file.inode);
+        if self.bound().inside.contains(&key) {
+            return Ok(());
+        }
+        self.start(dir)?;
+        let mut bound = self.bound();
+        if bound.inside.len() >= MANY {
+            bound.inside.clear();
+        }
+        bound.inside.insert(key);
+        Ok(())
     }
 
     /// Number of a descriptor of the directory that stays open.
