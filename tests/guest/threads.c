@@ -1,5 +1,5 @@
 // Threads by clone: shared memory, atomics, a futex lock, thread pointers, exit while others run,
-// and the join by CLONE_CHILD_CLEARTID.
+// the join by CLONE_CHILD_CLEARTID, and code that one changes while another runs it.
 #include "guest.h"
 
 enum { THREADS = 4, ROUNDS = 20000 };
@@ -46,6 +46,29 @@ static void body(u64 index) {
   }
 }
 
+// A loop that ends when another thread makes its branch a no-operation: integers, or floating point
+// whose values are pending at the back-edge.
+static volatile u32 *code;
+static void patch(u64 branch) {
+  u64 wait[2] = {0, 20000000};
+  syscall(SYS_nanosleep, wait, 0);
+  code[branch] = 0x00000013;
+  syscall(SYS_riscv_flush_icache, code, code + 8, 0);
+}
+static void patched_loop(u32 first) {
+  static volatile i32 tid;
+  code[0] = first;
+  code[1] = 0x00150513;  // addi a0, a0, 1
+  code[2] = 0xfe051ce3;  // bnez a0, the first
+  code[3] = 0x00008067;  // ret
+  syscall(SYS_riscv_flush_icache, code, code + 8, 0);
+  u8 *stack = map(16, PROT_READ | PROT_WRITE);
+  tid = -1;
+  start_thread(CLONE_FLAGS, stack + 16 * PAGE, &tid, 0, &tid, 2, patch);
+  ((u64(*)(u64))code)(1);
+  for (i32 now; (now = tid) != 0;) syscall(SYS_futex, &tid, 0, now, 0);
+}
+
 int main(void) {
   for (u64 i = 0; i < THREADS; i++) {
     u8 *stack = map(16, PROT_READ | PROT_WRITE);
@@ -59,6 +82,10 @@ int main(void) {
   CHECK(counter, THREADS * ROUNDS);
   CHECK(guarded, THREADS * ROUNDS / 16);
   for (u64 i = 0; i < THREADS; i++) CHECK(thread_pointers[i], 0x1000 + i);
+  code = (volatile u32 *)map(1, PROT_READ | PROT_WRITE | PROT_EXEC);
+  patched_loop(0x00158593);  // addi a1, a1, 1
+  patched_loop(0x02b57553);  // fadd.d fa0, fa0, fa1
+  patched_loop(0x00b57553);  // fadd.s fa0, fa0, fa1
   // Leaving with a thread still running ends the process.
   u8 *stack = map(16, PROT_READ | PROT_WRITE);
   volatile i32 unused;
