@@ -430,6 +430,12 @@ static void socket_names(void) {
     close(b);
     CHECK(unlink("a") == 0 && unlink("b") == 0 && unlink("link") == 0 && unlink("stream") == 0);
     CHECK(chdir("/") == 0 && rmdir("/tmp/s") == 0);
+    // Another directory of the same name.
+    CHECK(mkdir("/tmp/s", 0700) == 0);
+    a = socket(AF_UNIX, SOCK_DGRAM, 0);
+    CHECK(bind(a, AT("/tmp/s/again")) == 0);
+    CHECK(unlink("/tmp/s/again") == 0 && rmdir("/tmp/s") == 0);
+    close(a);
 }
 
 static void administration(void) {

@@ -25,8 +25,9 @@ const MAX_PATH: usize = 108;
 pub(in crate::linux) struct Bound {
     /// Directories that were seen inside: device and inode number.
     inside: HashSet<(u64, u64)>,
-    /// Directories that sockets were bound in, by the guest's name.
-    dirs: HashMap<Vec<u8>, OwnedFd>,
+    /// Directories that sockets were bound in, by device and inode number: a name may have been
+    /// given to another one meanwhile.
+    dirs: HashMap<(u64, u64), OwnedFd>,
     /// The guest's addresses by the host's.
     addresses: HashMap<Vec<u8>, Vec<u8>>,
 }
@@ -137,18 +138,19 @@ impl World {
 
     /// Number of a descriptor of the directory that stays open.
     fn keep_dir(&self, dir: Fd) -> Result<i32, Errno> {
-        let name = self.start(dir)?;
-        let mut bound = self.bound();
-        if let Some(fd) = bound.dirs.get(&name) {
-            return Ok(fd.as_raw_fd());
-        }
         let flags = libc::O_PATH | libc::O_CLOEXEC;
         let fd = host_fd(libc::SYS_openat, &[dir.into(), HostArg::path(c"."), flags.into()])?;
+        let identity = file_identity(fd.as_raw_fd())?;
+        let identity = (identity.dev, identity.inode);
+        let mut bound = self.bound();
+        if let Some(fd) = bound.dirs.get(&identity) {
+            return Ok(fd.as_raw_fd());
+        }
         let fd = lift(fd)?;
         let number = fd.as_raw_fd();
         let cloexec = [number.into(), libc::F_SETFD.into(), libc::FD_CLOEXEC.into()];
         host_call(libc::SYS_fcntl, &cloexec)?;
-        bound.dirs.insert(name, fd);
+        bound.dirs.insert(identity, fd);
         Ok(number)
     }
 
