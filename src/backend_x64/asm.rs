@@ -146,46 +146,51 @@ impl Asm<'_> {
         self.bytes(&v.to_le_bytes());
     }
 
-    /// ModRM, SIB and displacement.
-    fn modrm(&mut self, reg: u8, rm: Rm) {
+    /// Appends the low `len` bytes of `bits`, 16 at most: all of them are written and the rest is
+    /// cut off, which is faster than one by one.
+    fn put(&mut self, bits: u128, len: u32) {
+        let out = self.out();
+        let end = out.len() + len as usize;
+        out.extend_from_slice(&bits.to_le_bytes());
+        out.truncate(end);
+    }
+
+    /// ModRM, SIB and displacement, lowest byte first, and their length.
+    fn modrm(reg: u8, rm: Rm) -> (u64, u32) {
         let reg = (reg & 7) << 3;
         match rm {
-            Rm::R(r) => self.byte(0xc0 | reg | (r & 7)),
-            Rm::S(disp) => self.based(reg, RBP, None, disp),
-            Rm::M(Guest { base: Some(base), index, disp }) => self.based(reg, base, index, disp),
+            Rm::R(r) => (u64::from(0xc0 | reg | (r & 7)), 1),
+            Rm::S(disp) => Self::based(reg, RBP, None, disp),
+            Rm::M(Guest { base: Some(base), index, disp }) => Self::based(reg, base, index, disp),
             Rm::M(Guest { base: None, index, disp }) => {
                 // Neither base nor instruction pointer: a SIB byte whose base is 5, in mode 0.
                 let (index, scale) = index.unwrap_or((4, 0));
-                self.bytes(&[reg | 4, scale << 6 | (index & 7) << 3 | 5]);
-                self.imm32(disp);
+                let sib = scale << 6 | (index & 7) << 3 | 5;
+                (u64::from(reg | 4) | u64::from(sib) << 8 | u64::from(disp as u32) << 16, 6)
             }
-            Rm::B(base, disp) => self.based(reg, base, None, disp),
-            Rm::X(base, index, scale, disp) => self.based(reg, base, Some((index, scale)), disp),
+            Rm::B(base, disp) => Self::based(reg, base, None, disp),
+            Rm::X(base, index, scale, disp) => Self::based(reg, base, Some((index, scale)), disp),
         }
     }
 
-    fn based(&mut self, reg: u8, base: u8, index: Option<(u8, u8)>, disp: i32) {
+    fn based(reg: u8, base: u8, index: Option<(u8, u8)>, disp: i32) -> (u64, u32) {
         // Base codes 5 and 13 have no form without displacement; 4 and 12 need a SIB byte.
-        let (mode, short) = match i8::try_from(disp) {
-            Ok(0) if base & 7 != 5 => (0, None),
-            Ok(d) => (0x40, Some(d)),
-            Err(_) => (0x80, None),
+        let (mode, disp, disp_len) = match i8::try_from(disp) {
+            Ok(0) if base & 7 != 5 => (0, 0, 0),
+            Ok(d) => (0x40, u64::from(d as u8), 1),
+            Err(_) => (0x80, u64::from(disp as u32), 4),
         };
-        match index {
-            Some((index, scale)) => {
-                self.byte(mode | reg | 4);
-                self.byte(scale << 6 | (index & 7) << 3 | (base & 7));
+        let sib = match index {
+            Some((index, scale)) => Some(scale << 6 | (index & 7) << 3 | (base & 7)),
+            None if base & 7 == 4 => Some(0x24),
+            None => None,
+        };
+        match sib {
+            Some(sib) => {
+                let both = u64::from(mode | reg | 4) | u64::from(sib) << 8;
+                (both | disp << 16, 2 + disp_len)
             }
-            None if base & 7 == 4 => {
-                self.byte(mode | reg | 4);
-                self.byte(0x24);
-            }
-            None => self.byte(mode | reg | (base & 7)),
-        }
-        match short {
-            Some(d) => self.byte(d as u8),
-            None if mode == 0x80 => self.imm32(disp),
-            None => {}
+            None => (u64::from(mode | reg | (base & 7)) | disp << 8, 1 + disp_len),
         }
     }
 
@@ -201,39 +206,45 @@ impl Asm<'_> {
     }
 
     /// What makes the sum of a guest address a host address: nothing, or the segment whose base is
-    /// the host address of guest address 0, with the sum taken modulo 2^32 in a sandbox.
-    fn guest_prefix(&mut self, rm: Rm) {
+    /// the host address of guest address 0, with the sum taken modulo 2^32 in a sandbox. The prefixes
+    /// and their number.
+    fn guest_prefix(&self, rm: Rm) -> (u64, u32) {
         match self.mode {
-            _ if !matches!(rm, Rm::M(_)) => {}
-            Mode::Identity => {}
-            Mode::Guarded => self.byte(0x65),
-            Mode::Sandbox => self.bytes(&[0x65, 0x67]),
+            _ if !matches!(rm, Rm::M(_)) => (0, 0),
+            Mode::Identity => (0, 0),
+            Mode::Guarded => (0x65, 1),
+            Mode::Sandbox => (0x6765, 2),
         }
     }
 
     /// A legacy-encoded instruction. `force_rex` is for byte registers 4 to 7.
     #[expect(clippy::too_many_arguments, reason = "an encoding has this many fields")]
     fn legacy(&mut self, pp: Pp, map: Map, sz: Sz, op: u8, reg: u8, rm: Rm, force_rex: bool) {
-        self.guest_prefix(rm);
+        let (mut head, mut len) = self.guest_prefix(rm);
+        let mut add = |bits: u64, n: u32| {
+            head |= bits << (8 * len);
+            len += n;
+        };
         match pp {
             Pp::None => {}
-            Pp::P66 => self.byte(0x66),
-            Pp::F3 => self.byte(0xf3),
-            Pp::F2 => self.byte(0xf2),
+            Pp::P66 => add(0x66, 1),
+            Pp::F3 => add(0xf3, 1),
+            Pp::F2 => add(0xf2, 1),
         }
         let (x, b) = Self::xb(rm);
         let rex = 0x40 | u8::from(sz == Sz::Q) << 3 | (reg >> 3) << 2 | x << 1 | b;
         if rex != 0x40 || force_rex {
-            self.byte(rex);
+            add(rex.into(), 1);
         }
         match map {
             Map::One => {}
-            Map::M0F => self.byte(0x0f),
-            Map::M0F38 => self.bytes(&[0x0f, 0x38]),
-            Map::M0F3A => self.bytes(&[0x0f, 0x3a]),
+            Map::M0F => add(0x0f, 1),
+            Map::M0F38 => add(0x380f, 2),
+            Map::M0F3A => add(0x3a0f, 2),
         }
-        self.byte(op);
-        self.modrm(reg, rm);
+        add(op.into(), 1);
+        let (tail, tail_len) = Self::modrm(reg, rm);
+        self.put(u128::from(head) | u128::from(tail) << (8 * len), len + tail_len);
     }
 
     /// An instruction without prefix or with the given one.
@@ -251,16 +262,19 @@ impl Asm<'_> {
     /// A VEX-encoded instruction on 128 bits or less; `w` is VEX.W.
     #[expect(clippy::too_many_arguments, reason = "an encoding has this many fields")]
     pub(super) fn vex(&mut self, pp: Pp, map: Map, w: bool, op: u8, reg: u8, vvvv: u8, rm: Rm) {
-        self.guest_prefix(rm);
+        let (prefix, prefixes) = self.guest_prefix(rm);
         let (x, b) = Self::xb(rm);
         let tail = (!vvvv & 15) << 3 | pp as u8;
-        if x == 0 && b == 0 && !w && map == Map::M0F {
-            self.bytes(&[0xc5, ((reg >> 3) ^ 1) << 7 | tail, op]);
+        let (head, len) = if x == 0 && b == 0 && !w && map == Map::M0F {
+            ([0xc5, ((reg >> 3) ^ 1) << 7 | tail, op, 0], 3)
         } else {
             let one = ((reg >> 3) ^ 1) << 7 | (x ^ 1) << 6 | (b ^ 1) << 5 | map as u8;
-            self.bytes(&[0xc4, one, u8::from(w) << 7 | tail, op]);
-        }
-        self.modrm(reg, rm);
+            ([0xc4, one, u8::from(w) << 7 | tail, op], 4)
+        };
+        let head = prefix | u64::from(u32::from_le_bytes(head)) << (8 * prefixes);
+        let len = prefixes + len;
+        let (tail, tail_len) = Self::modrm(reg, rm);
+        self.put(u128::from(head) | u128::from(tail) << (8 * len), len + tail_len);
     }
 
     // Moves.
