@@ -1,7 +1,7 @@
 //! Reserving the region, mapping into it, and what is known of each mapping.
 
 use super::code::CodePages;
-use crate::sys::mmap::{HostProt, Reservation};
+use crate::sys::mmap::{HostProt, Reservation, host_page_size};
 use crate::util::{HostAddr, PAGE_SIZE, RangeMap, Split, page_up};
 use std::io;
 use std::ops::Range;
@@ -208,14 +208,26 @@ const SMALL_GUARD: usize = 1 << 20;
 /// from programs without privileges (`vm.mmap_min_addr`).
 const LOWEST: [usize; 2] = [0x1000, 0x1_0000];
 
+/// Whether guest memory can be had from a host with pages of `size` bytes: with larger ones than
+/// the guest's (aarch64 kernels may be built with 16 or 64 KiB), parts of a page could not be
+/// protected for themselves, and writes to code not be noticed.
+fn served(size: u64) -> io::Result<()> {
+    if size == PAGE_SIZE {
+        return Ok(());
+    }
+    let why = format!("this host's pages have {} KiB; 4 KiB are needed", size >> 10);
+    Err(io::Error::new(io::ErrorKind::Unsupported, why))
+}
+
 impl Memory {
     /// Reserves a region for addresses below `size`, a power of two of at least 1 MiB. In
     /// `Sandbox` mode the size is 4 GiB whatever is asked for.
     ///
     /// # Errors
-    /// What the host says: `ENOMEM` under an address-space limit, `EEXIST` or `EPERM` where the
+    /// `Unsupported` on a host with larger pages than the guest's, and what the host says: `ENOMEM` under an address-space limit, `EEXIST` or `EPERM` where the
     /// addresses of `Identity` mode are not free.
     pub fn new(mode: Mode, size: u64) -> io::Result<Self> {
+        served(host_page_size() as u64)?;
         let size = if mode == Mode::Sandbox { 1 << 32 } else { size };
         if !size.is_power_of_two() || !(1 << 20..=1 << 46).contains(&size) {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
@@ -513,4 +525,20 @@ fn mapped_prefix(map: &RangeMap<Mapping>, range: &Range<u64>) -> Range<u64> {
         end = r.end.min(range.end);
     }
     range.start..end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn larger_host_pages_are_refused() {
+        assert!(served(0x1000).is_ok());
+        for size in [0x4000, 0x1_0000] {
+            let refused = served(size).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::Unsupported);
+            let text = refused.to_string();
+            assert!(text.contains(&format!("{} KiB", size >> 10)), "{text}");
+        }
+    }
 }

@@ -123,6 +123,7 @@ impl Arena {
         // SAFETY: `writable` checked the bounds; the view is ours and no reference to it exists.
         unsafe { std::ptr::copy_nonoverlapping(code.as_ptr(), to, code.len()) };
         self.sync(at, to, code.len());
+        icache::sync_cores();
     }
 
     /// Replaces four bytes of code that may be executing.

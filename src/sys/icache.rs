@@ -39,6 +39,29 @@ pub fn sync(exec: HostAddr, write: HostAddr, len: usize) {
     let _ = (exec, write, len);
 }
 
+/// Makes code that was written and synchronised ([`sync`]) the one that all threads of the process
+/// execute from now on, whatever their processors have fetched ahead. For code that others reach by
+/// a pointer; a branch that is patched needs no such thing.
+pub fn sync_cores() {
+    #[cfg(target_arch = "aarch64")]
+    {
+        // include/uapi/linux/membarrier.h
+        const PRIVATE_EXPEDITED_SYNC_CORE: i32 = 1 << 5;
+        const REGISTER_PRIVATE_EXPEDITED_SYNC_CORE: i32 = 1 << 6;
+        static REGISTERED: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        // SAFETY: membarrier(2) changes no data.
+        let barrier = |command: i32| unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) };
+        // A child process inherits the registration, but need not: it may be asked for again.
+        let process = std::process::id();
+        if REGISTERED.load(std::sync::atomic::Ordering::Relaxed) != process {
+            barrier(REGISTER_PRIVATE_EXPEDITED_SYNC_CORE);
+            REGISTERED.store(process, std::sync::atomic::Ordering::Relaxed);
+        }
+        // A kernel that lacks it (4.16) leaves it to the processors, which in practice see to it.
+        barrier(PRIVATE_EXPEDITED_SYNC_CORE);
+    }
+}
+
 /// Whether code that is changed at `write` is executed as changed at `exec`, two views of the same
 /// memory of which 8 bytes are overwritten. True of every host, but not of qemu-user before 8.1 on
 /// aarch64, which takes no notice of `ic ivau`.
