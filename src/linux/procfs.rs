@@ -187,7 +187,9 @@ pub(super) fn content(t: &Thread, at: &HostPath) -> Result<Option<Vec<u8>>, Errn
         ProcFile::Maps => maps(&mappings(), false).into_bytes(),
         ProcFile::Smaps => maps(&mappings(), true).into_bytes(),
         // What the guest has made of its strings is in its memory, where the host looks if it can.
-        ProcFile::Cmdline if others::find(std::process::id()).is_some() => return Ok(None),
+        ProcFile::Cmdline if others::find(std::process::id()).is_some() => {
+            fs::read("/proc/self/cmdline")?
+        }
         ProcFile::Cmdline => t.process.cmdline.clone(),
         ProcFile::Auxv => t.process.auxv.clone(),
         ProcFile::Environ => t.process.environ.clone(),
