@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-/// Lowest address that a program may map (`vm.mmap_min_addr`).
+/// Lowest address that a program gets without asking for a place.
 pub(super) const MIN_ADDR: u64 = 0x1_0000;
 
 /// Where the main program goes if it is position-independent, in an address space of that size.
@@ -63,6 +63,11 @@ impl From<MapError> for Errno {
             MapError::Host(e) => Self::from(e),
         }
     }
+}
+
+/// Lowest address that a program may map (`vm.mmap_min_addr`).
+fn min_addr(mem: &Memory) -> u64 {
+    mem.lowest().max(PAGE_SIZE)
 }
 
 /// Finds room for `len` bytes, as high as possible; `low` asks for the window of libraries first.
@@ -163,7 +168,7 @@ fn place(
         if addr.checked_add(len).is_none_or(|end| end > mem.size()) {
             return Err(Errno::ENOMEM);
         }
-        return if addr < MIN_ADDR { Err(Errno::EPERM) } else { Ok(addr) };
+        return if addr < min_addr(mem) { Err(Errno::EPERM) } else { Ok(addr) };
     }
     // A hint is rounded up and used if nothing is in the way.
     if let Some(hint) = page_up(addr).filter(|&a| a >= MIN_ADDR)
@@ -251,7 +256,7 @@ pub(super) fn sys_mremap(
         if !new.is_multiple_of(PAGE_SIZE) || end > mem.size() || overlap {
             return Err(Errno::EINVAL);
         }
-        if new < MIN_ADDR {
+        if new < min_addr(mem) {
             return Err(Errno::EPERM);
         }
     }

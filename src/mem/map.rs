@@ -309,7 +309,8 @@ impl Memory {
     }
 
     /// The lowest address that can be mapped.
-    fn lowest(&self) -> u64 {
+    #[must_use]
+    pub fn lowest(&self) -> u64 {
         self.region.base().0.saturating_sub(self.base.0) as u64
     }
 

@@ -421,6 +421,11 @@ static void proc(const char *self) {
     CHECK(buf[18] == (char)243);
 #endif
     close(fd);
+    // What is mapped at the lowest address, of those that this program leaves free.
+    char *low = MAP_FAILED;
+    for (long a = 0x1000; a < 0x10000 && low == MAP_FAILED; a += 0x1000)
+        low = mmap((void *)a, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    CHECK(low == MAP_FAILED ? errno == EPERM : *low == 0 && munmap(low, 4096) == 0);
     char *page = mmap(0, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     FILE *maps = fopen("/proc/self/maps", "r");
     int stack = 0, code = 0, anon = 0;
