@@ -11,7 +11,7 @@ use super::process::{ExitHook, Options, Process, Thread};
 use super::rootfs::{RootFs, Want, World, fd_path};
 use super::stack::{self, Contents};
 use super::trace::Trace;
-use super::{host, others, run, signal};
+use super::{host, limits, others, run, signal};
 use crate::mem::{Backing, Mapping, Memory, Prot};
 use crate::runtime::{self, Machine};
 use crate::sys::{async_signal, process};
@@ -338,6 +338,10 @@ impl Command {
 
     /// Everything up to the first instruction. All signals are blocked afterwards.
     fn start(&mut self) -> Result<Thread, LoadError> {
+        let inherited = self.inherited.take().unwrap_or_else(Inherited::from_host);
+        // Dropped when everything is loaded.
+        let _raised = limits::raise();
+        inherited.limits.settle();
         self.make_world()?;
         if self.host_program.is_none() {
             self.enter_directory()?;
@@ -358,7 +362,6 @@ impl Command {
         set_name(&program.called, &exe_host);
 
         async_signal::record_sent_faults()?;
-        let inherited = self.inherited.take().unwrap_or_else(Inherited::from_host);
         let machine = Machine::new(&self.machine).map_err(LoadError::Reserve)?;
         machine.set_observer(self.observer.take());
         let mem = machine.memory();

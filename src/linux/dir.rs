@@ -6,7 +6,7 @@ use super::host::HostArg;
 use super::others;
 use super::path::Last;
 use super::process::Thread;
-use super::procfs::ProcFile;
+use super::procfs::{self, ProcFile};
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 
@@ -24,6 +24,46 @@ pub(super) fn sys_getcwd(t: &mut Thread, buffer: u64, size: u64) -> SysResult {
     }
     t.memory().write_bytes(buffer, &name)?;
     Ok(name.len() as u64)
+}
+
+/// Bytes of `struct linux_dirent64` before the name; the 16 bits at 16 are the length of all.
+const DIRENT_NAME: usize = 19;
+
+/// The entries of a buffer that getdents64(2) has filled, without those whose names are numbers
+/// of `hidden`.
+fn without(entries: &[u8], hidden: &[i32]) -> Vec<u8> {
+    let mut kept = Vec::with_capacity(entries.len());
+    let mut rest = entries;
+    while rest.len() > DIRENT_NAME {
+        let len = usize::from(u16::from_ne_bytes([rest[16], rest[17]]));
+        let (entry, after) = rest.split_at(len.clamp(DIRENT_NAME, rest.len()));
+        let name = entry[DIRENT_NAME..].split(|&b| b == 0).next().unwrap_or_default();
+        let number = std::str::from_utf8(name).ok().and_then(|name| name.parse().ok());
+        if !number.is_some_and(|n| hidden.contains(&n)) {
+            kept.extend_from_slice(entry);
+        }
+        rest = after;
+    }
+    kept
+}
+
+/// Directories of descriptors are listed without those of the guest's world.
+pub(super) fn sys_getdents64(t: &mut Thread, fd: Fd, buffer: u64, size: u32) -> SysResult {
+    loop {
+        let n = host!(t, SYS_getdents64, fd, t.output(buffer, size.into())?, size)?;
+        let Some(world) = &t.process.options.world else { return Ok(n) };
+        if n == 0 || !procfs::lists_descriptors(fd) {
+            return Ok(n);
+        }
+        let mut entries = vec![0; n as usize];
+        t.memory().read_bytes(buffer, &mut entries)?;
+        let kept = without(&entries, &world.held());
+        if !kept.is_empty() {
+            t.memory().write_bytes(buffer, &kept)?;
+            return Ok(kept.len() as u64);
+        }
+        // Nothing at all would be the end of the directory.
+    }
 }
 
 pub(super) fn sys_chdir(t: &mut Thread, path: GuestCStr) -> SysResult {

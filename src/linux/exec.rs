@@ -6,7 +6,7 @@ use super::command::Reentry;
 use super::exit;
 use super::host::{host_call, path_of};
 use super::inherit::Inherited;
-use super::limits::Limits;
+use super::limits::{self, Limits};
 use super::loader::{Image, LoadError};
 use super::process::{Located, Options, Thread, lock};
 use super::rootfs::Handle;
@@ -174,6 +174,8 @@ pub(super) fn sys_execveat(
         return Err(Errno::EINVAL);
     }
     let given = path.read_path(t.memory())?;
+    // The next program, which is us, needs descriptors before it can know its limit.
+    let _raised = limits::raise();
     let path = named(t, dir, &given, flags)?;
     let (args, env) = (read_strings(t, args)?, read_strings(t, env)?);
     check_length(t, &args, &env)?;

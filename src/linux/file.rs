@@ -175,6 +175,7 @@ const FCNTL_POINTERS: [(i32, u64); 13] = [
 ];
 
 pub(super) fn sys_fcntl(t: &mut Thread, fd: Fd, command: i32, arg: u64) -> SysResult {
+    of_guest(t, fd)?;
     if let Some(&(_, len)) = FCNTL_POINTERS.iter().find(|&&(c, _)| c == command) {
         return host!(t, SYS_fcntl, fd, command, t.output(arg, len)?);
     }

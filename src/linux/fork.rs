@@ -3,6 +3,7 @@
 
 use super::abi::{CloneArgs, Errno, GuestPtr, SysResult};
 use super::host::Pod;
+use super::limits;
 use super::process::{Process, Thread, lock};
 use super::run;
 use super::thread::spawn;
@@ -150,6 +151,7 @@ impl CloneRequest {
             process.options.world.as_ref().map(|world| world.bound()),
             lock(&process.on_exit),
             (lock(&process.limits), lock(&process.aio), lock(&process.restrictions)),
+            limits::hold(),
         );
         let pid = process.machine.fork(|| {
             if self.more.is_some() {
@@ -176,6 +178,7 @@ impl CloneRequest {
             self.tell_parent(t, pid, pidfd);
             return Ok(pid as u64);
         }
+        limits::after_fork();
         t.tid = sys::ids().0;
         (t.robust_list, t.robust) = (0, None);
         t.cpu.after_fork();

@@ -10,6 +10,7 @@
 //! bit patterns.
 
 use super::abi::{self, Errno, SysResult};
+use super::limits;
 use super::process::Thread;
 use crate::mem::{Access, Memory};
 use crate::sys::syscall;
@@ -134,7 +135,14 @@ pub fn host_call(number: i64, args: &[HostArg<'_>]) -> SysResult {
 /// # Errors
 /// The host's error.
 pub(super) fn host_fd(number: i64, args: &[HostArg<'_>]) -> Result<OwnedFd, Errno> {
-    let fd = host_call(number, args)?;
+    let fd = match host_call(number, args) {
+        // The guest's limit is not ours.
+        Err(Errno::EMFILE) => {
+            let _raised = limits::raise();
+            host_call(number, args)?
+        }
+        other => other?,
+    };
     // SAFETY: the kernel has just opened it, and nobody else knows of it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }

@@ -1,7 +1,7 @@
 //! What a program inherits from the one that starts it with `execve` and that the host does not
 //! keep.
 
-use super::limits::Limits;
+use super::limits::{self, Limits};
 use super::process::{Thread, lock};
 use super::seccomp::Restriction;
 use std::sync::atomic::Ordering;
@@ -48,7 +48,7 @@ impl Inherited {
         let mut parts = text.split(',');
         let mut number = || u64::from_str_radix(parts.next()?, 16).ok();
         let personality = u32::try_from(number()?).ok()?;
-        let mut limits = [0; 6];
+        let mut limits = [0; limits::WORDS];
         for limit in &mut limits {
             *limit = number()?;
         }
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn attributes_survive_the_command_line() {
-        let limits = Limits::from_words([1, 2, 3, 4, 5, u64::MAX]);
+        let limits = Limits::from_words([1, 2, 3, 4, 5, u64::MAX, 6, 7]);
         for filters in ["", "0123456789abcdef/0000000000000006"] {
             let one = Inherited { personality: 0x4_0000, limits, filters: filters.into() };
             assert_eq!(Inherited::from_text(&one.to_text()), Some(one));

@@ -1,12 +1,14 @@
 //! Resource limits (getrlimit(2)). Those of addresses, data and stack are kept here and hold for the
 //! guest's memory: the host's would hit our own, whose reservation alone exceeds any. All others
-//! are the host's.
+//! are the host's, but the hard limit of descriptors is kept here too: we raise the soft one while
+//! we need descriptors of our own ([`raise`]).
 
 use super::abi::{Errno, GuestPtr, RLimit, SysResult};
 use super::host::{HostArg, has_capability, host_call};
 use super::process::{Process, Thread, lock};
 use crate::mem::{Mapping, Memory};
 use std::ops::Range;
+use std::sync::{Mutex, MutexGuard};
 
 /// No limit.
 const INFINITY: u64 = u64::MAX;
@@ -15,10 +17,15 @@ const INFINITY: u64 = u64::MAX;
 const CAP_SYS_RESOURCE: u32 = 24;
 
 /// Resources whose limits are kept here, by their place in [`Limits`].
-const KEPT: [u32; 3] = [libc::RLIMIT_AS, libc::RLIMIT_DATA, libc::RLIMIT_STACK];
+const KEPT: [u32; 4] =
+    [libc::RLIMIT_AS, libc::RLIMIT_DATA, libc::RLIMIT_STACK, libc::RLIMIT_NOFILE];
 const AS: usize = 0;
 const DATA: usize = 1;
 const STACK: usize = 2;
+const FILES: usize = 3;
+
+/// Numbers in which [`Limits`] are handed on.
+pub(super) const WORDS: usize = 2 * KEPT.len();
 
 /// Soft limit of the stack that we want for ourselves, in bytes: the kernel derives from it how
 /// long arguments may be.
@@ -34,7 +41,12 @@ impl Limits {
         let host = |resource| get(0, resource).unwrap_or(RLimit { cur: INFINITY, max: INFINITY });
         let limits = KEPT.map(host);
         for (resource, limit) in KEPT.into_iter().zip(limits) {
-            let wanted = if resource == libc::RLIMIT_STACK { OWN_STACK } else { INFINITY };
+            let wanted = match resource {
+                libc::RLIMIT_STACK => OWN_STACK,
+                // Which numbers the guest gets is the host's to decide.
+                libc::RLIMIT_NOFILE => limit.cur,
+                _ => INFINITY,
+            };
             let raised = RLimit { cur: wanted.min(limit.max), max: limit.max };
             if raised.cur > limit.cur {
                 // Without it, less is possible.
@@ -52,14 +64,20 @@ impl Limits {
         }
     }
 
-    /// Six numbers, for a program that inherits the limits.
-    pub(super) fn to_words(self) -> [u64; 2 * KEPT.len()] {
+    /// Soft and hard limits in turn, for a program that inherits the limits.
+    pub(super) fn to_words(self) -> [u64; WORDS] {
         std::array::from_fn(|i| if i % 2 == 0 { self.0[i / 2].cur } else { self.0[i / 2].max })
     }
 
     /// The inverse of [`Self::to_words`].
-    pub(super) fn from_words(words: [u64; 2 * KEPT.len()]) -> Self {
+    pub(super) fn from_words(words: [u64; WORDS]) -> Self {
         Self(std::array::from_fn(|i| RLimit { cur: words[2 * i], max: words[2 * i + 1] }))
+    }
+
+    /// Lets the host hold the guest to its limit of descriptors.
+    pub(super) fn settle(&self) {
+        // It was the host's before a program of the guest was started.
+        let _ = set_files(self.0[FILES]);
     }
 
     /// Bytes of the main thread's stack.
@@ -82,7 +100,7 @@ impl Limits {
 
     /// The lines of `/proc/self/limits` about what is kept here.
     pub(super) fn correct(&self, host: &str) -> String {
-        let names = ["Max address space", "Max data size", "Max stack size"];
+        let names = ["Max address space", "Max data size", "Max stack size", "Max open files"];
         let mut out = String::with_capacity(host.len());
         for line in host.lines() {
             match names.iter().position(|n| line.starts_with(n)) {
@@ -92,8 +110,9 @@ impl Limits {
                         n => n.to_string(),
                     };
                     let RLimit { cur, max } = self.0[i];
+                    let unit = if i == FILES { "files" } else { "bytes" };
                     let line =
-                        format!("{:<26}{:<21}{:<21}bytes     ", names[i], text(cur), text(max));
+                        format!("{:<26}{:<21}{:<21}{unit:<10}", names[i], text(cur), text(max));
                     out.push_str(&line);
                 }
                 None => out.push_str(line),
@@ -114,6 +133,74 @@ fn get(pid: i32, resource: u32) -> Result<RLimit, Errno> {
 fn set(resource: u32, limit: &RLimit) -> SysResult {
     let args = [0.into(), resource.into(), HostArg::of(limit), HostArg::NULL];
     host_call(libc::SYS_prlimit64, &args)
+}
+
+/// How often the host's soft limit of descriptors has been raised, and what it is otherwise.
+static RAISED: Mutex<(u32, u64)> = Mutex::new((0, 0));
+
+/// While it lives we may have descriptors that the guest's limit does not allow. Another thread
+/// of the guest may then get some too.
+pub(super) struct Raised(());
+
+/// Raises the host's soft limit of descriptors as far as possible.
+pub(super) fn raise() -> Raised {
+    let mut raised = lock(&RAISED);
+    if raised.0 == 0
+        && let Ok(limit) = get(0, libc::RLIMIT_NOFILE)
+    {
+        raised.1 = limit.cur;
+        // The soft limit may always be as high as the hard one.
+        let _ = set(libc::RLIMIT_NOFILE, &RLimit { cur: limit.max, ..limit });
+    }
+    raised.0 += 1;
+    Raised(())
+}
+
+impl Drop for Raised {
+    fn drop(&mut self) {
+        let mut raised = lock(&RAISED);
+        raised.0 -= 1;
+        if raised.0 == 0 {
+            lower(raised.1);
+        }
+    }
+}
+
+/// Sets the host's soft limit of descriptors.
+fn lower(soft: u64) {
+    if let Ok(limit) = get(0, libc::RLIMIT_NOFILE) {
+        let _ = set(libc::RLIMIT_NOFILE, &RLimit { cur: soft, ..limit });
+    }
+}
+
+/// Keeps other threads from raising the limit, while the process is copied.
+pub(super) fn hold() -> MutexGuard<'static, (u32, u64)> {
+    lock(&RAISED)
+}
+
+/// In a new process: the threads that have raised the limit are not there.
+pub(super) fn after_fork() {
+    let mut raised = lock(&RAISED);
+    if raised.0 != 0 {
+        raised.0 = 0;
+        lower(raised.1);
+    }
+}
+
+/// The guest's limit of descriptors, as far as `kept` here: another process may have set it.
+fn files(kept: RLimit) -> Result<RLimit, Errno> {
+    let raised = lock(&RAISED);
+    let host = get(0, libc::RLIMIT_NOFILE)?;
+    let cur = if raised.0 == 0 { host.cur } else { raised.1 };
+    Ok(RLimit { cur, max: kept.max.min(host.max) })
+}
+
+/// Gives the host the guest's limit of descriptors; its own hard limit is never lowered.
+fn set_files(limit: RLimit) -> SysResult {
+    let mut raised = lock(&RAISED);
+    let max = get(0, libc::RLIMIT_NOFILE)?.max.max(limit.max);
+    raised.1 = limit.cur;
+    set(libc::RLIMIT_NOFILE, &RLimit { cur: if raised.0 == 0 { limit.cur } else { max }, max })
 }
 
 impl Process {
@@ -180,6 +267,7 @@ fn is_own(pid: i32) -> bool {
 
 fn current(t: &Thread, pid: i32, resource: u32) -> Result<RLimit, Errno> {
     match KEPT.iter().position(|&k| k == resource) {
+        Some(FILES) if is_own(pid) => files(lock(&t.process.limits).0[FILES]),
         Some(i) if is_own(pid) => Ok(lock(&t.process.limits).0[i]),
         _ => get(pid, resource),
     }
@@ -203,11 +291,14 @@ pub(super) fn sys_prlimit64(
                 if limit.max > before.max && !has_capability(CAP_SYS_RESOURCE) {
                     return Err(Errno::EPERM);
                 }
+                if i == FILES {
+                    set_files(limit)?;
+                }
                 lock(&t.process.limits).0[i] = limit;
             }
             // What another process is limited to by the host would hit more than its guest.
-            Some(_) => {}
-            None => {
+            Some(AS | DATA | STACK) => {}
+            _ => {
                 let args = [pid.into(), resource.into(), HostArg::of(&limit), HostArg::NULL];
                 t.host(libc::SYS_prlimit64, &args)?;
             }
@@ -223,7 +314,7 @@ mod tests {
 
     #[test]
     fn limits_survive_a_program_that_inherits_them() {
-        let limits = Limits::from_words([1, 2, 3, 4, 5, INFINITY]);
+        let limits = Limits::from_words([1, 2, 3, 4, 5, INFINITY, 6, 7]);
         assert_eq!(Limits::from_words(limits.to_words()), limits);
         let text = "Max cpu time              unlimited            unlimited            seconds   \n\
                     Max stack size            8388608              unlimited            bytes     \n";
@@ -235,7 +326,7 @@ mod tests {
 
     #[test]
     fn arguments_may_have_a_quarter_of_the_stack_within_bounds() {
-        let stack = |n| Limits::from_words([0, 0, 0, 0, n, INFINITY]).arguments();
+        let stack = |n| Limits::from_words([0, 0, 0, 0, n, INFINITY, 0, 0]).arguments();
         assert_eq!(stack(8 << 20), 2 << 20);
         assert_eq!(stack(4096), 128 << 10);
         assert_eq!(stack(INFINITY), 6 << 20);

@@ -5,6 +5,7 @@
 //! there; for everyone else, and on hosts that do not let us say where the strings are, it is an
 //! unknown program of the host.
 
+use super::limits;
 use crate::mem::Memory;
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
@@ -62,6 +63,7 @@ pub(super) fn find(pid: u32) -> Option<Other> {
     if Some((file.dev(), file.ino())) != own_file() {
         return None;
     }
+    let _raised = limits::raise();
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
     let end = stat.iter().rposition(|&b| b == b')')?;
     let stat = String::from_utf8_lossy(&stat[end + 1..]).into_owned();

@@ -3,6 +3,7 @@
 use super::abi::{Errno, Fd, SysResult};
 use super::host::{HostArg, host_call};
 use super::ids::Credentials;
+use super::limits;
 use super::others;
 use super::path::HostPath;
 use super::process::{Thread, lock};
@@ -141,6 +142,35 @@ pub(super) fn other_exe(path: &[u8]) -> Option<Vec<u8>> {
     others::find(pid).map(|other| other.exe)
 }
 
+/// The directory of descriptors at that path below `/proc`: whose it is.
+fn descriptors<'a>(parts: &[&'a [u8]]) -> Option<&'a [u8]> {
+    match *parts {
+        [pid, b"fd" | b"fdinfo"] | [pid, b"task", _, b"fd" | b"fdinfo"] if is_number(pid) => {
+            Some(pid)
+        }
+        _ => None,
+    }
+}
+
+/// True for an open directory that lists the descriptors of a guest process.
+pub(super) fn lists_descriptors(dir: Fd) -> bool {
+    let path = directory(dir).unwrap_or_default();
+    let parts: Vec<&[u8]> = path.split(|&b| b == b'/').collect();
+    parts.strip_prefix(&[&b""[..], b"proc"]).and_then(descriptors).is_some_and(is_guest)
+}
+
+/// True for a path below `/proc` that names a descriptor of a guest process.
+pub(super) fn is_descriptor(path: &[u8]) -> bool {
+    let parts: Vec<&[u8]> = path.split(|&b| b == b'/').collect();
+    parts.split_last().and_then(|(_, dir)| descriptors(dir)).is_some_and(is_guest)
+}
+
+/// True for the id of a guest process that we may look into.
+fn is_guest(pid: &[u8]) -> bool {
+    let number = || std::str::from_utf8(pid).ok()?.parse().ok();
+    is_own(pid) || number().is_some_and(|pid| others::find(pid).is_some())
+}
+
 fn is_number(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(u8::is_ascii_digit)
 }
@@ -165,6 +195,7 @@ fn directory(dir: Fd) -> Option<Vec<u8>> {
 /// What the host says about the file that the content is made from.
 pub(super) fn content(t: &Thread, at: &HostPath) -> Result<Option<Vec<u8>>, Errno> {
     let Some(proc) = at.proc else { return Ok(None) };
+    let _raised = limits::raise();
     let mappings = || t.memory().mappings();
     let other = |pid| others::find(pid).ok_or(Errno::ENOENT);
     let other_mapped = |pid| Ok::<_, Errno>(other(pid)?.mapped(&host_maps(pid)?));
@@ -490,6 +521,19 @@ mod tests {
             assert_eq!(classify(Fd::CWD, path.as_bytes()), None, "{path}");
         }
         assert_eq!(classify(Fd::CWD, b"/proc/cpuinfo"), Some(ProcFile::CpuInfo));
+    }
+
+    #[test]
+    fn directories_of_descriptors() {
+        let own = std::process::id();
+        for path in ["fd/7", "fdinfo/7", "task/3/fd/7"] {
+            assert!(is_descriptor(format!("{own}/{path}").as_bytes()), "{path}");
+        }
+        for path in [format!("{own}/fd"), format!("{own}/task/7"), "self/fd/7".to_owned()] {
+            assert!(!is_descriptor(path.as_bytes()), "{path}");
+        }
+        let dir = fs::File::open("/proc/self/fd").unwrap();
+        assert!(lists_descriptors(Fd(std::os::fd::AsRawFd::as_raw_fd(&dir))));
     }
 
     #[test]

@@ -221,7 +221,7 @@ syscalls! {
     58 vhangup pass [];
     59 pipe2 full file::sys_pipe2;
     60 quotactl full dir::sys_quotactl;
-    61 getdents64 pass [V, WN(2), V];
+    61 getdents64 full dir::sys_getdents64;
     62 lseek pass [V, V, V];
     63 read pass [V, WN(2), V];
     64 write pass [V, RN(2), V];

@@ -391,6 +391,59 @@ static void inherit(void) {
     CHECK(status == 0);
 }
 
+// With few numbers for descriptors, or none that is free.
+static void few_descriptors(void) {
+    pid_t pid = fork();
+    if (pid == 0) {
+        failures = 0;
+        struct rlimit l;
+        getrlimit(RLIMIT_NOFILE, &l);
+        for (int fd = 3; fd < 100; fd++) close(fd);
+        l.rlim_cur = 4;
+        CHECK(setrlimit(RLIMIT_NOFILE, &l) == 0);
+        int fd = open("/proc/self/status", O_RDONLY);
+        CHECK(fd == 3);
+        FAILS(open("/proc/self/status", O_RDONLY), EMFILE);
+        FAILS(open("/", O_RDONLY), EMFILE);
+        FAILS(dup(0), EMFILE);
+        FAILS(fcntl(0, F_DUPFD, 4), EINVAL);
+        FAILS(dup2(0, 4), EBADF);
+        CHECK(access("/proc/self/exe", X_OK) == 0);
+        // Programs start in spite of it, also if they are found by way of a descriptor.
+        CHECK(EXITED(run("exit", "6"), 6));
+        close(fd);
+        CHECK((fd = open(self, O_RDONLY)) == 3);
+        pid_t child = fork();
+        if (child == 0) {
+            execveat(fd, "", (char *const[]){"x", "exit", "8", NULL}, environ, AT_EMPTY_PATH);
+            _exit(99);
+        }
+        CHECK(EXITED(child, 8));
+        l.rlim_max = 4;
+        CHECK(setrlimit(RLIMIT_NOFILE, &l) == 0);
+        CHECK(EXITED(run("descriptors", "4"), 0));
+        l.rlim_cur = l.rlim_max = 3;
+        CHECK(setrlimit(RLIMIT_NOFILE, &l) == 0);
+        CHECK(EXITED(run("exit", "7"), 7));
+        CHECK(getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur == 3 && l.rlim_max == 3);
+        _exit(failures);
+    }
+    CHECK(EXITED(pid, 0));
+}
+
+// In a program with such limits, whose descriptor 3 is open.
+static int has_limit(unsigned long n) {
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_cur != n || l.rlim_max != n) return 1;
+    if (open("/", O_RDONLY) != -1 || errno != EMFILE) return 2;
+    close(3);
+    char text[4096] = "", line[100];
+    int fd = open("/proc/self/limits", O_RDONLY);
+    if (fd != 3 || read(fd, text, sizeof text - 1) <= 0) return 3;
+    snprintf(line, sizeof line, "Max open files            %-21lu%-21lufiles", n, n);
+    return strstr(text, line) ? 0 : 4;
+}
+
 static void limits(void) {
     pid_t pid = fork();
     if (pid == 0) {
@@ -663,6 +716,7 @@ int main(int argc, char **argv) {
     if (argc > 1) {
         if (!strcmp(argv[1], "exit")) return atoi(argv[2]);
         if (!strcmp(argv[1], "recurse")) return recurse(atoi(argv[2]));
+        if (!strcmp(argv[1], "descriptors")) return has_limit(strtoul(argv[2], NULL, 10));
         if (!strcmp(argv[1], "inherited")) return inherited();
         if (!strcmp(argv[1], "parent")) return syscall(SYS_getppid) == -1 ? errno : 0;
         char c;
@@ -683,6 +737,7 @@ int main(int argc, char **argv) {
     scripts();
     inherit();
     limits();
+    few_descriptors();
     seccomp_filters();
     waits();
     names();

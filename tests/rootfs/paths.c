@@ -237,6 +237,31 @@ static void proc(void) {
     CHECK(lstat("/dev/null", &null) == 0 && S_ISCHR(null.st_mode));
     fd = open("/dev/null", O_RDWR | O_CREAT | O_TRUNC, 0666);
     CHECK(fd >= 0 && write(fd, "x", 1) == 1);
+    // Whatever leads there, a file gets the lowest number, and nobody's descriptors are seen.
+    int free = dup(0);
+    close(free);
+    for (const char **p = (const char *[]){"/etc/name", "/hostile/chain", "/proc/self/status", "/dev/null", "/etc/../etc", NULL}; *p; p++) {
+        int opened = open(*p, O_RDONLY);
+        CHECK(opened == free);
+        close(opened);
+    }
+    for (const char **p = (const char *[]){"/proc/self/fd", "/proc/self/fdinfo", "/proc/thread-self/fd", NULL}; *p; p++) {
+        DIR *fds = opendir(*p);
+        int listed = 0;
+        for (struct dirent *e; (e = readdir(fds));) {
+            if (e->d_name[0] == '.') continue;
+            listed++;
+            CHECK(atoi(e->d_name) < 900);
+        }
+        CHECK(listed >= 3);
+        closedir(fds);
+    }
+    for (int fd = 900; fd < 5000; fd++) {
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        CHECK(fcntl(fd, F_GETFD) == -1 && errno == EBADF);
+        CHECK(readlink(path, path, sizeof path) == -1 && errno == ENOENT);
+        CHECK(open(path, O_RDONLY) == -1 && errno == ENOENT);
+    }
     CHECK(!strcmp(link_of("/dev/stdin"), "/proc/self/fd/0"));
 }
 

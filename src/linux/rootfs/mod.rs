@@ -107,6 +107,12 @@ impl World {
         self.inherited().any(|held| held == fd) || self.bound().held().any(|held| held == fd)
     }
 
+    /// True for the number of such a descriptor, in text.
+    fn is_held(&self, number: &[u8]) -> bool {
+        let number = std::str::from_utf8(number).ok().and_then(|n| n.parse().ok());
+        number.is_some_and(|n| self.holds(n))
+    }
+
     /// Lets the descriptors outlive the next `execve`, whatever the guest has done to them.
     pub(super) fn keep_open(&self) {
         for fd in self.inherited() {

@@ -2,15 +2,16 @@
 
 use super::World;
 use super::names::{fd_path, read_link};
-use super::resolve::{Want, inside, lacks_openat2, open_beneath, split};
+use super::resolve::{Handle, Want, inside, lacks_openat2, open_beneath, split};
 use crate::linux::abi::{Errno, Fd, GuestCStr, OpenHow, Statx, SysResult};
 use crate::linux::args::host;
-use crate::linux::host::{HostArg, Pod, host_call};
+use crate::linux::host::{HostArg, Pod, host_call, host_fd};
+use crate::linux::limits;
 use crate::linux::path::HostPath;
 use crate::linux::process::Thread;
 use crate::linux::procfs;
 use std::ffi::{CStr, CString};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 /// How often a lookup is made again because a name became a link meanwhile.
 const MAX_RACES: u32 = 100;
@@ -118,8 +119,8 @@ pub(in crate::linux) fn open_with(
     if how.resolve & libc::RESOLVE_NO_SYMLINKS == 0 {
         return open(t, world, dir, path, flags, how.mode as u32);
     }
-    let found = world.resolve(dir, &text, Want::Create)?;
-    if found.links != 0 {
+    let links = world.resolve(dir, &text, Want::Create)?.links;
+    if links != 0 {
         return Err(Errno::ELOOP);
     }
     open(t, world, dir, path, flags, how.mode as u32)
@@ -129,6 +130,20 @@ pub(in crate::linux) fn open_with(
 fn changes(flags: i32) -> bool {
     let writes = matches!(flags & libc::O_ACCMODE, libc::O_WRONLY | libc::O_RDWR);
     flags & libc::O_PATH == 0 && (writes || flags & (libc::O_CREAT | libc::O_TRUNC) != 0)
+}
+
+/// Frees the number of a descriptor of ours, so that the guest gets the lowest that it has not.
+fn aside(fd: OwnedFd) -> OwnedFd {
+    /// Where guests that open the lowest free number do not come.
+    const FROM: i32 = 1000;
+    let args = [fd.as_raw_fd().into(), libc::F_DUPFD_CLOEXEC.into(), FROM.into()];
+    let dup = || host_fd(libc::SYS_fcntl, &args);
+    // What is not possible at all is not worth an error.
+    let high = dup().or_else(|_| {
+        let _raised = limits::raise();
+        dup()
+    });
+    high.unwrap_or(fd)
 }
 
 /// One try; `None` if a name has become a link meanwhile.
@@ -158,7 +173,11 @@ fn once(
         0 => Want::Object,
         _ => Want::Create,
     };
-    let at = HostPath::of_world(world.resolve(dir, path, want)?)?;
+    let mut found = world.resolve(dir, path, want)?;
+    if let Handle::Owned(fd) = found.at {
+        found.at = Handle::Owned(aside(fd));
+    }
+    let at = HostPath::of_world(found)?;
     if let Some(content) = procfs::content(t, &at)? {
         return procfs::open(&content, flags).map(Some);
     }
@@ -221,7 +240,8 @@ fn open_here(t: &Thread, dir: i32, path: &[u8], flags: i32, mode: u32) -> SysRes
         }
     }
     let (parent, name) = split(path.strip_suffix(b"/").unwrap_or(path));
-    let parent = open_beneath(dir, parent, libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC)?;
+    let flags_here = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
+    let parent = aside(open_beneath(dir, parent, flags_here)?);
     let parent = Fd(parent.as_raw_fd());
     let name = CString::new(name).map_err(|_| Errno::EINVAL)?;
     if file_type(parent, &name).is_ok_and(|kind| kind == libc::S_IFLNK) {

@@ -177,7 +177,8 @@ impl World {
             let straight = Straight { dir: m.fd.as_raw_fd(), path: below, read_only: m.read_only };
             return Ok(Some(straight));
         }
-        let special = |p: &[u8]| self.last_names.contains(p) || procfs::is_special(p);
+        let special =
+            |p: &[u8]| self.last_names.contains(p) || procfs::is_special(p) || self.is_held(p);
         if self.any_read_only || trimmed.split(|&b| b == b'/').any(special) {
             return Ok(None);
         }
@@ -359,6 +360,12 @@ impl<'a> Walk<'a> {
         let child = [&self.place, &b"/"[..], &part].concat();
         if let Some(&mount) = self.world.places.get(&child) {
             return self.enter(mount, child, is_last);
+        }
+        if self.world.is_held(&part) {
+            let (mount, rest) = self.world.mount_of(&child);
+            if self.world.mounts[mount].is_proc && procfs::is_descriptor(rest) {
+                return Err(Errno::ENOENT);
+            }
         }
         if is_last && (want == Want::Name || (want == Want::Entry && !self.slash)) {
             return Ok(self.name(part));
