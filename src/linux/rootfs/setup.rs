@@ -207,7 +207,9 @@ impl World {
                 Err(_) if bind.optional => continue,
                 other => other?,
             };
-            let place = world.make_place(bind.guest.as_os_str().as_bytes(), mount.is_dir);
+            // An empty /etc/hosts would outlast this run, and mean something to other users of the tree.
+            let listed = !bind.optional || mount.is_dir || bind.guest.starts_with("/dev");
+            let place = world.make_place(bind.guest.as_os_str().as_bytes(), mount.is_dir, listed);
             let guest = match place {
                 Err(_) if bind.optional => continue,
                 other => other.map_err(|e| (bind.guest.clone(), e))?,
@@ -225,15 +227,16 @@ impl World {
         Ok(Some(world))
     }
 
-    /// Where a thing is mounted that the guest calls `path`: free of links, and there.
-    fn make_place(&self, path: &[u8], is_dir: bool) -> Result<Vec<u8>, Errno> {
+    /// Where a thing is mounted that the guest calls `path`: free of links, and there if its
+    /// directory is to list it.
+    fn make_place(&self, path: &[u8], is_dir: bool, listed: bool) -> Result<Vec<u8>, Errno> {
         let mut place = Vec::new();
         let mut parts = path.split(|&b| b == b'/').filter(|p| !p.is_empty()).peekable();
         while let Some(part) = parts.next() {
             let next = [&place, &b"/"[..], part].concat();
             let wants_dir = is_dir || parts.peek().is_some();
             let mut found = self.resolve(Fd::CWD, &next, Want::Object);
-            if matches!(found, Err(Errno::ENOENT)) {
+            if listed && matches!(found, Err(Errno::ENOENT)) {
                 // A root that cannot be written does not list it.
                 let _ = self.make_empty(&next, wants_dir);
                 found = self.resolve(Fd::CWD, &next, Want::Object);
