@@ -83,7 +83,9 @@ impl ProcFile {
             b"statm" => Self::Statm,
             b"status" => Self::Status,
             b"limits" => Self::Limits,
-            b"mem" | b"pagemap" | b"clear_refs" | b"smaps_rollup" | b"numa_maps" => Self::Hidden,
+            // Of our memory, or where we are in it.
+            b"mem" | b"pagemap" | b"clear_refs" | b"smaps_rollup" | b"numa_maps" | b"syscall"
+            | b"stack" => Self::Hidden,
             _ => return None,
         })
     }
@@ -105,8 +107,15 @@ pub(super) fn classify(dir: Fd, path: &[u8]) -> Option<ProcFile> {
         whole.extend_from_slice(path);
         whole
     };
-    let parts: Vec<&[u8]> =
-        absolute.split(|&b| b == b'/').filter(|p| !p.is_empty() && *p != b".").collect();
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for part in absolute.split(|&b| b == b'/') {
+        match part {
+            b"" | b"." => {}
+            // No directory of processes that leads here is behind a link, but for `self`.
+            b".." => drop(parts.pop()),
+            _ => parts.push(part),
+        }
+    }
     match parts.as_slice() {
         [b"proc", b"cpuinfo"] => Some(ProcFile::CpuInfo),
         [b"proc", b"self" | b"thread-self", _] => known,
@@ -488,6 +497,19 @@ mod tests {
             (0x3f_0000_0000..0x3f_0000_1000, plain),
             (0x3f_ffff_0000..0x3f_ffff_f000, stack),
         ]
+    }
+
+    #[test]
+    fn detours_lead_to_the_same_files() {
+        let own = format!("/proc/{}/task/1/../../mem", std::process::id());
+        for path in
+            ["/proc/self/syscall", "/proc/../proc/self/fd/.././mem", "//proc//self/mem", &own]
+        {
+            assert!(matches!(classify(Fd::CWD, path.as_bytes()), Some(ProcFile::Hidden)), "{path}");
+        }
+        for path in ["/proc/mem", "/tmp/self/mem", "/proc/self/../mem"] {
+            assert!(classify(Fd::CWD, path.as_bytes()).is_none(), "{path}");
+        }
     }
 
     #[test]
