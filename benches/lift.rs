@@ -5,8 +5,9 @@
 //! decoded, lifted, emitted, written to a fresh arena, entered into the table and linked. Times are
 //! CPU time, the least of several machines.
 //!
-//! `cargo bench --bench lift -- FILE`, FILE being any riscv64 ELF file with symbols. Without one it
-//! says so and does nothing.
+//! `cargo bench --bench lift -- FILE [TIMES]`, FILE being any riscv64 ELF file with symbols. Without
+//! one it says so and does nothing. TIMES is how often everything is measured; once is enough for
+//! `valgrind --tool=callgrind --toggle-collect='*lift::translate*'`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,10 +21,12 @@ use rvnative::util::page_down;
 
 fn main() {
     // Cargo adds an argument of its own.
-    let Some(path) = std::env::args().skip(1).find(|arg| !arg.starts_with('-')) else {
+    let mut args = std::env::args().skip(1).filter(|arg| !arg.starts_with('-'));
+    let Some(path) = args.next() else {
         println!("lift: no ELF file named, nothing measured");
         return;
     };
+    let times: u32 = args.next().map_or(20, |n| n.parse().expect("a number of times"));
     let file = std::fs::read(&path).expect("cannot read the file");
     let elf = Elf::parse(&file).expect("not an ELF file");
     let text = elf.program_headers.iter().find(|h| h.p_type == PT_LOAD && h.is_executable());
@@ -36,7 +39,7 @@ fn main() {
     let mut lifter = Lifter::new();
     let mut best = u64::MAX;
     let (mut insns, mut nodes) = (0, 0);
-    for _ in 0..10 {
+    for _ in 0..times {
         (insns, nodes) = (0, 0);
         let begin = cpu_time();
         for &pc in &starts {
@@ -52,7 +55,7 @@ fn main() {
     println!("{:.1} instructions in a block", insns as f64 / blocks as f64);
     println!("{unique:.2} times each byte that is reached at all");
     println!("{:.1} ns per instruction to decode and lift", best as f64 / insns as f64);
-    let all = (0..20).map(|_| translate(code, &starts)).min().unwrap_or(0);
+    let all = (0..times).map(|_| translate(code, &starts)).min().unwrap_or(0);
     println!("{:.1} ns per instruction to translate", all as f64 / insns as f64);
 }
 
@@ -69,8 +72,9 @@ fn cpu_time() -> u64 {
 fn translate(code: Code<'_>, starts: &[u64]) -> u64 {
     // Blocks depend on their addresses, so these are moved as little as can be.
     let shift = if code.start < 0x10000 { 0x10000 } else { 0 };
-    let machine =
-        Machine::new(&Options { isa: Isa::MAX, ..Options::default() }).expect("a machine");
+    // A small address space, as valgrind has no room for the usual one.
+    let options = Options { isa: Isa::MAX, address_bits: 32, ..Options::default() };
+    let machine = Machine::new(&options).expect("a machine");
     let (first, end) = (page_down(code.start), code.start + code.bytes.len() as u64);
     let memory = machine.memory();
     memory.map_zero(first + shift, end - first, Prot::RW).expect("room for the code");

@@ -10,25 +10,29 @@ pub struct Ahead {
     pub passing: RegSet,
     /// Overwritten before anybody can see them.
     pub dead: RegSet,
+    /// Read again before something is kept no longer.
+    pub again: RegSet,
 }
 
 impl Ahead {
-    /// For each of `nodes`.
-    #[must_use]
-    pub fn of(nodes: &[Node]) -> Vec<Self> {
-        let mut out = vec![Self::default(); nodes.len()];
+    /// Puts what is known behind each of `nodes` into `out`. `keeps` says of an operation whether
+    /// what [`Self::again`] is about is kept beyond it.
+    pub fn of(nodes: &[Node], out: &mut Vec<Self>, keeps: impl Fn(&Op) -> bool) {
+        out.clear();
+        out.resize(nodes.len(), Self::default());
         let mut now = Self::default();
         for (out, node) in out.iter_mut().zip(nodes).rev() {
             *out = now;
-            let (reads, writes) = (node.op.reads(), node.op.writes());
+            let (reads, writes) = (node.reads(), node.writes());
             now.passing = if comes_home(&node.op, node.pc) { 0 } else { now.passing | writes };
             now.dead = if is_plain(&node.op) { (now.dead | writes) & !reads } else { 0 };
+            now.again = if keeps(&node.op) { now.again & !writes | reads } else { 0 };
         }
-        out
     }
 }
 
 /// True if an operation only computes: it neither faults nor leaves the block.
+#[inline]
 #[must_use]
 pub const fn is_plain(op: &Op) -> bool {
     matches!(op, Op::Const { .. } | Op::Bin { .. } | Op::Un { .. })

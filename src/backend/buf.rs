@@ -1,5 +1,6 @@
 //! Host code of one block while it is being made: hot and cold bytes, and what belongs to them.
 
+use super::code::Code;
 use super::symbolic::Val;
 use crate::util::CodePtr;
 
@@ -80,9 +81,9 @@ pub struct Mark([usize; 8]);
 #[derive(Debug, Default)]
 pub struct CodeBuf {
     /// Code on the likely path.
-    pub hot: Vec<u8>,
+    pub hot: Code,
     /// Exits and slow paths.
-    pub cold: Vec<u8>,
+    pub cold: Code,
     /// Arena offset of `hot[0]`.
     pub hot_base: u32,
     /// Arena offset of `cold[0]`; the cold part of an arena lies above its hot part.
@@ -107,8 +108,8 @@ pub struct CodeBuf {
 impl CodeBuf {
     /// Empties the buffer and says where the next block will lie.
     pub fn start(&mut self, hot_base: u32, cold_base: u32, first_link: u32) {
-        self.hot.clear();
-        self.cold.clear();
+        self.hot.truncate(0);
+        self.cold.truncate(0);
         self.links.clear();
         self.hot_faults.clear();
         self.cold_faults.clear();

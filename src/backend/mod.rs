@@ -7,11 +7,13 @@
 
 mod ahead;
 mod buf;
+mod code;
 mod state;
 mod symbolic;
 
 pub use ahead::{Ahead, is_plain};
 pub use buf::{CodeBuf, CountPoint, Counted, FaultPoint, LinkSite, Mark, Recipe};
+pub use code::Code;
 pub use state::{CONSTANTS, Constants, LeaveKind, STATE_BIAS, ThreadState};
 pub use symbolic::{RegSet, ShiftOp, Symbolic, Val, fold, shifted};
 

@@ -243,7 +243,7 @@ impl Asm<'_> {
 
     pub(super) fn word(&mut self, word: u32) {
         let out = if self.cold { &mut self.buf.cold } else { &mut self.buf.hot };
-        out.extend_from_slice(&word.to_le_bytes());
+        out.append(word.to_le_bytes());
     }
 
     // Moves and constants.

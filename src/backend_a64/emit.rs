@@ -61,7 +61,8 @@ impl<'b, 'c> Emitter<'b, 'c> {
         self.count(Counted::Guest(block.pc));
         let mut open = true;
         let mut done = false;
-        let ahead = Ahead::of(&block.nodes);
+        let mut ahead = Vec::new();
+        Ahead::of(&block.nodes, &mut ahead, |_| false);
         for (i, node) in block.nodes.iter().enumerate() {
             let following = block.nodes.get(i + 1);
             if std::mem::take(&mut done) {
@@ -69,7 +70,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
             }
             self.pc = node.pc;
             self.dead_later = if is_plain(&node.op) { ahead[i].dead } else { 0 };
-            self.dead = self.dead_later & !node.op.reads();
+            self.dead = self.dead_later & !node.reads();
             if following.is_some_and(|f| self.pair(&node.op, &f.op)) {
                 done = true;
                 continue;

@@ -5,7 +5,7 @@
 //! blocks use are written here, always in their shortest form. Fixed code (`entry`) is dynasm's.
 
 use super::regs::RBP;
-use crate::backend::CodeBuf;
+use crate::backend::{Code, CodeBuf};
 use crate::mem::Mode;
 use crate::util::CodePtr;
 
@@ -56,6 +56,39 @@ pub(super) enum Map {
     M0F = 1,
     M0F38 = 2,
     M0F3A = 3,
+}
+
+/// All of a legacy-encoded instruction but its operands, in what fits a register.
+#[derive(Clone, Copy)]
+struct Form {
+    /// The opcode, with the bytes before it that name its map.
+    op: u32,
+    /// Their number.
+    op_len: u8,
+    /// Mandatory prefix, or 0.
+    pp: u8,
+    /// What a REX prefix has to have besides the bits of operands; 0x40 if there must be one.
+    rex: u8,
+}
+
+impl Form {
+    #[inline(always)]
+    const fn new(pp: Pp, map: Map, op: u8, rex: u8) -> Self {
+        let op = op as u32;
+        let (op, op_len) = match map {
+            Map::One => (op, 1),
+            Map::M0F => (0x0f | op << 8, 2),
+            Map::M0F38 => (0x380f | op << 16, 3),
+            Map::M0F3A => (0x3a0f | op << 16, 3),
+        };
+        let pp = match pp {
+            Pp::None => 0,
+            Pp::P66 => 0x66,
+            Pp::F3 => 0xf3,
+            Pp::F2 => 0xf2,
+        };
+        Self { op, op_len, pp, rex }
+    }
 }
 
 /// Operand size of a general instruction.
@@ -130,84 +163,69 @@ impl Asm<'_> {
         if self.cold { self.buf.cold_pos() } else { self.buf.hot_pos() }
     }
 
-    fn out(&mut self) -> &mut Vec<u8> {
+    #[inline]
+    fn out(&mut self) -> &mut Code {
         if self.cold { &mut self.buf.cold } else { &mut self.buf.hot }
     }
 
+    #[inline]
     pub(super) fn byte(&mut self, b: u8) {
         self.out().push(b);
     }
 
-    pub(super) fn bytes(&mut self, b: &[u8]) {
-        self.out().extend_from_slice(b);
+    #[inline]
+    pub(super) fn bytes<const N: usize>(&mut self, b: &[u8; N]) {
+        self.out().append(*b);
     }
 
     pub(super) fn imm32(&mut self, v: i32) {
         self.bytes(&v.to_le_bytes());
     }
 
-    /// Appends the low `len` bytes of `bits`, 16 at most: all of them are written and the rest is
-    /// cut off, which is faster than one by one.
-    fn put(&mut self, bits: u128, len: u32) {
-        let out = self.out();
-        let end = out.len() + len as usize;
-        out.extend_from_slice(&bits.to_le_bytes());
-        out.truncate(end);
-    }
-
-    /// ModRM, SIB and displacement, lowest byte first, and their length.
-    fn modrm(reg: u8, rm: Rm) -> (u64, u32) {
-        let reg = (reg & 7) << 3;
+    /// Extension bits X and B, and ModRM, SIB and displacement, lowest byte first, with their length.
+    #[inline(always)]
+    fn operand(reg: u8, rm: Rm) -> (u8, (u64, u32)) {
         match rm {
-            Rm::R(r) => (u64::from(0xc0 | reg | (r & 7)), 1),
+            Rm::R(r) => (r >> 3, (u64::from(0xc0 | (reg & 7) << 3 | (r & 7)), 1)),
             Rm::S(disp) => Self::based(reg, RBP, None, disp),
             Rm::M(Guest { base: Some(base), index, disp }) => Self::based(reg, base, index, disp),
             Rm::M(Guest { base: None, index, disp }) => {
                 // Neither base nor instruction pointer: a SIB byte whose base is 5, in mode 0.
                 let (index, scale) = index.unwrap_or((4, 0));
                 let sib = scale << 6 | (index & 7) << 3 | 5;
-                (u64::from(reg | 4) | u64::from(sib) << 8 | u64::from(disp as u32) << 16, 6)
+                let modrm = u64::from((reg & 7) << 3 | 4);
+                let x = (index >> 3) << 1;
+                (x, (modrm | u64::from(sib) << 8 | u64::from(disp as u32) << 16, 6))
             }
             Rm::B(base, disp) => Self::based(reg, base, None, disp),
             Rm::X(base, index, scale, disp) => Self::based(reg, base, Some((index, scale)), disp),
         }
     }
 
-    fn based(reg: u8, base: u8, index: Option<(u8, u8)>, disp: i32) -> (u64, u32) {
+    #[inline(always)]
+    fn based(reg: u8, base: u8, index: Option<(u8, u8)>, disp: i32) -> (u8, (u64, u32)) {
         // Base codes 5 and 13 have no form without displacement; 4 and 12 need a SIB byte.
-        let (mode, disp, disp_len) = match i8::try_from(disp) {
-            Ok(0) if base & 7 != 5 => (0, 0, 0),
-            Ok(d) => (0x40, u64::from(d as u8), 1),
-            Err(_) => (0x80, u64::from(disp as u32), 4),
+        let (mode, disp_len) = match i8::try_from(disp) {
+            Ok(0) if base & 7 != 5 => (0, 0),
+            Ok(_) => (0x40, 1),
+            Err(_) => (0x80, 4),
         };
-        let sib = match index {
-            Some((index, scale)) => Some(scale << 6 | (index & 7) << 3 | (base & 7)),
-            None if base & 7 == 4 => Some(0x24),
-            None => None,
-        };
-        match sib {
-            Some(sib) => {
-                let both = u64::from(mode | reg | 4) | u64::from(sib) << 8;
-                (both | disp << 16, 2 + disp_len)
-            }
-            None => (u64::from(mode | reg | (base & 7)) | disp << 8, 1 + disp_len),
+        let modrm = mode | (reg & 7) << 3;
+        // Too many bytes of a short displacement do no harm: they are behind the end.
+        let disp = u64::from(disp as u32);
+        if index.is_none() && base & 7 != 4 {
+            return (base >> 3, (u64::from(modrm | (base & 7)) | disp << 8, 1 + disp_len));
         }
-    }
-
-    /// Extension bits (X, B) of an operand.
-    fn xb(rm: Rm) -> (u8, u8) {
-        match rm {
-            Rm::R(r) => (0, r >> 3),
-            Rm::S(_) => (0, 0),
-            Rm::M(g) => (g.index.map_or(0, |(i, _)| i >> 3), g.base.map_or(0, |b| b >> 3)),
-            Rm::B(b, _) => (0, b >> 3),
-            Rm::X(b, i, _, _) => (i >> 3, b >> 3),
-        }
+        let (index, scale) = index.unwrap_or((4, 0));
+        let sib = scale << 6 | (index & 7) << 3 | (base & 7);
+        let bits = u64::from(modrm | 4) | u64::from(sib) << 8 | disp << 16;
+        ((index >> 3) << 1 | base >> 3, (bits, 2 + disp_len))
     }
 
     /// What makes the sum of a guest address a host address: nothing, or the segment whose base is
     /// the host address of guest address 0, with the sum taken modulo 2^32 in a sandbox. The prefixes
     /// and their number.
+    #[inline]
     fn guest_prefix(&self, rm: Rm) -> (u64, u32) {
         match self.mode {
             _ if !matches!(rm, Rm::M(_)) => (0, 0),
@@ -217,64 +235,51 @@ impl Asm<'_> {
         }
     }
 
-    /// A legacy-encoded instruction. `force_rex` is for byte registers 4 to 7.
-    #[expect(clippy::too_many_arguments, reason = "an encoding has this many fields")]
-    fn legacy(&mut self, pp: Pp, map: Map, sz: Sz, op: u8, reg: u8, rm: Rm, force_rex: bool) {
+    fn legacy(&mut self, form: Form, reg: u8, rm: Rm) {
+        let (xb, tail) = Self::operand(reg, rm);
         let (mut head, mut len) = self.guest_prefix(rm);
-        let mut add = |bits: u64, n: u32| {
-            head |= bits << (8 * len);
-            len += n;
-        };
-        match pp {
-            Pp::None => {}
-            Pp::P66 => add(0x66, 1),
-            Pp::F3 => add(0xf3, 1),
-            Pp::F2 => add(0xf2, 1),
+        if form.pp != 0 {
+            head |= u64::from(form.pp) << (8 * len);
+            len += 1;
         }
-        let (x, b) = Self::xb(rm);
-        let rex = 0x40 | u8::from(sz == Sz::Q) << 3 | (reg >> 3) << 2 | x << 1 | b;
-        if rex != 0x40 || force_rex {
-            add(rex.into(), 1);
+        let rex = form.rex | (reg >> 3) << 2 | xb;
+        if rex != 0 {
+            head |= u64::from(rex | 0x40) << (8 * len);
+            len += 1;
         }
-        match map {
-            Map::One => {}
-            Map::M0F => add(0x0f, 1),
-            Map::M0F38 => add(0x380f, 2),
-            Map::M0F3A => add(0x3a0f, 2),
-        }
-        add(op.into(), 1);
-        let (tail, tail_len) = Self::modrm(reg, rm);
-        self.put(u128::from(head) | u128::from(tail) << (8 * len), len + tail_len);
+        head |= u64::from(form.op) << (8 * len);
+        self.out().put((head, len + u32::from(form.op_len)), tail);
     }
 
     /// An instruction without prefix or with the given one.
+    #[inline(always)]
     pub(super) fn ins(&mut self, pp: Pp, map: Map, sz: Sz, op: u8, reg: u8, rm: Rm) {
-        self.legacy(pp, map, sz, op, reg, rm, false);
+        self.legacy(Form::new(pp, map, op, u8::from(sz == Sz::Q) << 3), reg, rm);
     }
 
     /// An instruction on 8-bit registers.
+    #[inline(always)]
     pub(super) fn ins8(&mut self, pp: Pp, map: Map, op: u8, reg: u8, rm: Rm) {
+        // Of registers 4 to 7 the low byte can be named only where there is a prefix.
         let high = |r: u8| (4..8).contains(&r);
         let force = high(reg) || matches!(rm, Rm::R(r) if high(r));
-        self.legacy(pp, map, Sz::D, op, reg, rm, force);
+        self.legacy(Form::new(pp, map, op, u8::from(force) << 6), reg, rm);
     }
 
     /// A VEX-encoded instruction on 128 bits or less; `w` is VEX.W.
     #[expect(clippy::too_many_arguments, reason = "an encoding has this many fields")]
     pub(super) fn vex(&mut self, pp: Pp, map: Map, w: bool, op: u8, reg: u8, vvvv: u8, rm: Rm) {
         let (prefix, prefixes) = self.guest_prefix(rm);
-        let (x, b) = Self::xb(rm);
+        let (xb, operand) = Self::operand(reg, rm);
         let tail = (!vvvv & 15) << 3 | pp as u8;
-        let (head, len) = if x == 0 && b == 0 && !w && map == Map::M0F {
+        let (head, len) = if xb == 0 && !w && map == Map::M0F {
             ([0xc5, ((reg >> 3) ^ 1) << 7 | tail, op, 0], 3)
         } else {
-            let one = ((reg >> 3) ^ 1) << 7 | (x ^ 1) << 6 | (b ^ 1) << 5 | map as u8;
+            let one = ((reg >> 3) ^ 1) << 7 | (xb ^ 3) << 5 | map as u8;
             ([0xc4, one, u8::from(w) << 7 | tail, op], 4)
         };
         let head = prefix | u64::from(u32::from_le_bytes(head)) << (8 * prefixes);
-        let len = prefixes + len;
-        let (tail, tail_len) = Self::modrm(reg, rm);
-        self.put(u128::from(head) | u128::from(tail) << (8 * len), len + tail_len);
+        self.out().put((head, prefixes + len), operand);
     }
 
     // Moves.
@@ -301,18 +306,15 @@ impl Asm<'_> {
     /// `reg = value`, flags unchanged.
     pub(super) fn mov_imm_keep_flags(&mut self, reg: u8, value: u64) {
         let b = reg >> 3;
-        if let Ok(v) = u32::try_from(value) {
-            if b != 0 {
-                self.byte(0x41);
-            }
-            self.byte(0xb8 | (reg & 7));
-            self.imm32(v as i32);
+        let op = 0xb8 | u64::from(reg & 7);
+        if value >> 32 == 0 {
+            let head = if b == 0 { (op, 1) } else { (0x41 | op << 8, 2) };
+            self.out().put(head, (value, 4));
         } else if value as i64 == i64::from(value as i32) {
             self.ins(Pp::None, Map::One, Sz::Q, 0xc7, 0, Rm::R(reg));
             self.imm32(value as i32);
         } else {
-            self.bytes(&[0x48 | b, 0xb8 | (reg & 7)]);
-            self.bytes(&value.to_le_bytes());
+            self.out().put((0x48 | u64::from(b) | op << 8, 2), (value, 8));
         }
     }
 
@@ -409,22 +411,35 @@ impl Asm<'_> {
 
     /// `jmp` to a known place.
     pub(super) fn jmp(&mut self, target: CodePtr) {
-        self.byte(0xe9);
-        self.rel(target);
+        self.jump(&[0xe9], target);
+    }
+
+    /// `reg = value` and a jump to a known place; flags unchanged.
+    pub(super) fn mov_jmp(&mut self, reg: u8, value: u32, target: CodePtr) {
+        debug_assert!(reg < 8, "no REX prefix");
+        let mov = u64::from(0xb8 | reg) | u64::from(value) << 8;
+        let word = super::patch::rel32(CodePtr(self.pos().0 + 6), target);
+        self.out().put((mov, 5), (0xe9 | u64::from(word) << 8, 5));
     }
 
     /// `jcc` to a known place.
     pub(super) fn jcc(&mut self, cc: Cc, target: CodePtr) {
-        self.bytes(&[0x0f, 0x80 | cc as u8]);
-        self.rel(target);
+        self.jump(&[0x0f, 0x80 | cc as u8], target);
     }
 
     /// `call` of a known place.
     pub(super) fn call(&mut self, target: CodePtr) {
-        self.byte(0xe8);
+        self.jump(&[0xe8], target);
+    }
+
+    /// A jump to a known place whose opcode is `op`.
+    #[inline]
+    fn jump<const N: usize>(&mut self, op: &[u8; N], target: CodePtr) {
+        self.bytes(op);
         self.rel(target);
     }
 
+    #[inline]
     pub(super) fn rel(&mut self, target: CodePtr) {
         let word = super::patch::rel32(self.pos(), target);
         self.bytes(&word.to_le_bytes());
@@ -450,9 +465,7 @@ impl Asm<'_> {
     pub(super) fn pad_for_patch(&mut self, ahead: u32) {
         let at = (self.pos().0 + ahead) & 63;
         if at > 60 {
-            for _ in 0..64 - at {
-                self.byte(0x90);
-            }
+            self.out().put((0x90_9090, 64 - at), (0, 0));
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::asm::{Alu, Asm, Map, Pp, Rm, Shift, Sz};
 use super::features::Features;
 use super::regs::{RAX, RCX, field, host_int};
-use super::slots::{Copies, wanted};
+use super::slots::{Copies, keeps_copies};
 use crate::backend::{
     Ahead, CodeBuf, CountPoint, Counted, EmitContext, FaultPoint, MAX_COUNTERS, Recipe, RegSet,
     Symbolic, Val, is_plain,
@@ -44,10 +44,17 @@ pub(super) struct Emitter<'b, 'c> {
     /// The same, but that the current operation may read it.
     pub(super) dead_later: RegSet,
     pub(super) copies: Copies,
+    /// Memory for what is known ahead of each node.
+    ahead: &'b mut Vec<Ahead>,
 }
 
 impl<'b, 'c> Emitter<'b, 'c> {
-    pub(super) fn new(buf: &'b mut CodeBuf, ctx: &'c EmitContext<'c>, cpu: Features) -> Self {
+    pub(super) fn new(
+        buf: &'b mut CodeBuf,
+        ctx: &'c EmitContext<'c>,
+        cpu: Features,
+        ahead: &'b mut Vec<Ahead>,
+    ) -> Self {
         let a = Asm { buf, cold: false, mode: ctx.mode };
         let fp = super::emit_float::FloatState::new();
         Self {
@@ -64,6 +71,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
             dead: 0,
             dead_later: 0,
             copies: Copies::default(),
+            ahead,
         }
     }
 
@@ -81,15 +89,15 @@ impl<'b, 'c> Emitter<'b, 'c> {
     pub(super) fn nodes(&mut self, nodes: &[Node], after: u64) {
         let mut open = true;
         self.forget_copies();
-        let (ahead, wanted) = (Ahead::of(nodes), wanted(nodes));
+        let mut ahead = std::mem::take(self.ahead);
+        Ahead::of(nodes, &mut ahead, keeps_copies);
         let mut rest = nodes;
         while let [node, following @ ..] = rest {
-            let at = nodes.len() - rest.len();
-            let now = ahead[at];
+            let now = ahead[nodes.len() - rest.len()];
             self.passing = now.passing;
             self.dead_later = if is_plain(&node.op) { now.dead } else { 0 };
-            self.dead = self.dead_later & !node.op.reads();
-            self.begin_copies(&node.op, wanted[at]);
+            self.dead = self.dead_later & !node.reads();
+            self.begin_copies(&node.op, now.again);
             self.pc = node.pc;
             self.next = following.first().map_or(after, |n| n.pc);
             rest = following;
@@ -107,6 +115,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
                 self.count(Counted::Guest(self.next));
             }
         }
+        *self.ahead = ahead;
         if open {
             self.pc = after;
             self.flush();
@@ -115,6 +124,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
     }
 
     /// Emits `op`, after which `following` come.
+    #[inline]
     fn op(&mut self, op: &Op, following: &[Node]) {
         let last = following.is_empty();
         match *op {
@@ -164,10 +174,14 @@ impl<'b, 'c> Emitter<'b, 'c> {
     // Where registers are.
 
     /// Brings a pending register home, and before it those whose value is made of that home.
+    #[inline]
     pub(super) fn settle(&mut self, r: u8) {
-        if !self.sym.is_pending(r) {
-            return;
+        if self.sym.is_pending(r) {
+            self.settle_pending(r);
         }
+    }
+
+    fn settle_pending(&mut self, r: u8) {
         if let Val::Shift { op, w, a, n } = self.sym.val(r) {
             self.settle_shift(r, op, w, a, n);
         }
@@ -213,9 +227,12 @@ impl<'b, 'c> Emitter<'b, 'c> {
     }
 
     /// Brings everything home: the contract.
+    #[inline]
     pub(super) fn flush(&mut self) {
         self.flush_int();
-        self.flush_float();
+        if self.float_pending() {
+            self.flush_float();
+        }
     }
 
     /// Brings all integer registers home.
@@ -423,9 +440,18 @@ impl<'b, 'c> Emitter<'b, 'c> {
 
     /// Counts how often what follows is executed, if that is asked for. Registers and flags are
     /// unchanged.
+    #[inline]
     pub(super) fn count(&mut self, counted: Counted) {
+        if let Some(counters) = self.ctx.counters {
+            self.count_in(counters, counted);
+        }
+    }
+
+    fn count_in(&mut self, counters: u64, counted: Counted) {
         let n = self.a.buf.points.len();
-        let Some(counters) = self.ctx.counters.filter(|_| n < MAX_COUNTERS) else { return };
+        if n == MAX_COUNTERS {
+            return;
+        }
         let counter = (counters + n as u64 * 8).to_le_bytes();
         let start = self.a.pos();
         self.a.mov_to(Sz::Q, Rm::S(field!(counting)), RAX);

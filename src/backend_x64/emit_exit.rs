@@ -72,8 +72,7 @@ impl Emitter<'_, '_> {
         self.a.bytes(&word.to_le_bytes());
         self.a.cold = true;
         debug_assert_eq!(self.a.pos(), stub, "the stub is where the jump expects it");
-        self.a.mov_imm_keep_flags(RAX, u64::from(id));
-        self.a.jmp(self.ctx.stubs.link);
+        self.a.mov_jmp(RAX, id, self.ctx.stubs.link);
         self.a.cold = was_cold;
         self.a.buf.links.push(LinkSite { site, target, stub, call: false, inner: false });
     }
@@ -135,12 +134,16 @@ impl Emitter<'_, '_> {
         }
         let stub = self.a.buf.cold_pos();
         self.a.jcc(cc, stub);
-        let (sym, fp) = (self.sym.clone(), self.fp.clone());
+        let sym = self.sym.clone();
+        let fp = self.float_pending().then(|| self.fp.clone());
         self.in_cold(|e| {
             e.flush();
             e.jump_to(target);
         });
-        (self.sym, self.fp) = (sym, fp);
+        self.sym = sym;
+        if let Some(fp) = fp {
+            self.fp = fp;
+        }
     }
 
     pub(super) fn jump(&mut self, target: u64) {

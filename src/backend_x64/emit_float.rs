@@ -377,6 +377,7 @@ impl Emitter<'_, '_> {
         self.fp = FloatState::new();
     }
 
+    #[inline]
     pub(super) fn float_pending(&self) -> bool {
         self.fp.canon() | self.fp.loose != 0 || self.fp.lazy_flags.is_some()
     }

@@ -25,7 +25,7 @@ mod slots;
 
 pub use features::Features;
 
-use crate::backend::{Backend, CodeBuf, EmitContext, LinkSite, Stubs};
+use crate::backend::{Ahead, Backend, CodeBuf, EmitContext, LinkSite, Stubs};
 use crate::ir::Block;
 use crate::util::CodePtr;
 
@@ -33,13 +33,14 @@ use crate::util::CodePtr;
 #[derive(Debug)]
 pub struct X64 {
     features: Features,
+    ahead: Vec<Ahead>,
 }
 
 impl X64 {
     /// An emitter that uses `features`.
     #[must_use]
     pub fn new(features: Features) -> Self {
-        Self { features }
+        Self { features, ahead: Vec::new() }
     }
 }
 
@@ -52,7 +53,7 @@ impl Backend for X64 {
     }
 
     fn emit_block(&mut self, block: &Block, buf: &mut CodeBuf, context: &EmitContext<'_>) {
-        emit::Emitter::new(buf, context, self.features).block(block);
+        emit::Emitter::new(buf, context, self.features, &mut self.ahead).block(block);
     }
 
     fn link_word(link: &LinkSite, target: CodePtr) -> u32 {

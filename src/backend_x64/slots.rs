@@ -8,7 +8,7 @@ use super::asm::{Rm, Sz};
 use super::emit::Emitter;
 use super::regs::{COPIES, RAX, host_int, slot};
 use crate::backend::RegSet;
-use crate::ir::{BinOp, Fmt, Node, Op, UnOp};
+use crate::ir::{BinOp, Fmt, Op, UnOp};
 use std::cell::Cell;
 
 /// Which host register holds a copy of what.
@@ -150,19 +150,8 @@ impl Emitter<'_, '_> {
     }
 }
 
-/// For each of `nodes` the registers that are read again behind it while copies last.
-pub(super) fn wanted(nodes: &[Node]) -> Vec<RegSet> {
-    let mut out = vec![0; nodes.len()];
-    let mut now = 0;
-    for (out, Node { op, .. }) in out.iter_mut().zip(nodes).rev() {
-        *out = now;
-        now = if keeps_copies(op) { now & !op.writes() | op.reads() } else { 0 };
-    }
-    out
-}
-
 /// True if the code of `op` neither uses the registers of [`COPIES`] nor calls anybody.
-const fn keeps_copies(op: &Op) -> bool {
+pub(super) const fn keeps_copies(op: &Op) -> bool {
     match *op {
         Op::Bin { op, .. } => !matches!(
             op,

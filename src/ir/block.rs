@@ -9,6 +9,30 @@ pub struct Node {
     pub op: Op,
     /// Address of the guest instruction.
     pub pc: u64,
+    reads: u32,
+    writes: u32,
+}
+
+impl Node {
+    /// `op`, for the guest instruction at `pc`.
+    // Inlined so that what it reads and writes is not looked up where the kind of `op` is known.
+    #[inline(always)]
+    #[must_use]
+    pub const fn new(op: Op, pc: u64) -> Self {
+        Self { op, pc, reads: op.reads(), writes: op.writes() }
+    }
+
+    /// As [`Op::reads`].
+    #[must_use]
+    pub const fn reads(&self) -> u32 {
+        self.reads
+    }
+
+    /// As [`Op::writes`].
+    #[must_use]
+    pub const fn writes(&self) -> u32 {
+        self.writes
+    }
 }
 
 /// A piece of guest code with one entry, at its first node. It may be left at any branch, fault
@@ -62,9 +86,9 @@ impl Builder {
     }
 
     /// Adds an operation.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, op: Op) {
-        self.block.nodes.push(Node { op, pc: self.pc });
+        self.block.nodes.push(Node::new(op, self.pc));
     }
 
     /// Says where execution goes on.
@@ -100,7 +124,7 @@ impl Builder {
     /// Replaces the last node, for operations that two instructions make together.
     pub fn replace_last(&mut self, op: Op) {
         if let Some(n) = self.block.nodes.last_mut() {
-            n.op = op;
+            *n = Node::new(op, n.pc);
         }
     }
 }

@@ -15,6 +15,7 @@ const fn source(s: Src) -> u32 {
 
 impl Op {
     /// Integer registers that are read, one bit each; never x0.
+    #[inline(always)]
     #[must_use]
     pub const fn reads(&self) -> u32 {
         let set = match *self {
@@ -55,6 +56,7 @@ impl Op {
     }
 
     /// Integer registers that are written, one bit each; never x0.
+    #[inline(always)]
     #[must_use]
     pub const fn writes(&self) -> u32 {
         let set = match *self {

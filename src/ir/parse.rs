@@ -70,7 +70,7 @@ fn block_line(block: &mut Block, line: &str) -> Option<()> {
             block.ranges.push((u64::read(addr)?, len.parse().ok()?));
         }
         "next" => block.next = u64::read(rest)?,
-        pc => block.nodes.push(Node { pc: u64::read(pc)?, op: rest.parse().ok()? }),
+        pc => block.nodes.push(Node::new(rest.parse().ok()?, u64::read(pc)?)),
     }
     Some(())
 }
@@ -131,7 +131,7 @@ mod tests {
             block.ranges = (0..next() % 3).map(|_| (next(), next() as u32)).collect();
             for _ in 0..next() % 20 {
                 let op = ANY[(next() % ANY.len() as u64) as usize](&mut next);
-                block.nodes.push(Node { pc: next(), op });
+                block.nodes.push(Node::new(op, next()));
             }
             if block.falls_through() {
                 block.next = next();

@@ -52,10 +52,17 @@ impl FaultMap {
             self.number(pc);
         }
         for point in points {
-            self.number(u64::from(point.host.0 - last.0));
-            self.signed(point.pc.wrapping_sub(last.1) as i64);
+            let host = u64::from(point.host.0 - last.0);
+            let pc = zigzag(point.pc.wrapping_sub(last.1) as i64);
+            if host | pc < 0x80 {
+                // By far the most: three bytes at once.
+                self.bytes.extend([host as u8, pc as u8, point.count as u8]);
+            } else {
+                self.number(host);
+                self.number(pc);
+                self.bytes.push(point.count as u8);
+            }
             last = (point.host.0, point.pc);
-            self.bytes.push(point.count as u8);
             debug_assert!(point.count <= 64, "there are 64 registers");
             for recipe in &recipes[point.first as usize..(point.first + point.count) as usize] {
                 self.recipe(recipe);
@@ -98,7 +105,7 @@ impl FaultMap {
     }
 
     fn signed(&mut self, n: i64) {
-        self.number((n << 1 ^ n >> 63) as u64);
+        self.number(zigzag(n));
     }
 
     /// The guest's pc at `place`, which is in the cold part or not, and what is pending there.
@@ -124,6 +131,11 @@ impl FaultMap {
             }
         }
     }
+}
+
+/// A signed number as an unsigned one that is small if it is close to zero.
+const fn zigzag(n: i64) -> u64 {
+    (n << 1 ^ n >> 63) as u64
 }
 
 /// Reads what [`FaultMap`] packs; `None` at the end.

@@ -1,0 +1,117 @@
+//! Bytes of host code that grow at the end, an instruction at a time.
+
+use std::ops::{Deref, DerefMut};
+
+/// Code of one part of a block while it is being made.
+///
+/// Behind its end there is nearly always room for an instruction already, so that one is appended by
+/// two stores of eight bytes each, whatever its length.
+#[derive(Debug, Default)]
+pub struct Code {
+    /// The code, and behind it room that has been used before or is zero.
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+/// Room that is looked for before an instruction is appended.
+const ROOM: usize = 16;
+
+impl Code {
+    /// Appends the low `n` bytes of `head`, at most 7, and the low `m` bytes of `tail`, at most 8.
+    #[inline]
+    pub fn put(&mut self, (head, n): (u64, u32), (tail, m): (u64, u32)) {
+        debug_assert!(n < 8 && m <= 8, "an instruction is not that long");
+        let room: &mut [u8; ROOM] = self.room();
+        room[..8].copy_from_slice(&head.to_le_bytes());
+        let n = n as usize & 7;
+        room[n..n + 8].copy_from_slice(&tail.to_le_bytes());
+        self.len += n + m as usize;
+    }
+
+    /// Appends one byte.
+    #[inline]
+    pub fn push(&mut self, byte: u8) {
+        let room: &mut [u8; 1] = self.room();
+        *room = [byte];
+        self.len += 1;
+    }
+
+    /// Appends a few bytes.
+    #[inline]
+    pub fn append<const N: usize>(&mut self, bytes: [u8; N]) {
+        *self.room() = bytes;
+        self.len += N;
+    }
+
+    /// Appends any number of bytes.
+    pub fn extend_from_slice(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.push(*byte));
+    }
+
+    /// Takes back all but the first `len` bytes.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    /// The next `N` bytes behind the end.
+    #[inline]
+    fn room<const N: usize>(&mut self) -> &mut [u8; N] {
+        if self.bytes.len() - self.len < N {
+            self.grow();
+        }
+        let Some(room) = self.bytes[self.len..].first_chunk_mut() else {
+            unreachable!("there is room after growing")
+        };
+        room
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let len = (2 * self.bytes.len()).max(1024);
+        self.bytes.resize(len, 0);
+    }
+}
+
+impl Deref for Code {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+impl DerefMut for Code {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[..self.len]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_appended_in_order_and_taken_back() {
+        let mut code = Code::default();
+        let mut expected = Vec::new();
+        for i in 0..2000u32 {
+            let (n, m) = (i % 8, i / 8 % 9);
+            let (head, tail) =
+                (u64::from(i).wrapping_mul(0x9123_4567_89ab_cdef), !u64::from(i * 77));
+            code.put((head, n), (tail, m));
+            expected.extend_from_slice(&head.to_le_bytes()[..n as usize]);
+            expected.extend_from_slice(&tail.to_le_bytes()[..m as usize]);
+            code.push(i as u8);
+            code.append((i as u16).to_le_bytes());
+            code.extend_from_slice(&[i as u8; 3]);
+            expected.push(i as u8);
+            expected.extend_from_slice(&(i as u16).to_le_bytes());
+            expected.extend_from_slice(&[i as u8; 3]);
+        }
+        assert_eq!(*code, *expected);
+        code.truncate(7);
+        code.push(1);
+        assert_eq!(code[..7], expected[..7]);
+        assert_eq!((code.len(), code[7]), (8, 1));
+    }
+}
