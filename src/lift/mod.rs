@@ -63,8 +63,10 @@ pub struct Limits {
 }
 
 impl Default for Limits {
+    /// What is measured to be best: with four times as many exits a quarter more is translated, of
+    /// which hardly any is executed.
     fn default() -> Self {
-        Self { max_insns: 64, max_exits: 16, max_jumps: 4 }
+        Self { max_insns: 64, max_exits: 4, max_jumps: 4 }
     }
 }
 
