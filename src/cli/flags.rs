@@ -35,7 +35,7 @@ pub(super) enum Command {
 /// program is not found, 126 if it cannot be run, 125 if rvnative itself fails.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Environment: RVNATIVE_SYSROOT, RVNATIVE_CPU, RVNATIVE_JIT, \
-RVNATIVE_STACK_SIZE, RVNATIVE_STRACE, RVNATIVE_STRACE_FILE, RVNATIVE_ALLOW_HOST_EXEC, \
+RVNATIVE_STACK_SIZE, RVNATIVE_VA_BITS, RVNATIVE_STRACE, RVNATIVE_STRACE_FILE, RVNATIVE_ALLOW_HOST_EXEC, \
 RVNATIVE_STATS, RVNATIVE_STATS_FILE, RVNATIVE_COUNT, RVNATIVE_PERFMAP, RVNATIVE_JITDUMP, RVNATIVE_LOG, \
 RVNATIVE_LOG_FILE and RVNATIVE_HOST_FEATURES stand for the flags of these names, which win over them. The program does not \
 see them unless RVNATIVE_KEEP_ENV is 1.")]
@@ -84,6 +84,12 @@ pub(super) struct RunFlags {
     /// Size of the main stack in bytes, or with K, M or G.
     #[arg(short = 's', long, value_name = "SIZE")]
     pub(super) stack_size: Option<String>,
+
+    /// Shape of the address space: 39 bits, as on machines with Sv39, or 48, of which the program
+    /// has half. With 48, code at 512 GiB and above, where no program is put that does not ask for
+    /// it, is interpreted.
+    #[arg(long, value_name = "BITS", value_parser = ["39", "48"])]
+    pub(super) va_bits: Option<String>,
 
     /// Print system calls to standard error: all, or those that EXPR names, as `read,write`,
     /// `%file` or `!%memory`.

@@ -17,6 +17,7 @@ pub(super) struct Settings {
     pub(super) cpu: Option<OsString>,
     pub(super) jit: Option<OsString>,
     pub(super) stack_size: Option<OsString>,
+    pub(super) va_bits: Option<OsString>,
     pub(super) host_features: Option<OsString>,
     pub(super) strace: Option<OsString>,
     pub(super) strace_file: Option<OsString>,
@@ -32,13 +33,14 @@ pub(super) struct Settings {
 
 impl Settings {
     /// Names, as in `RVNATIVE_*` and on the command line of a program that the guest starts.
-    fn fields(&mut self) -> [(&'static str, &mut Option<OsString>); 16] {
+    fn fields(&mut self) -> [(&'static str, &mut Option<OsString>); 17] {
         [
             ("SYSROOT", &mut self.sysroot),
             ("ROOTFS", &mut self.rootfs),
             ("CPU", &mut self.cpu),
             ("JIT", &mut self.jit),
             ("STACK_SIZE", &mut self.stack_size),
+            ("VA_BITS", &mut self.va_bits),
             ("HOST_FEATURES", &mut self.host_features),
             ("STRACE", &mut self.strace),
             ("STRACE_FILE", &mut self.strace_file),
@@ -62,6 +64,7 @@ impl Settings {
             cpu: f.cpu.clone().map(Into::into),
             jit: f.jit.map(|j| j.name().into()),
             stack_size: f.stack_size.clone().map(Into::into),
+            va_bits: f.va_bits.clone().map(Into::into),
             host_features: f.host_features.clone().map(Into::into),
             strace: f.strace.clone().map(Into::into),
             strace_file: f.strace_file.clone().map(PathBuf::into_os_string),
@@ -121,6 +124,17 @@ impl Settings {
         }
         if let Some(list) = text(self.host_features.as_deref(), "HOST_FEATURES")? {
             options.host_features = host_features(list)?;
+        }
+        if let Some(bits) = text(self.va_bits.as_deref(), "VA_BITS")? {
+            // The other half of the addresses is the kernel's.
+            options.address_bits = match bits {
+                "39" => 38,
+                "48" => 47,
+                _ => {
+                    let f = Failure::new(format_args!("`{bits}` is no number of address bits"));
+                    return Err(f.hint("39 for Sv39, or 48 for Sv48"));
+                }
+            };
         }
         options.count = self.count.is_some();
         options.measure = self.stats_format().is_some();

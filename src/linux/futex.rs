@@ -191,6 +191,10 @@ fn read_robust(t: &Thread) -> (Vec<RobustFutex>, Option<RobustFutex>) {
     (owned, (pending & !1 != 0).then(|| futex(pending)))
 }
 
+/// Futexes that lie beyond are not made known to the host's kernel: their list is walked when a
+/// thread ends by itself.
+const MOST_NODES: u64 = 1 << 39;
+
 /// Before a system call, in which the process may be killed: makes the host's kernel know what
 /// robust futexes the thread owns. Costs two loads if it owns none.
 pub(super) fn tell_host(t: &mut Thread) {
@@ -208,7 +212,7 @@ pub(super) fn tell_host(t: &mut Thread) {
     if t.robust.is_none() {
         let nodes = t.process.robust_nodes.get_or_init(|| {
             let memory = t.memory();
-            Nodes::new(memory.base(), memory.size() as usize).ok()
+            Nodes::new(memory.base(), memory.size().min(MOST_NODES) as usize).ok()
         });
         t.robust = nodes.as_ref().and_then(|nodes| RobustList::register(nodes).ok());
     }

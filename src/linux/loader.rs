@@ -272,7 +272,7 @@ fn map_image(
 /// The main thread's stack, mapped at the top of the address space: `size` bytes, whole pages.
 /// It can be executed if the program asks for that (fs/binfmt_elf.c, `PT_GNU_STACK`).
 pub(super) fn map_stack(mem: &Memory, size: u64, exec: bool) -> Result<Range<u64>, LoadError> {
-    let top = mem.size() - PAGE_SIZE;
+    let top = mem.top() - PAGE_SIZE;
     let size = page_up(size).unwrap_or(u64::MAX).clamp(32 * PAGE_SIZE, mem.size() / 4);
     let prot = if exec { Prot::RWX } else { Prot::RW };
     let stack = Mapping { prot, shared: false, backing: Backing::Anonymous(Some("[stack]")) };

@@ -1,19 +1,22 @@
 //! The address space: where things lie, and the calls that change it (mmap(2), brk(2), mremap(2)).
 //!
-//! The space has the shape of Sv39: 38 bits for the user (kernel: `arch/riscv/include/asm/pgtable.h`,
-//! `TASK_SIZE`). Mappings are placed downwards from below the stack, as the kernel places them, with
-//! one difference: what a dynamic linker maps (private file mappings that are executable or
-//! `MAP_DENYWRITE`) goes below 2^31, where position-independent programs go too. Translated code
-//! names guest addresses of 31 bits in shorter instructions.
+//! The space has the shape of Sv39, 38 bits for the user, or of Sv48 with 47 (kernel:
+//! `arch/riscv/include/asm/pgtable.h`, `TASK_SIZE`). Mappings are placed downwards from below the
+//! stack, as the kernel places them, with two differences. What a dynamic linker maps (private file
+//! mappings that are executable or `MAP_DENYWRITE`) goes below 2^31, where position-independent
+//! programs go too: translated code names guest addresses of 31 bits in shorter instructions. And
+//! in a large space everything goes where code can be translated ([`TRANSLATED`]), as far as it
+//! finds room there.
 
 use super::abi::{Errno, SysResult};
-use super::host::{HostArg, host_call};
+use super::host::{HostArg, host_call, path_of};
 use super::limits::is_data;
 use super::process::{Thread, lock};
 use crate::mem::{Access, Advice, Backing, MapError, Mapping, Memory, Prot};
 use crate::util::{PAGE_SIZE, page_down, page_up};
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 /// Lowest address that a program gets without asking for a place.
@@ -27,6 +30,9 @@ pub(super) fn pie_base(size: u64) -> u64 {
 
 /// Where libraries go, downwards from the end.
 pub(super) const CODE_WINDOW: Range<u64> = 0x5000_0000..0x8000_0000;
+
+/// Code is translated below this address and interpreted above it.
+const TRANSLATED: u64 = crate::runtime::MAX_TABLE;
 
 /// Free addresses between the stack's limit and other mappings (`stack_guard_gap`).
 pub(super) const STACK_GAP: u64 = 256 * PAGE_SIZE;
@@ -79,7 +85,10 @@ pub(super) fn find_room(mem: &Memory, top: u64, len: u64, low: bool) -> Option<u
             .flatten()
     };
     let window = if low { down(CODE_WINDOW) } else { None };
-    window.or_else(|| down(CODE_WINDOW.end..top)).or_else(|| down(MIN_ADDR..top))
+    window
+        .or_else(|| down(CODE_WINDOW.end..top.min(TRANSLATED)))
+        .or_else(|| down(CODE_WINDOW.end..top))
+        .or_else(|| down(MIN_ADDR..top))
 }
 
 pub(super) fn sys_brk(t: &mut Thread, addr: u64) -> SysResult {
@@ -170,8 +179,9 @@ fn place(
         }
         return if addr < min_addr(mem) { Err(Errno::EPERM) } else { Ok(addr) };
     }
-    // A hint is rounded up and used if nothing is in the way.
-    if let Some(hint) = page_up(addr).filter(|&a| a >= MIN_ADDR)
+    // A hint is rounded down and used if nothing is in the way.
+    let hint = page_down(addr).max(MIN_ADDR);
+    if page_down(addr) != 0
         && let Some(end) = hint.checked_add(len).filter(|&end| end <= mem.size())
         && mem.is_free(hint..end)
     {
@@ -184,7 +194,11 @@ fn place(
 fn file_backing(t: &Thread, fd: i32, offset: u64) -> Result<Backing, Errno> {
     let file = super::host::file_identity(fd)?;
     let link = std::fs::read_link(format!("/proc/self/fd/{fd}")).unwrap_or_default();
-    let path = t.process.names().guest(&link);
+    let path = match &t.process.options.world {
+        // What is outside keeps the host's name, which means nothing here.
+        Some(world) => world.guest_name(link.as_os_str().as_bytes()).map_or(link, |n| path_of(&n)),
+        None => t.process.names().guest(&link),
+    };
     Ok(Backing::File { path: Arc::new(path), offset, dev: file.dev, inode: file.inode })
 }
 

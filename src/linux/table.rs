@@ -429,7 +429,7 @@ syscalls! {
     280 bpf denied "programs would see the host";
     281 execveat full exec::sys_execveat;
     282 userfaultfd refused "faults of guest pages are the translator's";
-    283 membarrier pass [V, V, V];
+    283 membarrier partial "all but the commands for rseq" thread::sys_membarrier;
     284 mlock2 full mman::sys_mlock2;
     285 copy_file_range pass [V, W(8), V, W(8), V, V];
     286 preadv2 full file::sys_preadv2;
@@ -439,7 +439,7 @@ syscalls! {
     290 pkey_free refused "riscv64 has no protection keys";
     291 statx full stat::sys_statx;
     292 io_pgetevents full aio::sys_io_pgetevents;
-    293 rseq absent "a restartable sequence would be interrupted in translated code; the C library does without";
+    293 rseq absent "when the host preempts a thread, nobody can tell whether it was in a restartable sequence of the guest; the C library does without";
     294 kexec_file_load denied "administration of the host";
     424 pidfd_send_signal pass [V, V, R(128), V];
     425 io_uring_setup refused "requests hold guest addresses in shared rings";

@@ -1,6 +1,7 @@
 //! Threads (clone(2) with `CLONE_THREAD`): each a host thread.
 
 use super::abi::{Errno, GuestPtr, SysResult};
+use super::args::host;
 use super::fork::CloneRequest;
 use super::host::{HostArg, host_call};
 use super::process::Thread;
@@ -121,4 +122,17 @@ impl CloneRequest {
         }
         t.clear_child_tid = self.clear_tid.unwrap_or(0);
     }
+}
+
+/// Commands that restart sequences of `rseq`, which there is not (`CONFIG_RSEQ`).
+const RSEQ_COMMANDS: i32 = libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ
+    | libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ;
+
+pub(super) fn sys_membarrier(t: &mut Thread, command: i32, flags: u32, cpu: i32) -> SysResult {
+    if command & RSEQ_COMMANDS != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let known = host!(t, SYS_membarrier, command, flags, cpu)?;
+    let query = command == libc::MEMBARRIER_CMD_QUERY;
+    Ok(if query { known & !(RSEQ_COMMANDS as u64) } else { known })
 }

@@ -89,7 +89,11 @@ impl Memory {
     fn host(&self, addr: u64, len: u64, access: Access) -> Result<HostAddr, Fault> {
         let a = match self.mode {
             Mode::Sandbox => addr & 0xffff_ffff,
-            Mode::Identity | Mode::Guarded if addr < self.size => addr,
+            Mode::Identity | Mode::Guarded
+                if addr < self.size && !self.meets_hole(&(addr..addr + len)) =>
+            {
+                addr
+            }
             Mode::Identity | Mode::Guarded => {
                 return Err(Fault { addr, access, mapped: false, beyond_file: false });
             }
@@ -145,10 +149,11 @@ impl Memory {
         let mut done = 0;
         while done < len {
             let a = self.effective(addr.wrapping_add(done as u64));
-            if a >= self.size {
+            let room = if a < self.size { self.end_from(a) - a } else { 0 };
+            if room == 0 {
                 return Err(Fault { addr: a, access, mapped: false, beyond_file: false });
             }
-            let n = (len - done).min((self.size - a) as usize);
+            let n = (len - done).min(room as usize);
             match op(HostAddr(self.base.0 + a as usize), done, n) {
                 Ok(()) => done += n,
                 Err(left) => {
@@ -192,7 +197,7 @@ impl Memory {
     /// The range leaves the address space.
     pub fn kernel_range(&self, addr: u64, len: u64, access: Access) -> Result<HostAddr, Fault> {
         let a = self.effective(addr);
-        if a > self.size || len > self.size - a {
+        if a > self.size || len > self.size - a || self.meets_hole(&(a..a + len)) {
             return Err(Fault { addr, access, mapped: false, beyond_file: false });
         }
         if access == Access::Write && len != 0 {

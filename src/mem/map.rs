@@ -1,6 +1,7 @@
 //! Reserving the region, mapping into it, and what is known of each mapping.
 
 use super::code::CodePages;
+use super::whole;
 use crate::sys::mmap::{HostProt, Reservation, host_page_size};
 use crate::util::{HostAddr, PAGE_SIZE, RangeMap, Split, page_up};
 use std::io;
@@ -220,22 +221,28 @@ fn served(size: u64) -> io::Result<()> {
 }
 
 impl Memory {
-    /// Reserves a region for addresses below `size`, a power of two of at least 1 MiB. In
-    /// `Sandbox` mode the size is 4 GiB whatever is asked for.
+    /// Reserves a region for addresses below `size`, a power of two of 1 MiB to 128 TiB. In
+    /// `Sandbox` mode the size is 4 GiB whatever is asked for. With 128 TiB in `Identity` mode,
+    /// parts may stay the host's.
     ///
     /// # Errors
-    /// `Unsupported` on a host with larger pages than the guest's, and what the host says: `ENOMEM` under an address-space limit, `EEXIST` or `EPERM` where the
-    /// addresses of `Identity` mode are not free.
+    /// `Unsupported` on a host with larger pages than the guest's, and what the host says:
+    /// `ENOMEM` under an address-space limit, `EEXIST` or `EPERM` where the addresses of
+    /// `Identity` mode are not free.
     pub fn new(mode: Mode, size: u64) -> io::Result<Self> {
         served(host_page_size() as u64)?;
         let size = if mode == Mode::Sandbox { 1 << 32 } else { size };
-        if !size.is_power_of_two() || !(1 << 20..=1 << 46).contains(&size) {
+        if !size.is_power_of_two() || !(1 << 20..=whole::SIZE).contains(&size) {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
         // As large as the region, so that a small negative number or an address with one bit too
         // many is surely a fault.
         let guard = if size >= 1 << 32 { GUARD.max(size as usize) } else { SMALL_GUARD };
-        let (region, base) = if mode == Mode::Identity {
+        let (region, base) = if mode == Mode::Identity && size == whole::SIZE {
+            let mut tries = LOWEST.iter().map(|&low| whole::reserve(low));
+            let first = tries.find_map(Result::ok);
+            (first.ok_or_else(|| io::Error::from_raw_os_error(libc::EEXIST))?, HostAddr(0))
+        } else if mode == Mode::Identity {
             // Below is nothing, and negative addresses are the kernel's: no guard is needed.
             let end = size as usize + guard;
             let mut tries = LOWEST.iter().map(|&low| Reservation::new_at(HostAddr(low), end - low));
@@ -287,10 +294,38 @@ impl Memory {
         }
     }
 
-    /// True if `addr` of the host lies in the region or its guards.
+    /// The end of the highest range that can be mapped.
     #[must_use]
-    pub fn contains_host(&self, addr: HostAddr) -> bool {
-        self.region.contains(addr)
+    pub fn top(&self) -> u64 {
+        self.holes().find(|hole| hole.end >= self.size).map_or(self.size, |hole| hole.start)
+    }
+
+    /// Guest addresses inside the region that are the host's, lowest first.
+    fn holes(&self) -> impl DoubleEndedIterator<Item = Range<u64>> + '_ {
+        let from = self.region.base().0.wrapping_sub(self.base.0) as u64;
+        self.region.holes().iter().map(move |h| from + h.start as u64..from + h.end as u64)
+    }
+
+    /// The first address from `a` on, which is below the size, that is the host's or no guest's.
+    pub(super) fn end_from(&self, a: u64) -> u64 {
+        self.holes().find(|hole| hole.end > a).map_or(self.size, |hole| hole.start.max(a))
+    }
+
+    /// True if part of `range` is the host's.
+    pub(super) fn meets_hole(&self, range: &Range<u64>) -> bool {
+        self.holes().any(|hole| hole.start < range.end && range.start < hole.end)
+    }
+
+    /// `within`, without what is the host's, lowest first.
+    fn between_holes(&self, within: Range<u64>) -> Vec<Range<u64>> {
+        let mut parts = Vec::new();
+        let mut start = within.start;
+        for hole in self.holes().filter(|h| h.start < within.end && within.start < h.end) {
+            parts.push(start..hole.start.max(start));
+            start = hole.end;
+        }
+        parts.push(start..within.end.max(start));
+        parts
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -321,7 +356,7 @@ impl Memory {
         if !addr.is_multiple_of(PAGE_SIZE) {
             return Err(MapError::Invalid);
         }
-        if addr < self.lowest() || end > self.size {
+        if addr < self.lowest() || end > self.size || self.meets_hole(&(addr..end)) {
             return Err(MapError::OutOfRange);
         }
         Ok(addr..end)
@@ -486,15 +521,19 @@ impl Memory {
     /// Start of the highest free range of `len` bytes within `within`, aligned to `align`.
     #[must_use]
     pub fn find_free_down(&self, len: u64, align: u64, within: Range<u64>) -> Option<u64> {
-        let len = page_up(len)?;
-        self.lock().map.find_free_down(len, align.max(PAGE_SIZE), within)
+        let (len, align) = (page_up(len)?, align.max(PAGE_SIZE));
+        let state = self.lock();
+        let mut parts = self.between_holes(within).into_iter().rev();
+        parts.find_map(|part| state.map.find_free_down(len, align, part))
     }
 
     /// Start of the lowest free range of `len` bytes within `within`, aligned to `align`.
     #[must_use]
     pub fn find_free_up(&self, len: u64, align: u64, within: Range<u64>) -> Option<u64> {
-        let len = page_up(len)?;
-        self.lock().map.find_free_up(len, align.max(PAGE_SIZE), within)
+        let (len, align) = (page_up(len)?, align.max(PAGE_SIZE));
+        let state = self.lock();
+        let mut parts = self.between_holes(within).into_iter();
+        parts.find_map(|part| state.map.find_free_up(len, align, part))
     }
 
     /// True if nothing is mapped in the pages that `range` touches, and something could be.
@@ -503,6 +542,7 @@ impl Memory {
         let within = self.lowest()..=self.size;
         within.contains(&range.start)
             && within.contains(&range.end)
+            && !self.meets_hole(&range)
             && self.lock().map.overlapping(range).next().is_none()
     }
 }

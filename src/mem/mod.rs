@@ -2,7 +2,8 @@
 //! `base + a`.
 //!
 //! Reading order: `fault` (what can go wrong), `map` (what is mapped and how it may be used),
-//! `data` (checked reads, writes and atomics), `code` (which pages hold translated code).
+//! `data` (checked reads, writes and atomics), `code` (which pages hold translated code), `whole`
+//! (an address space from which the host's own program must be left out).
 //!
 //! Invariants:
 //! - The host's page protection is the guest's, with two exceptions: nothing is ever executable
@@ -14,12 +15,14 @@
 #![allow(unsafe_code, reason = "turns checked guest addresses into host accesses")]
 //! # Safety
 //! Accesses go through `sys::access`, which turns host faults into errors, at addresses below
-//! `base + size + guard`, all of which belong to the region's own reservation.
+//! `base + size + guard`, all of which belong to the region's own reservation, but for its holes,
+//! which are refused.
 
 mod code;
 mod data;
 mod fault;
 mod map;
+mod whole;
 
 pub use code::{CodeEvent, Watched};
 pub use fault::{Access, Fault};

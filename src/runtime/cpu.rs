@@ -297,7 +297,7 @@ impl Cpu {
     fn translate(&mut self, pc: u64) -> Option<Result<CodePtr, Option<Exit>>> {
         if pc & 1 != 0 || pc / 2 >= self.generation.cache.table.limit() {
             // No block begins there; the interpreter knows what happens.
-            return Some(Err(self.step().err()));
+            return Some(Err(self.run_interpreted()));
         }
         match self.machine.translate(&self.generation, pc, &Limits::default()) {
             Ok(Some(code)) => Some(Ok(code)),

@@ -40,3 +40,4 @@ pub use observe::{Difference, Observer, TranslatedBlock};
 pub use options::{EngineKind, Options};
 pub use select::{HostFeatures, backend_name};
 pub use stats::Stats;
+pub use table::MAX_TABLE;

@@ -27,8 +27,9 @@ pub struct Options {
     /// How guest addresses become host addresses. Where `Mode::Identity` cannot be had it is
     /// `Mode::Guarded`.
     pub mode: Mode,
-    /// Size of the guest's address space as a power of two, 20 to 46. Less is taken if the host
-    /// has no more addresses to give. `Mode::Sandbox` always has 32.
+    /// Size of the guest's address space as a power of two, 20 to 47. Less is taken if the host
+    /// has no more addresses to give. `Mode::Sandbox` always has 32. From 512 GiB on, code is
+    /// interpreted.
     pub address_bits: u32,
     /// What the translator may use of the host.
     pub host_features: HostFeatures,

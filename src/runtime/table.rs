@@ -12,6 +12,9 @@ use crate::util::{CodePtr, HostAddr};
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// Guest addresses from here on have no entry; code there is interpreted.
+pub const MAX_TABLE: u64 = 1 << 39;
+
 /// The table. Entry 0 means "not translated".
 #[derive(Debug)]
 pub(super) struct PcTable {
@@ -20,9 +23,9 @@ pub(super) struct PcTable {
 }
 
 impl PcTable {
-    /// A table for guest addresses below `size`.
+    /// A table for guest addresses below `size`, or [`MAX_TABLE`] if that is less.
     pub(super) fn new(size: u64) -> io::Result<Self> {
-        let entries = size / 2;
+        let entries = size.min(MAX_TABLE) / 2;
         let bytes = entries as usize * 4;
         let memory = Reservation::new(bytes)?;
         memory.map_anon(0..bytes, HostProt::RW, false)?;

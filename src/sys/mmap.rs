@@ -33,11 +33,13 @@ pub const ADVISE_POPULATE: i32 = libc::MADV_POPULATE_WRITE;
 /// Advice: the range shall consist of huge pages.
 pub const ADVISE_HUGE: i32 = libc::MADV_HUGEPAGE;
 
-/// A range of addresses that belongs to us and is unmapped when dropped.
+/// A range of addresses that belongs to us, but for holes, and is unmapped when dropped.
 #[derive(Debug)]
 pub struct Reservation {
     base: HostAddr,
     len: usize,
+    /// Parts that stay the host's, as byte offsets, lowest first; they do not touch.
+    holes: Vec<Range<usize>>,
 }
 
 fn check(rc: *mut libc::c_void) -> io::Result<HostAddr> {
@@ -57,7 +59,7 @@ impl Reservation {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: a new mapping at an address of the kernel's choice disturbs nothing.
         let p = unsafe { libc::mmap(std::ptr::null_mut(), len, libc::PROT_NONE, flags, -1, 0) };
-        Ok(Self { base: check(p)?, len })
+        Ok(Self { base: check(p)?, len, holes: Vec::new() })
     }
 
     /// As [`Self::new`], at `base`.
@@ -72,9 +74,27 @@ impl Reservation {
         let at = base.0 as *mut libc::c_void;
         // SAFETY: MAP_FIXED_NOREPLACE leaves alone what is there.
         let p = unsafe { libc::mmap(at, len, libc::PROT_NONE, flags, -1, 0) };
-        let got = Self { base: check(p)?, len };
+        let got = Self { base: check(p)?, len, holes: Vec::new() };
         // Kernels before 4.17 take the address for a hint; what they gave is unmapped here.
         if got.base == base { Ok(got) } else { Err(io::Error::from_raw_os_error(libc::EEXIST)) }
+    }
+
+    /// As [`Self::new_at`], but for `holes` (byte offsets, lowest first), which stay as they are.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn new_around(base: HostAddr, len: usize, holes: Vec<Range<usize>>) -> io::Result<Self> {
+        let mut parts = Vec::new();
+        let mut at = 0;
+        for hole in holes.iter().chain([&(len..len)]) {
+            if at < hole.start {
+                parts.push(Self::new_at(HostAddr(base.0 + at), hole.start - at)?);
+            }
+            at = hole.end;
+        }
+        // From here on they are one.
+        parts.into_iter().for_each(std::mem::forget);
+        Ok(Self { base, len, holes })
     }
 
     /// First address.
@@ -95,14 +115,21 @@ impl Reservation {
         self.len == 0
     }
 
-    /// True if `addr` lies within.
+    /// True if `addr` lies within, also in a hole.
     #[must_use]
     pub fn contains(&self, addr: HostAddr) -> bool {
         addr.0.wrapping_sub(self.base.0) < self.len
     }
 
+    /// Parts that are the host's, as byte offsets, lowest first.
+    #[must_use]
+    pub fn holes(&self) -> &[Range<usize>] {
+        &self.holes
+    }
+
     fn at(&self, range: &Range<usize>) -> io::Result<*mut libc::c_void> {
-        if range.start > range.end || range.end > self.len {
+        let hole = |h: &Range<usize>| h.start < range.end && range.start < h.end;
+        if range.start > range.end || range.end > self.len || self.holes.iter().any(hole) {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
         Ok((self.base.0 + range.start) as *mut libc::c_void)
@@ -201,9 +228,31 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        // SAFETY: the range is ours and nothing refers to it once its owner is gone.
-        unsafe { libc::munmap(self.base.0 as *mut libc::c_void, self.len) };
+        let mut at = 0;
+        for hole in self.holes.iter().chain([&(self.len..self.len)]) {
+            if at < hole.start {
+                let start = (self.base.0 + at) as *mut libc::c_void;
+                // SAFETY: the part is ours and nothing refers to it once its owner is gone.
+                unsafe { libc::munmap(start, hole.start - at) };
+            }
+            at = hole.end;
+        }
     }
+}
+
+/// Addresses at which something is mapped, lowest first.
+///
+/// # Errors
+/// What reading `/proc/self/maps` says; `InvalidData` if it has another format.
+pub fn occupied() -> io::Result<Vec<Range<usize>>> {
+    let line = |line: &str| {
+        let (start, end) = line.split(' ').next()?.split_once('-')?;
+        let number = |text| usize::from_str_radix(text, 16).ok();
+        Some(number(start)?..number(end)?)
+    };
+    let text = std::fs::read_to_string("/proc/self/maps")?;
+    let all: Option<Vec<_>> = text.lines().map(line).collect();
+    all.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
 }
 
 /// An anonymous file of `len` bytes that can be mapped twice. `exec` asks for one whose mappings

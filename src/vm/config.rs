@@ -41,8 +41,9 @@ pub enum AddressSpace {
     /// it computes. The choice for code that is not trusted.
     #[default]
     Sandbox,
-    /// Addresses of `bits` bits, 20 to 46, with guard zones on both sides. A little faster than
-    /// [`AddressSpace::Sandbox`] and large enough for any program, but *not* a security boundary.
+    /// Addresses of `bits` bits, 20 to 47, with guard zones on both sides where the host has
+    /// addresses for them. A little faster than [`AddressSpace::Sandbox`] and large enough for any
+    /// program, but *not* a security boundary. Code at 512 GiB and above is interpreted.
     Flat {
         /// Binary logarithm of the size in bytes.
         bits: u8,

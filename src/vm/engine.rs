@@ -32,11 +32,11 @@ impl Engine {
     pub fn new(config: &Config) -> Result<Self> {
         let (mode, address_bits) = match config.address_space {
             AddressSpace::Sandbox => (Mode::Sandbox, 32),
-            AddressSpace::Flat { bits } if (20..=46).contains(&bits) => {
+            AddressSpace::Flat { bits } if (20..=47).contains(&bits) => {
                 (Mode::Identity, u32::from(bits))
             }
             AddressSpace::Flat { bits } => {
-                let m = format!("address space of {bits} bits: 20 to 46 are supported");
+                let m = format!("address space of {bits} bits: 20 to 47 are supported");
                 return Err(Error::of(ErrorKind::Config, m));
             }
         };

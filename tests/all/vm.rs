@@ -226,7 +226,7 @@ fn programs_that_cannot_be_loaded_say_why() {
     relocatable[16] = 3;
     assert_eq!(kind(&relocatable), ErrorKind::Unsupported);
     let mut config = Config::new();
-    config.address_space(AddressSpace::Flat { bits: 47 });
+    config.address_space(AddressSpace::Flat { bits: 48 });
     assert_eq!(Engine::new(&config).unwrap_err().kind(), ErrorKind::Config);
 }
 

@@ -1,0 +1,166 @@
+// The address space: where mappings may lie, what they are filled with, and code at any address.
+#define _GNU_SOURCE
+#include "check.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PAGE 4096UL
+#define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
+
+// First address that is not the user's: the stack lies right below.
+static uintptr_t space_end(void) {
+    uintptr_t end = 1;
+    while (end <= (uintptr_t)&end) end <<= 1;
+    return end;
+}
+
+static void *map_at(uintptr_t at, size_t len, int prot, int flags) {
+    return mmap((void *)at, len, prot, ANON | MAP_NORESERVE | flags, -1, 0);
+}
+
+// Writes and reads the ends of a mapping at an address of our choice.
+static int usable(uintptr_t at, size_t len) {
+    char *p = map_at(at, len, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE);
+    if (p != (char *)at) return 0;
+    p[0] = 1;
+    p[len - 1] = 2;
+    int ok = p[0] == 1 && p[len - 1] == 2 && p[len / 2] == 0;
+    return munmap(p, len) == 0 && ok;
+}
+
+static void places(void) {
+    uintptr_t end = space_end();
+    // Everywhere but around the program, the libraries and the stack.
+    for (int part = 1; part < 10; part++) {
+        uintptr_t at = end / 16 * part;
+        CHECK(usable(at, 16 * PAGE));
+        CHECK(map_at(at + PAGE - 1, PAGE, PROT_READ, 0) == (void *)at);
+        CHECK(munmap((void *)at, PAGE) == 0);
+    }
+    // A shadow as sanitizers have it: an eighth of all.
+    CHECK(usable(end / 4, end / 8));
+    CHECK(usable(0x100000, PAGE));
+    FAILS(map_at(end, PAGE, PROT_READ, MAP_FIXED), ENOMEM);
+    FAILS(map_at(end - PAGE, 2 * PAGE, PROT_READ, MAP_FIXED), ENOMEM);
+    FAILS(map_at(-PAGE, PAGE, PROT_READ, MAP_FIXED), ENOMEM);
+    FAILS(map_at(end / 2 + 8, PAGE, PROT_READ, MAP_FIXED), EINVAL);
+    FAILS(map_at(0, 0, PROT_READ, 0), EINVAL);
+    FAILS(map_at(0, end, PROT_READ, 0), ENOMEM);
+    FAILS(map_at(0, -1, PROT_READ, 0), ENOMEM);
+    // A hint that cannot be had is passed over.
+    char *other = map_at(end, PAGE, PROT_READ, 0);
+    CHECK(other != MAP_FAILED && (uintptr_t)other < end);
+    CHECK(munmap(other, PAGE) == 0);
+}
+
+static void replaces(void) {
+    uintptr_t at = space_end() / 16 * 3;
+    char *p = map_at(at, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_FIXED);
+    CHECK(p == (char *)at);
+    memset(p, 7, 4 * PAGE);
+    FAILS(map_at(at + PAGE, PAGE, PROT_READ, MAP_FIXED_NOREPLACE), EEXIST);
+    CHECK(map_at(at + PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_FIXED) == p + PAGE);
+    CHECK(p[PAGE - 1] == 7 && p[PAGE] == 0 && p[2 * PAGE] == 7);
+    // Moved to where something is, and far up.
+    CHECK(mremap(p + 2 * PAGE, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p) == p);
+    CHECK(p[0] == 7);
+    uintptr_t high = space_end() / 16 * 9;
+    CHECK(mremap(p, PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)high) == (void *)high);
+    CHECK(*(char *)high == 7 && *(char *)(high + PAGE) == 0);
+    CHECK(munmap((void *)high, 3 * PAGE) == 0);
+    CHECK(munmap(p, 4 * PAGE) == 0);
+    CHECK(msync(p, PAGE, MS_ASYNC) == -1 && errno == ENOMEM);
+    FAILS(mprotect(p, PAGE, PROT_READ), ENOMEM);
+}
+
+// Code that adds up 1 to its argument, at that address.
+static void executes(uintptr_t at) {
+#if defined(__riscv)
+    static const uint32_t code[] = {
+        0x00000793, // li a5,0
+        0x00a787b3, // add a5,a5,a0
+        0xfff50513, // addi a0,a0,-1
+        0xfe051ce3, // bnez a0,-8
+        0x00078513, // mv a0,a5
+        0x00008067, // ret
+    };
+#elif defined(__x86_64__)
+    static const uint8_t code[] = {0x31, 0xc0, 0x48, 0x01, 0xf8, 0x48, 0xff, 0xcf, 0x75, 0xf8, 0xc3};
+#else
+    return;
+#endif
+#if defined(__riscv) || defined(__x86_64__)
+    char *p = map_at(at, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_FIXED_NOREPLACE);
+    CHECK(p == (char *)at);
+    if (p == MAP_FAILED) return;
+    memcpy(p, code, sizeof code);
+    __builtin___clear_cache(p, p + sizeof code);
+    CHECK(((long (*)(long))p)(1000) == 500500);
+    CHECK(((long (*)(long))p)(100000) == 5000050000);
+    CHECK(munmap(p, PAGE) == 0);
+#endif
+}
+
+static volatile uintptr_t faulted;
+static volatile int code_of_fault;
+
+static void on_fault(int sig, siginfo_t *info, void *context) {
+    (void)sig, (void)context;
+    faulted = (uintptr_t)info->si_addr;
+    code_of_fault = info->si_code;
+    map_at(faulted & -PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_FIXED);
+}
+
+// A fault anywhere names its address, and the access is made again.
+static void faults(void) {
+    struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
+    sigaction(SIGSEGV, &action, NULL);
+    for (int part = 1; part < 10; part++) {
+        uintptr_t at = space_end() / 16 * part + 0x123 * 8;
+        *(volatile uint64_t *)at = part;
+        CHECK(faulted == at && code_of_fault == SEGV_MAPERR);
+        CHECK(*(volatile uint64_t *)at == (uint64_t)part);
+        CHECK(munmap((void *)(at & -PAGE), PAGE) == 0);
+    }
+    signal(SIGSEGV, SIG_DFL);
+}
+
+// Children have copies, also of what lies high.
+static void forks(void) {
+    uintptr_t at = space_end() / 16 * 9;
+    int *p = map_at(at, PAGE, PROT_READ | PROT_WRITE, MAP_FIXED);
+    *p = 1;
+    pid_t child = fork();
+    if (child == 0) {
+        int ok = *p == 1;
+        *p = 2;
+        _exit(ok ? 0 : 1);
+    }
+    int status = -1;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    CHECK(*p == 1);
+    // The kernel reads and writes there too, and knows where it may not.
+    int pipes[2];
+    CHECK(pipe(pipes) == 0);
+    CHECK(write(pipes[1], p, sizeof *p) == sizeof *p);
+    CHECK(read(pipes[0], p + 1, sizeof *p) == sizeof *p && p[1] == 1);
+    CHECK(munmap(p, PAGE) == 0);
+    FAILS(write(pipes[1], p, sizeof *p), EFAULT);
+    CHECK(close(pipes[0]) == 0 && close(pipes[1]) == 0);
+}
+
+int main(void) {
+    places();
+    replaces();
+    for (int part = 1; part < 10; part += 4) executes(space_end() / 16 * part);
+    executes(0x40000000);
+    faults();
+    forks();
+    return finish();
+}
