@@ -5,7 +5,7 @@ use super::flags::ProfileFlags;
 use super::run;
 use rvnative::debug::{Profiler, Report, Symbols};
 use rvnative::runtime::Machine;
-use rvnative::sys::fd::keep_aside;
+use rvnative::sys::fd::{Aside, keep_aside};
 use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::AsFd;
@@ -13,11 +13,11 @@ use std::process::ExitCode;
 
 pub(super) fn profile(flags: ProfileFlags) -> Result<ExitCode, Failure> {
     // The guest may close standard error.
-    let text = File::from(keep_aside(std::io::stderr().as_fd())?);
+    let text = keep_aside(std::io::stderr().as_fd())?;
     let html = match &flags.html {
         Some(path) => {
             let file = File::create(path).map_err(|e| Failure::file(path, &e))?;
-            Some(File::from(keep_aside(file.as_fd())?))
+            Some(keep_aside(file.as_fd())?)
         }
         None => None,
     };
@@ -34,8 +34,8 @@ pub(super) fn profile(flags: ProfileFlags) -> Result<ExitCode, Failure> {
 
 /// Writes the report at the end of the process that was started first.
 pub(super) struct Writer {
-    text: File,
-    html: Option<File>,
+    text: Aside,
+    html: Option<Aside>,
     title: String,
     most: usize,
     pid: u32,
@@ -49,8 +49,8 @@ impl Writer {
         let (memory, isa) = (machine.memory(), machine.isa());
         let report = Report::new(&self.title, profiler, memory, isa, &mut symbols, self.most);
         // A full disk must not change what the guest does.
-        let _ = (&self.text).write_all(report.text().as_bytes());
-        if let Some(mut html) = self.html.as_ref() {
+        let _ = (&*self.text).write_all(report.text().as_bytes());
+        if let Some(mut html) = self.html.as_deref() {
             let _ = html.write_all(report.html().as_bytes());
         }
     }

@@ -5,9 +5,9 @@ use super::flags::StatsFormat;
 use super::settings::Settings;
 use rvnative::debug::Profiler;
 use rvnative::runtime::Machine;
-use rvnative::sys::fd::keep_aside;
+use rvnative::sys::fd::{Aside, keep_aside};
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -15,7 +15,7 @@ use std::path::Path;
 /// What prints the counters of one process and its children.
 pub(super) struct Printer {
     format: StatsFormat,
-    out: Option<File>,
+    out: Option<Aside>,
     program: String,
     profiler: Option<Profiler>,
 }
@@ -40,7 +40,7 @@ impl Printer {
             None => keep_aside(std::io::stderr().as_fd()).ok(),
         };
         let program = program.to_string_lossy().into_owned();
-        Ok(Some(Self { format, out: out.map(File::from), program, profiler: profiler.cloned() }))
+        Ok(Some(Self { format, out, program, profiler: profiler.cloned() }))
     }
 
     /// Prints the counters of the calling process.
@@ -58,7 +58,7 @@ impl Printer {
             StatsFormat::Json => as_json(&self.program, &values, &helpers),
         };
         // A full disk must not change what the guest does.
-        if let Some(mut out) = self.out.as_ref() {
+        if let Some(mut out) = self.out.as_deref() {
             let _ = out.write_all(text.as_bytes());
         }
     }

@@ -3,17 +3,17 @@
 
 use super::Symbols;
 use crate::runtime::{Observer, TranslatedBlock, backend_name};
-use crate::sys::fd::keep_aside;
+use crate::sys::fd::{Aside, keep_aside};
 use crate::sys::mmap::{HostProt, Reservation, host_page_size};
 use crate::sys::time::monotonic_ns;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 
 /// Writes a record for each translated block. A child process begins a file of its own.
 #[derive(Debug)]
 pub struct JitDump {
-    out: File,
+    out: Aside,
     /// `perf` finds the file by this mapping of it.
     _mark: Reservation,
     pid: u32,
@@ -37,7 +37,7 @@ impl JitDump {
         let path = format!("/tmp/jit-{pid}.dump");
         let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
-        let out = File::from(keep_aside(file.as_fd())?);
+        let out = keep_aside(file.as_fd())?;
         let machine: u32 = if backend_name() == "aarch64" { 183 } else { 62 };
         let mut header = Vec::new();
         for word in [MAGIC, VERSION, HEADER, machine, 0, pid] {
@@ -45,7 +45,7 @@ impl JitDump {
         }
         header.extend(monotonic_ns().to_ne_bytes());
         header.extend(0_u64.to_ne_bytes());
-        (&out).write_all(&header)?;
+        (&*out).write_all(&header)?;
         let mark = Reservation::new(host_page_size())?;
         mark.map_file(0..mark.len(), HostProt::RX, false, out.as_fd(), 0)?;
         Ok(Self { out, _mark: mark, pid, index: 0, symbols })
@@ -68,7 +68,7 @@ impl JitDump {
         record.extend(code);
         self.index += 1;
         // A full disk must not stop the guest.
-        let _ = (&self.out).write_all(&record);
+        let _ = (&*self.out).write_all(&record);
     }
 }
 

@@ -2,7 +2,7 @@
 //! `tools/perf/Documentation/jit-interface.txt`).
 
 use crate::runtime::{Observer, TranslatedBlock};
-use crate::sys::fd::keep_aside;
+use crate::sys::fd::{Aside, keep_aside};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -11,7 +11,7 @@ use std::os::fd::AsFd;
 /// begins with a copy of what its parent has written.
 #[derive(Debug)]
 pub struct PerfMap {
-    out: File,
+    out: Aside,
     pid: u32,
 }
 
@@ -27,7 +27,7 @@ impl PerfMap {
     pub fn create() -> io::Result<Self> {
         let pid = std::process::id();
         let file = File::create(path(pid))?;
-        Ok(Self { out: File::from(keep_aside(file.as_fd())?), pid })
+        Ok(Self { out: keep_aside(file.as_fd())?, pid })
     }
 
     /// Goes on in a file of this process.
@@ -36,7 +36,7 @@ impl PerfMap {
         if let Ok(new) = Self::create() {
             *self = new;
             // A full disk must not stop the guest.
-            let _ = self.out.write_all(&before);
+            let _ = (&*self.out).write_all(&before);
         }
     }
 }
@@ -51,6 +51,6 @@ impl Observer for PerfMap {
             format!("{at:x} {:x} guest_{:x}{name}\n", code.len(), block.pc)
         };
         // At once: the process may end by a signal, so nothing stays behind.
-        let _ = self.out.write_all(parts.map(line).concat().as_bytes());
+        let _ = (&*self.out).write_all(parts.map(line).concat().as_bytes());
     }
 }

@@ -8,7 +8,7 @@ use super::loader::{self, Image, LoadError};
 use super::mman::Layout;
 use super::path::Names;
 use super::process::{ExitHook, Options, Process, Thread};
-use super::rootfs::{RootFs, Want, World, fd_path};
+use super::rootfs::{RootFs, Want, World, Worlds, fd_path};
 use super::stack::{self, Contents};
 use super::trace::Trace;
 use super::{host, limits, others, run, signal};
@@ -302,13 +302,14 @@ impl Command {
         if !self.world.is_empty() {
             // Without its world the program must not run.
             let world = World::from_words(&self.world).ok_or(Errno::EBADF);
-            self.options.world = Some(Arc::new(world.map_err(std::io::Error::from)?));
+            let world = world.map_err(std::io::Error::from)?;
+            self.options.world = Some(Arc::new(Worlds::new(world)));
             self.world.clear();
         }
         if self.options.world.is_none() {
             let world = World::open(&self.root)
                 .map_err(|(path, e)| LoadError::File { path, error: e.into() })?;
-            self.options.world = world.map(Arc::new);
+            self.options.world = world.map(|world| Arc::new(Worlds::new(world)));
             let faked = self.options.world.as_ref().is_some_and(|w| w.is_faked());
             self.options.credentials = faked.then(Credentials::default);
         }

@@ -5,7 +5,7 @@ use super::args::host;
 use super::host::HostArg;
 use super::others;
 use super::path::Last;
-use super::process::Thread;
+use super::process::{Thread, lock};
 use super::procfs::{self, ProcFile};
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
@@ -47,17 +47,17 @@ fn without(entries: &[u8], hidden: &[i32]) -> Vec<u8> {
     kept
 }
 
-/// Directories of descriptors are listed without those of the guest's world.
+/// Directories of descriptors are listed without those that are not the guest's.
 pub(super) fn sys_getdents64(t: &mut Thread, fd: Fd, buffer: u64, size: u32) -> SysResult {
     loop {
         let n = host!(t, SYS_getdents64, fd, t.output(buffer, size.into())?, size)?;
-        let Some(world) = &t.process.options.world else { return Ok(n) };
-        if n == 0 || !procfs::lists_descriptors(fd) {
+        let hidden = super::file::not_of_guest(t);
+        if n == 0 || hidden.is_empty() || !procfs::lists_descriptors(fd) {
             return Ok(n);
         }
         let mut entries = vec![0; n as usize];
         t.memory().read_bytes(buffer, &mut entries)?;
-        let kept = without(&entries, &world.held());
+        let kept = without(&entries, &hidden);
         if !kept.is_empty() {
             t.memory().write_bytes(buffer, &kept)?;
             return Ok(kept.len() as u64);
@@ -82,7 +82,16 @@ pub(super) fn sys_fchdir(t: &mut Thread, fd: Fd) -> SysResult {
 }
 
 pub(super) fn sys_chroot(t: &mut Thread, path: GuestCStr) -> SysResult {
-    t.has_host_files()?;
+    if let Some(world) = &t.process.options.world {
+        if lock(&t.process.credentials).as_ref().is_some_and(|c| !c.is_root()) {
+            return Err(Errno::EPERM);
+        }
+        let path = path.read_path(t.memory())?;
+        if path.is_empty() {
+            return Err(Errno::ENOENT);
+        }
+        return world.chroot(&path).map(|()| 0);
+    }
     let at = t.new_path(Fd::CWD, path)?;
     host!(t, SYS_chroot, at.path.as_c_str())
 }

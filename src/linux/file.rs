@@ -7,6 +7,7 @@ use super::path::Last;
 use super::process::Thread;
 use super::{procfs, rootfs};
 use crate::mem::Access;
+use crate::sys::fd::kept_aside;
 
 /// Longest vector of buffers (`UIO_MAXIOV`, `linux/uio.h`).
 pub(super) const MAX_IOV: u64 = 1024;
@@ -117,10 +118,21 @@ pub(super) fn sys_openat2(
     )
 }
 
-/// The guest has not the descriptors that hold its world.
+/// The guest has not the descriptors that hold its world, nor those of tools.
 fn of_guest(t: &Thread, fd: Fd) -> Result<(), Errno> {
-    let ours = t.process.options.world.as_ref().is_some_and(|w| w.holds(fd.0));
+    let ours = match &t.process.options.world {
+        Some(world) => world.holds(fd.0),
+        None => kept_aside().any(|held| held == fd.0),
+    };
     if ours { Err(Errno::EBADF) } else { Ok(()) }
+}
+
+/// Numbers of the descriptors that are not the guest's.
+pub(super) fn not_of_guest(t: &Thread) -> Vec<i32> {
+    match &t.process.options.world {
+        Some(world) => world.held(),
+        None => kept_aside().collect(),
+    }
 }
 
 pub(super) fn sys_close(t: &mut Thread, fd: Fd) -> SysResult {
@@ -134,10 +146,7 @@ pub(super) fn sys_dup3(t: &mut Thread, old: Fd, new: Fd, flags: u32) -> SysResul
 }
 
 pub(super) fn sys_close_range(t: &mut Thread, first: u32, last: u32, flags: u32) -> SysResult {
-    let mut held: Vec<u32> = match &t.process.options.world {
-        Some(world) => world.held().into_iter().map(|fd| fd as u32).collect(),
-        None => Vec::new(),
-    };
+    let mut held: Vec<u32> = not_of_guest(t).into_iter().map(|fd| fd as u32).collect();
     held.retain(|fd| (first..=last).contains(fd));
     held.sort_unstable();
     let mut from = first;

@@ -4,7 +4,7 @@
 use super::abi::{CloneArgs, Errno, GuestPtr, SysResult};
 use super::host::Pod;
 use super::limits;
-use super::process::{Process, Thread, lock};
+use super::process::{Options, Process, Thread, lock};
 use super::run;
 use super::thread::spawn;
 use crate::cpu::Hart;
@@ -282,9 +282,10 @@ fn child_of(parent: &Process, shares_actions: bool) -> Process {
     } else {
         Arc::new(Mutex::new(*lock(&parent.actions)))
     };
+    let world = parent.options.world.as_ref().map(|world| Arc::new(world.fork()));
     Process {
         machine: Arc::clone(&parent.machine),
-        options: parent.options.clone(),
+        options: Options { world, ..parent.options.clone() },
         exe: parent.exe.clone(),
         exe_host: parent.exe_host.clone(),
         cmdline: parent.cmdline.clone(),

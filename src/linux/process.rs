@@ -7,7 +7,7 @@ use super::ids::Credentials;
 use super::limits::Limits;
 use super::mman::Layout;
 use super::path::{Last, Names};
-use super::rootfs::{Handle, Want, World, fd_path};
+use super::rootfs::{Handle, Want, Worlds, fd_path};
 use super::seccomp::{Restriction, Restrictions};
 use super::trace::Trace;
 use crate::mem::Memory;
@@ -26,7 +26,7 @@ pub struct Options {
     /// A directory in which absolute paths are looked up before the host's root (`-L`).
     pub sysroot: Option<PathBuf>,
     /// All the files that the guest can name, if these are not the host's (`-C`).
-    pub(super) world: Option<Arc<World>>,
+    pub(super) world: Option<Arc<Worlds>>,
     /// Who the guest believes to be when the program starts, with a fake root.
     pub(super) credentials: Option<Credentials>,
     /// Size of the main thread's stack in bytes; the soft `RLIMIT_STACK` if absent.

@@ -7,6 +7,7 @@ use super::limits;
 use super::others;
 use super::path::HostPath;
 use super::process::{Thread, lock};
+use super::rootfs::MountFormat;
 use crate::isa::Isa;
 use crate::mem::{Backing, Mapping};
 use std::fmt::Write as _;
@@ -37,6 +38,8 @@ pub(super) enum ProcFile {
     Status,
     /// `/proc/self/limits`.
     Limits,
+    /// `/proc/self/mounts` and its like, in a world of the guest's own.
+    Mounts(MountFormat),
     /// `/proc/cpuinfo`.
     CpuInfo,
     /// Files that show the memory of this process by host addresses, `/proc/self/mem` above all:
@@ -64,6 +67,7 @@ impl ProcFile {
             Self::Stat => Self::OtherStat(pid),
             Self::Statm => Self::OtherStatm(pid),
             Self::Status => Self::OtherStatus(pid),
+            Self::Mounts(_) => self,
             Self::Smaps | Self::Hidden => Self::Hidden,
             _ => return None,
         };
@@ -83,6 +87,9 @@ impl ProcFile {
             b"statm" => Self::Statm,
             b"status" => Self::Status,
             b"limits" => Self::Limits,
+            b"mounts" => Self::Mounts(MountFormat::Mounts),
+            b"mountinfo" => Self::Mounts(MountFormat::MountInfo),
+            b"mountstats" => Self::Mounts(MountFormat::MountStats),
             // Of our memory, or where we are in it.
             b"mem" | b"pagemap" | b"clear_refs" | b"smaps_rollup" | b"numa_maps" | b"syscall"
             | b"stack" => Self::Hidden,
@@ -184,8 +191,10 @@ fn is_number(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(u8::is_ascii_digit)
 }
 
+/// The number of the calling process in `/proc`, which a name space of processes of its own does
+/// not change.
 fn is_own(name: &[u8]) -> bool {
-    name == std::process::id().to_string().as_bytes()
+    fs::read_link("/proc/self").is_ok_and(|own| own.as_os_str().as_bytes() == name)
 }
 
 /// Path of an open directory, or of the current one.
@@ -211,6 +220,10 @@ pub(super) fn content(t: &Thread, at: &HostPath) -> Result<Option<Vec<u8>>, Errn
     Ok(Some(match proc {
         ProcFile::Hidden => return Err(Errno::EACCES),
         ProcFile::Exe | ProcFile::OtherExe(_) => return Ok(None),
+        ProcFile::Mounts(format) => match &t.process.options.world {
+            Some(world) => world.mount_table(format),
+            None => return Ok(None),
+        },
         ProcFile::OtherMaps(pid) => other(pid)?.maps(&host_maps(pid)?).into_bytes(),
         ProcFile::OtherStat(pid) => {
             // Addresses are shown as to somebody who may not look into the process.

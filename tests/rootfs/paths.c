@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -479,6 +480,81 @@ static void administration(void) {
     FAILS(rename("/tmp", "/dev/shm"), EBUSY);
 }
 
+// What /proc tells about mounts and mappings has the guest's names.
+static void names_in_proc(void) {
+    const char *outside = getenv("REAL_ROOT");
+    FILE *mounts = fopen("/proc/mounts", "r");
+    char line[1024], place[256], kind[64];
+    int roots = 0, procs = 0;
+    while (mounts && fgets(line, sizeof line, mounts)) {
+        CHECK(sscanf(line, "%*s %255s %63s", place, kind) == 2);
+        roots += !strcmp(place, "/");
+        procs += !strcmp(place, "/proc") && !strcmp(kind, "proc");
+        CHECK(!outside || !strstr(place, outside));
+    }
+    if (mounts) fclose(mounts);
+    CHECK(procs == 1 && roots == !real_root);
+    int fd = open("/etc/name", O_RDONLY);
+    CHECK(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0) != MAP_FAILED);
+    CHECK(strstr(text(AT_FDCWD, "/proc/self/maps"), " /etc/name\n") != NULL);
+    close(fd);
+    int id, parent, top = -1, under = 0;
+    mounts = fopen("/proc/self/mountinfo", "r");
+    while (mounts && fgets(line, sizeof line, mounts)) {
+        CHECK(sscanf(line, "%d %d %*s %*s %255s", &id, &parent, place) == 3 && strstr(line, " - "));
+        if (!strcmp(place, "/")) top = id;
+        under += parent == top;
+    }
+    if (mounts) fclose(mounts);
+    CHECK(real_root || (top > 0 && under > 0));
+}
+
+// A root of its own inside, for one process and its children.
+static void other_root(void) {
+    if (geteuid() != 0) {
+        FAILS(chroot("/tmp"), EPERM);
+        return;
+    }
+    FAILS(chroot("/etc/name"), ENOTDIR);
+    FAILS(chroot("/nowhere"), ENOENT);
+    FAILS(chroot(""), ENOENT);
+    FAILS(chroot((char *)8), EFAULT);
+    CHECK(mkdir("/tmp/jail", 0755) == 0 && mkdir("/tmp/jail/sub", 0755) == 0);
+    write_file("/tmp/jail/name", "jailed\n");
+    CHECK(symlink("/name", "/tmp/jail/link") == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        int before = failures;
+        char cwd[64];
+        CHECK(chdir("/tmp/jail") == 0 && chroot(".") == 0);
+        CHECK(getcwd(cwd, sizeof cwd) && !strcmp(cwd, "/"));
+        CHECK(holds("/name", "jailed\n") && holds("/link", "jailed\n") && holds("name", "jailed\n"));
+        CHECK(holds("/../../name", "jailed\n") && holds("sub/../../name", "jailed\n"));
+        CHECK(access("/etc/name", F_OK) == -1 && errno == ENOENT);
+        CHECK(access("/proc/self", F_OK) == -1 && errno == ENOENT);
+        write_file("/made", "made\n");
+        if (fork() == 0) {
+            CHECK(holds("/link", "jailed\n"));
+            CHECK(chroot("/sub") == 0 && chdir("/") == 0);
+            CHECK(access("/name", F_OK) == -1 && errno == ENOENT);
+            _exit(failures != before);
+        }
+        int status = -1;
+        CHECK(wait(&status) > 0 && status == 0);
+        CHECK(holds("/link", "jailed\n"));
+        _exit(failures != before);
+    }
+    int status = -1;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    // A child that shares our memory does not share our root.
+    child = vfork();
+    if (child == 0) _exit(chroot("/tmp/jail") || access("/name", F_OK));
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    CHECK(holds("/tmp/jail/made", "made\n") && holds("/etc/name", "inside\n"));
+    CHECK(unlink("/tmp/jail/made") == 0 && unlink("/tmp/jail/name") == 0 && unlink("/tmp/jail/link") == 0);
+    CHECK(rmdir("/tmp/jail/sub") == 0 && rmdir("/tmp/jail") == 0);
+}
+
 int main(int count, char **args) {
     real_root = count > 1 && !strcmp(args[1], "chroot");
     links();
@@ -491,5 +567,7 @@ int main(int count, char **args) {
     outside_descriptor();
     socket_names();
     administration();
+    names_in_proc();
+    other_root();
     return finish();
 }

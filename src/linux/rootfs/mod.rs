@@ -6,8 +6,12 @@
 //! inside, with `RESOLVE_NO_SYMLINKS` and without `..`; links, `..` and mount points are this
 //! module's work ([`resolve`]), component by component, on descriptors. What a name means may
 //! change between two steps, but each step starts and ends inside.
+//!
+//! A process has one world at a time; `chroot` replaces it ([`chroot`]).
 
+mod chroot;
 mod fake;
+mod mounts;
 mod names;
 mod open;
 mod owners;
@@ -15,7 +19,9 @@ mod resolve;
 mod setup;
 mod unix;
 
+pub(super) use chroot::Worlds;
 use fake::Fake;
+pub(super) use mounts::Format as MountFormat;
 pub(super) use names::{fd_path, read_link};
 pub(super) use open::{open, open_with};
 pub(super) use resolve::{Handle, Resolved, Want};
@@ -26,18 +32,19 @@ use unix::Bound;
 use super::abi::Fd;
 use super::host::host_call;
 use super::process::lock;
+use crate::sys::fd::kept_aside;
 use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 /// Something of the host that has a place in the guest's world.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Mount {
     /// Where: `/dev/null`, and nothing for the root.
     guest: Vec<u8>,
     /// `O_PATH` descriptor of what is there.
-    fd: OwnedFd,
+    fd: Arc<OwnedFd>,
     /// Host path of that when it was opened.
     host: Vec<u8>,
     is_dir: bool,
@@ -61,7 +68,9 @@ pub(super) struct World {
     /// Sockets that this process has bound.
     bound: Mutex<Bound>,
     /// What a fake root needs.
-    fake: Option<Fake>,
+    fake: Option<Arc<Fake>>,
+    /// Roots that this one has replaced, which stay open.
+    before: Vec<Arc<OwnedFd>>,
     /// The guest's name of the running program.
     pub exe: OnceLock<Vec<u8>>,
 }
@@ -77,6 +86,7 @@ impl World {
             mounts,
             bound: Mutex::default(),
             fake: None,
+            before: Vec::new(),
             exe: OnceLock::new(),
         }
     }
@@ -104,7 +114,9 @@ impl World {
 
     /// True if `fd` is one of the descriptors that hold the world: not the guest's.
     pub(super) fn holds(&self, fd: i32) -> bool {
-        self.inherited().any(|held| held == fd) || self.bound().held().any(|held| held == fd)
+        kept_aside().chain(self.inherited()).any(|held| held == fd)
+            || self.bound().held().any(|held| held == fd)
+            || self.before.iter().any(|held| held.as_raw_fd() == fd)
     }
 
     /// True for the number of such a descriptor, in text.
@@ -128,7 +140,8 @@ impl World {
     /// Numbers of all descriptors that are not the guest's.
     pub(super) fn held(&self) -> Vec<i32> {
         let bound = self.bound();
-        self.inherited().chain(bound.held()).collect()
+        let before = self.before.iter().map(|fd| fd.as_raw_fd());
+        kept_aside().chain(self.inherited()).chain(bound.held()).chain(before).collect()
     }
 
     /// What has been bound. To be held while the process is copied.

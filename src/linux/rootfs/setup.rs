@@ -11,6 +11,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What files a guest sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -177,14 +178,14 @@ fn open_host(path: &Path) -> Result<OwnedFd, Errno> {
 }
 
 impl Mount {
-    fn new(guest: Vec<u8>, fd: OwnedFd, read_only: bool) -> Result<Self, Errno> {
+    pub(super) fn new(guest: Vec<u8>, fd: OwnedFd, read_only: bool) -> Result<Self, Errno> {
         let number = fd.as_raw_fd();
         let host = read_link(Fd::CWD, &fd_path(number))?;
         let is_dir =
             host_fd(libc::SYS_openat, &[number.into(), HostArg::path(c"."), libc::O_PATH.into()])
                 .is_ok();
         let is_proc = host == b"/proc";
-        Ok(Self { guest, fd, host, is_dir, read_only, is_proc })
+        Ok(Self { guest, fd: Arc::new(fd), host, is_dir, read_only, is_proc })
     }
 }
 
@@ -222,7 +223,7 @@ impl World {
         world.make_links();
         if files.fake_root {
             let owners = RootFs::owners(world.mounts[0].fd.as_raw_fd())?;
-            world.fake = Some(Fake::new(owners));
+            world.fake = Some(Arc::new(Fake::new(owners)));
         }
         Ok(Some(world))
     }
@@ -305,7 +306,7 @@ impl World {
             let [guest, fd, rights] = w else { return None };
             let fd = inherited_fd(std::str::from_utf8(fd).ok()?.parse().ok()?).ok()?;
             if guest == b"-" {
-                fake = Some(Fake::new(Owners::new(fd).ok()?));
+                fake = Some(Arc::new(Fake::new(Owners::new(fd).ok()?)));
             } else {
                 mounts.push(Mount::new(guest.clone(), fd, rights == b"ro").ok()?);
             }

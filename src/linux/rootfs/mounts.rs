@@ -1,0 +1,135 @@
+//! What the guest reads in `/proc/PID/{mounts,mountinfo,mountstats}`: its root and what is bound into
+//! it (proc(5); kernel: `fs/proc_namespace.c`).
+
+use super::{Mount, World};
+use std::fmt::Write as _;
+use std::fs;
+use std::os::fd::AsRawFd;
+
+/// Which of the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::linux) enum Format {
+    Mounts,
+    MountInfo,
+    MountStats,
+}
+
+/// A line of the host's `mountinfo`, as far as it concerns a guest.
+struct HostMount<'a> {
+    device: &'a str,
+    /// Directory of the file system that is mounted, escaped.
+    root: &'a str,
+    /// Where, escaped.
+    place: &'a str,
+    options: &'a str,
+    kind: &'a str,
+    source: &'a str,
+    /// Options of the file system.
+    all: &'a str,
+}
+
+impl<'a> HostMount<'a> {
+    fn parse(line: &'a str) -> Option<(&'a str, Self)> {
+        let (left, right) = line.split_once(" - ")?;
+        let mut left = left.split(' ');
+        let id = left.next()?;
+        let (device, root) = (left.nth(1)?, left.next()?);
+        let (place, options) = (left.next()?, left.next()?);
+        let mut right = right.splitn(3, ' ');
+        let (kind, source, all) = (right.next()?, right.next()?, right.next()?);
+        Some((id, Self { device, root, place, options, kind, source, all }))
+    }
+}
+
+/// A path as these files have it.
+fn escaped(path: &[u8]) -> String {
+    let mut out = String::new();
+    for c in String::from_utf8_lossy(path).chars() {
+        match c {
+            ' ' | '\t' | '\n' | '\\' | '#' => {
+                let _ = write!(out, "\\{:03o}", u32::from(c));
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+impl Mount {
+    /// The host's number of the mount that it lies on.
+    fn host_id(&self) -> Option<String> {
+        let path = format!("/proc/thread-self/fdinfo/{}", self.fd.as_raw_fd());
+        let text = fs::read_to_string(path).ok()?;
+        let id = text.lines().find_map(|line| line.strip_prefix("mnt_id:"))?;
+        Some(id.trim().to_owned())
+    }
+}
+
+impl World {
+    /// The file that tells about the mounts. What the host does not tell is left out.
+    pub(in crate::linux) fn mount_table(&self, format: Format) -> Vec<u8> {
+        let bytes = fs::read("/proc/thread-self/mountinfo").unwrap_or_default();
+        // Paths that are not UTF-8 are the host's own.
+        let host = String::from_utf8_lossy(&bytes);
+        let mut out = String::new();
+        for (i, mount) in self.mounts.iter().enumerate() {
+            let Some(id) = mount.host_id() else { continue };
+            let mut lines = host.lines().filter_map(HostMount::parse);
+            let Some((_, on)) = lines.find(|(host_id, _)| *host_id == id) else { continue };
+            self.write_mount(&mut out, format, i, &on);
+        }
+        out.into_bytes()
+    }
+
+    fn write_mount(&self, out: &mut String, format: Format, i: usize, on: &HostMount<'_>) {
+        /// Numbers of mounts; the last is that of what holds the root, which nobody sees.
+        const FIRST: usize = 20;
+        let mount = &self.mounts[i];
+        let place = if i == 0 { "/".to_owned() } else { escaped(&mount.guest) };
+        let first = if mount.read_only { "ro" } else { &on.options[..2.min(on.options.len())] };
+        let options = format!("{first}{}", on.options.get(2..).unwrap_or(""));
+        let HostMount { device, kind, source, all, .. } = on;
+        let _ = match format {
+            Format::Mounts => {
+                // Options of the file system behind those of the mount, as in the kernel.
+                let more = all.get(2..).unwrap_or("");
+                writeln!(out, "{source} {place} {kind} {options}{more} 0 0")
+            }
+            Format::MountStats => {
+                writeln!(out, "device {source} mounted on {place} with fstype {kind}")
+            }
+            Format::MountInfo => {
+                let up = place.rfind('/').unwrap_or(0);
+                let parent = match i {
+                    0 => FIRST - 1,
+                    _ => FIRST + self.mount_of(&mount.guest[..up.min(mount.guest.len())]).0,
+                };
+                let below = escaped(&mount.host);
+                let below = below.strip_prefix(on.place.trim_end_matches('/')).unwrap_or("");
+                let root = format!("{}{below}", on.root.trim_end_matches('/'));
+                let root = if root.is_empty() { "/" } else { &root };
+                let id = FIRST + i;
+                writeln!(
+                    out,
+                    "{id} {parent} {device} {root} {place} {options} - {kind} {source} {all}"
+                )
+            }
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_the_host() {
+        let line = "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue";
+        let (id, m) = HostMount::parse(line).unwrap();
+        assert_eq!((id, m.device, m.root, m.place), ("36", "98:0", "/mnt1", "/mnt2"));
+        assert_eq!((m.options, m.kind, m.source), ("rw,noatime", "ext3", "/dev/root"));
+        assert_eq!(m.all, "rw,errors=continue");
+        assert!(HostMount::parse("1 2 3").is_none());
+        assert_eq!(escaped(b"/a b\\c"), "/a\\040b\\134c");
+    }
+}
