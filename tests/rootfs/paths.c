@@ -480,6 +480,57 @@ static void administration(void) {
     FAILS(rename("/tmp", "/dev/shm"), EBUSY);
 }
 
+// Links that lead elsewhere than they did a moment ago, by all kinds of detours.
+static void changing_links(void) {
+    char path[64], wanted[16], to[64];
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "/tmp/at%d", i);
+        CHECK(mkdir(path, 0755) == 0);
+        snprintf(path, sizeof path, "/tmp/at%d/file", i);
+        snprintf(wanted, sizeof wanted, "%d\n", i);
+        write_file(path, wanted);
+    }
+    CHECK(symlink("/tmp/link", "/tmp/absolute") == 0 && symlink("link", "/tmp/relative") == 0);
+    CHECK(symlink("/tmp/absolute/file", "/tmp/at0/deep") == 0 && symlink("file", "/tmp/at1/deep") == 0);
+    CHECK(symlink("../relative/file", "/tmp/at2/deep") == 0);
+    for (int i = 0; i < 60; i++) {
+        snprintf(to, sizeof to, i & 1 ? "at%d" : i & 2 ? "/tmp/at%d" : "../tmp/./at%d", i % 3);
+        snprintf(wanted, sizeof wanted, "%d\n", i % 3);
+        if (i % 10 == 9) {
+            // A directory where a link was.
+            CHECK(mkdir("/tmp/link", 0755) == 0);
+            CHECK(access("/tmp/absolute/file", F_OK) == -1 && errno == ENOENT);
+            write_file("/tmp/relative/file", "here\n");
+            CHECK(holds("/tmp/link/file", "here\n") && holds("/tmp/absolute/file", "here\n"));
+            CHECK(holds("/tmp/at0/deep", "here\n") && holds("/tmp/at2/deep", "here\n"));
+            CHECK(unlink("/tmp/link/file") == 0 && rmdir("/tmp/link") == 0);
+        }
+        CHECK(symlink(to, "/tmp/link") == 0);
+        CHECK(holds("/tmp/link/file", wanted) && holds("/tmp/absolute/file", wanted));
+        CHECK(holds("/tmp/relative/file", wanted) && holds("/tmp/relative/deep", wanted));
+        CHECK(holds("/tmp/at0/deep", wanted) && holds("/tmp/at2/deep", wanted) && holds("/tmp/at1/deep", "1\n"));
+        CHECK(!strcmp(link_of("/tmp/link"), to) && !strcmp(link_of("/tmp/absolute"), "/tmp/link"));
+        CHECK(open("/tmp/relative", O_RDONLY | O_NOFOLLOW) == -1 && errno == ELOOP);
+        int fd = open("/tmp/relative/new", O_CREAT | O_EXCL | O_WRONLY, 0644);
+        CHECK(fd >= 0 && close(fd) == 0 && unlink("/tmp/absolute/new") == 0);
+        CHECK(unlink("/tmp/link") == 0);
+        CHECK(access("/tmp/absolute/file", F_OK) == -1 && errno == ENOENT);
+        CHECK(access("/tmp/at0/deep", F_OK) == -1 && errno == ENOENT);
+    }
+    // A directory on the way becomes a link to one whose link says the same.
+    CHECK(mkdir("/tmp/way", 0755) == 0 && symlink("/tmp/at1/file", "/tmp/way/on") == 0);
+    CHECK(holds("/tmp/way/on", "1\n") && holds("/tmp/way/on", "1\n"));
+    CHECK(rename("/tmp/way", "/tmp/away") == 0 && symlink("/tmp/at2", "/tmp/way") == 0);
+    CHECK(access("/tmp/way/on", F_OK) == -1 && errno == ENOENT);
+    CHECK(symlink("/tmp/at1/file", "/tmp/at2/on") == 0 && holds("/tmp/way/on", "1\n"));
+    for (const char **p = (const char *[]){"absolute", "relative", "at0/deep", "at1/deep", "at2/deep", "at0/file", "at1/file",
+                                           "at2/file", "at2/on", "away/on", "way", NULL}; *p; p++) {
+        snprintf(path, sizeof path, "/tmp/%s", *p);
+        CHECK(unlink(path) == 0);
+    }
+    CHECK(rmdir("/tmp/at0") == 0 && rmdir("/tmp/at1") == 0 && rmdir("/tmp/at2") == 0 && rmdir("/tmp/away") == 0);
+}
+
 // What /proc tells about mounts and mappings has the guest's names.
 static void names_in_proc(void) {
     const char *outside = getenv("REAL_ROOT");
@@ -567,6 +618,7 @@ int main(int count, char **args) {
     outside_descriptor();
     socket_names();
     administration();
+    changing_links();
     names_in_proc();
     other_root();
     return finish();

@@ -17,6 +17,7 @@ mod open;
 mod owners;
 mod resolve;
 mod setup;
+mod shortcut;
 mod unix;
 
 pub(super) use chroot::Worlds;
@@ -26,6 +27,7 @@ pub(super) use names::{fd_path, read_link};
 pub(super) use open::{open, open_with};
 pub(super) use resolve::{Handle, Resolved, Want};
 pub use setup::RootFs;
+use shortcut::Links;
 pub(super) use unix::Address;
 use unix::Bound;
 
@@ -65,6 +67,8 @@ pub(super) struct World {
     last_names: HashSet<Vec<u8>>,
     /// Some mount is read-only.
     any_read_only: bool,
+    /// Links that lookups have met.
+    links: Mutex<Links>,
     /// Sockets that this process has bound.
     bound: Mutex<Bound>,
     /// What a fake root needs.
@@ -84,6 +88,7 @@ impl World {
             last_names: mounts.iter().skip(1).filter_map(last).collect(),
             any_read_only: mounts.iter().any(|m| m.read_only),
             mounts,
+            links: Mutex::default(),
             bound: Mutex::default(),
             fake: None,
             before: Vec::new(),

@@ -155,10 +155,12 @@ fn once(
     flags: i32,
     mode: u32,
 ) -> Result<Option<u64>, Errno> {
-    if let Some(s) = world.straight(dir, path)?
+    let exclusive = flags & (libc::O_CREAT | libc::O_EXCL) == libc::O_CREAT | libc::O_EXCL;
+    let keeps = flags & libc::O_NOFOLLOW != 0 || exclusive;
+    if let Some(s) = world.straight(dir, path, !keeps)?
         && !(s.read_only && changes(flags))
     {
-        let name = if s.path.is_empty() { b"." } else { s.path };
+        let name = if s.path.is_empty() { b"." } else { &s.path[..] };
         match open_here(t, s.dir, name, flags, mode) {
             Err(Errno::ELOOP) => {}
             // The walk may free the way.
@@ -166,8 +168,6 @@ fn once(
             other => return other.map(Some),
         }
     }
-    let exclusive = flags & (libc::O_CREAT | libc::O_EXCL) == libc::O_CREAT | libc::O_EXCL;
-    let keeps = flags & libc::O_NOFOLLOW != 0 || exclusive;
     let want = match flags & libc::O_CREAT {
         _ if keeps => Want::Entry,
         0 => Want::Object,

@@ -5,6 +5,7 @@ use super::names::read_link;
 use crate::linux::abi::{Errno, Fd, OpenHow};
 use crate::linux::host::{HostArg, host_fd};
 use crate::linux::procfs;
+use std::borrow::Cow;
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -140,13 +141,16 @@ pub(in crate::linux) struct Straight<'a> {
     /// Where it starts.
     pub dir: i32,
     /// Without slashes at its start; empty for `dir` itself.
-    pub path: &'a [u8],
+    pub path: Cow<'a, [u8]>,
     /// It may not be changed.
     pub read_only: bool,
+    /// How many links have been replaced by what they say.
+    links: u32,
 }
 
 impl World {
-    /// The path as one that goes straight, if it may be one.
+    /// The path as one that goes straight, if it may be one. `last`: a link that it ends with may
+    /// be followed.
     ///
     /// # Errors
     /// `ENOENT` for a start outside, `EBADF`, `ENOTDIR`.
@@ -154,6 +158,7 @@ impl World {
         &self,
         dir: Fd,
         path: &'a [u8],
+        last: bool,
     ) -> Result<Option<Straight<'a>>, Errno> {
         let absolute = path.first() == Some(&b'/');
         let rest = &path[path.iter().take_while(|&&b| b == b'/').count()..];
@@ -166,6 +171,15 @@ impl World {
             // From the last slash of those that the path starts with.
             let from = path.len() - rest.len() - 1;
             let whole = &path[from..from + 1 + trimmed.len()];
+            let slash = &rest[trimmed.len()..];
+            if let Some((place, links)) = self.shortcut(whole, last || !slash.is_empty()) {
+                let m = &self.mounts[self.mount_of(&place).0];
+                let below = [self.mount_of(&place).1, slash].concat();
+                let usable = !m.is_proc && m.is_dir;
+                let (dir, path) = (m.fd.as_raw_fd(), below.into());
+                let straight = Straight { dir, path, read_only: m.read_only, links };
+                return Ok(usable.then_some(straight));
+            }
             let (mount, _) = self.mount_of(if trimmed.is_empty() { b"" } else { whole });
             let m = &self.mounts[mount];
             if m.is_proc || !m.is_dir {
@@ -173,9 +187,9 @@ impl World {
             }
             let used = m.guest.len().saturating_sub(1);
             let below = rest.get(used..).unwrap_or(b"");
-            let below = below.strip_prefix(b"/").unwrap_or(below);
-            let straight = Straight { dir: m.fd.as_raw_fd(), path: below, read_only: m.read_only };
-            return Ok(Some(straight));
+            let path = below.strip_prefix(b"/").unwrap_or(below).into();
+            let (dir, read_only) = (m.fd.as_raw_fd(), m.read_only);
+            return Ok(Some(Straight { dir, path, read_only, links: 0 }));
         }
         let special =
             |p: &[u8]| self.last_names.contains(p) || procfs::is_special(p) || self.is_held(p);
@@ -185,7 +199,7 @@ impl World {
         if dir != Fd::CWD {
             self.is_inside(dir)?;
         }
-        Ok(Some(Straight { dir: dir.0, path: rest, read_only: false }))
+        Ok(Some(Straight { dir: dir.0, path: rest.into(), read_only: false, links: 0 }))
     }
 
     /// Finds out where `path` leads, which is not empty; a relative one starts at `dir`. A path
@@ -199,7 +213,7 @@ impl World {
         path: &[u8],
         want: Want,
     ) -> Result<Resolved, Errno> {
-        if let Some(s) = self.straight(dir, path)? {
+        if let Some(s) = self.straight(dir, path, want == Want::Object)? {
             match resolve_straight(&s, want) {
                 Ok(Some(found)) => return Ok(found),
                 Ok(None) => {}
@@ -221,7 +235,7 @@ fn resolve_straight(s: &Straight<'_>, want: Want) -> Result<Option<Resolved>, Er
         guest: None,
         read_only: s.read_only,
         is_mount: s.path.is_empty(),
-        links: 0,
+        links: s.links,
     };
     let slash = s.path.last() == Some(&b'/');
     if s.path.is_empty() {
@@ -232,9 +246,9 @@ fn resolve_straight(s: &Straight<'_>, want: Want) -> Result<Option<Resolved>, Er
     }
     let (at, name) = if want == Want::Object {
         let flags = if slash { DIRECTORY } else { ANYTHING };
-        (open_beneath(s.dir, s.path, flags).map(Handle::Owned), None)
+        (open_beneath(s.dir, &s.path, flags).map(Handle::Owned), None)
     } else {
-        let (dir, name) = split(s.path.strip_suffix(b"/").unwrap_or(s.path));
+        let (dir, name) = split(s.path.strip_suffix(b"/").unwrap_or(&s.path));
         let name = &s.path[s.path.len() - name.len() - usize::from(slash)..];
         let at = if dir.is_empty() {
             Ok(Handle::Borrowed(s.dir))
@@ -461,6 +475,7 @@ impl<'a> Walk<'a> {
         if self.world.mounts[mount].is_proc && procfs::is_magic(rest) {
             return self.jump(rest, name, child);
         }
+        self.world.remember(child, text);
         self.push(text);
         if text.first() == Some(&b'/') { self.restart() } else { Ok(Step::On) }
     }
