@@ -54,6 +54,8 @@ pub struct EmitContext<'a> {
     pub exact_flags: bool,
     /// Entry of a guest address that is translated already.
     pub lookup: &'a dyn Fn(u64) -> Option<CodePtr>,
+    /// Conditional branches may be linked ([`LinkSite::conditional`]).
+    pub conditional_links: bool,
     /// Host address of [`MAX_COUNTERS`] 64-bit counters that the block shall increment as it is
     /// executed.
     pub counters: Option<u64>,
@@ -69,6 +71,8 @@ pub trait Backend {
     /// The host raises the underflow flag in cases where RISC-V does not, and finding out costs
     /// instructions: code for guests that never look at flags does without.
     const EXACT_FLAGS_COST: bool;
+    /// How often a block may execute its instructions before it polls.
+    const UNROLL: u32;
 
     /// Emits the common stubs; called once, on an empty arena.
     fn emit_stubs(&mut self, buf: &mut CodeBuf) -> Stubs;
@@ -76,8 +80,9 @@ pub trait Backend {
     /// Emits one block at the buffer's position.
     fn emit_block(&mut self, block: &Block, buf: &mut CodeBuf, context: &EmitContext<'_>);
 
-    /// The four bytes to store at a link site so that it leads to `target`.
-    fn link_word(link: &LinkSite, target: CodePtr) -> u32;
+    /// The four bytes to store at a link site so that it leads to `target`; `None` if it does not
+    /// reach so far.
+    fn link_word(link: &LinkSite, target: CodePtr) -> Option<u32>;
 
     /// The host's floating-point control and status word for a guest's rounding mode (0 to 3) and
     /// accrued flags.

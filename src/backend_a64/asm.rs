@@ -27,7 +27,9 @@ pub(super) enum Cc {
     Hs = 2,
     Lo = 3,
     Mi = 4,
+    Pl = 5,
     Vs = 6,
+    Vc = 7,
     Hi = 8,
     Ls = 9,
     Ge = 10,
@@ -150,13 +152,15 @@ pub(super) const fn bits(sz: Sz) -> u8 {
 }
 
 impl Cc {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::Eq,
         Self::Ne,
         Self::Hs,
         Self::Lo,
         Self::Mi,
+        Self::Pl,
         Self::Vs,
+        Self::Vc,
         Self::Hi,
         Self::Ls,
         Self::Ge,
@@ -164,6 +168,14 @@ impl Cc {
         Self::Gt,
         Self::Le,
     ];
+
+    /// The condition that holds if this one does not.
+    pub(super) fn inverse(self) -> Self {
+        match Self::ALL.iter().find(|c| **c as u32 == self as u32 ^ 1) {
+            Some(inverse) => *inverse,
+            None => unreachable!("conditions come in pairs"),
+        }
+    }
 
     /// The condition after the operands of a comparison were exchanged.
     pub(super) const fn exchange(self) -> Self {
@@ -562,9 +574,10 @@ impl Asm<'_> {
 
     /// Gives a conditional branch of this block's code its target.
     pub(super) fn aim(&mut self, (at, word): (CodePtr, u32), target: CodePtr) {
-        let bits = if is_bit_test(word) { 14 } else { 19 };
-        debug_assert!(at.0.abs_diff(target.0) < 2 << bits, "a conditional branch too far");
-        self.buf.patch(at, word | (patch::words(at, target) & ((1 << bits) - 1)) << 5);
+        match patch::conditional(word, at, target) {
+            Some(word) => self.buf.patch(at, word),
+            None => unreachable!("a conditional branch too far"),
+        }
     }
 
     /// Branches to `target`, wherever it is.
@@ -607,11 +620,6 @@ impl Asm<'_> {
     }
 }
 
-/// True for `tbz` and `tbnz`, which reach less far than the other conditional branches.
-const fn is_bit_test(word: u32) -> bool {
-    word & 0x7e00_0000 == 0x3600_0000
-}
-
 /// The number of the highest bit, as `tbz` and `tbnz` have it.
 const fn sign_bit(sz: Sz) -> u32 {
     match sz {
@@ -632,11 +640,7 @@ impl Test {
             Self::NotZero(sz, reg) => Self::Zero(sz, reg),
             Self::Negative(sz, reg) => Self::NotNegative(sz, reg),
             Self::NotNegative(sz, reg) => Self::Negative(sz, reg),
-            Self::Flags(Cc::Vs | Cc::Mi) => unreachable!("these are not branched over"),
-            Self::Flags(cc) => match Cc::ALL.iter().find(|c| **c as u32 == cc as u32 ^ 1) {
-                Some(inverse) => Self::Flags(*inverse),
-                None => unreachable!("all others come in pairs"),
-            },
+            Self::Flags(cc) => Self::Flags(cc.inverse()),
         }
     }
 }

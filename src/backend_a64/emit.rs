@@ -3,12 +3,12 @@
 use super::asm::{Alu, Asm, At, Mem, Sz};
 use super::emit_exit::Later;
 use super::features::Features;
-use super::regs::{STATE, X2, X16, X17, ZR, field, host_int, slot};
+use super::regs::{STATE, X16, X17, X30, ZR, field, host_int, slot};
 use crate::backend::{
     Ahead, CodeBuf, CountPoint, Counted, EmitContext, FaultPoint, MAX_COUNTERS, Recipe, RegSet,
     Symbolic, Val, is_plain,
 };
-use crate::ir::{Block, MemSize, Op, Reg, Src};
+use crate::ir::{Block, Node, Op, Reg, Src};
 use crate::util::CodePtr;
 
 /// Everything that is known while a block is emitted.
@@ -16,12 +16,19 @@ pub(super) struct Emitter<'b, 'c> {
     pub(super) a: Asm<'b>,
     pub(super) sym: Symbolic,
     pub(super) fp: super::emit_float::FloatState,
+    /// The loop that is being emitted, if back-edges need not keep the contract.
+    pub(super) head: Option<super::emit_float_loop::LoopHead>,
+    /// Where a loop begins that is emitted for nothing, and what holds at its back-edge.
+    pub(super) probe: Option<(u64, Option<super::emit_float::FloatState>)>,
     pub(super) ctx: &'c EmitContext<'c>,
     pub(super) cpu: Features,
     /// Address of the guest instruction that is being emitted.
     pub(super) pc: u64,
     /// Address of the one that follows it, if it does not jump.
     pub(super) next: u64,
+    /// Registers whose value now is overwritten by a later operation of the block before it must be
+    /// at home.
+    pub(super) passing: RegSet,
     /// Registers whose value nobody will see: it is overwritten before it is read, before anything
     /// faults and before the block can be left. The current operation does not read it either.
     pub(super) dead: RegSet,
@@ -43,10 +50,13 @@ impl<'b, 'c> Emitter<'b, 'c> {
             a,
             sym: Symbolic::new(),
             fp,
+            head: None,
+            probe: None,
             ctx,
             cpu,
             pc: 0,
             next: 0,
+            passing: 0,
             dead: 0,
             dead_later: 0,
             later,
@@ -58,47 +68,79 @@ impl<'b, 'c> Emitter<'b, 'c> {
     pub(super) fn block(&mut self, block: &Block) {
         let start = self.a.pos();
         self.a.buf.entries.push((block.pc, start));
-        self.count(Counted::Guest(block.pc));
+        if !self.loop_block(block) {
+            self.count(Counted::Guest(block.pc));
+            self.nodes(&block.nodes, block.next);
+        }
+        self.a.emit_veneers();
+    }
+
+    /// Emits `nodes`, after which execution goes on at `after`.
+    pub(super) fn nodes(&mut self, nodes: &[Node], after: u64) {
         let mut open = true;
-        let mut done = false;
         let mut ahead = Vec::new();
-        Ahead::of(&block.nodes, &mut ahead, |_| false);
-        for (i, node) in block.nodes.iter().enumerate() {
-            let following = block.nodes.get(i + 1);
-            if std::mem::take(&mut done) {
-                continue;
-            }
-            self.pc = node.pc;
-            self.dead_later = if is_plain(&node.op) { ahead[i].dead } else { 0 };
+        Ahead::of(nodes, &mut ahead, |_| false);
+        let mut rest = nodes;
+        while let [node, following @ ..] = rest {
+            let now = ahead[nodes.len() - rest.len()];
+            self.passing = now.passing;
+            self.dead_later = if is_plain(&node.op) { now.dead } else { 0 };
             self.dead = self.dead_later & !node.reads();
-            if following.is_some_and(|f| self.pair(&node.op, &f.op)) {
-                done = true;
-                continue;
+            self.pc = node.pc;
+            self.next = following.first().map_or(after, |n| n.pc);
+            rest = following;
+            let mut done = node;
+            if let Some(second) = following.first()
+                && (self.pair(&node.op, &second.op) || self.fcmp_branch(&node.op, second))
+            {
+                (done, rest) = (second, &following[1..]);
+            } else {
+                self.op(&node.op, following.is_empty());
             }
-            self.next = following.map_or(block.next, |n| n.pc);
-            let last = following.is_none();
-            self.op(&node.op, last);
-            open = !node.op.ends_block();
-            if open && node.op.may_leave() {
-                self.count(Counted::Guest(self.next));
+            open = !done.op.ends_block();
+            let next = rest.first().map_or(after, |n| n.pc);
+            let again = !rest.is_empty() && next < done.pc;
+            if again {
+                self.count_end(after);
+            }
+            if open && (again || done.op.may_leave()) {
+                self.count(Counted::Guest(next));
             }
         }
         if open {
-            self.pc = block.next;
+            self.pc = after;
             self.flush();
-            self.jump_to(block.next);
+            self.jump_to(after);
         }
+        self.count_end(if open { after } else { u64::MAX });
         self.taken_branches();
-        self.a.emit_veneers();
     }
 
     /// Emits two operations that are one instruction here, if they are.
     fn pair(&mut self, first: &Op, second: &Op) -> bool {
         match (*first, *second) {
             (
-                Op::Store { size: MemSize::D, src, base, off },
-                Op::Store { size: MemSize::D, src: src2, base: base2, off: off2 },
-            ) if base == base2 => self.store_pair(base, (src, off), (src2, off2)),
+                Op::Store { size, src, base, off },
+                Op::Store { size: size2, src: src2, base: base2, off: off2 },
+            ) if (size, base) == (size2, base2) => {
+                self.store_pair(size, base, (src, off), (src2, off2))
+            }
+            (
+                Op::Load { kind, rd, base, off },
+                Op::Load { kind: kind2, rd: rd2, base: base2, off: off2 },
+            ) if (kind, base) == (kind2, base2) => {
+                self.load_pair(kind, base, (rd, off), (rd2, off2))
+            }
+            (
+                Op::FStore { fmt, fs, base, off },
+                Op::FStore { fmt: fmt2, fs: fs2, base: base2, off: off2 },
+            ) if (fmt, base) == (fmt2, base2) => {
+                self.fstore_pair(fmt, base, (fs, off), (fs2, off2))
+            }
+            (
+                Op::FLoad { fmt, fd, base, off },
+                Op::FLoad { fmt: fmt2, fd: fd2, base: base2, off: off2 },
+            ) if (fmt, base) == (fmt2, base2) => self.fload_pair(fmt, base, (fd, off), (fd2, off2)),
             _ => false,
         }
     }
@@ -204,10 +246,27 @@ impl<'b, 'c> Emitter<'b, 'c> {
 
     /// Brings everything home: the contract.
     pub(super) fn flush(&mut self) {
+        self.flush_int();
+        self.flush_float();
+    }
+
+    /// Brings all integer registers home.
+    pub(super) fn flush_int(&mut self) {
         while self.sym.pending() != 0 {
             self.settle(self.sym.pending().trailing_zeros() as u8);
         }
-        self.flush_float();
+    }
+
+    /// Brings home what will have to be there sooner or later, before the block can be left: then
+    /// leaving it needs no code of its own.
+    pub(super) fn settle_lasting(&mut self) {
+        loop {
+            let left = self.sym.pending() & !self.passing;
+            if left == 0 {
+                return;
+            }
+            self.settle(left.trailing_zeros() as u8);
+        }
     }
 
     /// `dst = home(a) + (home(b) << shift) + imm`. x16 and x17 may be used.
@@ -296,10 +355,10 @@ impl<'b, 'c> Emitter<'b, 'c> {
     }
 
     /// Makes the home of `rd` ready to be overwritten and returns the register to compute into:
-    /// its host register, or x2. Operands that were put into x0 or x1 before stay there.
+    /// its host register, or x30. Operands that were put into x0 or x1 before stay there.
     pub(super) fn dest(&mut self, rd: Reg) -> u8 {
         self.settle_dependents(rd.0);
-        host_int(rd.0).unwrap_or(X2)
+        host_int(rd.0).unwrap_or(X30)
     }
 
     /// The destination now holds a 64-bit result.

@@ -6,7 +6,7 @@
 use super::asm::{Alu, At, Cc, Mem, Sz, Test};
 use super::emit::Emitter;
 use super::emit_mem::DMB;
-use super::regs::{STATE, X0, X1, X2, X16, X17, ZR, field};
+use super::regs::{STATE, X0, X1, X16, X17, X30, ZR, field};
 use crate::ir::{AmoOp, MemSize, Reg};
 use crate::util::CodePtr;
 
@@ -111,7 +111,7 @@ impl Emitter<'_, '_> {
         self.atomic_slow(slow, size, rd);
     }
 
-    /// An exclusive pair until nobody was in between. Old value in x1, new one in x2.
+    /// An exclusive pair until nobody was in between. Old value in x1, new one in x30.
     fn amo_loop(&mut self, op: AmoOp, size: MemSize, value: u8) {
         let again = self.a.pos();
         self.fault_point();
@@ -119,8 +119,8 @@ impl Emitter<'_, '_> {
         let new = match op {
             AmoOp::Swap => value,
             AmoOp::Add => {
-                self.a.alu(Alu::Add, Sz::X, X2, X1, value);
-                X2
+                self.a.alu(Alu::Add, Sz::X, X30, X1, value);
+                X30
             }
             AmoOp::And | AmoOp::Or | AmoOp::Xor => {
                 let alu = match op {
@@ -128,12 +128,12 @@ impl Emitter<'_, '_> {
                     AmoOp::Or => Alu::Or,
                     _ => Alu::Eor,
                 };
-                self.a.alu(alu, Sz::X, X2, X1, value);
-                X2
+                self.a.alu(alu, Sz::X, X30, X1, value);
+                X30
             }
             _ => {
                 self.amo_select(op, size, value);
-                X2
+                X30
             }
         };
         // Pages do not lose their rights between the two, but a write to a read-only one is first
@@ -144,16 +144,16 @@ impl Emitter<'_, '_> {
         self.a.word(DMB);
     }
 
-    /// x2 = the operand if it is to replace the value in x1, else that value.
+    /// x30 = the operand if it is to replace the value in x1, else that value.
     fn amo_select(&mut self, op: AmoOp, size: MemSize, value: u8) {
         let signed = matches!(op, AmoOp::Min | AmoOp::Max);
         let sz = if size == MemSize::D { Sz::X } else { Sz::W };
         let mut operand = value;
         if matches!(size, MemSize::B | MemSize::H) {
             let bits = 8 * size.bytes() as u8;
-            self.a.extend(signed, X2, value, bits);
+            self.a.extend(signed, X30, value, bits);
             self.a.extend(signed, X1, X1, bits);
-            operand = X2;
+            operand = X30;
         }
         let keep = match op {
             AmoOp::Min => Cc::Lt,
@@ -162,7 +162,7 @@ impl Emitter<'_, '_> {
             _ => Cc::Hi,
         };
         self.a.cmp(sz, X1, operand);
-        self.a.csel(keep, sz, X2, X1, operand);
+        self.a.csel(keep, sz, X30, X1, operand);
     }
 
     pub(super) fn load_reserved(&mut self, size: MemSize, rd: Reg, base: Reg) {
@@ -191,9 +191,9 @@ impl Emitter<'_, '_> {
         self.a.mem(Mem::LoadX, X1, At::Disp(STATE, field!(hart.reservation.size)));
         self.a.cmp_imm(Sz::X, X1, i64::from(size.bytes()));
         let other_size = self.a.branch_if(Test::Flags(Cc::Ne));
-        self.a.load_field(X2, field!(hart.reservation.value));
-        self.compare_and_swap(size, X2, value);
-        self.a.cmp(sz, X1, X2);
+        self.a.load_field(X30, field!(hart.reservation.value));
+        self.compare_and_swap(size, X30, value);
+        self.a.cmp(sz, X1, X30);
         self.a.bind(other_address);
         self.a.bind(other_size);
         // All three ways come here with "equal" meaning success.
@@ -245,7 +245,7 @@ impl Emitter<'_, '_> {
     pub(super) fn cas(&mut self, size: MemSize, rd: Reg, base: Reg, src: Reg) {
         let slow = self.atomic_address(size, base);
         let new = self.use64(src, X0);
-        let expected = self.use64(rd, X2);
+        let expected = self.use64(rd, X30);
         self.compare_and_swap(size, expected, new);
         self.atomic_result(size, rd, X1);
         self.atomic_slow(slow, size, rd);

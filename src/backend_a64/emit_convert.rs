@@ -9,7 +9,7 @@ use super::asm::{At, Cc, Mem, Sz, Test};
 use super::emit::Emitter;
 use super::emit_float::{FCMP, FMOV_TO_X, FRINTX, ftype};
 use super::entry::{MRS_FPSR, MSR_FPSR};
-use super::regs::{STATE, V29, V30, X0, X1, X2, X16, field};
+use super::regs::{STATE, V29, V30, X0, X1, X16, X30, field};
 use crate::ir::{FReg, Fmt, IntFmt, Reg, Rounding, Src};
 
 /// `fcvtns`, with `sf`, type, rounding mode and signedness zero.
@@ -104,7 +104,7 @@ impl Emitter<'_, '_> {
 
     pub(super) fn float_from_int(&mut self, fmt: Fmt, int: IntFmt, rm: Rounding, fd: FReg, a: Reg) {
         let exact = fmt == Fmt::D && matches!(int, IntFmt::W | IntFmt::Wu);
-        if rm != Rounding::Dyn && !exact {
+        if !exact && !self.check_rounding(rm, Ok(fd)) {
             return self.helper(0);
         }
         let (sz, signed) = int_size(int);
@@ -128,7 +128,7 @@ impl Emitter<'_, '_> {
 
     pub(super) fn swap_flags(&mut self, rd: Reg, a: Src) {
         let new = self.use_src(Sz::W, a, X0);
-        let dst = if rd.is_zero() { X2 } else { self.dest(rd) };
+        let dst = if rd.is_zero() { X30 } else { self.dest(rd) };
         self.reverse_flags(X1, new);
         self.a.dn(MRS_FPSR, X16, 0);
         self.a.dn(MSR_FPSR, X1, 0);
@@ -156,7 +156,7 @@ impl Emitter<'_, '_> {
     pub(super) fn float_convert(&mut self, from: Fmt, to: Fmt, rm: Rounding, fd: FReg, a: FReg) {
         let op = match (from, to) {
             (Fmt::S, Fmt::D) => FCVT_D_S,
-            (Fmt::D, Fmt::S) if rm == Rounding::Dyn => FCVT_S_D,
+            (Fmt::D, Fmt::S) if self.check_rounding(rm, Ok(fd)) => FCVT_S_D,
             _ => return self.helper(0),
         };
         self.check_boxed(from, &[a], Ok(fd));

@@ -3,7 +3,7 @@
 use super::asm::{Alu, At, Cc, Mem, Sz, Test};
 use super::emit::Emitter;
 use super::emit_float::FloatState;
-use super::entry::{BLR, BR, LDP_POP, STP_PUSH};
+use super::entry::{BLR, BR, LDP, LDP_POP, STP_PUSH};
 use super::patch;
 use super::regs::{LR, SP, STATE, X0, X1, X16, ZR, field, host_int, slot};
 use crate::backend::{Counted, LinkSite, STATE_BIAS, Symbolic};
@@ -71,7 +71,14 @@ impl Emitter<'_, '_> {
         self.a.mov_imm(X0, u64::from(id));
         self.a.b(self.ctx.stubs.link);
         self.a.cold = was_cold;
-        self.a.buf.links.push(LinkSite { site, target, stub, call, inner: false });
+        self.a.buf.links.push(LinkSite {
+            site,
+            target,
+            stub,
+            call,
+            inner: false,
+            conditional: None,
+        });
     }
 
     /// The place of an entry that this block has made already.
@@ -103,7 +110,12 @@ impl Emitter<'_, '_> {
         if backward {
             // A loop: its head takes the contract, so values are brought home on the likely path.
             self.poll();
-            self.flush();
+            if self.flush_for_back_edge(target) {
+                let test = self.compare_branch(condition(cond), a, b);
+                return self.branch_to_head(Some(test));
+            }
+        } else {
+            self.settle_lasting();
         }
         let test = self.compare_branch(condition(cond), a, b);
         if self.sym.pending() == 0
@@ -113,6 +125,11 @@ impl Emitter<'_, '_> {
             // A loop within the block, which its poll can end.
             return self.a.jump_if(test, at);
         }
+        self.branch_later(test, target);
+    }
+
+    /// Goes to a guest address if `test` holds.
+    pub(super) fn branch_later(&mut self, test: Test, target: u64) {
         let branch = self.a.branch_if(test);
         let (sym, fp) = (self.sym.clone(), self.fp.clone());
         self.later.push(Later { branch, sym, fp, target });
@@ -127,17 +144,43 @@ impl Emitter<'_, '_> {
             self.a.b(self.ctx.stubs.return_miss);
         }
         for later in std::mem::take(&mut self.later) {
+            let stub = self.a.pos();
             self.a.bind(later.branch);
             self.count(Counted::Cold);
             (self.sym, self.fp) = (later.sym, later.fp);
+            if self.sym.pending() == 0 && !self.float_pending() {
+                self.link_branch(later.branch, later.target, stub);
+            }
             self.flush();
             self.jump_to(later.target);
         }
     }
 
+    /// Makes a conditional branch that leads to `stub` one that may lead to `target` at once.
+    fn link_branch(&mut self, (site, word): (CodePtr, u32), target: u64, stub: CodePtr) {
+        if self.ctx.conditional_links
+            && let Some(to) = (self.ctx.lookup)(target)
+            && let Some(linked) = patch::conditional(word, site, to)
+        {
+            self.a.buf.patch(site, linked);
+        }
+        let conditional = Some(word);
+        self.a.buf.links.push(LinkSite {
+            site,
+            target,
+            stub,
+            call: false,
+            inner: false,
+            conditional,
+        });
+    }
+
     pub(super) fn jump(&mut self, target: u64) {
         if target <= self.pc {
             self.poll();
+            if self.flush_for_back_edge(target) {
+                return self.branch_to_head(None);
+            }
         }
         self.flush();
         self.jump_to(target);
@@ -250,7 +293,7 @@ impl Emitter<'_, '_> {
         self.a.jump_if(Test::Flags(Cc::Hs), cold);
         // `table` and `arena` are neighbours.
         const { assert!(field!(arena) == field!(table) + 8) };
-        self.a.pair(0xa940_0000, (X16, X1), STATE, field!(table) / 8);
+        self.a.pair(LDP, (X16, X1), STATE, field!(table) / 8);
         self.a.mem(Mem::LoadW, X16, At::Index(X16, X0, true));
         let go = self.a.pos();
         debug_assert_eq!(go.0 - refused.0, 12, "the return address counts instructions");

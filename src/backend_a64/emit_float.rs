@@ -6,21 +6,21 @@
 //!   are boxed when something looks at all 64 bits: a store, a move, an exit
 //!   ([`FloatState::unboxed`]). Operands that are not known to be boxed are checked.
 //! - *Rounding.* The dynamic mode is in FPCR; the runtime lets the interpreter run as long as the
-//!   guest chooses one that FPCR has not. A static mode takes the slow path, but for conversions
-//!   to integers.
+//!   guest chooses one that FPCR has not. An operation with a static mode is executed here if the
+//!   dynamic one is the same, which is checked once a block, or if the host has it in its encoding.
 //!
 //! Flags accrue in FPSR as they do in `fcsr`, with one difference: the host detects tininess
 //! before rounding, RISC-V after it; see [`Emitter::underflowing`].
 
-use super::asm::{Alu, At, Cc, Mem, Sz, Test};
+use super::asm::{Alu, At, Cc, Mem, Sz, Test, Two, bits};
 use super::emit::Emitter;
 use super::entry::{MRS_FPSR, MSR_FPSR};
 use super::regs::{
-    BOX, FLOAT_MAP, STATE, V29, V30, V31, X0, X1, X2, X16, ZR, field, float_slot, host_float,
+    BOX, FLOAT_MAP, STATE, V29, V30, V31, X0, X1, X16, X30, ZR, field, float_slot, host_float,
 };
 use crate::backend::Recipe;
 use crate::cpu::fflags;
-use crate::ir::{FBinOp, FCmpOp, FReg, FUnOp, Fmt, Op, Reg, Rounding};
+use crate::ir::{Cond, FBinOp, FCmpOp, FReg, FUnOp, Fmt, Node, Op, Reg, Rounding};
 use crate::util::CodePtr;
 
 /// Underflow in FPSR.
@@ -30,15 +30,19 @@ const UF: u64 = 0x08;
 #[derive(Clone, Debug)]
 pub(super) struct FloatState {
     /// Known to be NaN-boxed singles.
-    boxed: u32,
+    pub(super) boxed: u32,
     /// Of those, the ones whose upper half has still to be set. Only registers with a vector
     /// register.
-    unboxed: u32,
+    pub(super) unboxed: u32,
+    /// Checked to be boxed in this block.
+    pub(super) checked: u32,
+    /// The dynamic rounding mode, if it is known.
+    pub(super) frm: Option<Rounding>,
 }
 
 impl FloatState {
     pub(super) const fn new() -> Self {
-        Self { boxed: 0, unboxed: 0 }
+        Self { boxed: 0, unboxed: 0, checked: 0, frm: None }
     }
 }
 
@@ -49,6 +53,9 @@ const FMUL: u32 = 0x1e20_0800;
 const FDIV: u32 = 0x1e20_1800;
 const FMINNM: u32 = 0x1e20_7800;
 const FMAXNM: u32 = 0x1e20_6800;
+/// These make NaN of a NaN.
+const FMIN: u32 = 0x1e20_5800;
+const FMAX: u32 = 0x1e20_4800;
 const FSQRT: u32 = 0x1e21_c000;
 const FABS: u32 = 0x1e20_c000;
 const FNEG: u32 = 0x1e21_4000;
@@ -56,16 +63,23 @@ const FMADD: u32 = 0x1f00_0000;
 pub(super) const FCMP: u32 = 0x1e20_2000;
 /// Signals an invalid operation for quiet NaNs too.
 const FCMPE: u32 = 0x1e20_2010;
+/// In the mode of FPCR, raising the inexact flag, and not raising it.
 pub(super) const FRINTX: u32 = 0x1e27_4000;
+const FRINTI: u32 = 0x1e27_c000;
 /// `fmov d, d`
 const FMOV_D: u32 = 0x1e60_4000;
 /// `fmov d, x` and `fmov x, d`
 pub(super) const FMOV_FROM_X: u32 = 0x9e67_0000;
 pub(super) const FMOV_TO_X: u32 = 0x9e66_0000;
-/// On the low halves of vectors: `orr`, `eor`, and `bit` (insert the bits that a mask selects).
+/// On the low halves of vectors: `and`, `orr`, `eor`, `bit` and `bif` (insert the bits that a mask
+/// selects, or that it does not).
+pub(super) const AND_V: u32 = 0x0e20_1c00;
 const ORR_V: u32 = 0x0ea0_1c00;
 const EOR_V: u32 = 0x2e20_1c00;
 const BIT_V: u32 = 0x2ea0_1c00;
+const BIF_V: u32 = 0x2ee0_1c00;
+/// `shl d, d, #31`
+const SHL_31: u32 = 0x5f5f_5400;
 /// `umov w, v.s[1]`
 const UMOV_UPPER: u32 = 0x0e0c_3c00;
 
@@ -97,13 +111,13 @@ impl Emitter<'_, '_> {
     pub(super) fn float(&mut self, op: &Op) {
         match *op {
             Op::FBin { op, fmt, rm, fd, a, b } => self.fbin(op, fmt, rm, fd, a, b),
-            Op::FUn { op: FUnOp::Sqrt, fmt, rm: Rounding::Dyn, fd, a } => self.fsqrt(fmt, fd, a),
-            Op::FUn { .. } => self.helper(0),
+            Op::FUn { op: FUnOp::Sqrt, fmt, rm, fd, a } => self.fsqrt(fmt, rm, fd, a),
+            Op::FUn { op, fmt, rm, fd, a } => self.fround(op, fmt, rm, fd, a),
             Op::FMulAdd { fmt, rm, neg_product, neg_addend, fd, a, b, c } => {
                 self.fmuladd(fmt, rm, (neg_product, neg_addend), fd, [a, b, c]);
             }
             Op::FCmp { op, fmt, rd, a, b } => self.fcmp(op, fmt, rd, a, b),
-            Op::FClass { rd, .. } => self.helper(1 << rd.0),
+            Op::FClass { fmt, rd, a } => self.fclass(fmt, rd, a),
             Op::FToInt { fmt, int, rm, rd, a } => self.float_to_int(fmt, int, rm, rd, a),
             Op::FFromInt { fmt, int, rm, fd, a } => self.float_from_int(fmt, int, rm, fd, a),
             Op::FConvert { from, to, rm, fd, a } => self.float_convert(from, to, rm, fd, a),
@@ -174,8 +188,13 @@ impl Emitter<'_, '_> {
     }
 
     pub(super) fn flush_float(&mut self) {
-        while self.fp.unboxed != 0 {
-            self.fsettle(FReg(self.fp.unboxed.trailing_zeros() as u8));
+        self.flush_boxes(0);
+    }
+
+    /// Boxes all registers but those in `keep`.
+    pub(super) fn flush_boxes(&mut self, keep: u32) {
+        while self.fp.unboxed & !keep != 0 {
+            self.fsettle(FReg((self.fp.unboxed & !keep).trailing_zeros() as u8));
         }
     }
 
@@ -214,6 +233,51 @@ impl Emitter<'_, '_> {
                 self.a.jump_if(Test::Flags(Cc::Ne), slow);
             }
         }
+        self.interpret_and_leave(result);
+        for f in operands {
+            self.fp.checked |= !self.fp.boxed & 1 << f.0;
+            self.fp.boxed |= 1 << f.0;
+        }
+    }
+
+    /// Checks that the dynamic rounding mode is `rm`, which is known from then on, or else leaves
+    /// the block as [`Self::check_boxed`] does. False if the host has no such mode.
+    pub(super) fn check_rounding(&mut self, rm: Rounding, result: Result<FReg, Reg>) -> bool {
+        if rm == Rounding::Dyn || self.fp.frm == Some(rm) {
+            return true;
+        }
+        let Some(code) = Self::rounding_code(rm) else { return false };
+        let test = self.compare_rounding(code);
+        let slow = self.a.buf.cold_pos();
+        self.a.jump_if(test, slow);
+        self.interpret_and_leave(result);
+        self.fp.frm = Some(rm);
+        true
+    }
+
+    /// The value of `frm` for a mode that the host has.
+    pub(super) const fn rounding_code(rm: Rounding) -> Option<u8> {
+        match rm {
+            Rounding::Rne => Some(0),
+            Rounding::Rtz => Some(1),
+            Rounding::Rdn => Some(2),
+            Rounding::Rup => Some(3),
+            Rounding::Rmm | Rounding::Dyn => None,
+        }
+    }
+
+    /// Asks whether the dynamic rounding mode is another one.
+    pub(super) fn compare_rounding(&mut self, code: u8) -> Test {
+        self.a.mem(Mem::LoadB, X16, At::Disp(STATE, field!(hart.frm)));
+        if code == 0 {
+            return Test::NotZero(Sz::W, X16);
+        }
+        self.a.cmp_imm(Sz::W, X16, code.into());
+        Test::Flags(Cc::Ne)
+    }
+
+    /// Cold code: the interpreter executes the instruction, and the block is left.
+    fn interpret_and_leave(&mut self, result: Result<FReg, Reg>) {
         let (sym, fp) = (self.sym.clone(), self.fp.clone());
         self.in_cold(|e| {
             // Operands that are known to be boxed are so for the interpreter too.
@@ -227,17 +291,22 @@ impl Emitter<'_, '_> {
             e.jump_to(e.next);
         });
         (self.sym, self.fp) = (sym, fp);
-        for f in operands {
-            self.fp.boxed |= 1 << f.0;
-        }
     }
 
     /// Compares the upper half of `f` with all ones.
     fn compare_box(&mut self, f: FReg) {
         match host_float(f.0) {
-            Some(x) => self.a.dn(UMOV_UPPER, X16, x),
-            None => self.a.mem(Mem::LoadW, X16, At::Disp(STATE, float_slot(f.0) + 4)),
+            Some(x) => self.compare_box_in(x),
+            None => {
+                self.a.mem(Mem::LoadW, X16, At::Disp(STATE, float_slot(f.0) + 4));
+                self.a.cmp_imm(Sz::W, X16, -1);
+            }
         }
+    }
+
+    /// Compares the upper half of `x` with all ones.
+    pub(super) fn compare_box_in(&mut self, x: u8) {
+        self.a.dn(UMOV_UPPER, X16, x);
         self.a.cmp_imm(Sz::W, X16, -1);
     }
 
@@ -268,10 +337,12 @@ impl Emitter<'_, '_> {
             FBinOp::Div => FDIV,
             FBinOp::Min => return self.fmin_max(FMINNM, fmt, fd, a, b),
             FBinOp::Max => return self.fmin_max(FMAXNM, fmt, fd, a, b),
-            FBinOp::Minm | FBinOp::Maxm => return self.helper(0),
+            FBinOp::Minm => FMIN,
+            FBinOp::Maxm => FMAX,
             FBinOp::Sgnj | FBinOp::Sgnjn | FBinOp::Sgnjx => return self.fsign(op, fmt, fd, a, b),
         };
-        if rm != Rounding::Dyn {
+        let rounds = !matches!(op, FBinOp::Minm | FBinOp::Maxm);
+        if rounds && !self.check_rounding(rm, Ok(fd)) {
             return self.helper(0);
         }
         self.check_boxed(fmt, &[a, b], Ok(fd));
@@ -286,11 +357,34 @@ impl Emitter<'_, '_> {
         self.fdone(fmt, fd, dst);
     }
 
-    fn fsqrt(&mut self, fmt: Fmt, fd: FReg, a: FReg) {
+    fn fsqrt(&mut self, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
+        if !self.check_rounding(rm, Ok(fd)) {
+            return self.helper(0);
+        }
         self.check_boxed(fmt, &[a], Ok(fd));
         let x = self.fuse(fmt, a, V29);
         let dst = Self::fdest(fd);
         self.a.dn(FSQRT | ftype(fmt), dst, x);
+        self.fdone(fmt, fd, dst);
+    }
+
+    /// Rounds to an integral number.
+    fn fround(&mut self, op: FUnOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
+        let opcode = match (op, rm) {
+            (FUnOp::Sqrt, _) => unreachable!("rounds otherwise"),
+            (FUnOp::RoundNx, _) if !self.check_rounding(rm, Ok(fd)) => return self.helper(0),
+            (FUnOp::RoundNx, _) => FRINTX,
+            (FUnOp::Round, Rounding::Dyn) => FRINTI,
+            (FUnOp::Round, Rounding::Rne) => 0x1e24_4000,
+            (FUnOp::Round, Rounding::Rup) => 0x1e24_c000,
+            (FUnOp::Round, Rounding::Rdn) => 0x1e25_4000,
+            (FUnOp::Round, Rounding::Rtz) => 0x1e25_c000,
+            (FUnOp::Round, Rounding::Rmm) => 0x1e26_4000,
+        };
+        self.check_boxed(fmt, &[a], Ok(fd));
+        let x = self.fuse(fmt, a, V29);
+        let dst = Self::fdest(fd);
+        self.a.dn(opcode | ftype(fmt), dst, x);
         self.fdone(fmt, fd, dst);
     }
 
@@ -302,7 +396,7 @@ impl Emitter<'_, '_> {
         fd: FReg,
         [a, b, c]: [FReg; 3],
     ) {
-        if rm != Rounding::Dyn {
+        if !self.check_rounding(rm, Ok(fd)) {
             return self.helper(0);
         }
         self.check_boxed(fmt, &[a, b, c], Ok(fd));
@@ -348,8 +442,8 @@ impl Emitter<'_, '_> {
             self.fdone(fmt, fd, dst);
         }
         let (back, after) = (self.a.pos(), std::mem::replace(&mut self.fp, before));
+        debug_assert_eq!(self.a.buf.cold_pos(), slow, "the slow path is where the checks jump to");
         self.in_cold(|e| {
-            debug_assert_eq!(e.a.pos(), slow, "the slow path is where the checks jump to");
             e.a.load_field(X16, field!(known_fp));
             e.a.logic_imm(Alu::Ands, Sz::W, ZR, X16, UF);
             e.a.jump_if(Test::Flags(Cc::Ne), right);
@@ -423,11 +517,19 @@ impl Emitter<'_, '_> {
                     }
                     _ => y,
                 };
-                self.a.mov_imm(X16, if fmt == Fmt::D { 1 << 63 } else { 1 << 31 });
-                self.a.dn(FMOV_FROM_X, V31, X16);
-                self.fmove(V29, x);
-                self.a.dnm(BIT_V, V29, sign, V31);
-                self.fmove(dst, V29);
+                // The mask: the sign.
+                if fmt == Fmt::D {
+                    self.a.dn(SHL_31, V31, BOX);
+                } else {
+                    self.a.mov_imm(X16, 1 << 31);
+                    self.a.dn(FMOV_FROM_X, V31, X16);
+                }
+                if dst == sign {
+                    self.a.dnm(BIF_V, dst, x, V31);
+                } else {
+                    self.fmove(dst, x);
+                    self.a.dnm(BIT_V, dst, sign, V31);
+                }
             }
         }
         self.fdone(fmt, fd, dst);
@@ -454,8 +556,44 @@ impl Emitter<'_, '_> {
     // Comparisons.
 
     fn fcmp(&mut self, op: FCmpOp, fmt: Fmt, rd: Reg, a: FReg, b: FReg) {
-        let dst = if rd.is_zero() { X2 } else { self.dest(rd) };
+        let dst = if rd.is_zero() { X30 } else { self.dest(rd) };
         self.check_boxed(fmt, &[a, b], Err(rd));
+        let cc = self.fcompare(op, fmt, a, b);
+        self.a.cset(cc, dst);
+        if !rd.is_zero() {
+            self.done(rd, dst, true);
+        }
+    }
+
+    /// A comparison and the branch forward on its result, if the result is not needed for long: it
+    /// is a constant on either path, and mostly overwritten before anybody wants it.
+    pub(super) fn fcmp_branch(&mut self, compare: &Op, branch: &Node) -> bool {
+        let Op::FCmp { op, fmt, rd, a, b } = *compare else { return false };
+        let Op::Branch { cond, a: left, b: right, target } = branch.op else { return false };
+        let on_result = (left == rd && right.is_zero()) || (left.is_zero() && right == rd);
+        let if_true = match cond {
+            Cond::Ne => true,
+            Cond::Eq => false,
+            Cond::Lt | Cond::Ge | Cond::Ltu | Cond::Geu => return false,
+        };
+        let passing = self.passing & 1 << rd.0 != 0;
+        if rd.is_zero() || !on_result || !passing || target <= branch.pc {
+            return false;
+        }
+        self.settle_dependents(rd.0);
+        self.check_boxed(fmt, &[a, b], Err(rd));
+        self.sym.set_home(rd.0, false);
+        self.settle_lasting();
+        let cc = self.fcompare(op, fmt, a, b);
+        self.pc = branch.pc;
+        self.sym.set_const(rd.0, u64::from(if_true), false);
+        self.branch_later(Test::Flags(if if_true { cc } else { cc.inverse() }), target);
+        self.sym.set_const(rd.0, u64::from(!if_true), false);
+        true
+    }
+
+    /// Compares boxed operands; the condition that holds if the result is true.
+    fn fcompare(&mut self, op: FCmpOp, fmt: Fmt, a: FReg, b: FReg) -> Cc {
         let x = self.fuse(fmt, a, V29);
         let y = self.fuse(fmt, b, V30);
         // Unordered clears N and Z and sets C and V.
@@ -470,10 +608,66 @@ impl Emitter<'_, '_> {
         if matches!(op, FCmpOp::LtKeep | FCmpOp::LeKeep) {
             self.restore_flags_if_unordered();
         }
-        self.a.cset(cc, dst);
+        cc
+    }
+
+    /// `fclass`.
+    fn fclass(&mut self, fmt: Fmt, rd: Reg, a: FReg) {
+        // (operand size, bits of the fraction, largest exponent, infinity shifted left by one)
+        let (sz, fraction, top, infinity) = match fmt {
+            Fmt::D => (Sz::X, 52, 0x7fe, 0xffe0_0000_0000_0000),
+            Fmt::S => (Sz::W, 23, 0xfe, 0xff00_0000),
+            Fmt::H => return self.helper(1 << rd.0),
+        };
+        let dst = if rd.is_zero() { X30 } else { self.dest(rd) };
+        self.check_boxed(fmt, &[a], Err(rd));
+        let x = self.fuse(fmt, a, V29);
+        self.a.dn(fmov_to_int(sz), X0, x);
+        // A normal number has an exponent from 1 to `top`.
+        self.a.ubfx(X16, X0, fraction, bits(sz) - 1 - fraction);
+        self.a.add_imm(Sz::W, X16, X16, -1);
+        self.a.cmp_imm(Sz::W, X16, top);
+        let cold = self.a.buf.cold_pos();
+        self.a.jump_if(Test::Flags(Cc::Hs), cold);
+        // 1 << 6, or 1 << 1 if it is negative.
+        self.a.shr_imm(true, sz, X16, X0, bits(sz) - 1);
+        self.a.logic_imm(Alu::And, Sz::W, X16, X16, 62);
+        self.a.mov_imm(X1, 64);
+        self.a.alu(Alu::Sub, Sz::W, X16, X1, X16);
+        let back = self.a.pos();
+        self.in_cold(|e| e.fclass_rare(sz, fraction, infinity, back));
+        self.a.mov(Sz::X, dst, X16);
         if !rd.is_zero() {
             self.done(rd, dst, true);
         }
+    }
+
+    /// x16 = the class of what is in x0 and not a normal number.
+    fn fclass_rare(&mut self, sz: Sz, fraction: u8, infinity: u64, back: CodePtr) {
+        self.a.lsl_imm(sz, X1, X0, 1);
+        self.a.mov_imm(X16, infinity);
+        self.a.cmp(sz, X1, X16);
+        let nan = self.a.branch_if(Test::Flags(Cc::Hi));
+        // 0 for zero, 1 for a subnormal number, 3 for infinity.
+        self.a.mov_imm(X16, 3);
+        let infinite = self.a.branch_if(Test::Flags(Cc::Eq));
+        self.a.cmp(sz, X1, ZR);
+        self.a.cset(Cc::Ne, X16);
+        self.a.bind(infinite);
+        let negative = self.a.branch_if(Test::Negative(sz, X0));
+        self.a.mov_imm(X1, 1 << 4);
+        self.a.two(Two::Lsl, Sz::W, X16, X1, X16);
+        self.a.b(back);
+        self.a.bind(negative);
+        self.a.mov_imm(X1, 1 << 3);
+        self.a.two(Two::Lsr, Sz::W, X16, X1, X16);
+        self.a.b(back);
+        self.a.bind(nan);
+        // 1 << 8, or 1 << 9 if it is quiet.
+        self.a.ubfx(X16, X0, fraction - 1, 1);
+        self.a.add_imm(Sz::W, X16, X16, 1);
+        self.a.lsl_imm(Sz::W, X16, X16, 8);
+        self.a.b(back);
     }
 
     /// A NaN may have raised a flag: takes FPSR as `read_flags` left it in the scratch field.

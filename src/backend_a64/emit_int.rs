@@ -2,7 +2,7 @@
 
 use super::asm::{Alu, Cc, Sz, Test, Two, bits};
 use super::emit::Emitter;
-use super::regs::{V31, X0, X1, X2, ZR, host_int};
+use super::regs::{V31, X0, X1, X30, ZR, host_int};
 use crate::backend::{ShiftOp, Val, fold};
 use crate::ir::{BinOp, Reg, Src, UnOp, Width};
 
@@ -570,7 +570,7 @@ impl Emitter<'_, '_> {
             }
             _ => self.compare(cc, a, b),
         };
-        let dst = host_int(rd.0).unwrap_or(X2);
+        let dst = host_int(rd.0).unwrap_or(X30);
         self.a.cset(cc, dst);
         self.done(rd, dst, true);
     }
@@ -608,9 +608,9 @@ impl Emitter<'_, '_> {
         let y = self.use_src(Sz::W, b, X1);
         let dst = self.dest(rd);
         // A third scratch register, since `x` and `y` may be the other ones.
-        self.a.mov_imm(X2, 1);
-        self.a.two(Two::Lsl, Sz::X, X2, X2, y);
-        self.a.alu(op, Sz::X, dst, x, X2);
+        self.a.mov_imm(X30, 1);
+        self.a.two(Two::Lsl, Sz::X, X30, X30, y);
+        self.a.alu(op, Sz::X, dst, x, X30);
         self.done(rd, dst, false);
     }
 
@@ -700,14 +700,14 @@ impl Emitter<'_, '_> {
         let x = self.use64(a, X0);
         let dst = self.dest(rd);
         self.a.mov_imm(X1, LOW);
-        self.a.alu(Alu::And, Sz::X, X2, x, X1);
-        self.a.alu(Alu::Add, Sz::X, X2, X2, X1);
-        self.a.alu(Alu::Or, Sz::X, X2, X2, x);
-        self.a.logic_imm(Alu::And, Sz::X, X2, X2, !LOW);
+        self.a.alu(Alu::And, Sz::X, X30, x, X1);
+        self.a.alu(Alu::Add, Sz::X, X30, X30, X1);
+        self.a.alu(Alu::Or, Sz::X, X30, X30, x);
+        self.a.logic_imm(Alu::And, Sz::X, X30, X30, !LOW);
         // Each byte is 0x80 or 0: twice that, less its own low bit.
-        self.a.shr_imm(false, Sz::X, X1, X2, 7);
-        self.a.alu_lsl(Alu::Sub, Sz::X, X2, X2, X1, 0);
-        self.a.alu_lsl(Alu::Or, Sz::X, dst, X2, X1, 7);
+        self.a.shr_imm(false, Sz::X, X1, X30, 7);
+        self.a.alu_lsl(Alu::Sub, Sz::X, X30, X30, X1, 0);
+        self.a.alu_lsl(Alu::Or, Sz::X, dst, X30, X1, 7);
         self.done(rd, dst, false);
     }
 }

@@ -2,16 +2,22 @@
 
 use super::asm::{Alu, At, Mem, Sz, fits};
 use super::emit::Emitter;
-use super::entry::STP;
-use super::regs::{BASE, X0, X1, X2, X16, X17, ZR, host_int};
+use super::entry::{LDP, LDP_D, STP, STP_D};
+use super::regs::{BASE, V29, V30, X0, X1, X16, X17, X30, ZR, host_float, host_int};
 use crate::backend::Val;
-use crate::ir::{Fence, LoadKind, MemSize, Reg};
+use crate::ir::{FReg, Fence, Fmt, LoadKind, MemSize, Reg};
 use crate::mem::Mode;
 
 /// `dmb ish`, and the forms that order loads with everything and stores with stores.
 pub(super) const DMB: u32 = 0xd503_3bbf;
 const DMB_LOADS: u32 = 0xd503_39bf;
 const DMB_STORES: u32 = 0xd503_3abf;
+/// Pairs of words, and of singles; those of doublewords are in `entry`.
+const STP_W: u32 = 0x2900_0000;
+const LDP_W: u32 = 0x2940_0000;
+const LDPSW: u32 = 0x6940_0000;
+const STP_S: u32 = 0x2d00_0000;
+const LDP_S: u32 = 0x2d40_0000;
 
 impl Emitter<'_, '_> {
     /// Where the guest memory at `base + off` is. Uses x16 and x17; x16 must then stay as it is
@@ -127,7 +133,7 @@ impl Emitter<'_, '_> {
     }
 
     pub(super) fn load(&mut self, kind: LoadKind, rd: Reg, base: Reg, off: i32) {
-        let to = if rd.is_zero() { ZR } else { host_int(rd.0).unwrap_or(X2) };
+        let to = if rd.is_zero() { ZR } else { host_int(rd.0).unwrap_or(X30) };
         if !rd.is_zero() {
             self.settle_dependents(rd.0);
         }
@@ -169,29 +175,127 @@ impl Emitter<'_, '_> {
         self.a.mem(mem, value, to);
     }
 
-    /// Two neighbouring stores in one instruction, if they are that: at `base` plus each offset. If
-    /// the host faults, nothing has happened that the interpreter would not do again: it begins with
-    /// the first of the two.
-    pub(super) fn store_pair(&mut self, base: Reg, first: (Reg, i32), second: (Reg, i32)) -> bool {
-        let (low, high) = if first.1 < second.1 { (first, second) } else { (second, first) };
-        if self.ctx.mode != Mode::Identity || low.1.wrapping_add(8) != high.1 {
+    // Two neighbouring accesses in one instruction, if they are that: at `base` plus each offset.
+    // Each of the two is as atomic as it would be alone. If the host faults, nothing has happened
+    // that the interpreter would not do again: it begins with the first of the two. (The
+    // architecture would let a pair across two pages, as it would an unaligned access, leave half
+    // of it done.)
+
+    pub(super) fn store_pair(
+        &mut self,
+        size: MemSize,
+        base: Reg,
+        first: (Reg, i32),
+        second: (Reg, i32),
+    ) -> bool {
+        let (op, sz, log2) = match size {
+            MemSize::D => (STP, Sz::X, 3),
+            MemSize::W => (STP_W, Sz::W, 2),
+            MemSize::B | MemSize::H | MemSize::Q => return false,
+        };
+        if !self.are_neighbours(log2, first.1, second.1) {
             return false;
         }
+        let (low, high) = if first.1 < second.1 { (first, second) } else { (second, first) };
         // Bringing them home may change what `base` is made of, which is looked at after that.
-        let (x, y) = (self.use64(low.0, X0), self.use64(high.0, X1));
+        let (x, y) = (self.use_sz(sz, low.0, X0), self.use_sz(sz, high.0, X1));
+        self.access_pair(op, log2, (x, y), base, low.1)
+    }
+
+    pub(super) fn load_pair(
+        &mut self,
+        kind: LoadKind,
+        base: Reg,
+        first: (Reg, i32),
+        second: (Reg, i32),
+    ) -> bool {
+        let (op, log2) = match (kind.size, kind.signed) {
+            (MemSize::D, _) => (LDP, 3),
+            (MemSize::W, false) => (LDP_W, 2),
+            (MemSize::W, true) => (LDPSW, 2),
+            _ => return false,
+        };
+        if !self.are_neighbours(log2, first.1, second.1) || first.0 == base || first.0 == second.0 {
+            return false;
+        }
+        let (low, high) = if first.1 < second.1 { (first, second) } else { (second, first) };
+        let (Some(x), Some(y)) = (host_int(low.0.0), host_int(high.0.0)) else { return false };
+        self.settle_dependents(low.0.0);
+        self.settle_dependents(high.0.0);
+        if !self.access_pair(op, log2, (x, y), base, low.1) {
+            return false;
+        }
+        for rd in [low.0, high.0] {
+            self.sym.set_home(rd.0, kind.signed && kind.size == MemSize::W);
+        }
+        true
+    }
+
+    pub(super) fn fstore_pair(
+        &mut self,
+        fmt: Fmt,
+        base: Reg,
+        first: (FReg, i32),
+        second: (FReg, i32),
+    ) -> bool {
+        let (op, log2) = match fmt {
+            Fmt::D => (STP_D, 3),
+            Fmt::S => (STP_S, 2),
+            Fmt::H => return false,
+        };
+        if !self.are_neighbours(log2, first.1, second.1) {
+            return false;
+        }
+        let (low, high) = if first.1 < second.1 { (first, second) } else { (second, first) };
+        let (x, y) = (self.fuse(fmt, low.0, V29), self.fuse(fmt, high.0, V30));
+        self.access_pair(op, log2, (x, y), base, low.1)
+    }
+
+    pub(super) fn fload_pair(
+        &mut self,
+        fmt: Fmt,
+        base: Reg,
+        first: (FReg, i32),
+        second: (FReg, i32),
+    ) -> bool {
+        let (op, log2) = match fmt {
+            Fmt::D => (LDP_D, 3),
+            Fmt::S => (LDP_S, 2),
+            Fmt::H => return false,
+        };
+        if !self.are_neighbours(log2, first.1, second.1) || first.0 == second.0 {
+            return false;
+        }
+        let (low, high) = if first.1 < second.1 { (first, second) } else { (second, first) };
+        let (Some(x), Some(y)) = (host_float(low.0.0), host_float(high.0.0)) else { return false };
+        if !self.access_pair(op, log2, (x, y), base, low.1) {
+            return false;
+        }
+        self.fdone(fmt, low.0, x);
+        self.fdone(fmt, high.0, y);
+        true
+    }
+
+    fn are_neighbours(&self, log2: u8, one: i32, other: i32) -> bool {
+        self.ctx.mode == Mode::Identity && one.wrapping_sub(other).unsigned_abs() == 1 << log2
+    }
+
+    /// Emits the access if its displacement is in reach.
+    fn access_pair(&mut self, op: u32, log2: u8, regs: (u8, u8), base: Reg, off: i32) -> bool {
         let (at, disp) = match self.sym.val(base.0) {
-            Val::Home if !self.sym.is_sext(base.0) => (base.0, low.1),
+            Val::Home if !self.sym.is_sext(base.0) => (base.0, off),
             Val::Lin { a, b: 0, imm, .. } if a != 0 && self.sym.is_pending(base.0) => {
-                (a, imm.saturating_add(low.1))
+                (a, imm.saturating_add(off))
             }
             _ => return false,
         };
-        if disp % 8 != 0 || !(-512..512).contains(&disp) {
+        let scaled = disp >> log2;
+        if scaled << log2 != disp || !(-64..64).contains(&scaled) {
             return false;
         }
         let at = self.home_in_reg(at, X16);
         self.fault_point();
-        self.a.pair(STP, (x, y), at, disp / 8);
+        self.a.pair(op, regs, at, scaled);
         true
     }
 

@@ -5,7 +5,7 @@ use super::asm::{Alu, Cc, Sz};
 use super::emit::Emitter;
 use super::emit_float::{FMOV_FROM_X, FMOV_TO_X};
 use super::emit_int::size;
-use super::regs::{V30, V31, X0, X1, X2, X16, ZR};
+use super::regs::{V30, V31, X0, X1, X16, X30, ZR};
 use crate::ir::{BinOp, Reg, Src, Width};
 
 /// `pmull vd.1q, vn.1d, vm.1d`
@@ -87,8 +87,8 @@ impl Emitter<'_, '_> {
             _ => {
                 // Bits 126..63.
                 self.a.dn(FMOV_TO_X, X16, V31);
-                self.a.dn(UMOV_HIGH, X2, V31);
-                self.a.extr(Sz::X, dst, X2, X16, 63);
+                self.a.dn(UMOV_HIGH, X30, V31);
+                self.a.extr(Sz::X, dst, X30, X16, 63);
             }
         }
         self.done(rd, dst, false);

@@ -5,17 +5,17 @@
 
 use super::asm::{Alu, Asm, At, Cc, Mem, Sz, Test};
 use super::regs::{
-    BASE, BOX, FLOAT_MAP, INT_MAP, LR, SP, STATE, X0, X1, X2, X16, X17, ZR, field, float_slot, slot,
+    BASE, BOX, FLOAT_MAP, INT_MAP, LR, SP, STATE, X0, X1, X16, X17, ZR, field, float_slot, slot,
 };
 use crate::backend::{CodeBuf, LeaveKind, STATE_BIAS, Stubs};
 use crate::util::CodePtr;
 
 /// `stp`/`ldp` of two integer registers at a displacement.
 pub(super) const STP: u32 = 0xa900_0000;
-const LDP: u32 = 0xa940_0000;
+pub(super) const LDP: u32 = 0xa940_0000;
 /// The same of two vector registers' low halves.
-const STP_D: u32 = 0x6d00_0000;
-const LDP_D: u32 = 0x6d40_0000;
+pub(super) const STP_D: u32 = 0x6d00_0000;
+pub(super) const LDP_D: u32 = 0x6d40_0000;
 /// With the base register changed before or after the access.
 pub(super) const STP_PUSH: u32 = 0xa980_0000;
 pub(super) const LDP_POP: u32 = 0xa8c0_0000;
@@ -190,8 +190,8 @@ fn restore(a: &mut Asm<'_>) {
     for (guest, host) in FLOAT_MAP {
         a.mem(Mem::LoadD, host, At::Disp(STATE, float_slot(guest)));
     }
-    a.load_field(X2, field!(constants));
-    a.dn(super::emit_float::FMOV_FROM_X, BOX, X2);
+    a.load_field(X16, field!(constants));
+    a.dn(super::emit_float::FMOV_FROM_X, BOX, X16);
     a.mem(Mem::LoadW, X16, At::Disp(STATE, field!(guest_fp)));
     a.store_field(field!(known_fp), X16);
     a.logic_imm(Alu::And, Sz::W, X17, X16, 0x1f);

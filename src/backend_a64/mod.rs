@@ -11,6 +11,7 @@ mod emit_atomic;
 mod emit_convert;
 mod emit_exit;
 mod emit_float;
+mod emit_float_loop;
 mod emit_int;
 mod emit_mem;
 mod emit_mul;
@@ -42,6 +43,7 @@ impl A64 {
 impl Backend for A64 {
     const NAME: &'static str = "aarch64";
     const EXACT_FLAGS_COST: bool = true;
+    const UNROLL: u32 = emit_float_loop::UNROLL as u32;
 
     fn emit_stubs(&mut self, buf: &mut CodeBuf) -> Stubs {
         entry::emit_stubs(buf)
@@ -51,8 +53,12 @@ impl Backend for A64 {
         emit::Emitter::new(buf, context, self.features).block(block);
     }
 
-    fn link_word(link: &LinkSite, target: CodePtr) -> u32 {
-        if link.call { patch::bl(link.site, target) } else { patch::b(link.site, target) }
+    fn link_word(link: &LinkSite, target: CodePtr) -> Option<u32> {
+        match link.conditional {
+            Some(word) => patch::conditional(word, link.site, target),
+            None if link.call => Some(patch::bl(link.site, target)),
+            None => Some(patch::b(link.site, target)),
+        }
     }
 
     fn fp_word(frm: u8, fflags: u8) -> u32 {

@@ -14,6 +14,19 @@ pub(super) fn bl(site: CodePtr, target: CodePtr) -> u32 {
     b(site, target) | 1 << 31
 }
 
+/// A conditional branch without a target, at `site`, to `target`; `None` if it does not reach it.
+pub(super) fn conditional(word: u32, site: CodePtr, target: CodePtr) -> Option<u32> {
+    let bits = if is_bit_test(word) { 14 } else { 19 };
+    let words = words(site, target) as i32;
+    let field = words as u32 & ((1 << bits) - 1);
+    (words >> (bits - 1) == 0 || words >> (bits - 1) == -1).then_some(word | field << 5)
+}
+
+/// True for `tbz` and `tbnz`, which reach less far than the other conditional branches.
+const fn is_bit_test(word: u32) -> bool {
+    word & 0x7e00_0000 == 0x3600_0000
+}
+
 /// Distance in instructions, modulo 2^32.
 pub(super) fn words(site: CodePtr, target: CodePtr) -> u32 {
     ((target.0.wrapping_sub(site.0) as i32) >> 2) as u32

@@ -74,7 +74,14 @@ impl Emitter<'_, '_> {
         debug_assert_eq!(self.a.pos(), stub, "the stub is where the jump expects it");
         self.a.mov_jmp(RAX, id, self.ctx.stubs.link);
         self.a.cold = was_cold;
-        self.a.buf.links.push(LinkSite { site, target, stub, call: false, inner: false });
+        self.a.buf.links.push(LinkSite {
+            site,
+            target,
+            stub,
+            call: false,
+            inner: false,
+            conditional: None,
+        });
     }
 
     /// The place of an entry that this block has made already.

@@ -186,7 +186,14 @@ impl Emitter<'_, '_> {
         }
         let (site, stub) = (self.a.pos(), self.a.buf.cold_pos());
         self.a.rel(at);
-        self.a.buf.links.push(LinkSite { site, target: pc, stub, call: false, inner: true });
+        self.a.buf.links.push(LinkSite {
+            site,
+            target: pc,
+            stub,
+            call: false,
+            inner: true,
+            conditional: None,
+        });
         let (sym, fp) = (self.sym.clone(), self.fp.clone());
         self.in_cold(|e| {
             e.flush();

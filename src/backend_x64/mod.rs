@@ -47,6 +47,7 @@ impl X64 {
 impl Backend for X64 {
     const NAME: &'static str = "x86-64";
     const EXACT_FLAGS_COST: bool = false;
+    const UNROLL: u32 = 1;
 
     fn emit_stubs(&mut self, buf: &mut CodeBuf) -> Stubs {
         entry::emit_stubs(buf)
@@ -56,8 +57,8 @@ impl Backend for X64 {
         emit::Emitter::new(buf, context, self.features, &mut self.ahead).block(block);
     }
 
-    fn link_word(link: &LinkSite, target: CodePtr) -> u32 {
-        patch::rel32(link.site, target)
+    fn link_word(link: &LinkSite, target: CodePtr) -> Option<u32> {
+        Some(patch::rel32(link.site, target))
     }
 
     fn fp_word(frm: u8, fflags: u8) -> u32 {

@@ -70,6 +70,8 @@ struct Inner {
     /// Blocks that read code of a page.
     pages: FxHashMap<u64, Vec<u32>>,
     faults: FaultMap,
+    /// Several harts may execute the code, so conditional branches are not linked.
+    shared: bool,
 }
 
 /// A block that is not connected.
@@ -139,6 +141,7 @@ impl CodeCache {
             link_heads: FxHashMap::default(),
             pages: FxHashMap::default(),
             faults: FaultMap::default(),
+            shared: false,
         };
         Ok(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -202,6 +205,7 @@ impl CodeCache {
             stubs: self.stubs,
             exact_flags: self.exact_flags,
             lookup: &lookup,
+            conditional_links: !inner.shared,
             counters: counts.as_ref().map(BlockCounts::address),
         };
         inner.backend.emit_block(block, &mut inner.buf, &context);
@@ -225,7 +229,7 @@ impl CodeCache {
         add_alone(&counters.blocks, 1);
         add_alone(&counters.guest_insns, u64::from(block.insns));
         add_alone(&counters.guest_bytes, block.ranges.iter().map(|r| u64::from(r.1)).sum());
-        let (insns, loops) = (block.insns, self.alone && loops(block));
+        let (insns, loops) = (block.insns * Host::UNROLL, self.alone && loops(block));
         let first_range = inner.ranges.len();
         inner.ranges.extend_from_slice(&block.ranges);
         let code = self.publish(inner, pc, first_range, counters);
@@ -293,11 +297,27 @@ impl CodeCache {
         while let Some(id) = next {
             let link = &inner.links[id as usize];
             let to = code.unwrap_or(link.site.stub);
-            if code.is_none() || !link.site.inner {
-                self.arena.patch(link.site.site, Host::link_word(&link.site, to));
+            let fixed = link.site.inner || inner.shared && link.site.conditional.is_some();
+            if (code.is_none() || !fixed)
+                && let Some(word) = Host::link_word(&link.site, to)
+            {
+                self.arena.patch(link.site.site, word);
             }
             next = link.next;
         }
+    }
+
+    /// Says whether several harts may execute the code. No hart does so while this is called.
+    pub(super) fn set_shared(&self, shared: bool) {
+        let mut inner = self.lock();
+        if shared && !inner.shared {
+            for link in inner.links.iter().filter(|l| l.site.conditional.is_some()) {
+                if let Some(word) = Host::link_word(&link.site, link.site.stub) {
+                    self.arena.patch(link.site.site, word);
+                }
+            }
+        }
+        inner.shared = shared;
     }
 
     /// The guest address that link `id` leads to.

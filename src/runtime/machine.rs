@@ -236,6 +236,7 @@ impl Machine {
             let exact_flags = current.cache.exact_flags || why == Full::NeedsExactFlags;
             let options = Options { exact_flags, ..self.options.clone() };
             *current = Self::make_generation(&options, self.memory.size(), &self.counts)?;
+            current.cache.set_shared(lock(&self.harts).len() > 1);
             self.generation_id.store(current.cache.id, Ordering::Release);
             add(&self.counters.flushes, 1);
         }
@@ -277,9 +278,13 @@ impl Machine {
     }
 
     pub(super) fn add_hart(&self, hart: &Arc<Shared>) {
-        let mut harts = lock(&self.harts);
-        harts.retain(|h| h.strong_count() > 0);
-        harts.push(Arc::downgrade(hart));
+        let several = {
+            let mut harts = lock(&self.harts);
+            harts.retain(|h| h.strong_count() > 0);
+            harts.push(Arc::downgrade(hart));
+            harts.len() > 1
+        };
+        self.generation().cache.set_shared(several);
     }
 
     /// Makes all harts look at what has changed.

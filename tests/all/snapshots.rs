@@ -36,7 +36,14 @@ fn emitted<B: Backend>(mut backend: B, block: &Block, mode: Mode, exact_flags: b
     buf.start(0, COLD, 0);
     let stubs = backend.emit_stubs(&mut buf);
     buf.start(HOT, COLD, 0);
-    let context = EmitContext { mode, stubs, exact_flags, lookup: &|_| None, counters: None };
+    let context = EmitContext {
+        mode,
+        stubs,
+        exact_flags,
+        lookup: &|_| None,
+        conditional_links: true,
+        counters: None,
+    };
     backend.emit_block(block, &mut buf, &context);
     let part = |name, code: &[u8], at| {
         format!("{name}, {} bytes:\n{}", code.len(), host_code(B::NAME, code, u64::from(at)))

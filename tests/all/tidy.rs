@@ -370,7 +370,6 @@ const ONE_SIDED: &[&str] = &[
     // floating point is in one file.
     "emit_float_arith.rs",
     "emit_float_flags.rs",
-    "emit_float_loop.rs",
     "emit_float_move.rs",
     // Nearly every guest register has a host register on aarch64.
     "slots.rs",
