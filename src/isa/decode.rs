@@ -12,16 +12,24 @@ use super::{ExtSet, Format, Insn, Isa, Op, Pattern, TABLE};
 ///
 /// `None` means illegal: reserved, unknown, or of an extension that `isa` lacks. HINTs decode as the
 /// base instruction that they are an encoding of.
-#[inline]
 pub fn decode(bits: u32, isa: &Isa) -> Option<Insn> {
+    decode_here(bits, isa)
+}
+
+/// [`decode`] as a part of its caller, which so has the operands in registers: for the one who
+/// decodes most.
+#[inline(always)]
+pub(crate) fn decode_here(bits: u32, isa: &Isa) -> Option<Insn> {
     if bits & 3 == 3 { decode_wide(bits, isa) } else { decode_narrow(bits & 0xffff, isa) }
 }
 
+#[inline(always)]
 fn decode_wide(word: u32, isa: &Isa) -> Option<Insn> {
     let row = WIDE.find(word, wide_keys(word), isa)?;
     Some(insn(row.op, row.plan.operands(word)?, 4, word))
 }
 
+#[inline(always)]
 fn decode_narrow(half: u32, isa: &Isa) -> Option<Insn> {
     let row = NARROW.find(half, narrow_keys(half), isa)?;
     Some(insn(row.op, row.plan.operands(half)?, 2, half))

@@ -81,6 +81,18 @@ impl Imm {
     }
 }
 
+/// The offset in bytes of `word`, which is a conditional branch, `jal`, or a 16-bit encoding of one.
+pub(crate) const fn jump_offset(word: u32) -> i32 {
+    const BRANCH: u32 = 0b110_0011;
+    const C_J: u32 = 0b101;
+    match (word & 3, bits(word, 15, 13)) {
+        (3, _) if bits(word, 6, 0) == BRANCH => b(word),
+        (3, _) => j(word),
+        (_, C_J) => c_jump(word),
+        _ => c_branch(word),
+    }
+}
+
 /// Bits `high..=low` of `word`, at the bottom.
 pub(super) const fn bits(word: u32, high: u32, low: u32) -> u32 {
     word >> low & (u32::MAX >> (31 - (high - low)))

@@ -14,9 +14,11 @@ pub mod random;
 pub mod reg;
 pub(crate) mod table;
 
+pub(crate) use decode::decode_here;
 pub use decode::{decode, encode};
 pub use disasm::disasm;
 pub use ext::{Ext, ExtSet, Isa, ParseIsaError, Profile};
+pub(crate) use imm::jump_offset;
 pub use op::{Format, Op, Pattern, Row, TABLE};
 
 /// A decoded instruction.

@@ -95,8 +95,9 @@ pub(super) enum Flow {
 }
 
 /// Adds the operations of `insn`, at `pc`, to `b`.
-#[inline]
-pub(super) fn apply(b: &mut Builder, insn: &Insn, pc: u64) -> Flow {
+// Who needs the whole instruction is given a copy, so that its parts can be in registers here.
+#[inline(always)]
+pub(super) fn apply(b: &mut Builder, insn: Insn, pc: u64) -> Flow {
     let rd = Reg(insn.rd);
     match RULES[insn.op as usize] {
         Rule::Bin(op, w) if !rd.is_zero() => fuse::bin(b, op, w, rd, Reg(insn.rs1), Reg(insn.rs2)),
@@ -116,17 +117,17 @@ pub(super) fn apply(b: &mut Builder, insn: &Insn, pc: u64) -> Flow {
         | Rule::Const
         | Rule::PcRelative
         | Rule::Zero => {}
-        Rule::Jal => return rv_i::jal(b, insn, pc),
-        Rule::Jalr => return rv_i::jalr(b, insn, pc),
-        Rule::Branch(cond) => return rv_i::branch(b, cond, insn, pc),
+        Rule::Jal => return rv_i::jal(b, &{ insn }, pc),
+        Rule::Jalr => return rv_i::jalr(b, &{ insn }, pc),
+        Rule::Branch(cond) => return rv_i::branch(b, cond, &{ insn }, pc),
         Rule::Exit(kind) => {
             b.push(Op::Exit(kind));
             return Flow::End;
         }
-        Rule::Csr if csr::lift(b, insn) => {}
+        Rule::Csr if csr::lift(b, &{ insn }) => {}
         Rule::Csr => return Flow::Exit,
         Rule::Helper => {
-            helper(b, insn);
+            helper(b, &{ insn });
             return Flow::Exit;
         }
         Rule::Load(size, signed) => {
@@ -136,8 +137,8 @@ pub(super) fn apply(b: &mut Builder, insn: &Insn, pc: u64) -> Flow {
         Rule::Store(size) => {
             b.push(Op::Store { size, src: Reg(insn.rs2), base: Reg(insn.rs1), off: insn.imm });
         }
-        Rule::Atomic(what) => rv_a::lift(b, what, insn),
-        Rule::Float(what) => rv_f::lift(b, what, insn),
+        Rule::Atomic(what) => rv_a::lift(b, what, &{ insn }),
+        Rule::Float(what) => rv_f::lift(b, what, &{ insn }),
     }
     Flow::Next
 }

@@ -109,7 +109,7 @@ struct Scan<'a> {
 impl Scan<'_> {
     /// Lifts from `code`, which is what can be read at `pc`.
     fn piece(&mut self, code: &[u8]) -> Step {
-        let heads = Heads::find(code, self.insns_left, self.isa);
+        let heads = Heads::find(code, self.insns_left);
         let base = self.pc;
         loop {
             let offset = self.pc.wrapping_sub(base) as usize;
@@ -138,21 +138,20 @@ impl Scan<'_> {
     }
 
     /// Lifts one instruction.
+    #[inline(always)]
     fn insn(&mut self, bits: u32) -> Step {
         if self.insns_left == 0 || self.exits_left == 0 {
             return self.stop();
         }
         let pc = self.pc;
-        // Looked at in place: a copy of fields just written one by one would stall.
-        let decoded = isa::decode(bits, self.isa);
-        let Some(insn) = &decoded else {
+        let Some(insn) = isa::decode_here(bits, self.isa) else {
             return self.illegal(if bits & 3 == 3 { 4 } else { 2 });
         };
-        if !self.compressed && misaligned(insn, pc) {
+        if !self.compressed && misaligned(&insn, pc) {
             return self.illegal(4);
         }
         if matches!(insn.op.format(), Format::Csr | Format::CsrImm)
-            && !isa::csr::legal(insn, self.isa)
+            && !isa::csr::legal(&{ insn }, self.isa)
         {
             return self.illegal(4);
         }
@@ -246,7 +245,7 @@ impl Heads {
     /// Following the instructions one by one would cost as much as decoding them: each length hangs
     /// on the one before. So all halfwords are tested at once, in loops that vectorise, and which of
     /// them begin an instruction is arithmetic on bit sets.
-    fn find(code: &[u8], insns: u32, isa: &Isa) -> Self {
+    fn find(code: &[u8], insns: u32) -> Self {
         // Zeros are not an instruction.
         let mut halves = [0u16; HALVES + 1];
         let (code, _) = code.as_chunks();
@@ -265,9 +264,7 @@ impl Heads {
             let n = back.trailing_zeros() as usize;
             back &= back - 1;
             let bits = u32::from(halves[n]) | u32::from(halves[n + 1]) << 16;
-            if let Some(insn) = isa::decode(bits, isa)
-                && let Some(target) = n.checked_add_signed(insn.imm as isize / 2)
-            {
+            if let Some(target) = n.checked_add_signed(isa::jump_offset(bits) as isize / 2) {
                 heads |= 1 << target;
             }
         }
