@@ -51,6 +51,11 @@ pub(super) enum Test {
     Negative(Sz, u8),
     /// Whether a register is not negative. Only for branches within a block.
     NotNegative(Sz, u8),
+    /// Whether one of the low 32 bits of a register, by its number, is set. Only for branches
+    /// within a block.
+    Bit(u8, u8),
+    /// Whether it is not. Only for branches within a block.
+    NotBit(u8, u8),
 }
 
 /// Arithmetic and logic on a register and a shifted register: the fixed bits.
@@ -562,6 +567,8 @@ impl Asm<'_> {
             Test::NotZero(sz, reg) => 0x3500_0000 | sf(sz) | r(reg),
             Test::Negative(sz, reg) => 0x3700_0000 | sign_bit(sz) | r(reg),
             Test::NotNegative(sz, reg) => 0x3600_0000 | sign_bit(sz) | r(reg),
+            Test::Bit(n, reg) => 0x3700_0000 | r(n) << 19 | r(reg),
+            Test::NotBit(n, reg) => 0x3600_0000 | r(n) << 19 | r(reg),
         }
     }
 
@@ -582,7 +589,7 @@ impl Asm<'_> {
 
     /// Branches to `target`, wherever it is.
     pub(super) fn jump_if(&mut self, test: Test, target: CodePtr) {
-        if in_reach(self.pos(), target) {
+        if patch::conditional(Self::test_word(test), self.pos(), target).is_some() {
             let branch = self.branch_if(test);
             self.aim(branch, target);
         } else if self.cold {
@@ -628,11 +635,6 @@ const fn sign_bit(sz: Sz) -> u32 {
     }
 }
 
-/// True if a conditional branch at `from` reaches `to`.
-fn in_reach(from: CodePtr, to: CodePtr) -> bool {
-    from.0.abs_diff(to.0) < 1 << 20
-}
-
 impl Test {
     pub(super) fn inverse(self) -> Self {
         match self {
@@ -640,6 +642,8 @@ impl Test {
             Self::NotZero(sz, reg) => Self::Zero(sz, reg),
             Self::Negative(sz, reg) => Self::NotNegative(sz, reg),
             Self::NotNegative(sz, reg) => Self::Negative(sz, reg),
+            Self::Bit(n, reg) => Self::NotBit(n, reg),
+            Self::NotBit(n, reg) => Self::Bit(n, reg),
             Self::Flags(cc) => Self::Flags(cc.inverse()),
         }
     }

@@ -374,6 +374,9 @@ impl<'b, 'c> Emitter<'b, 'c> {
     pub(super) fn done_word(&mut self, rd: Reg, dst: u8) {
         if host_int(rd.0).is_some() {
             self.sym.set_sext(rd.0);
+        } else if self.passing & 1 << rd.0 != 0 {
+            self.a.store_field(slot(rd.0), dst);
+            self.sym.set_sext(rd.0);
         } else {
             self.a.sxtw(dst, dst);
             self.done(rd, dst, true);

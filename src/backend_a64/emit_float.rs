@@ -23,8 +23,8 @@ use crate::cpu::fflags;
 use crate::ir::{Cond, FBinOp, FCmpOp, FReg, FUnOp, Fmt, Node, Op, Reg, Rounding};
 use crate::util::CodePtr;
 
-/// Underflow in FPSR.
-const UF: u64 = 0x08;
+/// Number of the underflow flag in FPSR.
+const UF_BIT: u8 = 3;
 
 /// What is known of the floating-point registers, one bit each.
 #[derive(Clone, Debug)]
@@ -431,8 +431,7 @@ impl Emitter<'_, '_> {
         emit(self, V31);
         let slow = self.a.buf.cold_pos();
         self.a.dn(MRS_FPSR, X16, 0);
-        self.a.logic_imm(Alu::Ands, Sz::W, ZR, X16, UF);
-        self.a.jump_if(Test::Flags(Cc::Ne), slow);
+        self.a.jump_if(Test::Bit(UF_BIT, X16), slow);
         let right = self.a.pos();
         self.fmove(dst, V31);
         let before = self.fp.clone();
@@ -445,10 +444,9 @@ impl Emitter<'_, '_> {
         debug_assert_eq!(self.a.buf.cold_pos(), slow, "the slow path is where the checks jump to");
         self.in_cold(|e| {
             e.a.load_field(X16, field!(known_fp));
-            e.a.logic_imm(Alu::Ands, Sz::W, ZR, X16, UF);
-            e.a.jump_if(Test::Flags(Cc::Ne), right);
+            e.a.jump_if(Test::Bit(UF_BIT, X16), right);
             e.a.dn(MRS_FPSR, X16, 0);
-            e.a.logic_imm(Alu::And, Sz::W, X16, X16, !UF);
+            e.a.logic_imm(Alu::And, Sz::W, X16, X16, !(1 << UF_BIT));
             e.a.dn(MSR_FPSR, X16, 0);
             for f in operands {
                 e.fsettle(*f);

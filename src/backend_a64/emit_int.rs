@@ -198,15 +198,11 @@ impl Emitter<'_, '_> {
         let dst = match self.const_of(b) {
             Some(k) if near(k) => {
                 let dst = self.dest(rd);
-                if k as i32 == 0 && rd != a {
+                if k as i32 == 0 {
                     self.a.sxtw(dst, x);
                     return self.done(rd, dst, true);
                 }
-                if k as i32 == 0 {
-                    self.a.mov(Sz::W, dst, x);
-                } else {
-                    self.a.add_imm(Sz::W, dst, x, i64::from(k as i32));
-                }
+                self.a.add_imm(Sz::W, dst, x, i64::from(k as i32));
                 dst
             }
             _ => {
@@ -230,6 +226,10 @@ impl Emitter<'_, '_> {
         if self.sym.is_sext(a.0) {
             let x = self.use32(a, X0);
             let dst = self.dest(rd);
+            if self.passing & 1 << rd.0 == 0 {
+                self.a.sxtw(dst, x);
+                return self.done(rd, dst, true);
+            }
             self.a.mov(Sz::W, dst, x);
             return self.done_word(rd, dst);
         }
