@@ -384,6 +384,12 @@ impl Asm<'_> {
         self.alu(Alu::Subs, sz, ZR, a, b);
     }
 
+    /// Sets the flags by `a - sext32(b)`; `a` is not 31.
+    pub(super) fn cmp_sxtw(&mut self, a: u8, b: u8) {
+        debug_assert_ne!(a, ZR, "the stack pointer");
+        self.word(0xeb20_c000 | r(b) << 16 | r(a) << 5 | r(ZR));
+    }
+
     /// `to = a op imm` for `And`, `Ands`, `Or` or `Eor`, if there is such an immediate.
     pub(super) fn logic_imm(&mut self, op: Alu, sz: Sz, to: u8, a: u8, imm: u64) -> bool {
         let Some(field) = logical_imm(sz, imm) else { return false };

@@ -523,10 +523,32 @@ impl Emitter<'_, '_> {
                 return cc;
             }
         }
+        if sz == Sz::X
+            && let Src::Reg(b) = b
+        {
+            if self.sym.is_sext(b.0) && self.compare_extended(a, b) {
+                return cc;
+            }
+            if self.sym.is_sext(a.0) && self.compare_extended(b, a) {
+                return cc.exchange();
+            }
+        }
         let y = self.use_src(sz, b, X1);
         let x = self.use_sz(sz, a, X0);
         self.a.cmp(sz, x, y);
         cc
+    }
+
+    /// Compares `a` with `b`, whose sign-extension is pending and stays so; false if that is not
+    /// possible.
+    fn compare_extended(&mut self, a: Reg, b: Reg) -> bool {
+        if self.sym.constant(a.0) == Some(0) {
+            return false;
+        }
+        let x = self.use64(a, X0);
+        let y = self.home_in_reg(b.0, X1);
+        self.a.cmp_sxtw(x, y);
+        true
     }
 
     /// Sign-extended values compare as their low halves do, also as unsigned numbers.
