@@ -35,7 +35,7 @@ impl Ahead {
 #[inline]
 #[must_use]
 pub const fn is_plain(op: &Op) -> bool {
-    matches!(op, Op::Const { .. } | Op::Bin { .. } | Op::Un { .. })
+    matches!(op, Op::Const { .. } | Op::Bin { .. } | Op::Un { .. } | Op::Select { .. })
 }
 
 /// True if everything is brought home for an operation.

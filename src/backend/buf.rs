@@ -58,6 +58,9 @@ pub struct FaultPoint {
 pub enum Counted {
     /// The guest code from this address on, up to the next such point.
     Guest(u64),
+    /// That the instructions behind the branch at this address are skipped, which are among those
+    /// that [`Self::Guest`] counts.
+    Skipped(u64),
     /// A cold path.
     Cold,
     /// A return that came to where it was predicted to come.

@@ -29,6 +29,8 @@ pub(super) struct Emitter<'b, 'c> {
     /// Registers whose value now is overwritten by a later operation of the block before it must be
     /// at home.
     pub(super) passing: RegSet,
+    /// The operation before belongs to the same instruction.
+    pub(super) same_insn: bool,
     /// Registers whose value nobody will see: it is overwritten before it is read, before anything
     /// faults and before the block can be left. The current operation does not read it either.
     pub(super) dead: RegSet,
@@ -57,6 +59,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
             pc: 0,
             next: 0,
             passing: 0,
+            same_insn: false,
             dead: 0,
             dead_later: 0,
             later,
@@ -82,7 +85,9 @@ impl<'b, 'c> Emitter<'b, 'c> {
         Ahead::of(nodes, &mut ahead, |_| false);
         let mut rest = nodes;
         while let [node, following @ ..] = rest {
-            let now = ahead[nodes.len() - rest.len()];
+            let at = nodes.len() - rest.len();
+            let now = ahead[at];
+            self.same_insn = at > 0 && nodes[at - 1].pc == node.pc;
             self.passing = now.passing;
             self.dead_later = if is_plain(&node.op) { now.dead } else { 0 };
             self.dead = self.dead_later & !node.reads();
@@ -178,6 +183,12 @@ impl<'b, 'c> Emitter<'b, 'c> {
             Op::ReadRounding { rd } => self.read_rounding(rd),
             Op::Helper { reads: _, writes } => self.helper(writes),
             Op::Branch { cond, a, b, target } => self.branch(cond, a, b, target),
+            Op::Select { cond, x, y, op, w, rd, a, b } => {
+                self.select((cond, x, y), (op, w), rd, a, b);
+            }
+            Op::FSelect { cond, x, y, op, fmt, fd, a } => {
+                self.fselect((cond, x, y), (op, fmt), fd, a);
+            }
             Op::Jump { target } => self.jump(target),
             Op::Call { target, link, ret } => self.call(target, link, ret, last),
             Op::CallIndirect { base, off, link, ret } => {

@@ -21,7 +21,7 @@ pub(super) struct Later {
 
 const RET: u32 = 0xd65f_03c0;
 
-const fn condition(c: Cond) -> Cc {
+pub(super) const fn condition(c: Cond) -> Cc {
     match c {
         Cond::Eq => Cc::Eq,
         Cond::Ne => Cc::Ne,

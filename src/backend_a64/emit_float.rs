@@ -57,8 +57,8 @@ const FMAXNM: u32 = 0x1e20_6800;
 const FMIN: u32 = 0x1e20_5800;
 const FMAX: u32 = 0x1e20_4800;
 const FSQRT: u32 = 0x1e21_c000;
-const FABS: u32 = 0x1e20_c000;
-const FNEG: u32 = 0x1e21_4000;
+pub(super) const FABS: u32 = 0x1e20_c000;
+pub(super) const FNEG: u32 = 0x1e21_4000;
 const FMADD: u32 = 0x1f00_0000;
 pub(super) const FCMP: u32 = 0x1e20_2000;
 /// Signals an invalid operation for quiet NaNs too.
@@ -74,7 +74,7 @@ pub(super) const FMOV_TO_X: u32 = 0x9e66_0000;
 /// On the low halves of vectors: `and`, `orr`, `eor`, `bit` and `bif` (insert the bits that a mask
 /// selects, or that it does not).
 pub(super) const AND_V: u32 = 0x0e20_1c00;
-const ORR_V: u32 = 0x0ea0_1c00;
+pub(super) const ORR_V: u32 = 0x0ea0_1c00;
 const EOR_V: u32 = 0x2e20_1c00;
 const BIT_V: u32 = 0x2ea0_1c00;
 const BIF_V: u32 = 0x2ee0_1c00;
@@ -294,7 +294,7 @@ impl Emitter<'_, '_> {
     }
 
     /// Compares the upper half of `f` with all ones.
-    fn compare_box(&mut self, f: FReg) {
+    pub(super) fn compare_box(&mut self, f: FReg) {
         match host_float(f.0) {
             Some(x) => self.compare_box_in(x),
             None => {

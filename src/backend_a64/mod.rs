@@ -15,6 +15,7 @@ mod emit_float_loop;
 mod emit_int;
 mod emit_mem;
 mod emit_mul;
+mod emit_select;
 mod entry;
 mod features;
 mod patch;

@@ -150,6 +150,27 @@ pub(super) enum Cc {
     G = 15,
 }
 
+impl Cc {
+    /// The condition that holds exactly when this one does not.
+    pub(super) const fn inverse(self) -> Self {
+        match self {
+            Self::B => Self::Ae,
+            Self::Ae => Self::B,
+            Self::E => Self::Ne,
+            Self::Ne => Self::E,
+            Self::Be => Self::A,
+            Self::A => Self::Be,
+            Self::P => Self::Np,
+            Self::Np => Self::P,
+            Self::L => Self::Ge,
+            Self::Ge => Self::L,
+            Self::Le => Self::G,
+            Self::G => Self::Le,
+            Self::O | Self::S => unreachable!(),
+        }
+    }
+}
+
 /// Where the next instruction goes.
 pub(super) struct Asm<'b> {
     pub(super) buf: &'b mut CodeBuf,

@@ -35,6 +35,8 @@ pub(super) struct Emitter<'b, 'c> {
     pub(super) pc: u64,
     /// Address of the one that follows it, if it does not jump.
     pub(super) next: u64,
+    /// The operation before belongs to the same instruction.
+    pub(super) same_insn: bool,
     /// Registers whose value now is overwritten by a later operation of the block before it must be
     /// at home.
     pub(super) passing: RegSet,
@@ -67,6 +69,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
             cpu,
             pc: 0,
             next: 0,
+            same_insn: false,
             passing: 0,
             dead: 0,
             dead_later: 0,
@@ -93,11 +96,13 @@ impl<'b, 'c> Emitter<'b, 'c> {
         Ahead::of(nodes, &mut ahead, keeps_copies);
         let mut rest = nodes;
         while let [node, following @ ..] = rest {
-            let now = ahead[nodes.len() - rest.len()];
+            let at = nodes.len() - rest.len();
+            let now = ahead[at];
             self.passing = now.passing;
             self.dead_later = if is_plain(&node.op) { now.dead } else { 0 };
             self.dead = self.dead_later & !node.reads();
             self.begin_copies(&node.op, now.again);
+            self.same_insn = at > 0 && nodes[at - 1].pc == node.pc;
             self.pc = node.pc;
             self.next = following.first().map_or(after, |n| n.pc);
             rest = following;
@@ -108,6 +113,13 @@ impl<'b, 'c> Emitter<'b, 'c> {
                 rest = &following[1..];
                 self.count(Counted::Guest(rest.first().map_or(after, |n| n.pc)));
                 continue;
+            }
+            match self.fcmp_select(&node.op, following) {
+                0 => {}
+                n => {
+                    rest = &following[n..];
+                    continue;
+                }
             }
             self.op(&node.op, following);
             open = !node.op.ends_block();
@@ -159,6 +171,12 @@ impl<'b, 'c> Emitter<'b, 'c> {
             Op::ReadRounding { rd } => self.read_rounding(rd),
             Op::Helper { reads: _, writes } => self.helper(writes),
             Op::Branch { cond, a, b, target } => self.branch(cond, a, b, target),
+            Op::Select { cond, x, y, op, w, rd, a, b } => {
+                self.select((cond, x, y), (op, w), rd, a, b);
+            }
+            Op::FSelect { cond, x, y, op, fmt, fd, a } => {
+                self.fselect((cond, x, y), (op, fmt), fd, a);
+            }
             Op::Jump { target } => self.jump(target),
             Op::Call { target, link, ret } => self.call(target, link, ret, last),
             Op::CallIndirect { base, off, link, ret } => {

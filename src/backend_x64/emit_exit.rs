@@ -8,7 +8,7 @@ use crate::ir::{Cond, ExitKind, Reg, Src};
 use crate::mem::Mode;
 use crate::util::CodePtr;
 
-const fn condition(c: Cond) -> Cc {
+pub(super) const fn condition(c: Cond) -> Cc {
     match c {
         Cond::Eq => Cc::E,
         Cond::Ne => Cc::Ne,

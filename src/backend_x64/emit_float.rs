@@ -275,7 +275,7 @@ impl Emitter<'_, '_> {
     }
 
     /// The format in which `f` may not be canonical.
-    fn canon_format(&self, f: u8) -> Fmt {
+    pub(super) fn canon_format(&self, f: u8) -> Fmt {
         if self.fp.canon_d & 1 << f != 0 { Fmt::D } else { Fmt::S }
     }
 
@@ -480,7 +480,7 @@ impl Emitter<'_, '_> {
     }
 
     /// Compares the upper half of `f` with all ones.
-    fn compare_box(&mut self, f: FReg) {
+    pub(super) fn compare_box(&mut self, f: FReg) {
         match Self::fhome(f) {
             Rm::R(x) => self.compare_box_in(x),
             _ => self.a.alu_imm(Alu::Cmp, Sz::D, Rm::S(float_slot(f.0) + 4), -1),

@@ -10,13 +10,13 @@ use crate::ir::{FBinOp, FReg, FUnOp, Fmt, Rounding};
 
 // Opcodes in map 0F.
 const SQRT: u8 = 0x51;
-const AND: u8 = 0x54;
+pub(super) const AND: u8 = 0x54;
 const ADD: u8 = 0x58;
 const MUL: u8 = 0x59;
 const SUB: u8 = 0x5c;
-const MIN: u8 = 0x5d;
+pub(super) const MIN: u8 = 0x5d;
 const DIV: u8 = 0x5e;
-const MAX: u8 = 0x5f;
+pub(super) const MAX: u8 = 0x5f;
 
 /// What `vfmadd` and kin compute.
 struct Fma {

@@ -131,6 +131,9 @@ impl Emitter<'_, '_> {
             Op::Const { rd, .. } => writes(rd, &[]),
             Op::Bin { rd, a, b: Src::Reg(b), .. } => writes(rd, &[a, b]),
             Op::Bin { rd, a, .. } | Op::Un { rd, a, .. } => writes(rd, &[a]),
+            Op::Select { x, y, rd, a, b: Src::Reg(b), .. } => writes(rd, &[x, y, rd, a, b]),
+            Op::Select { x, y, rd, a, .. } => writes(rd, &[x, y, rd, a]),
+            Op::FSelect { x, y, fmt: D, .. } => writes(Reg::ZERO, &[x, y]),
             Op::ReadFlags { rd } if rd == flags => Meaning::Overwritten,
             Op::Load { kind: LoadKind { size, .. }, rd, base, off } if base != flags => {
                 Meaning::Loads { base, off, size, rd }

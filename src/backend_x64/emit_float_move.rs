@@ -33,7 +33,7 @@ impl Emitter<'_, '_> {
 
     /// Compares boxed operands. The result is true if the condition holds that is returned; with
     /// `E` only if parity is even not (`Np`) as well.
-    fn fcompare(&mut self, op: FCmpOp, fmt: Fmt, a: FReg, b: FReg) -> Cc {
+    pub(super) fn fcompare(&mut self, op: FCmpOp, fmt: Fmt, a: FReg, b: FReg) -> Cc {
         // With the operands exchanged, "above" is false for NaNs.
         let (opcode, cc) = match op {
             FCmpOp::Eq => {

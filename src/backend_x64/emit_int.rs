@@ -270,7 +270,7 @@ impl Emitter<'_, '_> {
     }
 
     /// `dst op= o`
-    fn alu_opnd(&mut self, op: Alu, sz: Sz, dst: u8, o: Opnd) {
+    pub(super) fn alu_opnd(&mut self, op: Alu, sz: Sz, dst: u8, o: Opnd) {
         match o {
             Opnd::Imm(i) => self.a.alu_imm(op, sz, Rm::R(dst), i),
             Opnd::Rm(rm) => self.a.alu(op, sz, dst, rm),

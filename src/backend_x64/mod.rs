@@ -17,6 +17,7 @@ mod emit_float_move;
 mod emit_int;
 mod emit_mem;
 mod emit_mul;
+mod emit_select;
 mod entry;
 mod features;
 mod patch;

@@ -170,7 +170,12 @@ pub(super) const fn keeps_copies(op: &Op) -> bool {
         ),
         Op::Un { op, .. } => !matches!(op, UnOp::Clz | UnOp::Ctz | UnOp::Cpop | UnOp::OrcB),
         Op::FLoad { fmt, .. } => matches!(fmt, Fmt::S | Fmt::D),
-        Op::Const { .. } | Op::Load { .. } | Op::Store { .. } | Op::Branch { .. } => true,
+        Op::Const { .. }
+        | Op::Load { .. }
+        | Op::Store { .. }
+        | Op::Branch { .. }
+        | Op::Select { .. }
+        | Op::FSelect { .. } => true,
         _ => false,
     }
 }

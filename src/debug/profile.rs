@@ -7,6 +7,7 @@
 
 use crate::backend::{CountPoint, Counted, LinkSite};
 use crate::ir::{Block, Node, Op};
+use crate::isa::{self, Isa};
 use crate::runtime::{BlockCounts, Observer, TranslatedBlock, backend_name};
 use crate::util::CodePtr;
 use iced_x86::{Decoder, DecoderOptions, Instruction};
@@ -219,11 +220,15 @@ impl ProfiledBlock {
     /// What it has executed.
     #[must_use]
     pub fn executed(&self) -> Executed {
-        let mut sum = Executed::default();
+        let (mut sum, mut skipped) = (Executed::default(), 0);
         for (n, part) in self.parts.iter().enumerate() {
             let times = self.counts.get(n);
             let guest = u64::from(part.guest);
             sum.host += times * u64::from(part.host);
+            if let Counted::Skipped(_) = part.counted {
+                skipped += times * guest;
+                continue;
+            }
             sum.guest += times * guest;
             sum.once += if times == 1 { guest } else { 0 };
             sum.distinct += if times == 0 { 0 } else { guest };
@@ -246,6 +251,7 @@ impl ProfiledBlock {
                 sum.return_hits += times;
             }
         }
+        sum.guest = sum.guest.saturating_sub(skipped);
         sum
     }
 }
@@ -280,13 +286,26 @@ fn parts(block: &TranslatedBlock<'_>, instructions: &[(u64, u32)]) -> Vec<Part> 
             }
             _ => 0..0,
         };
-        let guest = instructions.iter().filter(|(pc, _)| addresses.contains(pc)).count() as u32;
+        let inside = match point.counted {
+            Counted::Skipped(branch) => skipped(branch, instructions),
+            _ => addresses.clone(),
+        };
+        let guest = instructions.iter().filter(|(pc, _)| inside.contains(pc)).count() as u32;
         let end = if addresses.is_empty() { End::Falls } else { end(block.ir, &addresses) };
         let (cold, code) = host_range(block, point);
         let host = count_instructions(&(if cold { block.cold } else { block.hot })[code.clone()]);
         Part { counted: point.counted, addresses, cold, code, guest, host, end }
     };
     points.iter().enumerate().map(part).collect()
+}
+
+/// Addresses of the instructions that the branch at `pc` skips.
+fn skipped(pc: u64, instructions: &[(u64, u32)]) -> Range<u64> {
+    let branch = instructions.iter().find(|(at, _)| *at == pc);
+    match branch.and_then(|(_, bits)| isa::decode(*bits, &Isa::default())) {
+        Some(insn) => pc + u64::from(insn.len)..pc.wrapping_add(insn.imm as u64),
+        None => 0..0,
+    }
 }
 
 fn end(block: &Block, range: &Range<u64>) -> End {

@@ -447,8 +447,48 @@ impl Builder<'_> {
         let (rs1, rs2) = (self.reg(), if self.rng.chance(25) { 0 } else { self.reg() });
         let op = self.rng.pick(&self.pool.branch);
         let hole = self.hole(op, 0, rs1, rs2);
-        self.filler(n);
+        if self.rng.chance(40) {
+            self.skipped(&[]);
+        } else {
+            self.filler(n);
+        }
         self.fill(hole, self.code.len());
+    }
+
+    /// One or two instructions that only move or compute, as compilers branch over where they would
+    /// select; floats mostly among `floats`, which were compared.
+    fn skipped(&mut self, floats: &[u8]) {
+        for _ in 0..1 + self.rng.below(2) {
+            let double = self.isa.has(Ext::D) && self.rng.chance(50);
+            if !self.pool.float.is_empty()
+                && self.rng.chance(if floats.is_empty() { 10 } else { 60 })
+            {
+                let all = if double {
+                    [Op::FsgnjD, Op::FsgnjnD, Op::FsgnjxD, Op::FmvDX]
+                } else {
+                    [Op::FsgnjS, Op::FsgnjnS, Op::FsgnjxS, Op::FmvWX]
+                };
+                let op = if self.rng.chance(60) { all[0] } else { self.rng.pick(&all) };
+                let known = |s: &mut Self| {
+                    if floats.is_empty() || s.rng.chance(20) { s.reg() } else { s.rng.pick(floats) }
+                };
+                let (fd, from) = (known(self), known(self));
+                let from = if op == all[3] { 0 } else { from };
+                self.insn(op, fd, from, from, 0);
+                continue;
+            }
+            let (rd, rs1, rs2) = (self.target(), self.reg(), self.reg());
+            let imm = self.rng.below(64) as i32 - 32;
+            match self.rng.below(8) {
+                0 => self.insn(Op::Addi, rd, 0, 0, imm),
+                1 => self.insn(Op::Addi, rd, rs1, 0, imm),
+                2 => self.insn(Op::Sub, rd, 0, rs2, 0),
+                3 => self.insn(Op::Addw, rd, rs1, rs2, 0),
+                4 => self.insn(Op::Slli, rd, rs1, 0, imm & 31),
+                5 => self.insn(Op::Xor, rd, rs1, rs2, 0),
+                _ => self.insn(Op::Addi, rd, rs1, 0, 0),
+            };
+        }
     }
 
     /// An unconditional jump forward, direct or through a register.
@@ -535,8 +575,12 @@ impl Builder<'_> {
         if self.rng.chance(80) {
             let branch = self.rng.pick(&[Op::Bne, Op::Beq]);
             let hole = self.hole(branch, 0, rd, 0);
-            let n = self.rng.below(3);
-            self.filler(n);
+            if self.rng.chance(60) {
+                self.skipped(&[a, b]);
+            } else {
+                let n = self.rng.below(3);
+                self.filler(n);
+            }
             self.fill(hole, self.code.len());
         }
         if keeps && self.rng.chance(70) {

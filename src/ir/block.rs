@@ -91,6 +91,11 @@ impl Builder {
         self.block.nodes.push(Node::new(op, self.pc));
     }
 
+    /// Adds an operation that belongs to the instruction at `pc`.
+    pub fn push_at(&mut self, pc: u64, op: Op) {
+        self.block.nodes.push(Node::new(op, pc));
+    }
+
     /// Says where execution goes on.
     pub fn set_next(&mut self, next: u64) {
         self.block.next = next;
@@ -119,6 +124,12 @@ impl Builder {
         if let Some(node) = self.block.nodes.pop() {
             self.pc = node.pc;
         }
+    }
+
+    /// Forgets the nodes behind the first `nodes`, and the instructions behind the first `insns`.
+    pub fn rewind(&mut self, nodes: usize, insns: u32) {
+        self.block.nodes.truncate(nodes);
+        self.block.insns = insns;
     }
 
     /// Replaces the last node, for operations that two instructions make together.

@@ -3,8 +3,8 @@
 use std::fmt::{self, Formatter, Write};
 
 use super::{
-    AmoOp, BinOp, Cond, ExitKind, FBinOp, FCmpOp, FReg, FUnOp, Fence, Fmt, IntFmt, LoadKind,
-    MemSize, Reg, Rounding, Src, UnOp, Width,
+    AmoOp, BinOp, Cond, ExitKind, FBinOp, FCmpOp, FReg, FSelectOp, FUnOp, Fence, Fmt, IntFmt,
+    LoadKind, MemSize, Reg, Rounding, Src, UnOp, Width,
 };
 
 /// Hands the rows to the macro `$m`. A row is `[Shape] "text" field "text" field "text" ...;` where
@@ -47,6 +47,10 @@ macro_rules! for_each_form { ($m:ident) => { $m! {
     [Op::ReadRounding { rd }] "readrounding " rd "";
     [Op::Helper { reads, writes }] "helper reads " reads " writes " writes "";
     [Op::Branch { cond, a, b, target }] "branch." cond " " a ", " b ", " target "";
+    [Op::Select { cond, x, y, op, w, rd, a, b }]
+        "unless." cond " " x ", " y ": " op "." w " " rd ", " a ", " b "";
+    [Op::FSelect { cond, x, y, op, fmt, fd, a }]
+        "unless." cond " " x ", " y ": " op "." fmt " " fd ", " a "";
     [Op::Jump { target }] "jump " target "";
     [Op::Call { target, link, ret }] "call " target ", " link " = " ret "";
     [Op::CallIndirect { base, off, link, ret }] "call [" base " + " off "], " link " = " ret "";
@@ -228,6 +232,12 @@ names! { FCmpOp {
     Leq "fleq",
     LtKeep "fltkeep",
     LeKeep "flekeep",
+} }
+names! { FSelectOp {
+    Move "move",
+    Neg "neg",
+    Abs "abs",
+    Zero "zero",
 } }
 names! { ExitKind {
     Ecall "ecall",

@@ -18,8 +18,8 @@ mod verify;
 
 pub use block::{Block, Builder, Node};
 pub use op::{
-    AmoOp, BinOp, Cond, ExitKind, FBinOp, FCmpOp, FReg, FUnOp, Fence, Fmt, IntFmt, LoadKind,
-    MemSize, Op, Reg, Rounding, Src, UnOp, Width,
+    AmoOp, BinOp, Cond, ExitKind, FBinOp, FCmpOp, FReg, FSelectOp, FUnOp, Fence, Fmt, IntFmt,
+    LoadKind, MemSize, Op, Reg, Rounding, Src, UnOp, Width,
 };
 pub use parse::ParseError;
 pub use verify::{VerifyError, verify};

@@ -359,6 +359,19 @@ pub enum FCmpOp {
     LeKeep,
 }
 
+/// What a conditional floating-point operation gives its destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FSelectOp {
+    /// The operand.
+    Move,
+    /// The operand with the opposite sign.
+    Neg,
+    /// The operand without its sign.
+    Abs,
+    /// Zero, whatever the operand.
+    Zero,
+}
+
 /// Why a block ends in leaving translated code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ExitKind {
@@ -667,6 +680,43 @@ pub enum Op {
         b: Reg,
         /// Guest address.
         target: u64,
+    },
+    /// `rd = a op b`, unless `x cond y`: a branch over an operation that can neither fault nor be
+    /// seen otherwise.
+    Select {
+        /// Condition on which `rd` stays as it is.
+        cond: Cond,
+        /// First operand of the condition.
+        x: Reg,
+        /// Second operand of the condition.
+        y: Reg,
+        /// Operation.
+        op: BinOp,
+        /// Width.
+        w: Width,
+        /// Destination.
+        rd: Reg,
+        /// First operand.
+        a: Reg,
+        /// Second operand.
+        b: Src,
+    },
+    /// `fd = op a`, unless `x cond y`. A single that is not NaN-boxed is the canonical NaN.
+    FSelect {
+        /// Condition on which `fd` stays as it is.
+        cond: Cond,
+        /// First operand of the condition.
+        x: Reg,
+        /// Second operand of the condition.
+        y: Reg,
+        /// Operation.
+        op: FSelectOp,
+        /// Format: `S` or `D`.
+        fmt: Fmt,
+        /// Destination.
+        fd: FReg,
+        /// Operand.
+        a: FReg,
     },
     /// Goes to `target`. Ends the block.
     Jump {

@@ -51,6 +51,9 @@ impl Op {
             Self::Cas { rd, src, base, .. } => bit(rd) | bit(src) | bit(base),
             Self::Helper { reads, .. } => reads,
             Self::Branch { a, b, .. } => bit(a) | bit(b),
+            // The destination may stay what it is.
+            Self::Select { x, y, rd, a, b, .. } => bit(x) | bit(y) | bit(rd) | bit(a) | source(b),
+            Self::FSelect { x, y, .. } => bit(x) | bit(y),
         };
         set & !1
     }
@@ -63,6 +66,7 @@ impl Op {
             Self::Const { rd, .. }
             | Self::Bin { rd, .. }
             | Self::Un { rd, .. }
+            | Self::Select { rd, .. }
             | Self::Load { rd, .. }
             | Self::Amo { rd, .. }
             | Self::LoadReserved { rd, .. }
@@ -91,6 +95,7 @@ impl Op {
             | Self::FConvert { .. }
             | Self::FMoveFromInt { .. }
             | Self::FConst { .. }
+            | Self::FSelect { .. }
             | Self::Branch { .. }
             | Self::Jump { .. }
             | Self::Exit(_) => 0,
@@ -113,6 +118,8 @@ mod tests {
             ("store.d x5, [x6 + 8]", 1 << 5 | 1 << 6, 0),
             ("cas.d x5, [x6], x7", 1 << 5 | 1 << 6 | 1 << 7, 1 << 5),
             ("branch.eq x5, x0, 0x10", 1 << 5, 0),
+            ("unless.eq x5, x6: add.d x7, x8, x9", 0x1f << 5, 1 << 7),
+            ("unless.ne x5, x0: move.d f7, f8", 1 << 5, 0),
             ("call 0x10, x1 = 0x20", 0, 1 << 1),
             ("helper reads {x3} writes {x4}", 1 << 3, 1 << 4),
         ];

@@ -33,6 +33,17 @@ impl BinOp {
         )
     }
 
+    /// Whether [`Op::Select`] may have it, with second operand `b`: what takes one or two
+    /// instructions on every host.
+    #[must_use]
+    pub const fn may_be_conditional(self, b: Src) -> bool {
+        match self {
+            Self::Add | Self::Sub | Self::And | Self::Or | Self::Xor => true,
+            Self::Sll | Self::Srl | Self::Sra => matches!(b, Src::Imm(_)),
+            _ => false,
+        }
+    }
+
     /// The smallest and largest constant that may be the second operand; `None` if it must be a
     /// register.
     #[must_use]
@@ -117,6 +128,13 @@ fn operation(op: &Op) -> Result<(), &'static str> {
             let allowed = op.constants(w).is_some_and(|(low, high)| (low..=high).contains(&value));
             rule(allowed, "constant that this operation cannot have")
         }
+        Op::Select { op, w, b, .. } => {
+            rule(w == Width::D || op.has_word_form(), "no form of this width")?;
+            rule(op.may_be_conditional(b), "not an operation to be conditional")?;
+            let Src::Imm(value) = b else { return Ok(()) };
+            let allowed = op.constants(w).is_some_and(|(low, high)| (low..=high).contains(&value));
+            rule(allowed, "constant that this operation cannot have")
+        }
         Op::Un { op, w, .. } => {
             let word_form = matches!(op, UnOp::Clz | UnOp::Ctz | UnOp::Cpop);
             rule(w == Width::D || word_form, "no form of this width")
@@ -140,6 +158,7 @@ fn operation(op: &Op) -> Result<(), &'static str> {
         }
         Op::FUn { fmt, .. }
         | Op::FMulAdd { fmt, .. }
+        | Op::FSelect { fmt, .. }
         | Op::FCmp { fmt, .. }
         | Op::FClass { fmt, .. }
         | Op::FToInt { fmt, .. }
@@ -196,6 +215,8 @@ mod tests {
             "clz.w x1, x2",
             "fadd.d.dyn f1, f2, f3",
             "branch.eq x0, x1, 0x1000",
+            "unless.ltu x3, x4: sub.w x1, x2, x3",
+            "unless.eq x3, x0: neg.s f1, f2",
             "call 0x2000, x1 = 0x1004",
             "jump 0x1000",
             "return [x1 + 0], x0 = 0x1004",
@@ -212,6 +233,10 @@ mod tests {
             "sll.w x1, x2, 32",
             "sll.d x1, x2, -1",
             "rev8.w x1, x2",
+            "unless.eq x3, x0: mul.d x1, x2, x3",
+            "unless.eq x3, x0: sll.d x1, x2, 64",
+            "unless.eq x3, x0: sll.d x1, x2, x3",
+            "unless.eq x3, x0: abs.h f1, f2",
             "load.q x1, [x2 + 0]",
             "amo.add.q x1, [x2], x3",
             "lr.h x1, [x2]",

@@ -2,7 +2,8 @@
 //!
 //! Reading order: `scan` (which instructions make a block, and why), `rule` (what an instruction
 //! becomes), one table of rules per extension (`rv_i`, `rv_m`, `rv_a`, `rv_f`, `rv_zb`, `csr`,
-//! `zic`), `fuse` (instructions that become one operation together).
+//! `zic`), `fuse` (instructions that become one operation together), `select` (branches that become
+//! conditional operations).
 //!
 //! The tables together have exactly one rule for each instruction of `isa`; an instruction without
 //! one, or with two, fails the build.
@@ -16,6 +17,7 @@ mod rv_i;
 mod rv_m;
 mod rv_zb;
 mod scan;
+mod select;
 mod zic;
 
 pub use rule::is_helper;

@@ -82,6 +82,15 @@ pub fn is_helper(op: isa::Op) -> bool {
     RULES[op as usize] == Rule::Helper
 }
 
+/// Whether `op` only computes something from registers, raising no flags.
+pub(super) fn is_simple(op: isa::Op) -> bool {
+    match RULES[op as usize] {
+        Rule::Bin(..) | Rule::BinImm(..) | Rule::Const | Rule::PcRelative => true,
+        Rule::Float(what) => what.is_simple(),
+        _ => false,
+    }
+}
+
 /// Where execution goes after an instruction.
 pub(super) enum Flow {
     /// To the next instruction.

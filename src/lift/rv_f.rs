@@ -143,6 +143,13 @@ pub(super) const RULES: &[(isa::Op, Rule)] = &[
     (isa::Op::FcvtmodWD, Rule::Helper),
 ];
 
+impl Float {
+    /// Whether it only moves values, raising no flags.
+    pub(super) const fn is_simple(self) -> bool {
+        matches!(self, Self::Exact(B::Sgnj | B::Sgnjn | B::Sgnjx, _) | Self::MoveFromInt(S | D))
+    }
+}
+
 pub(super) fn lift(b: &mut Builder, what: Float, insn: &Insn) {
     let (rd, fd) = (Reg(insn.rd), FReg(insn.rd));
     let (base, off) = (Reg(insn.rs1), insn.imm);

@@ -6,6 +6,8 @@
 //!
 //! - A conditional branch is assumed not taken. Forward ones skip rare code more often than not;
 //!   after a backward one comes what follows the loop.
+//! - A branch over one or two instructions that only compute is no branch but makes them
+//!   conditional (see `select`).
 //! - A forward `jal x0` is followed (at most `Limits::max_jumps` of them) if its target can be
 //!   fetched and is not a loop head. A backward one ends the block with a jump: it almost always
 //!   closes a loop. As a block only ever goes forward, it never meets itself, and each cycle in
@@ -25,6 +27,7 @@
 //!   (Of `jalr` only the target could tell. It is found out there, one instruction late.)
 
 use super::rule::{self, Flow};
+use super::select::select;
 use super::{CodeSource, Limits};
 use crate::ir::{Builder, ExitKind, Op};
 use crate::isa::{self, Ext, Format, Insn, Isa};
@@ -69,7 +72,7 @@ pub(super) fn scan<S: CodeSource + ?Sized>(
                     return;
                 };
                 let bits = u32::from(low) | u32::from(u16::from_le_bytes(high)) << 16;
-                if scan.insn(bits) == Step::Done {
+                if scan.insn(bits, &[]) == Step::Done {
                     return;
                 }
             }
@@ -128,7 +131,10 @@ impl Scan<'_> {
             } else {
                 return Step::Go;
             };
-            if self.insn(bits) == Step::Done {
+            let len = if bits & 3 == 3 { 4 } else { 2 };
+            let rest = rest.get(len..).unwrap_or_default();
+            let rest = &rest[..rest.len().min(heads.distance(offset + len))];
+            if self.insn(bits, rest) == Step::Done {
                 return Step::Done;
             }
             if self.jumped {
@@ -137,9 +143,10 @@ impl Scan<'_> {
         }
     }
 
-    /// Lifts one instruction.
+    /// Lifts one instruction, behind which there is `rest` up to the next loop head, or a branch and
+    /// what it skips.
     #[inline(always)]
-    fn insn(&mut self, bits: u32) -> Step {
+    fn insn(&mut self, bits: u32, rest: &[u8]) -> Step {
         if self.insns_left == 0 || self.exits_left == 0 {
             return self.stop();
         }
@@ -162,6 +169,12 @@ impl Scan<'_> {
         match rule::apply(self.builder, insn, pc) {
             Flow::Next => Step::Go,
             Flow::Exit => {
+                let left = self.insns_left;
+                if let Some(skipped) = select(self.builder, rest, self.isa, self.pc, left) {
+                    self.insns_left -= skipped.insns;
+                    self.pc = skipped.end;
+                    return Step::Go;
+                }
                 self.exits_left -= 1;
                 Step::Go
             }
@@ -269,6 +282,14 @@ impl Heads {
             }
         }
         Self(heads)
+    }
+
+    /// Bytes from `offset`, which is even, to the next head that is not before it.
+    fn distance(&self, offset: usize) -> usize {
+        let ahead = u32::try_from(offset / 2).ok().and_then(|n| self.0.checked_shr(n));
+        ahead
+            .filter(|bits| *bits != 0)
+            .map_or(usize::MAX, |bits| bits.trailing_zeros() as usize * 2)
     }
 
     /// Whether there is a head at byte `offset`, which is even.

@@ -595,3 +595,81 @@ mod instructions {
         }
     }
 }
+
+mod select {
+    use super::*;
+
+    /// The operations that `words` become, and nothing else: there is no branch.
+    fn selected(words: &[u32], expected: &[&str]) {
+        assert_eq!(ops(words), expected);
+        let first = Asm::words(words).w(&[ret()]).lift().nodes;
+        assert!(first.iter().rev().skip(1).all(|n| n.pc <= START + 4), "they are the branch's");
+    }
+
+    #[test]
+    fn one_or_two_operations() {
+        selected(
+            &[s(Op::Blt, 5, 6, 8), r(Op::Add, 5, 0, 6)],
+            &["unless.lt x5, x6: add.d x5, x6, 0"],
+        );
+        selected(
+            &[s(Op::Bne, 5, 0, 12), i(Op::Addi, 7, 0, -1), r(Op::Subw, 8, 0, 8)],
+            &["unless.ne x5, x0: add.d x7, x0, -1", "unless.ne x5, x0: sub.w x8, x0, x8"],
+        );
+        // Both make one operation.
+        selected(
+            &[s(Op::Beq, 5, 0, 12), i(Op::Slli, 7, 7, 32), i(Op::Srai, 7, 7, 32)],
+            &["unless.eq x5, x0: add.w x7, x7, 0"],
+        );
+        selected(&[s(Op::Beq, 5, 0, 8), i(Op::Addi, 0, 0, 0)], &[]);
+    }
+
+    #[test]
+    fn floats_on_the_result_of_a_comparison() {
+        let copy = [s(Op::Beq, 5, 0, 8), r(Op::FsgnjS, 1, 2, 2)];
+        let [branch, fmv] = copy;
+        selected(
+            &[r(Op::FltS, 5, 1, 2), branch, fmv],
+            &["flt.s x5, f1, f2", "unless.eq x5, x0: move.s f1, f2"],
+        );
+        selected(
+            &[r(Op::FleD, 5, 1, 2), branch, r(Op::FmvDX, 3, 0, 0)],
+            &["fle.d x5, f1, f2", "unless.eq x5, x0: zero.d f3, f0"],
+        );
+        let zero = "fsgnj.s.rne f1, f2, f2";
+        assert_eq!(ops(&copy), ["branch.eq x5, x0, 0x1008", zero]);
+        let overwritten = [r(Op::FltS, 5, 1, 2), i(Op::Andi, 5, 6, 1), branch, fmv];
+        assert!(ops(&overwritten)[2].starts_with("branch"));
+    }
+
+    #[test]
+    fn what_stays_a_branch() {
+        let stays = |words: &[u32]| {
+            let ops = ops(words);
+            assert!(ops[0].starts_with("branch"), "{ops:?}");
+            assert!(ops.iter().all(|op| !op.starts_with("unless")), "{ops:?}");
+        };
+        let branch = |imm| s(Op::Blt, 5, 6, imm);
+        let copy = r(Op::Add, 7, 0, 8);
+        stays(&[branch(16), copy, copy, copy]);
+        stays(&[branch(8), i(Op::Ld, 7, 8, 0)]);
+        stays(&[branch(12), copy, s(Op::Sd, 7, 8, 0)]);
+        stays(&[branch(8), r(Op::Mul, 7, 8, 9)]);
+        stays(&[branch(8), r(Op::Sll, 7, 8, 9)]);
+        stays(&[branch(8), r(Op::FaddD, 7, 8, 9)]);
+        // The second operation would be on another condition.
+        stays(&[branch(12), r(Op::Add, 5, 0, 8), copy]);
+        // Into the middle of an instruction.
+        stays(&[branch(6), copy]);
+        // A loop begins in what is skipped.
+        let code = [branch(12), copy, copy, s(Op::Bne, 5, 6, -4)];
+        let block = Asm::words(&code).w(&[ret()]).lift();
+        assert!(block.nodes[0].op.to_string().starts_with("branch"), "{block}");
+        // There are not instructions enough left.
+        let mut code = Code { start: START, bytes: &Asm::words(&[branch(12), copy, copy]).0 };
+        let limits = Limits { max_insns: 2, ..Limits::default() };
+        let block = lift(&mut code, START, &limits);
+        assert_eq!(block.insns, 2, "{block}");
+        assert!(block.nodes[0].op.to_string().starts_with("branch"), "{block}");
+    }
+}

@@ -1,0 +1,174 @@
+//! Operations on a condition: `csel` and `fcsel`.
+
+use super::asm::{Alu, Cc, Sz, Test};
+use super::emit::Emitter;
+use super::emit_exit::condition;
+use super::emit_float::{FABS, FMOV_FROM_X, FNEG, ORR_V, ftype};
+use super::emit_int::size;
+use super::regs::{BOX, V29, V30, X0, X1, X16, X30, host_float, host_int};
+use crate::backend::{Counted, MAX_COUNTERS, ShiftOp};
+use crate::cpu::canonical;
+use crate::ir::{BinOp, Cond, FReg, FSelectOp, Fmt, Reg, Src, Width};
+
+/// `fcsel d, d, d`
+const FCSEL_D: u32 = 0x1e60_0c00;
+
+/// A condition on which nothing happens.
+type Unless = (Cond, Reg, Reg);
+
+impl Emitter<'_, '_> {
+    /// `rd = a op b`, unless the condition holds.
+    pub(super) fn select(
+        &mut self,
+        unless: Unless,
+        (op, w): (BinOp, Width),
+        rd: Reg,
+        a: Reg,
+        b: Src,
+    ) {
+        if rd.is_zero() {
+            return;
+        }
+        self.settle_dependents(rd.0);
+        self.settle(rd.0);
+        let (value, narrow) = self.select_value(op, w, a, b);
+        let narrow = narrow && self.sym.is_narrow(rd.0);
+        let cc = self.compare_for_select(unless);
+        let old = self.home_in_reg(rd.0, X0);
+        let dst = host_int(rd.0).unwrap_or(X0);
+        self.a.csel(cc, Sz::X, dst, value, old);
+        self.done(rd, dst, narrow);
+    }
+
+    /// A register with `a op b`, x30 if not its own, and whether that is known to be narrow.
+    fn select_value(&mut self, op: BinOp, w: Width, a: Reg, b: Src) -> (u8, bool) {
+        let constant = |value: u64| (value, value == value as i32 as u64);
+        let known = match (op, w, self.sym.constant(a.0), self.const_of(b)) {
+            (BinOp::Add, Width::D, Some(x), Some(y)) => Some(constant(x.wrapping_add(y))),
+            _ => None,
+        };
+        if let Some((value, narrow)) = known {
+            self.a.mov_imm(X30, value);
+            return (X30, narrow);
+        }
+        if (op, w, b) == (BinOp::Add, Width::D, Src::Imm(0)) {
+            return (self.use64(a, X30), self.sym.is_narrow(a.0));
+        }
+        let sz = size(w);
+        // What is settled for the second operand may use its register.
+        self.use_src(sz, b, X1);
+        let x = self.use_sz(sz, a, X0);
+        if let (BinOp::Sll | BinOp::Srl | BinOp::Sra, Src::Imm(n)) = (op, b) {
+            let by = match op {
+                BinOp::Sll => ShiftOp::Left,
+                BinOp::Srl => ShiftOp::Right,
+                _ => ShiftOp::Signed,
+            };
+            self.a.shift(by, w, X30, x, n as u8);
+        } else {
+            let y = self.use_src(sz, b, X1);
+            let alu = match op {
+                BinOp::Sub => Alu::Sub,
+                BinOp::And => Alu::And,
+                BinOp::Or => Alu::Or,
+                BinOp::Xor => Alu::Eor,
+                _ => Alu::Add,
+            };
+            self.a.alu(alu, sz, X30, x, y);
+        }
+        if w == Width::W {
+            self.a.sxtw(X30, X30);
+        }
+        (X30, w == Width::W)
+    }
+
+    /// Compares; the condition on which something happens.
+    fn compare_for_select(&mut self, (cond, x, y): Unless) -> Cc {
+        let cc = self.compare(condition(cond.inverse()), x, Src::Reg(y));
+        if !self.same_insn && self.ctx.counters.is_some() {
+            self.count_skipped(cc);
+        }
+        cc
+    }
+
+    /// Counts how often the instructions behind the branch are skipped.
+    fn count_skipped(&mut self, unless: Cc) {
+        if self.a.buf.points.len() + 2 > MAX_COUNTERS {
+            return;
+        }
+        let start = self.a.pos();
+        let over = self.a.branch_if(Test::Flags(unless));
+        self.count(Counted::Skipped(self.pc));
+        self.a.bind(over);
+        if let Some(point) = self.a.buf.points.last_mut() {
+            point.start = start;
+        }
+        self.count(Counted::Guest(self.pc));
+    }
+
+    /// `fd = op a`, unless the condition holds.
+    pub(super) fn fselect(
+        &mut self,
+        unless: Unless,
+        (op, fmt): (FSelectOp, Fmt),
+        fd: FReg,
+        a: FReg,
+    ) {
+        let set = |mask: u32, f: FReg| mask & 1 << f.0 != 0;
+        let (value, boxed) = self.fselect_value(op, fmt, a);
+        let both = boxed && set(self.fp.boxed, fd);
+        let loose = (value != V30 && set(self.fp.unboxed, a)) || set(self.fp.unboxed, fd);
+        let keeps_loose = both && host_float(fd.0).is_some();
+        if !keeps_loose {
+            self.fsettle(fd);
+            if value != V30 {
+                self.fsettle(a);
+            }
+        }
+        let cc = self.compare_for_select(unless);
+        let old = self.fuse(Fmt::S, fd, V29);
+        let dst = Self::fdest(fd);
+        self.a.dnm(FCSEL_D | (cc as u32) << 12, dst, value, old);
+        self.fdone(Fmt::D, fd, dst);
+        self.fp.boxed |= u32::from(both) << fd.0;
+        self.fp.unboxed |= u32::from(keeps_loose && loose) << fd.0;
+    }
+
+    /// A register with `op a`, v30 if not its own, and whether that is known to be boxed. In v30 it
+    /// is boxed properly.
+    fn fselect_value(&mut self, op: FSelectOp, fmt: Fmt, a: FReg) -> (u8, bool) {
+        if op == FSelectOp::Zero {
+            let bits = if fmt == Fmt::D { 0 } else { 0xffff_ffff << 32 };
+            self.a.mov_imm(X16, bits);
+            self.a.dn(FMOV_FROM_X, V30, X16);
+            return (V30, fmt == Fmt::S);
+        }
+        let boxed = self.fp.boxed & 1 << a.0 != 0;
+        if op == FSelectOp::Move && (fmt == Fmt::D || boxed) {
+            let x = self.fuse(Fmt::S, a, V30);
+            return (x, boxed);
+        }
+        let x = self.fuse(Fmt::D, a, V30);
+        self.fmove(V30, x);
+        if fmt == Fmt::S && !boxed {
+            self.compare_box(a);
+            let slow = self.a.buf.cold_pos();
+            self.a.jump_if(Test::Flags(Cc::Ne), slow);
+            let back = self.a.pos();
+            self.in_cold(|e| {
+                e.a.mov_imm(X16, 0xffff_ffff << 32 | u64::from(canonical::NAN32));
+                e.a.dn(FMOV_FROM_X, V30, X16);
+                e.a.b(back);
+            });
+        }
+        match op {
+            FSelectOp::Neg => self.a.dn(FNEG | ftype(fmt), V30, V30),
+            FSelectOp::Abs => self.a.dn(FABS | ftype(fmt), V30, V30),
+            FSelectOp::Move | FSelectOp::Zero => return (V30, true),
+        }
+        if fmt == Fmt::S {
+            self.a.dnm(ORR_V, V30, V30, BOX);
+        }
+        (V30, fmt == Fmt::S)
+    }
+}
