@@ -127,6 +127,13 @@ static void directories(void) {
     FAILS(openat(file, "..", O_RDONLY), ENOTDIR);
     FAILS(fchdir(file), ENOTDIR);
     close(file);
+    // A file that is a mount by itself.
+    file = open("/dev/null", O_RDONLY);
+    FAILS(openat(file, ".", O_RDONLY), ENOTDIR);
+    FAILS(openat(file, "..", O_RDONLY), ENOTDIR);
+    FAILS(openat(file, "x", O_RDONLY), ENOTDIR);
+    FAILS(fchdir(file), ENOTDIR);
+    close(file);
     close(dir);
     CHECK(chdir("/tmp") == 0 && mkdir("gone", 0700) == 0 && chdir("gone") == 0);
     CHECK(rmdir("/tmp/gone") == 0);

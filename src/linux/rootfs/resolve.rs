@@ -528,9 +528,10 @@ impl World {
     /// Opens the directory at a place that is free of links.
     fn open_place(&self, place: &[u8]) -> Result<Handle, Errno> {
         let (mount, rest) = self.mount_of(place);
-        let fd = self.mounts[mount].fd.as_raw_fd();
+        let m = &self.mounts[mount];
+        let fd = m.fd.as_raw_fd();
         if rest.is_empty() {
-            return Ok(Handle::Borrowed(fd));
+            return if m.is_dir { Ok(Handle::Borrowed(fd)) } else { Err(Errno::ENOTDIR) };
         }
         open_beneath(fd, rest, DIRECTORY).map(Handle::Owned)
     }
