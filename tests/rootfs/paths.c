@@ -139,7 +139,34 @@ static void directories(void) {
     CHECK(rmdir("/tmp/gone") == 0);
     FAILS(syscall(SYS_getcwd, cwd, sizeof cwd), ENOENT);
     FAILS(open("x", O_CREAT | O_WRONLY, 0600), ENOENT);
+    struct stat here, above;
+    CHECK(stat(".", &here) == 0 && here.st_nlink == 0);
+    CHECK(stat("..", &here) == 0 && stat("/tmp", &above) == 0 && here.st_ino == above.st_ino);
     CHECK(chdir("/") == 0);
+}
+
+// Directories deeper than a name can be long.
+static void deep(void) {
+    enum { DEPTH = 50 };
+    char name[201], cwd[5000];
+    struct stat top, up;
+    memset(name, 'x', 200);
+    name[200] = 0;
+    CHECK(chdir("/tmp") == 0 && stat(".", &top) == 0);
+    for (int i = 0; i < DEPTH; i++) CHECK(mkdir(name, 0700) == 0 && chdir(name) == 0);
+    FAILS(syscall(SYS_getcwd, cwd, sizeof cwd), ENAMETOOLONG);
+    int here = open(".", O_RDONLY | O_DIRECTORY);
+    CHECK(here >= 0);
+    CHECK(close(open("./file", O_CREAT | O_WRONLY, 0600)) == 0);
+    CHECK(symlink("file", "link") == 0 && symlink("/etc/name", "away") == 0);
+    CHECK(holds("./link", "") && holds("away", "inside\n"));
+    CHECK(mkdir("sub", 0700) == 0 && rename("sub", "../moved") == 0 && rmdir("./../moved") == 0);
+    CHECK(close(open("link", O_CREAT | O_WRONLY, 0600)) == 0);
+    CHECK(chdir("/") == 0 && fchdir(here) == 0 && access("./link", R_OK) == 0);
+    CHECK(unlinkat(here, "file", 0) == 0 && unlink("link") == 0 && unlink("away") == 0);
+    close(here);
+    for (int i = 0; i < DEPTH; i++) CHECK(chdir("..") == 0 && rmdir(name) == 0);
+    CHECK(stat(".", &up) == 0 && up.st_ino == top.st_ino && chdir("/") == 0);
 }
 
 static void entries(void) {
@@ -617,6 +644,7 @@ int main(int count, char **args) {
     real_root = count > 1 && !strcmp(args[1], "chroot");
     links();
     directories();
+    deep();
     entries();
     restricted();
     proc();

@@ -2,7 +2,7 @@
 
 use super::{Mount, World};
 use crate::linux::abi::{Errno, Fd};
-use crate::linux::host::{HostArg, host_call, host_fd};
+use crate::linux::host::{HostArg, host_call};
 use crate::linux::procfs;
 use std::ffi::{CStr, CString};
 use std::os::fd::AsRawFd;
@@ -53,10 +53,13 @@ impl World {
     /// The guest's name of an open file or, for [`Fd::CWD`], of the working directory.
     ///
     /// # Errors
-    /// `EBADF`; `ENOENT` for what is outside or has no name.
+    /// `EBADF`; `ENOENT` for what is outside or has no name; `ENAMETOOLONG`.
     pub(in crate::linux) fn name_of(&self, fd: Fd) -> Result<Vec<u8>, Errno> {
         let link = if fd == Fd::CWD { c"/proc/thread-self/cwd".into() } else { fd_path(fd.0) };
-        let host = read_link(Fd::CWD, &link).map_err(|_| Errno::EBADF)?;
+        let host = read_link(Fd::CWD, &link).map_err(|e| match e {
+            Errno::ENAMETOOLONG => e,
+            _ => Errno::EBADF,
+        })?;
         self.guest_name(&host).ok_or(Errno::ENOENT)
     }
 
@@ -73,16 +76,5 @@ impl World {
     pub(in crate::linux) fn is_magic(&self, place: &[u8]) -> bool {
         let (mount, rest) = self.mount_of(place);
         self.mounts[mount].is_proc && procfs::is_magic(rest)
-    }
-
-    /// As [`Self::name_of`], of a directory from which a path starts.
-    ///
-    /// # Errors
-    /// As for that; `ENOTDIR`.
-    pub(in crate::linux) fn start(&self, fd: Fd) -> Result<Vec<u8>, Errno> {
-        self.name_of(fd).map_err(|e| {
-            let args = [fd.into(), HostArg::path(c"."), libc::O_PATH.into()];
-            host_fd(libc::SYS_openat, &args).err().unwrap_or(e)
-        })
     }
 }

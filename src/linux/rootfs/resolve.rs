@@ -222,8 +222,12 @@ impl World {
                 Err(e) => return Err(e),
             }
         }
-        let start = if path.first() == Some(&b'/') { Vec::new() } else { self.start(dir)? };
-        Walk::new(self, start, path)?.run(want)
+        let (place, at) = if path.first() == Some(&b'/') {
+            (Vec::new(), self.open_place(b"")?)
+        } else {
+            self.start(dir)?
+        };
+        Walk::new(self, place, at, path).run(want)
     }
 }
 
@@ -277,6 +281,20 @@ struct Walk<'a> {
     links: u32,
 }
 
+/// Stands for a component of a place that is too deep to have a name: no mount lies there, and the
+/// way up goes by descriptors.
+const NAMELESS: &[u8] = b"/\0";
+
+/// True for such a place, and all below it.
+fn is_nameless(place: &[u8]) -> bool {
+    place.contains(&0)
+}
+
+/// A name of the guest as a place.
+fn place_of(name: Vec<u8>) -> Vec<u8> {
+    if name == b"/" { Vec::new() } else { name }
+}
+
 /// What a step has come to.
 enum Step {
     On,
@@ -284,12 +302,10 @@ enum Step {
 }
 
 impl<'a> Walk<'a> {
-    fn new(world: &'a World, place: Vec<u8>, path: &[u8]) -> Result<Self, Errno> {
-        let place = if place == b"/" { Vec::new() } else { place };
-        let at = world.open_place(&place)?;
+    fn new(world: &'a World, place: Vec<u8>, at: Handle, path: &[u8]) -> Self {
         let mut walk = Self { world, place, at, todo: Vec::new(), slash: false, links: 0 };
         walk.push(path);
-        Ok(walk)
+        walk
     }
 
     /// Puts the components of a path before what is still to go.
@@ -354,7 +370,8 @@ impl<'a> Walk<'a> {
         let (mount, _) = self.world.mount_of(place);
         let read_only = self.world.mounts[mount].read_only;
         let is_mount = self.world.places.contains_key(place);
-        Resolved { at, name, guest: Some(guest), read_only, is_mount, links: self.links }
+        let guest = (!is_nameless(place)).then_some(guest);
+        Resolved { at, name, guest, read_only, is_mount, links: self.links }
     }
 
     fn step(&mut self, part: Vec<u8>, want: Want) -> Result<Step, Errno> {
@@ -363,6 +380,11 @@ impl<'a> Walk<'a> {
             b"." if is_last && want == Want::Name => return Ok(self.name(part)),
             b".." if is_last && want == Want::Name => return Ok(self.name(part)),
             b"." => return Ok(Step::On),
+            b".." if is_nameless(&self.place) => {
+                let up = [self.at.fd().into(), HostArg::path(c".."), DIRECTORY.into()];
+                (self.place, self.at) = self.world.start_at(host_fd(libc::SYS_openat, &up)?)?;
+                return Ok(Step::On);
+            }
             b".." => {
                 let up = self.place.iter().rposition(|&b| b == b'/').unwrap_or(0);
                 self.place.truncate(up);
@@ -511,7 +533,7 @@ impl<'a> Walk<'a> {
             return Err(Errno::ENOTDIR);
         }
         match self.world.name_of(Fd(object.as_raw_fd())) {
-            Ok(place) => self.place = if place == b"/" { Vec::new() } else { place },
+            Ok(name) => self.place = place_of(name),
             // A file that the guest has open is no secret to it.
             Err(_) if !is_dir && procfs::is_own_dir(rest) => self.place = child.to_vec(),
             Err(_) => return Err(Errno::EACCES),
@@ -525,13 +547,49 @@ impl<'a> Walk<'a> {
 }
 
 impl World {
+    /// The place of a directory from which a path starts, and its descriptor. It is opened before
+    /// it is named, so that it is inside whatever the guest does to `fd` meanwhile.
+    ///
+    /// # Errors
+    /// `EBADF`, `ENOTDIR`; `ENOENT` for what is outside.
+    pub(in crate::linux) fn start(&self, fd: Fd) -> Result<(Vec<u8>, Handle), Errno> {
+        let args = [fd.into(), HostArg::path(c"."), DIRECTORY.into()];
+        match host_fd(libc::SYS_openat, &args) {
+            Ok(at) => self.start_at(at),
+            // A fake root may enter what is closed to its owner.
+            Err(Errno::EACCES) if self.is_faked() => {
+                let place = place_of(self.name_of(fd)?);
+                let at = self.open_place(&place)?;
+                Ok((place, at))
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// As [`Self::start`], of a directory that has been opened for us.
+    fn start_at(&self, at: OwnedFd) -> Result<(Vec<u8>, Handle), Errno> {
+        let mut up: Option<OwnedFd> = None;
+        let mut below = Vec::new();
+        loop {
+            let fd = up.as_ref().unwrap_or(&at).as_raw_fd();
+            match self.name_of(Fd(fd)) {
+                Ok(name) => return Ok(([place_of(name), below].concat(), Handle::Owned(at))),
+                // The first directory above that has a name tells whether this one is inside.
+                Err(Errno::ENAMETOOLONG) => {}
+                Err(e) => return Err(e),
+            }
+            let args = [fd.into(), HostArg::path(c".."), DIRECTORY.into()];
+            up = Some(host_fd(libc::SYS_openat, &args)?);
+            below.extend_from_slice(NAMELESS);
+        }
+    }
+
     /// Opens the directory at a place that is free of links.
     fn open_place(&self, place: &[u8]) -> Result<Handle, Errno> {
         let (mount, rest) = self.mount_of(place);
-        let m = &self.mounts[mount];
-        let fd = m.fd.as_raw_fd();
+        let fd = self.mounts[mount].fd.as_raw_fd();
         if rest.is_empty() {
-            return if m.is_dir { Ok(Handle::Borrowed(fd)) } else { Err(Errno::ENOTDIR) };
+            return Ok(Handle::Borrowed(fd));
         }
         open_beneath(fd, rest, DIRECTORY).map(Handle::Owned)
     }
