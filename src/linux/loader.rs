@@ -7,7 +7,7 @@ use crate::mem::{Backing, MapError, Mapping, Memory, Prot};
 use crate::util::{PAGE_SIZE, page_down, page_up};
 use crate::vm::elf::{Elf, ElfError};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::ops::Range;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -108,10 +108,9 @@ pub(super) struct Image {
     pub elf: Elf,
 }
 
-/// Bytes that hold the headers of every program that a linker makes.
-const HEAD: u64 = 64 << 10;
-/// Beyond this, headers are not looked for.
-const MAX_HEAD: u64 = 256 << 20;
+/// How much of a file is read to find its headers: those of nearly all are in its first page, of
+/// every program that a linker makes in the second length; beyond the last they are not looked for.
+const HEADS: [u64; 3] = [4 << 10, 64 << 10, 256 << 20];
 
 impl Image {
     /// Opens a host file and reads its headers.
@@ -129,15 +128,16 @@ impl Image {
 }
 
 fn read_headers(file: &File, len: u64) -> io::Result<Result<Elf, ElfError>> {
-    let mut bytes = Vec::new();
-    file.take(HEAD.min(len)).read_to_end(&mut bytes)?;
-    let elf = Elf::parse(&bytes, len);
-    if elf.is_ok() || len <= HEAD || bytes.get(..4) != Some(b"\x7fELF") {
-        return Ok(elf);
+    let mut heads = HEADS.into_iter().map(|head| head.min(len));
+    loop {
+        let mut bytes = vec![0; heads.next().unwrap_or(0) as usize];
+        file.read_exact_at(&mut bytes, 0)?;
+        let elf = Elf::parse(&bytes, len);
+        let more = bytes.starts_with(b"\x7fELF") && (bytes.len() as u64) < len;
+        if elf.is_ok() || !more || heads.len() == 0 {
+            return Ok(elf);
+        }
     }
-    let mut bytes = vec![0; len.min(MAX_HEAD) as usize];
-    file.read_exact_at(&mut bytes, 0)?;
-    Ok(Elf::parse(&bytes, len))
 }
 
 /// What the start of the program needs to know of what was loaded.

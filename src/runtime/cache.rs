@@ -9,14 +9,14 @@ use super::select::Host;
 
 use super::source::{Source, SourceOver};
 use super::stats::{Counters, add, add_alone};
-use super::table::PcTable;
+use super::table::{PcTable, STEP};
 use crate::backend::{Backend, CodeBuf, EmitContext, LinkSite, Recipe, Stubs};
 use crate::ir;
 use crate::lift::{CodeSource, Lifter, Limits};
 use crate::mem::{Memory, Mode};
 use crate::sys::time::monotonic_ns;
 use crate::util::{CodePtr, PAGE_SIZE, page_down};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -67,6 +67,8 @@ struct Inner {
     links: Vec<Link>,
     /// Latest link to a guest address.
     link_heads: FxHashMap<u64, u32>,
+    /// Parts of the table that have memory, by address / [`STEP`].
+    ready: FxHashSet<u64>,
     /// Blocks that read code of a page.
     pages: FxHashMap<u64, Vec<u32>>,
     faults: FaultMap,
@@ -139,6 +141,7 @@ impl CodeCache {
             ranges: Vec::new(),
             links: Vec::new(),
             link_heads: FxHashMap::default(),
+            ready: FxHashSet::default(),
             pages: FxHashMap::default(),
             faults: FaultMap::default(),
             shared: false,
@@ -191,6 +194,9 @@ impl CodeCache {
         let half = (self.arena.size() / 2) as u32;
         if inner.hot + HEADROOM > half || inner.cold + HEADROOM > 2 * half {
             return Err(Full::NoRoom);
+        }
+        if inner.ready.insert(pc / STEP) {
+            self.table.make_ready(pc);
         }
         let mut source = inner.source.over(memory);
         let block = inner.lifter.lift(&mut source, &options.isa, pc, limits);
