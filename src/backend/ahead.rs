@@ -12,6 +12,8 @@ pub struct Ahead {
     pub dead: RegSet,
     /// Read again before something is kept no longer.
     pub again: RegSet,
+    /// The same, more than once.
+    pub often: RegSet,
 }
 
 impl Ahead {
@@ -26,7 +28,12 @@ impl Ahead {
             let (reads, writes) = (node.reads(), node.writes());
             now.passing = if comes_home(&node.op, node.pc) { 0 } else { now.passing | writes };
             now.dead = if is_plain(&node.op) { (now.dead | writes) & !reads } else { 0 };
-            now.again = if keeps(&node.op) { now.again & !writes | reads } else { 0 };
+            (now.again, now.often) = if keeps(&node.op) {
+                let (again, often) = (now.again & !writes, now.often & !writes);
+                (again | reads, often | again & reads)
+            } else {
+                (0, 0)
+            };
         }
     }
 }

@@ -30,6 +30,9 @@ pub enum Recipe {
     Int(u8, Val),
     /// The home of integer register `.0` has the right low half; it must be sign-extended.
     Sext(u8),
+    /// Host register `.1` holds what belongs into the home of integer register `.0`. This is true
+    /// of homes before others are computed from them.
+    Held(u8, u8),
     /// Floating-point register `.0` may hold a NaN that is not canonical (double precision).
     CanonD(u8),
     /// The same in single precision.

@@ -56,6 +56,9 @@ pub struct EmitContext<'a> {
     pub lookup: &'a dyn Fn(u64) -> Option<CodePtr>,
     /// Conditional branches may be linked ([`LinkSite::conditional`]).
     pub conditional_links: bool,
+    /// The doubleword that is at a guest address now, if it can be read: a hint, which may be wrong
+    /// by the time the block is executed.
+    pub peek: &'a dyn Fn(u64) -> Option<u64>,
     /// Host address of [`MAX_COUNTERS`] 64-bit counters that the block shall increment as it is
     /// executed.
     pub counters: Option<u64>,

@@ -142,6 +142,7 @@ pub(super) enum Cc {
     Be = 6,
     A = 7,
     S = 8,
+    Ns = 9,
     P = 10,
     Np = 11,
     L = 12,
@@ -166,7 +167,9 @@ impl Cc {
             Self::Ge => Self::L,
             Self::Le => Self::G,
             Self::G => Self::Le,
-            Self::O | Self::S => unreachable!(),
+            Self::S => Self::Ns,
+            Self::Ns => Self::S,
+            Self::O => unreachable!(),
         }
     }
 }
@@ -177,9 +180,40 @@ pub(super) struct Asm<'b> {
     pub(super) cold: bool,
     /// How guest addresses become host addresses.
     pub(super) mode: Mode,
+    /// A register, the size and the end of the last instruction that set flags by its value, or of
+    /// others behind it that keep both.
+    pub(super) flags: Option<(u8, Sz, CodePtr)>,
+    /// Start and end of the last arithmetic instruction without guest memory.
+    arithmetic: (CodePtr, CodePtr),
 }
 
-impl Asm<'_> {
+impl<'b> Asm<'b> {
+    pub(super) fn new(buf: &'b mut CodeBuf, mode: Mode) -> Self {
+        Self { buf, cold: false, mode, flags: None, arithmetic: (CodePtr(0), CodePtr(0)) }
+    }
+
+    /// Whether ZF and SF are those of the value of `reg`, compared with zero as `sz`; the value is
+    /// the sign-extension of its low half if `sz` is that.
+    pub(super) fn flags_tell(&self, reg: u8, sz: Sz) -> bool {
+        let at = self.pos();
+        self.flags.is_some_and(|(r, set, end)| r == reg && end == at && (set == sz || set == Sz::Q))
+    }
+
+    /// Says that the last instruction has set flags by the result in `to`.
+    fn sets_flags(&mut self, to: Rm, sz: Sz) {
+        self.flags = match to {
+            Rm::R(r) => Some((r, sz, self.pos())),
+            _ => None,
+        };
+    }
+
+    /// Emits by `f` an instruction that keeps flags and writes no other register than `writes`.
+    fn keeps_flags(&mut self, writes: Option<u8>, f: impl FnOnce(&mut Self)) {
+        let known = self.flags.filter(|(r, _, end)| *end == self.pos() && Some(*r) != writes);
+        f(self);
+        self.flags = known.map(|(r, sz, _)| (r, sz, self.pos()));
+    }
+
     pub(super) fn pos(&self) -> CodePtr {
         if self.cold { self.buf.cold_pos() } else { self.buf.hot_pos() }
     }
@@ -307,12 +341,13 @@ impl Asm<'_> {
 
     pub(super) fn mov(&mut self, sz: Sz, to: u8, from: Rm) {
         if from != Rm::R(to) || sz == Sz::D {
-            self.ins(Pp::None, Map::One, sz, 0x8b, to, from);
+            self.keeps_flags(Some(to), |a| a.ins(Pp::None, Map::One, sz, 0x8b, to, from));
         }
     }
 
     pub(super) fn mov_to(&mut self, sz: Sz, to: Rm, from: u8) {
-        self.ins(Pp::None, Map::One, sz, 0x89, from, to);
+        let writes = if let Rm::R(r) = to { Some(r) } else { None };
+        self.keeps_flags(writes, |a| a.ins(Pp::None, Map::One, sz, 0x89, from, to));
     }
 
     /// `reg = value`, flags may change.
@@ -326,6 +361,10 @@ impl Asm<'_> {
 
     /// `reg = value`, flags unchanged.
     pub(super) fn mov_imm_keep_flags(&mut self, reg: u8, value: u64) {
+        self.keeps_flags(Some(reg), |a| a.mov_imm_plain(reg, value));
+    }
+
+    fn mov_imm_plain(&mut self, reg: u8, value: u64) {
         let b = reg >> 3;
         let op = 0xb8 | u64::from(reg & 7);
         if value >> 32 == 0 {
@@ -341,29 +380,42 @@ impl Asm<'_> {
 
     /// `to = imm`, sign-extended; memory operands.
     pub(super) fn mov_mem_imm(&mut self, sz: Sz, to: Rm, imm: i32) {
-        self.ins(Pp::None, Map::One, sz, 0xc7, 0, to);
-        self.imm32(imm);
+        self.keeps_flags(None, |a| {
+            a.ins(Pp::None, Map::One, sz, 0xc7, 0, to);
+            a.imm32(imm);
+        });
     }
 
     pub(super) fn movsxd(&mut self, to: u8, from: Rm) {
-        self.ins(Pp::None, Map::One, Sz::Q, 0x63, to, from);
+        // The low half stays if it is extended in place, and so does what flags say of it.
+        let word = matches!(self.flags, Some((_, Sz::D, _)));
+        let writes = if from == Rm::R(to) && word { None } else { Some(to) };
+        self.keeps_flags(writes, |a| a.ins(Pp::None, Map::One, Sz::Q, 0x63, to, from));
     }
 
     pub(super) fn lea(&mut self, sz: Sz, to: u8, from: Rm) {
-        self.ins(Pp::None, Map::One, sz, 0x8d, to, from);
+        self.keeps_flags(Some(to), |a| a.ins(Pp::None, Map::One, sz, 0x8d, to, from));
     }
 
     // Arithmetic.
 
     pub(super) fn alu(&mut self, op: Alu, sz: Sz, to: u8, from: Rm) {
+        let start = self.pos();
         self.ins(Pp::None, Map::One, sz, (op as u8) << 3 | 3, to, from);
+        self.ends_arithmetic(start, from);
+        if op != Alu::Cmp {
+            self.sets_flags(Rm::R(to), sz);
+        }
     }
 
     pub(super) fn alu_to(&mut self, op: Alu, sz: Sz, to: Rm, from: u8) {
+        let start = self.pos();
         self.ins(Pp::None, Map::One, sz, (op as u8) << 3 | 1, from, to);
+        self.ends_arithmetic(start, to);
     }
 
     pub(super) fn alu_imm(&mut self, op: Alu, sz: Sz, to: Rm, imm: i32) {
+        let start = self.pos();
         if let Ok(i) = i8::try_from(imm) {
             self.ins(Pp::None, Map::One, sz, 0x83, op as u8, to);
             self.byte(i as u8);
@@ -371,10 +423,22 @@ impl Asm<'_> {
             self.ins(Pp::None, Map::One, sz, 0x81, op as u8, to);
             self.imm32(imm);
         }
+        self.ends_arithmetic(start, to);
+        if op != Alu::Cmp {
+            self.sets_flags(to, sz);
+        }
     }
 
     pub(super) fn test(&mut self, sz: Sz, a: u8, b: u8) {
+        let start = self.pos();
         self.ins(Pp::None, Map::One, sz, 0x85, b, Rm::R(a));
+        self.ends_arithmetic(start, Rm::R(a));
+    }
+
+    fn ends_arithmetic(&mut self, start: CodePtr, operand: Rm) {
+        if !matches!(operand, Rm::M(_)) {
+            self.arithmetic = (start, self.pos());
+        }
     }
 
     pub(super) fn test_imm8(&mut self, a: u8, imm: u8) {
@@ -388,6 +452,9 @@ impl Asm<'_> {
         } else {
             self.ins(Pp::None, Map::One, sz, 0xc1, op as u8, to);
             self.byte(n);
+        }
+        if !matches!(op, Shift::Rol | Shift::Ror) {
+            self.sets_flags(to, sz);
         }
     }
 
@@ -479,14 +546,30 @@ impl Asm<'_> {
         let at = label.at - 1;
         self.out()[at] = distance as u8;
         label.bound = true;
+        self.flags = None;
     }
 
-    /// Pads with no-operations so that the four bytes at `ahead` bytes from here do not cross a
-    /// cache line: they will be replaced by one store while other threads may fetch them.
+    /// Pads so that the four bytes at `ahead` bytes from here do not cross a cache line: they will
+    /// be replaced by one store while other threads may fetch them. A comparison right before a
+    /// conditional jump is made longer, by prefixes without a meaning, so that the host still takes
+    /// both as one; elsewhere it is one no-operation.
     pub(super) fn pad_for_patch(&mut self, ahead: u32) {
-        let at = (self.pos().0 + ahead) & 63;
-        if at > 60 {
-            self.out().put((0x90_9090, 64 - at), (0, 0));
+        const SS: u8 = 0x36;
+        const NOPS: [u64; 3] = [0x90, 0x9066, 0x1f_0f];
+        let here = self.pos();
+        let at = (here.0 + ahead) & 63;
+        if at <= 60 {
+            return;
+        }
+        let missing = 64 - at;
+        let (start, end) = self.arithmetic;
+        let out = self.out();
+        if end == here && ahead == 2 {
+            let at = out.len() - (end.0 - start.0) as usize;
+            (0..missing).for_each(|_| out.push(SS));
+            out[at..].rotate_right(missing as usize);
+        } else {
+            out.put((NOPS[missing as usize - 1], missing), (0, 0));
         }
     }
 }

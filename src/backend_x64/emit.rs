@@ -2,8 +2,8 @@
 
 use super::asm::{Alu, Asm, Map, Pp, Rm, Shift, Sz};
 use super::features::Features;
-use super::regs::{RAX, RCX, field, host_int};
-use super::slots::{Copies, keeps_copies};
+use super::regs::{RAX, field, host_int};
+use super::slots::{Copies, spares};
 use crate::backend::{
     Ahead, CodeBuf, CountPoint, Counted, EmitContext, FaultPoint, MAX_COUNTERS, Recipe, RegSet,
     Symbolic, Val, is_plain,
@@ -46,6 +46,8 @@ pub(super) struct Emitter<'b, 'c> {
     /// The same, but that the current operation may read it.
     pub(super) dead_later: RegSet,
     pub(super) copies: Copies,
+    /// The register that the current operation compares with zero, if any.
+    compared: RegSet,
     /// Memory for what is known ahead of each node.
     ahead: &'b mut Vec<Ahead>,
 }
@@ -57,7 +59,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
         cpu: Features,
         ahead: &'b mut Vec<Ahead>,
     ) -> Self {
-        let a = Asm { buf, cold: false, mode: ctx.mode };
+        let a = Asm::new(buf, ctx.mode);
         let fp = super::emit_float::FloatState::new();
         Self {
             a,
@@ -74,6 +76,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
             dead: 0,
             dead_later: 0,
             copies: Copies::default(),
+            compared: 0,
             ahead,
         }
     }
@@ -91,9 +94,11 @@ impl<'b, 'c> Emitter<'b, 'c> {
     /// Emits `nodes`, after which execution goes on at `after`.
     pub(super) fn nodes(&mut self, nodes: &[Node], after: u64) {
         let mut open = true;
-        self.forget_copies();
+        self.copies = Copies::default();
+        self.a.flags = None;
         let mut ahead = std::mem::take(self.ahead);
-        Ahead::of(nodes, &mut ahead, keeps_copies);
+        let cpu = self.cpu;
+        Ahead::of(nodes, &mut ahead, |op| spares(op, cpu) != 0);
         let mut rest = nodes;
         while let [node, following @ ..] = rest {
             let at = nodes.len() - rest.len();
@@ -101,7 +106,11 @@ impl<'b, 'c> Emitter<'b, 'c> {
             self.passing = now.passing;
             self.dead_later = if is_plain(&node.op) { now.dead } else { 0 };
             self.dead = self.dead_later & !node.reads();
-            self.begin_copies(&node.op, now.again);
+            self.begin_copies(&node.op, &now);
+            self.compared = match node.op {
+                Op::Branch { a, b: Reg::ZERO, .. } => 1 << a.0,
+                _ => 0,
+            };
             self.same_insn = at > 0 && nodes[at - 1].pc == node.pc;
             self.pc = node.pc;
             self.next = following.first().map_or(after, |n| n.pc);
@@ -120,6 +129,16 @@ impl<'b, 'c> Emitter<'b, 'c> {
                     rest = &following[n..];
                     continue;
                 }
+            }
+            if let Some(jump) = following.first()
+                && self.jump_by_memory(&node.op, jump, following.len() == 1)
+            {
+                rest = &following[1..];
+                open = !jump.op.ends_block();
+                if open {
+                    self.count(Counted::Guest(rest.first().map_or(after, |n| n.pc)));
+                }
+                continue;
             }
             self.op(&node.op, following);
             open = !node.op.ends_block();
@@ -222,6 +241,11 @@ impl<'b, 'c> Emitter<'b, 'c> {
             match self.sym.val(r) {
                 Val::Home | Val::Shift { .. } => {}
                 Val::Const(k) => self.a.mov_imm_keep_flags(dst, k),
+                Val::Lin { a, b: 0, imm: 0, .. } => {
+                    let from = self.home(a);
+                    self.move_home(r, dst, from);
+                    return self.sym.settle(r);
+                }
                 Val::Lin { a, b, shift, imm } => self.compute(dst, (a, b, shift, imm)),
             }
         }
@@ -255,24 +279,36 @@ impl<'b, 'c> Emitter<'b, 'c> {
 
     /// Brings all integer registers home.
     pub(super) fn flush_int(&mut self) {
-        while self.sym.pending() != 0 {
-            self.settle(self.sym.pending().trailing_zeros() as u8);
-        }
+        self.settle_all(RegSet::MAX);
+        self.store_held(RegSet::MAX);
     }
 
     /// Brings home what will have to be there sooner or later, before the block can be left: then
     /// leaving it needs no code of its own.
     pub(super) fn settle_lasting(&mut self) {
+        self.settle_all(!self.passing);
+        self.store_held(!self.passing);
+    }
+
+    /// Brings those of `registers` home that are pending. That which will be compared with zero
+    /// comes last, since flags may then tell about it.
+    fn settle_all(&mut self, registers: RegSet) {
         loop {
-            let left = self.sym.pending() & !self.passing;
-            if left == 0 {
-                return;
+            let left = self.sym.pending() & registers;
+            let others = left & !self.compared;
+            match if others != 0 { others } else { left } {
+                0 => return,
+                set => self.settle(set.trailing_zeros() as u8),
             }
-            self.settle(left.trailing_zeros() as u8);
         }
     }
 
-    /// `dst = home(a) + (home(b) << shift) + imm`. rax and rcx may be used.
+    /// True if the contract does not hold here.
+    pub(super) fn anything_pending(&self) -> bool {
+        self.sym.pending() != 0 || self.copies.dirty() != 0 || self.float_pending()
+    }
+
+    /// `dst = home(a) + (home(b) << shift) + imm`. rax may be used.
     fn compute(&mut self, dst: u8, (a, b, shift, imm): (u8, u8, u8, i32)) {
         let [a_is_dst, b_is_dst] = [a, b].map(|q| q != 0 && self.home(q) == Rm::R(dst));
         match (a, b) {
@@ -292,11 +328,30 @@ impl<'b, 'c> Emitter<'b, 'c> {
             _ if shift == 0 && imm == 0 && b_is_dst => {
                 self.a.alu(Alu::Add, Sz::Q, dst, self.home(a));
             }
-            _ => {
-                let base = self.home_in_reg(a, RAX);
-                let index = self.home_in_reg(b, RCX);
-                self.a.lea(Sz::Q, dst, Rm::X(base, index, shift, imm));
+            _ => match self.terms(a, b, shift) {
+                (base, Some((index, shift))) => {
+                    self.a.lea(Sz::Q, dst, Rm::X(base, index, shift, imm));
+                }
+                (sum, None) => self.add_imm_from(dst, sum == dst, Rm::R(sum), imm),
+            },
+        }
+    }
+
+    /// `home(a) + (home(b) << shift)` as base and index; rax and flags may be used.
+    pub(super) fn terms(&mut self, a: u8, b: u8, shift: u8) -> (u8, Option<(u8, u8)>) {
+        let index = match (self.home(a), self.home(b)) {
+            (Rm::S(_), Rm::S(_)) => self.load_beside_rax(b),
+            _ => self.home_in_reg(b, RAX),
+        };
+        match self.home(a) {
+            slot @ Rm::S(_) if index == RAX => {
+                if shift != 0 {
+                    self.a.shift_imm(Shift::Shl, Sz::Q, Rm::R(RAX), shift);
+                }
+                self.a.alu(Alu::Add, Sz::Q, RAX, slot);
+                (RAX, None)
             }
+            _ => (self.home_in_reg(a, RAX), Some((index, shift))),
         }
     }
 
@@ -438,6 +493,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
     /// As [`Self::fault_point`], for host address `host`.
     pub(super) fn fault_point_at(&mut self, host: CodePtr) {
         let first = self.a.buf.recipes.len() as u32;
+        self.a.buf.recipes.extend(self.copies.recipes());
         let mut left = self.sym.pending();
         while left != 0 {
             let r = left.trailing_zeros() as u8;

@@ -3,8 +3,9 @@
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit::Emitter;
 use super::regs::{RAX, RCX, field};
+use super::slots::Copies;
 use crate::backend::{Counted, LinkSite};
-use crate::ir::{Cond, ExitKind, Reg, Src};
+use crate::ir::{Cond, ExitKind, LoadKind, MemSize, Node, Op, Reg, Src};
 use crate::mem::Mode;
 use crate::util::CodePtr;
 
@@ -124,8 +125,8 @@ impl Emitter<'_, '_> {
             self.settle_lasting();
         }
         let cc = self.compare(condition(cond), a, Src::Reg(b));
-        let direct = self.sym.pending() == 0 && !self.float_pending();
-        self.branch_on(cc, target, if direct { Way::Direct } else { Way::Flush });
+        let way = if self.anything_pending() { Way::Flush } else { Way::Direct };
+        self.branch_on(cc, target, way);
     }
 
     /// If `cc` holds, goes to a guest address.
@@ -207,6 +208,77 @@ impl Emitter<'_, '_> {
         self.dispatch(JMP);
     }
 
+    /// Emits `load` and `jump`, an indirect one, if they go together to where a constant place in
+    /// memory says: a comparison of what is there with what was there when the block was made, and
+    /// a direct jump. False if they are something else.
+    pub(super) fn jump_by_memory(&mut self, load: &Op, jump: &Node, last: bool) -> bool {
+        let Op::Load { kind: LoadKind { size: MemSize::D, .. }, rd, base, off } = *load else {
+            return false;
+        };
+        let (link, ret, is_call) = match jump.op {
+            Op::JumpIndirect { base, off: 0, link, ret, is_return: false } if base == rd => {
+                (link, ret, false)
+            }
+            Op::CallIndirect { base, off: 0, link, ret } if base == rd => (link, ret, true),
+            _ => return false,
+        };
+        let Some(place) = self.sym.constant(base.0) else { return false };
+        let Some(target) = (self.ctx.peek)(place.wrapping_add(i64::from(off) as u64)) else {
+            return false;
+        };
+        let Some(guess) = i32::try_from(target).ok().filter(|_| target & 1 == 0) else {
+            return false;
+        };
+        if rd.is_zero() {
+            return false;
+        }
+        self.settle_dependents(rd.0);
+        let at = self.address(base, off);
+        self.fault_point();
+        self.a.alu_imm(Alu::Cmp, Sz::Q, at, guess);
+        self.a.bytes(&[0x0f, 0x80 | Cc::Ne as u8]);
+        let wrong = self.a.pos();
+        self.a.imm32(0);
+        let (sym, fp, copies) = (self.sym.clone(), self.fp.clone(), self.copies.clone());
+        let load_pc = std::mem::replace(&mut self.pc, jump.pc);
+
+        self.set_const(rd, target);
+        if target <= jump.pc || self.ctx.mode == Mode::Sandbox {
+            self.poll();
+        }
+        if !link.is_zero() {
+            self.set_const(link, ret);
+        }
+        self.flush();
+        self.a.pad_for_patch(1);
+        self.a.byte(if is_call && link == RA { 0xe8 } else { 0xe9 });
+        self.link(target);
+        let back = self.a.pos();
+
+        (self.sym, self.fp, self.copies) = (sym, fp, copies);
+        self.pc = load_pc;
+        let cold = self.a.buf.cold_pos();
+        self.a.buf.patch(wrong, super::patch::rel32(wrong, cold));
+        self.in_cold(|e| {
+            e.load(LoadKind { size: MemSize::D, signed: true }, rd, base, off);
+            e.pc = jump.pc;
+            e.flush();
+            e.indirect_target(rd, 0);
+            e.write_link(link, ret);
+            if is_call && link == RA {
+                e.dispatch(CALL);
+                e.a.jmp(back);
+            } else {
+                e.dispatch(JMP);
+            }
+        });
+        self.copies = Copies::default();
+        if is_call {
+            self.return_site(link, ret, last);
+        }
+        true
+    }
+
     /// rax = `base + off`. Bit 0 is left alone: a set one takes the slow path, which clears it.
     fn indirect_target(&mut self, base: Reg, off: i32) {
         if base.is_zero() {
@@ -226,6 +298,7 @@ impl Emitter<'_, '_> {
 
     /// `link = ret` at home, keeping rax.
     fn write_link(&mut self, link: Reg, ret: u64) {
+        self.forget_copies();
         if link.is_zero() {
             return;
         }
@@ -248,6 +321,17 @@ impl Emitter<'_, '_> {
     /// lookup stub. All ways to that stub come with the rotated address.
     fn dispatch(&mut self, modrm: u8) {
         self.a.shift_imm(Shift::Ror, Sz::Q, Rm::R(RAX), 1);
+        if self.a.cold {
+            self.a.mov_imm_keep_flags(RCX, 0);
+            self.a.alu(Alu::Cmp, Sz::Q, RAX, Rm::S(field!(table_limit)));
+            let beyond = self.a.jcc_short(Cc::Ae);
+            self.a.mov(Sz::Q, RCX, Rm::S(field!(table)));
+            self.a.mov(Sz::D, RCX, Rm::X(RCX, RAX, 2, 0));
+            self.a.bind_short(beyond);
+            self.a.alu(Alu::Add, Sz::Q, RCX, Rm::S(field!(arena)));
+            self.a.bytes(&[0xff, modrm]);
+            return;
+        }
         self.a.alu(Alu::Cmp, Sz::Q, RAX, Rm::S(field!(table_limit)));
         let cold = self.a.buf.cold_pos();
         self.a.jcc(Cc::Ae, cold);
@@ -267,6 +351,7 @@ impl Emitter<'_, '_> {
     fn return_site(&mut self, link: Reg, ret: u64, last: bool) {
         self.sym.reset();
         self.reset_float();
+        self.forget_copies();
         if link == RA {
             let home = self.home(RA.0);
             if let Ok(imm) = i32::try_from(ret) {

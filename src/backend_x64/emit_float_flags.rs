@@ -69,6 +69,7 @@ impl Emitter<'_, '_> {
     pub(super) fn flush_lazy_flags(&mut self) {
         if let Some(rd) = self.fp.lazy_flags.take() {
             self.read_flags(rd);
+            self.store_held(1 << rd.0);
         }
     }
 

@@ -122,7 +122,7 @@ impl Emitter<'_, '_> {
         self.pc = branch_pc;
         let way = if to_head {
             Way::Head
-        } else if self.sym.pending() == 0 && !self.float_pending() {
+        } else if !self.anything_pending() {
             Way::Direct
         } else {
             Way::Flush
@@ -279,13 +279,13 @@ impl Emitter<'_, '_> {
         self.fault_point();
         match (host_float(fd.0), fmt) {
             (None, Fmt::D) => {
-                self.a.mov(Sz::Q, RCX, from);
-                self.a.mov_to(Sz::Q, Rm::S(float_slot(fd.0)), RCX);
+                self.a.mov(Sz::Q, RAX, from);
+                self.a.mov_to(Sz::Q, Rm::S(float_slot(fd.0)), RAX);
                 self.fp.define(fd, false);
             }
             (None, _) => {
-                self.a.mov(Sz::D, RCX, from);
-                self.a.mov_to(Sz::D, Rm::S(float_slot(fd.0)), RCX);
+                self.a.mov(Sz::D, RAX, from);
+                self.a.mov_to(Sz::D, Rm::S(float_slot(fd.0)), RAX);
                 self.a.mov_mem_imm(Sz::D, Rm::S(float_slot(fd.0) + 4), -1);
                 self.fp.define(fd, true);
             }
@@ -304,7 +304,7 @@ impl Emitter<'_, '_> {
         if fmt == Fmt::D {
             self.tighten(fs);
         }
-        let to = self.address_keep_rcx(base, off);
+        let to = self.address(base, off);
         match Self::fhome(fs) {
             Rm::R(x) => {
                 self.fault_point();

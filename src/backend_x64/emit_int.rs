@@ -101,6 +101,12 @@ impl Emitter<'_, '_> {
             return;
         }
         self.sym.set_lin(rd.0, a, b, shift, imm);
+        // Each use of such a sum would load what is in a slot.
+        let slow = |q: u8| q != 0 && matches!(self.home(q), Rm::S(_));
+        let lasts = self.passing & 1 << rd.0 == 0 || self.copies.often(rd.0);
+        if a != 0 && b != 0 && lasts && (slow(a) || slow(b)) {
+            self.settle(rd.0);
+        }
     }
 
     fn add(&mut self, rd: Reg, a: Reg, b: Src) {
@@ -232,9 +238,9 @@ impl Emitter<'_, '_> {
         self.settle(a.0);
         let dst = self.dest(rd);
         let from = self.home(a.0);
-        self.a.mov(Sz::Q, dst, from);
+        self.move_home(rd.0, dst, from);
         let narrow = self.sym.is_narrow(a.0);
-        self.done(rd, dst, narrow);
+        self.sym.set_home(rd.0, narrow);
     }
 
     fn sub(&mut self, w: Width, rd: Reg, a: Reg, b: Src) {
@@ -309,7 +315,11 @@ impl Emitter<'_, '_> {
                 Src::Reg(r) => self.sym.is_narrow(r.0),
             };
         // On sign-extended operands the low halves decide.
-        let pending = |r: Reg| self.sym.is_sext(r.0);
+        let pending = |r: Reg| {
+            let val = self.sym.val(r.0);
+            let shift = matches!(val, Val::Shift { op, w: Width::W, .. } if op != ShiftOp::Right);
+            shift || self.sym.is_sext(r.0)
+        };
         let word = narrow && (pending(a) || matches!(b, Src::Reg(r) if pending(r)));
         let sz = if word { Sz::D } else { Sz::Q };
         let x = self.use_sz(sz, a);
@@ -384,12 +394,19 @@ impl Emitter<'_, '_> {
         let dst = self.dest(rd);
         let rotate = matches!(op, Shift::Rol | Shift::Ror);
         if self.cpu.bmi2 && !rotate {
-            let n = self.opnd_in_reg(Sz::D, count, RCX);
             let x = match x {
                 Opnd::Rm(rm) => rm,
                 Opnd::Imm(_) => {
                     self.load_opnd(sz, RAX, x);
                     Rm::R(RAX)
+                }
+            };
+            let n = match count {
+                Opnd::Rm(Rm::R(h)) => h,
+                _ => {
+                    let scratch = self.scratch_beside(x);
+                    self.load_opnd(Sz::D, scratch, count);
+                    scratch
                 }
             };
             let pp = match op {
@@ -461,27 +478,27 @@ impl Emitter<'_, '_> {
         else {
             return false;
         };
-        match (op, w, n) {
-            (ShiftOp::Right, Width::D, 32) => {
-                let from = self.home(from);
-                let dst = self.dest(rd);
-                self.a.mov(Sz::D, dst, from);
-                self.done(rd, dst, false);
-            }
-            (ShiftOp::Right, Width::D, 1..32) => {
-                let from = self.home(from);
-                let dst = self.dest(rd);
-                self.a.mov(Sz::D, dst, from);
-                self.a.shift_imm(Shift::Shl, Sz::Q, Rm::R(dst), 32 - n);
-                self.done(rd, dst, false);
-            }
-            (ShiftOp::Signed, Width::D, 32) => {
-                let from = self.home(from);
-                let dst = self.dest(rd);
-                self.a.movsxd(dst, from);
-                self.done(rd, dst, true);
-            }
-            _ => return false,
+        if w != Width::D || op == ShiftOp::Left || n > 32 || op == ShiftOp::Signed && n != 32 {
+            return false;
+        }
+        // What was shifted up can be had from the result as well, if that takes its source's place.
+        let again = from == rd.0 && a != rd;
+        if again {
+            self.sym.set_home(a.0, false);
+        }
+        let source = self.home(from);
+        let dst = self.dest(rd);
+        if op == ShiftOp::Signed {
+            self.a.movsxd(dst, source);
+        } else {
+            self.a.mov(Sz::D, dst, source);
+        }
+        if n < 32 {
+            self.a.shift_imm(Shift::Shl, Sz::Q, Rm::R(dst), 32 - n);
+        }
+        self.done(rd, dst, op == ShiftOp::Signed);
+        if again {
+            self.sym.set_shift(a.0, ShiftOp::Left, Width::D, rd.0, n);
         }
         true
     }
@@ -581,7 +598,13 @@ impl Emitter<'_, '_> {
         let y = self.use_src(sz, b);
         let x = self.use_sz(sz, a);
         match (x, y) {
-            (Opnd::Rm(Rm::R(h)), Opnd::Imm(0)) => self.a.test(sz, h, h),
+            (Opnd::Rm(Rm::R(h)), Opnd::Imm(0)) => match cc {
+                Cc::E | Cc::Ne if self.a.flags_tell(h, sz) => {}
+                // The overflow of what set the flags is not that of the comparison, which has none.
+                Cc::L if self.a.flags_tell(h, sz) => return Cc::S,
+                Cc::Ge if self.a.flags_tell(h, sz) => return Cc::Ns,
+                _ => self.a.test(sz, h, h),
+            },
             (Opnd::Rm(rm), Opnd::Imm(i)) => self.a.alu_imm(Alu::Cmp, sz, rm, i),
             (Opnd::Rm(Rm::R(h)), Opnd::Rm(rm)) => self.a.alu(Alu::Cmp, sz, h, rm),
             (Opnd::Rm(rm), Opnd::Rm(Rm::R(h))) => self.a.alu_to(Alu::Cmp, sz, rm, h),

@@ -2,14 +2,14 @@
 
 use super::asm::{Alu, Guest, Map, Pp, Rm, Sz};
 use super::emit::{Emitter, Opnd};
-use super::regs::{RAX, RCX, RSP};
+use super::regs::{RAX, RSP};
 use crate::backend::Val;
 use crate::ir::{Fence, LoadKind, MemSize, Reg};
 use crate::mem::Mode;
 
 impl Emitter<'_, '_> {
-    /// Operand for the guest memory at `base + off`. May use rax and rcx, which must then stay as
-    /// they are until the access.
+    /// Operand for the guest memory at `base + off`. May use rax, which must then stay as it is
+    /// until the access.
     pub(super) fn address(&mut self, base: Reg, off: i32) -> Rm {
         let sandbox = self.ctx.mode == Mode::Sandbox;
         let sum = match self.sym.val(base.0) {
@@ -35,22 +35,16 @@ impl Emitter<'_, '_> {
             }
             (base.0, 0, 0, off)
         });
-        let base = (a != 0).then(|| self.home_in_reg(a, RAX));
-        let scratch = if base == Some(RAX) { RCX } else { RAX };
-        let index = (b != 0).then(|| (self.home_in_reg(b, scratch), shift));
-        Rm::M(Guest { base, index, disp })
-    }
-
-    /// As [`Self::address`], without rcx.
-    pub(super) fn address_keep_rcx(&mut self, base: Reg, off: i32) -> Rm {
-        let rm = self.address(base, off);
-        match rm {
-            Rm::M(Guest { base: Some(base), index: Some((RCX, shift)), disp }) => {
-                self.a.lea(Sz::Q, RAX, Rm::X(base, RCX, shift, 0));
-                Rm::M(Guest { base: Some(RAX), index: None, disp })
+        let (base, index) = match (a, b) {
+            (0, 0) => (None, None),
+            (0, _) => (None, Some((self.home_in_reg(b, RAX), shift))),
+            (_, 0) => (Some(self.home_in_reg(a, RAX)), None),
+            _ => {
+                let (base, index) = self.terms(a, b, shift);
+                (Some(base), index)
             }
-            _ => rm,
-        }
+        };
+        Rm::M(Guest { base, index, disp })
     }
 
     pub(super) fn load(&mut self, kind: LoadKind, rd: Reg, base: Reg, off: i32) {
@@ -58,7 +52,7 @@ impl Emitter<'_, '_> {
             self.settle_dependents(rd.0);
         }
         let from = self.address(base, off);
-        let to = if rd.is_zero() { RCX } else { self.target(rd.0, RCX) };
+        let to = if rd.is_zero() { RAX } else { self.target(rd.0, RAX) };
         self.fault_point();
         match (kind.size, kind.signed) {
             (MemSize::B, false) => self.a.ins(Pp::None, Map::M0F, Sz::D, 0xb6, to, from),
@@ -84,11 +78,7 @@ impl Emitter<'_, '_> {
             MemSize::D | MemSize::Q => self.use64(src),
             MemSize::B | MemSize::H | MemSize::W => self.use32(src),
         };
-        // Bringing the address home may use rcx; then it is the value's.
-        let to = match value {
-            Opnd::Rm(Rm::S(_)) => self.address_keep_rcx(base, off),
-            _ => self.address(base, off),
-        };
+        let to = self.address(base, off);
         let sz = if size == MemSize::D { Sz::Q } else { Sz::D };
         match value {
             Opnd::Imm(i) => {
@@ -106,7 +96,14 @@ impl Emitter<'_, '_> {
                 }
             }
             Opnd::Rm(rm) => {
-                let from = self.in_reg_sized(sz, rm, RCX);
+                let from = match rm {
+                    Rm::R(h) => h,
+                    slot => {
+                        let scratch = self.scratch_beside(to);
+                        self.a.mov(sz, scratch, slot);
+                        scratch
+                    }
+                };
                 self.fault_point();
                 match size {
                     MemSize::B => self.a.ins8(Pp::None, Map::One, 0x88, from, to),
@@ -115,10 +112,6 @@ impl Emitter<'_, '_> {
                 }
             }
         }
-    }
-
-    fn in_reg_sized(&mut self, sz: Sz, rm: Rm, scratch: u8) -> u8 {
-        self.opnd_in_reg(sz, Opnd::Rm(rm), scratch)
     }
 
     /// The host orders everything but a load after a store, which needs a locked instruction; on

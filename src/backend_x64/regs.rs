@@ -2,8 +2,8 @@
 //!
 //! | host | use |
 //! |---|---|
-//! | rax, rcx | scratch |
-//! | rdx | scratch, or a copy of a slot: see `slots` |
+//! | rax | scratch |
+//! | rcx, rdx | scratch, or registers that live in slots: see `slots` |
 //! | rbx rsi rdi r8-r15 | guest registers, see [`INT_MAP`] |
 //! | rbp | `ThreadState` + `STATE_BIAS` |
 //! | rsp | stack of host return addresses, nothing else |
@@ -27,7 +27,7 @@ pub(super) const RBP: u8 = 5;
 pub(super) const RA_HOME: u8 = 15;
 
 /// Registers for copies of what is in slots, see `slots`; scratch for operations that keep none.
-pub(super) const COPIES: [u8; 1] = [RDX];
+pub(super) const COPIES: [u8; 2] = [RDX, RCX];
 
 /// Scratch vector registers.
 pub(super) const XMM0: u8 = 0;

@@ -1,74 +1,154 @@
-//! Copies of guest registers that have no host register of their own.
+//! Guest registers that have no host register of their own.
 //!
-//! Such a register's home is its slot, which always holds what a home must. A host register that
-//! is free otherwise may hold a copy, so that what was computed or loaded a moment ago is not
-//! loaded again, nor waited for. Copies are known within a run of plain operations only.
+//! Such a register's home is its slot. A host register that is free otherwise may hold a copy, so
+//! that what was computed or loaded a moment ago is not loaded again, nor waited for. If the value
+//! is overwritten later in the block, before the contract must hold, it is not even stored: the home
+//! is then that host register, until another register takes its place. Copies are known within a
+//! run of plain operations only.
 
-use super::asm::{Rm, Sz};
+use super::asm::{Guest, Rm, Sz};
 use super::emit::Emitter;
-use super::regs::{COPIES, RAX, host_int, slot};
-use crate::backend::RegSet;
-use crate::ir::{BinOp, Fmt, Op, UnOp};
+use super::features::Features;
+use super::regs::{COPIES, RAX, RCX, RDX, host_int, slot};
+use crate::backend::{Ahead, Recipe, RegSet};
+use crate::ir::{BinOp, Fmt, Op, Src, UnOp};
 use std::cell::Cell;
+
+/// One bit for each of [`COPIES`].
+type Places = u8;
+const ALL: Places = (1 << COPIES.len()) - 1;
+
+/// The place that is host register `h`.
+fn place_of(h: u8) -> Option<usize> {
+    COPIES.iter().position(|c| *c == h)
+}
 
 /// Which host register holds a copy of what.
 #[derive(Clone, Default)]
 pub(super) struct Copies {
     /// Guest register of each of [`COPIES`].
     held: [Option<u8>; COPIES.len()],
-    /// Those that the current operation has taken for an operand, one bit each.
-    pinned: Cell<u8>,
-    /// Whether the current operation leaves the host registers alone.
-    usable: bool,
+    /// Guest registers among them whose slots are out of date.
+    dirty: RegSet,
+    /// Places that the current operation has taken for an operand or the result.
+    pinned: Cell<Places>,
+    /// Places that the current operation leaves alone otherwise.
+    usable: Places,
     /// Guest registers that are read again while copies last.
     wanted: RegSet,
+    /// Those that are read more than once.
+    often: RegSet,
+    /// The place that was used last.
+    recent: Cell<usize>,
 }
 
 impl Copies {
+    /// Guest registers that are not in their slots.
+    pub(super) const fn dirty(&self) -> RegSet {
+        self.dirty
+    }
+
+    /// True if `r` is read more than once again while copies last.
+    pub(super) const fn often(&self, r: u8) -> bool {
+        self.often & 1 << r != 0
+    }
+
+    /// What a fault handler must know of them.
+    pub(super) fn recipes(&self) -> impl Iterator<Item = Recipe> {
+        let dirty = self.dirty;
+        let pairs = self.held.into_iter().zip(COPIES).filter_map(|(r, h)| Some((r?, h)));
+        pairs.filter(move |(r, _)| dirty & 1 << r != 0).map(|(r, h)| Recipe::Held(r, h))
+    }
+
     fn position(&self, r: u8) -> Option<usize> {
         self.held.iter().position(|held| *held == Some(r))
     }
 
     /// Forgets the copy of `r`, which has changed in its slot.
     fn forget(&mut self, r: u8) {
+        self.dirty &= !(1 << r);
         if let Some(n) = self.position(r) {
             self.held[n] = None;
         }
     }
 
+    fn pin(&self, n: usize) {
+        self.pinned.set(self.pinned.get() | 1 << n);
+        self.recent.set(n);
+    }
+
     /// A place for a copy of `r`: its own, a free one, or one whose copy is not wanted any more.
     /// With `replace`, any that the current operation has no use for.
     fn place(&self, r: u8, replace: bool) -> Option<usize> {
-        if !self.usable {
-            return None;
-        }
         if let Some(n) = self.position(r) {
             return Some(n);
         }
         if self.wanted & 1 << r == 0 {
             return None;
         }
-        let free = |n: &usize| self.pinned.get() & 1 << n == 0;
+        let free = |n: &usize| self.usable & !self.pinned.get() & 1 << n != 0;
         let idle = |n: &usize| self.held[*n].is_none_or(|q| self.wanted & 1 << q == 0);
         let all = || (0..COPIES.len()).filter(free);
-        all().find(idle).or_else(|| all().next().filter(|_| replace))
+        let older = |n: &usize| *n != self.recent.get();
+        all().find(idle).or_else(|| all().find(older).or_else(|| all().next()).filter(|_| replace))
     }
 }
 
 impl Emitter<'_, '_> {
-    /// Makes ready for `op`, behind which the registers in `wanted` are read while copies last.
-    pub(super) fn begin_copies(&mut self, op: &Op, wanted: RegSet) {
-        self.copies.usable = keeps_copies(op);
-        self.copies.wanted = wanted;
+    /// Makes ready for `op`; `ahead` is what is known behind it.
+    pub(super) fn begin_copies(&mut self, op: &Op, ahead: &Ahead) {
+        self.copies.usable = if leaves(op) { ALL } else { spares(op, self.cpu) };
+        (self.copies.wanted, self.copies.often) = (ahead.again, ahead.often);
         self.copies.pinned.set(0);
-        if !self.copies.usable {
-            self.forget_copies();
+        let usable = self.copies.usable;
+        for n in (0..COPIES.len()).filter(|n| usable & 1 << n == 0) {
+            self.vacate(n);
         }
     }
 
-    /// Forgets all copies: control may come from elsewhere.
+    /// Forgets all copies: control may come from elsewhere. The contract holds.
     pub(super) fn forget_copies(&mut self) {
+        debug_assert_eq!(self.copies.dirty, 0, "values would be lost");
         self.copies.held = [None; COPIES.len()];
+    }
+
+    /// Stores those of `registers` whose slots are out of date. Flags are unchanged.
+    pub(super) fn store_held(&mut self, registers: RegSet) {
+        for (held, h) in self.copies.held.into_iter().zip(COPIES) {
+            if let Some(r) = held
+                && self.copies.dirty & registers & 1 << r != 0
+            {
+                self.a.mov_to(Sz::Q, Rm::S(slot(r)), h);
+                self.copies.dirty &= !(1 << r);
+            }
+        }
+    }
+
+    /// Makes place `n` free. Flags are unchanged.
+    fn vacate(&mut self, n: usize) {
+        if let Some(r) = self.copies.held[n] {
+            self.store_held(1 << r);
+            self.copies.held[n] = None;
+        }
+    }
+
+    /// A scratch register to be used while `other` is an operand too.
+    pub(super) fn scratch_beside(&mut self, other: Rm) -> u8 {
+        let uses = |h: u8| match other {
+            Rm::R(r) | Rm::B(r, _) => r == h,
+            Rm::S(_) => false,
+            Rm::M(Guest { base, index, .. }) => {
+                base == Some(h) || index.is_some_and(|(r, _)| r == h)
+            }
+            Rm::X(base, index, ..) => base == h || index == h,
+        };
+        if !uses(RAX) {
+            return RAX;
+        }
+        // One of two places is free, as rax is one of two registers at most.
+        let n = usize::from(uses(COPIES[0]));
+        self.vacate(n);
+        COPIES[n]
     }
 
     /// Where the home of a register is, or a copy of it.
@@ -79,7 +159,7 @@ impl Emitter<'_, '_> {
         }
         match self.copies.position(r) {
             Some(n) => {
-                self.copies.pinned.set(self.copies.pinned.get() | 1 << n);
+                self.copies.pin(n);
                 Rm::R(COPIES[n])
             }
             None => Rm::S(slot(r)),
@@ -94,8 +174,9 @@ impl Emitter<'_, '_> {
             Rm::R(h) => h,
             _ => {
                 let to = self.copies.place(r, false).map_or(scratch, |n| {
+                    self.vacate(n);
                     self.copies.held[n] = Some(r);
-                    self.copies.pinned.set(self.copies.pinned.get() | 1 << n);
+                    self.copies.pin(n);
                     COPIES[n]
                 });
                 self.a.mov(Sz::Q, to, rm);
@@ -104,15 +185,32 @@ impl Emitter<'_, '_> {
         }
     }
 
+    /// A register that holds the home of `r`, which is in its slot: not rax, if there is another.
+    pub(super) fn load_beside_rax(&mut self, r: u8) -> u8 {
+        let idle = (0..COPIES.len()).find(|n| {
+            self.copies.usable & !self.copies.pinned.get() & 1 << n != 0
+                && self.copies.held[*n].is_none_or(|q| self.copies.wanted & 1 << q == 0)
+        });
+        let to = idle.map_or(RAX, |n| {
+            self.vacate(n);
+            self.copies.held[n] = Some(r);
+            self.copies.pin(n);
+            COPIES[n]
+        });
+        self.a.mov(Sz::Q, to, Rm::S(slot(r)));
+        to
+    }
+
     /// The register to compute a new home of `r` into: its own, one for a copy, or `scratch`.
     pub(super) fn target(&mut self, r: u8, scratch: u8) -> u8 {
         host_int(r)
             .or_else(|| {
                 self.copies.place(r, true).map(|n| {
-                    // What is there is lost; the new copy is one when it is written to the slot.
+                    // What is there is lost; the new copy is one when it is written home.
                     if self.copies.held[n] != Some(r) {
-                        self.copies.held[n] = None;
+                        self.vacate(n);
                     }
+                    self.copies.pin(n);
                     COPIES[n]
                 })
             })
@@ -120,15 +218,35 @@ impl Emitter<'_, '_> {
     }
 
     /// The home of `r`, which is computed in `from`, which came from [`Self::target`] or is a
-    /// scratch register, is written back if it is a slot.
+    /// scratch register, is stored if it is a slot and the value lasts.
     pub(super) fn write_home(&mut self, r: u8, from: u8) {
         if host_int(r).is_some() {
             return;
         }
-        self.a.mov_to(Sz::Q, Rm::S(slot(r)), from);
         self.copies.forget(r);
-        if let Some(n) = COPIES.iter().position(|h| *h == from) {
+        let place = place_of(from);
+        if let Some(n) = place {
             self.copies.held[n] = Some(r);
+        }
+        if place.is_some() && self.passing & 1 << r != 0 {
+            self.copies.dirty |= 1 << r;
+        } else {
+            self.a.mov_to(Sz::Q, Rm::S(slot(r)), from);
+        }
+    }
+
+    /// Moves `from` home for `r`, by way of `to` if that is worth something: it came from
+    /// [`Self::target`].
+    pub(super) fn move_home(&mut self, r: u8, to: u8, from: Rm) {
+        match from {
+            Rm::R(h) if to == RAX => {
+                self.copies.forget(r);
+                self.a.mov_to(Sz::Q, Rm::S(slot(r)), h);
+            }
+            _ => {
+                self.a.mov(Sz::Q, to, from);
+                self.write_home(r, to);
+            }
         }
     }
 
@@ -150,32 +268,63 @@ impl Emitter<'_, '_> {
     }
 }
 
-/// True if the code of `op` neither uses the registers of [`COPIES`] nor calls anybody.
-pub(super) const fn keeps_copies(op: &Op) -> bool {
+/// True if everything is brought home for `op` before anything else, and no copies are known behind
+/// it.
+const fn leaves(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Jump { .. }
+            | Op::Call { .. }
+            | Op::CallIndirect { .. }
+            | Op::JumpIndirect { .. }
+            | Op::Exit(_)
+    )
+}
+
+/// The places for copies that the code of `op` neither uses as scratch registers nor calls anybody
+/// who does.
+pub(super) const fn spares(op: &Op, cpu: Features) -> Places {
+    const RDX_ALONE: Places = 1;
+    const _: () = assert!(COPIES[0] == RDX && COPIES[1] == RCX);
     match *op {
-        Op::Bin { op, .. } => !matches!(
-            op,
+        Op::Bin { op, b, .. } => match op {
             BinOp::Mulh
-                | BinOp::Mulhu
-                | BinOp::Mulhsu
-                | BinOp::Div
-                | BinOp::Divu
-                | BinOp::Rem
-                | BinOp::Remu
-                | BinOp::Clmul
-                | BinOp::Clmulh
-                | BinOp::Clmulr
-                | BinOp::CzeroEqz
-                | BinOp::CzeroNez
-        ),
-        Op::Un { op, .. } => !matches!(op, UnOp::Clz | UnOp::Ctz | UnOp::Cpop | UnOp::OrcB),
-        Op::FLoad { fmt, .. } => matches!(fmt, Fmt::S | Fmt::D),
-        Op::Const { .. }
+            | BinOp::Mulhu
+            | BinOp::Mulhsu
+            | BinOp::Div
+            | BinOp::Divu
+            | BinOp::Rem
+            | BinOp::Remu
+            | BinOp::Clmul
+            | BinOp::Clmulh
+            | BinOp::Clmulr
+            | BinOp::CzeroEqz
+            | BinOp::CzeroNez => 0,
+            BinOp::Sll | BinOp::Srl | BinOp::Sra if matches!(b, Src::Imm(_)) || cpu.bmi2 => ALL,
+            BinOp::Rol | BinOp::Ror if matches!(b, Src::Imm(_)) => ALL,
+            BinOp::Add
+            | BinOp::Sub
+            | BinOp::And
+            | BinOp::Or
+            | BinOp::Xor
+            | BinOp::Slt
+            | BinOp::Sltu
+            | BinOp::Mul
+            | BinOp::Sh1add
+            | BinOp::Sh2add
+            | BinOp::Sh3add => ALL,
+            _ => RDX_ALONE,
+        },
+        Op::Un { op, .. } => match op {
+            UnOp::Clz | UnOp::Ctz | UnOp::Cpop | UnOp::OrcB => 0,
+            UnOp::ZextW | UnOp::SextB | UnOp::SextH | UnOp::ZextH | UnOp::Rev8 => ALL,
+        },
+        Op::FLoad { fmt: Fmt::S | Fmt::D, .. }
+        | Op::Const { .. }
         | Op::Load { .. }
         | Op::Store { .. }
-        | Op::Branch { .. }
-        | Op::Select { .. }
-        | Op::FSelect { .. } => true,
-        _ => false,
+        | Op::Branch { .. } => ALL,
+        Op::Select { .. } | Op::FSelect { .. } => RDX_ALONE,
+        _ => 0,
     }
 }

@@ -74,6 +74,8 @@ struct Inner {
     faults: FaultMap,
     /// Several harts may execute the code, so conditional branches are not linked.
     shared: bool,
+    /// Blocks that only jump to where memory says, and have been executed once.
+    stubs_seen: FxHashSet<u64>,
 }
 
 /// A block that is not connected.
@@ -145,6 +147,7 @@ impl CodeCache {
             pages: FxHashMap::default(),
             faults: FaultMap::default(),
             shared: false,
+            stubs_seen: FxHashSet::default(),
         };
         Ok(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -205,6 +208,9 @@ impl CodeCache {
         }
         inner.buf.start(inner.hot, inner.cold, inner.links.len() as u32);
         let lookup = |pc: u64| self.table.get(pc);
+        // Where a stub leads is not known before it has been executed once: it may be bound then.
+        let provisional = !self.alone && jumps_by_memory(block) && inner.stubs_seen.insert(pc);
+        let peek = |addr: u64| memory.read_u64(addr).ok().filter(|_| !provisional);
         let counts = options.count.then(|| self.counts.next());
         let context = EmitContext {
             mode: options.mode,
@@ -212,6 +218,7 @@ impl CodeCache {
             exact_flags: self.exact_flags,
             lookup: &lookup,
             conditional_links: !inner.shared,
+            peek: &peek,
             counters: counts.as_ref().map(BlockCounts::address),
         };
         inner.backend.emit_block(block, &mut inner.buf, &context);
@@ -238,6 +245,9 @@ impl CodeCache {
         let (insns, loops) = (block.insns * Host::UNROLL, self.alone && loops(block));
         let first_range = inner.ranges.len();
         inner.ranges.extend_from_slice(&block.ranges);
+        if provisional {
+            inner.ranges.truncate(first_range);
+        }
         let code = self.publish(inner, pc, first_range, counters);
         if self.alone {
             inner.alone.insert((pc, limits.max_insns), Alone { code, insns, loops });
@@ -273,7 +283,8 @@ impl CodeCache {
             let next = inner.link_heads.insert(site.target, id);
             inner.links.push(Link { site, next });
         }
-        // What cannot be fetched depends on no code: it runs once and is not kept.
+        // What depends on no code (it cannot be fetched, or is to be made again when it is known
+        // where it leads) runs once and is not kept.
         if inner.ranges.len() == first_range {
             return start;
         }
@@ -409,6 +420,20 @@ fn looks_at_flags(block: &ir::Block, source: &mut SourceOver<'_>) -> bool {
         }),
         _ => false,
     })
+}
+
+/// True if the block only jumps to an address that it loads from a constant place, as the stubs do
+/// by which a dynamic program calls functions of libraries.
+fn jumps_by_memory(block: &ir::Block) -> bool {
+    let [before @ .., ir::Node { op: ir::Op::JumpIndirect { is_return: false, .. }, .. }] =
+        block.nodes.as_slice()
+    else {
+        return false;
+    };
+    matches!(
+        before.iter().map(|n| n.op).collect::<Vec<_>>()[..],
+        [ir::Op::Const { rd, .. }, ir::Op::Load { base, .. }] if rd == base
+    )
 }
 
 /// True if something in the block jumps or calls back into it.

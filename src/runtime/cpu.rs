@@ -337,7 +337,8 @@ impl Cpu {
                 // The fault point is the last byte of the call.
                 let at = HostAddr(self.thread.pop_return().0 - 1);
                 let next = self.hart().pc;
-                self.recover(at);
+                // No host register but those of the map holds anything across a call.
+                self.recover(at, &[]);
                 self.hart_mut().pc = next;
                 self.context.exit.take()
             }
@@ -364,7 +365,7 @@ impl Cpu {
         state.return_sp = saved.general[super::select::STACK_REGISTER];
         state.guest_fp = saved.fp_control;
         state.hart.fflags = fp_flags(saved.fp_control);
-        self.recover(saved.pc);
+        self.recover(saved.pc, &saved.general);
         if self.thread.is_poll(saved.fault_addr) {
             // Who was slow to arm may have done so after its flag was taken.
             self.disarm();
@@ -374,8 +375,9 @@ impl Cpu {
         self.step().err()
     }
 
-    /// Sets pc and pending registers after translated code was left at host address `at`.
-    fn recover(&mut self, at: HostAddr) {
+    /// Sets pc and pending registers after translated code was left at host address `at` with
+    /// `general` in the host's registers.
+    fn recover(&mut self, at: HostAddr, general: &[u64]) {
         let cache = &self.generation.cache;
         let found = cache.arena.place(at).and_then(|place| cache.fault_point(place));
         let Some((pc, recipes)) = found else {
@@ -384,7 +386,7 @@ impl Cpu {
         };
         let hart = self.hart_mut();
         hart.pc = pc;
-        fault::apply(hart, &recipes);
+        fault::apply(hart, &recipes, general);
     }
 
     fn return_empty(&self) -> HostAddr {

@@ -75,8 +75,14 @@ pub(super) fn hook(context: &mut Context, info: &HostFaultInfo) -> bool {
     false
 }
 
-/// Brings home what was pending when translated code was left in the middle of a block.
-pub(super) fn apply(hart: &mut Hart, recipes: &[Recipe]) {
+/// Brings home what was pending when translated code was left in the middle of a block; `general`
+/// are the host's registers at that point, where it is a fault.
+pub(super) fn apply(hart: &mut Hart, recipes: &[Recipe], general: &[u64]) {
+    for recipe in recipes {
+        if let Recipe::Held(r, host) = *recipe {
+            hart.set_x(r, general[usize::from(host)]);
+        }
+    }
     let home = hart.x;
     for recipe in recipes {
         match *recipe {
@@ -89,6 +95,7 @@ pub(super) fn apply(hart: &mut Hart, recipes: &[Recipe]) {
                 }
             }
             Recipe::Flags(r) => hart.set_x(r, u64::from(hart.fflags)),
+            Recipe::Held(..) => {}
             Recipe::Box(r) => hart.f[usize::from(r)] |= u64::from(u32::MAX) << 32,
             Recipe::CanonS(r) => {
                 let f = &mut hart.f[usize::from(r)];

@@ -35,6 +35,7 @@ const CANON_S: u8 = 5;
 const BOX: u8 = 6;
 const FLAGS: u8 = 7;
 const SHIFT: u8 = 8;
+const HELD: u8 = 9;
 
 impl FaultMap {
     /// Adds the points of a block that lies behind all others.
@@ -77,6 +78,10 @@ impl FaultMap {
             Recipe::CanonD(r) => head(CANON_D, r),
             Recipe::CanonS(r) => head(CANON_S, r),
             Recipe::Box(r) => head(BOX, r),
+            Recipe::Held(r, host) => {
+                head(HELD, r);
+                self.bytes.push(host);
+            }
             Recipe::Flags(r) => head(FLAGS, r),
             Recipe::Int(r, Val::Home) => head(HOME, r),
             Recipe::Int(r, Val::Const(k)) => {
@@ -173,6 +178,7 @@ impl Reader<'_> {
             CANON_S => Recipe::CanonS(r),
             BOX => Recipe::Box(r),
             FLAGS => Recipe::Flags(r),
+            HELD => Recipe::Held(r, self.byte()?),
             HOME => Recipe::Int(r, Val::Home),
             CONST => Recipe::Int(r, Val::Const(self.signed()? as u64)),
             SHIFT => {
@@ -209,13 +215,14 @@ mod tests {
             Recipe::Flags(31),
             Recipe::Int(9, Val::Shift { op: ShiftOp::Signed, w: Width::D, a: 31, n: 63 }),
             Recipe::Int(9, Val::Shift { op: ShiftOp::Left, w: Width::W, a: 1, n: 1 }),
+            Recipe::Held(31, 15),
         ];
         let point = |host, first, count, pc| FaultPoint { host: CodePtr(host), first, count, pc };
         let pcs = [0x10000, u64::MAX - 1, 0x1234_5678_9abc];
         let buffer = |n: u32| CodeBuf {
             hot_base: n * 1000,
             cold_base: 100_000 + n * 1000,
-            hot_faults: vec![point(n * 1000, 0, 0, pcs[0]), point(n * 1000 + 7, 0, 11, pcs[1])],
+            hot_faults: vec![point(n * 1000, 0, 0, pcs[0]), point(n * 1000 + 7, 0, 12, pcs[1])],
             cold_faults: vec![point(100_000 + n * 1000 + 300, 4, 2, pcs[2])],
             recipes: recipes.clone(),
             ..CodeBuf::default()

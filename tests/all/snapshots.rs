@@ -41,6 +41,7 @@ fn emitted<B: Backend>(mut backend: B, block: &Block, mode: Mode, exact_flags: b
         stubs,
         exact_flags,
         lookup: &|_| None,
+        peek: &|_| None,
         conditional_links: true,
         counters: None,
     };

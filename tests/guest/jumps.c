@@ -1,6 +1,6 @@
 // Jumps that translators get wrong: jalr with rd equal to rs1, an odd target, links of compressed
-// jumps, every link register, auipc at a half-word address, and a jump into the middle of an
-// instruction.
+// jumps, every link register, auipc at a half-word address, a jump into the middle of an
+// instruction, and jumps by way of memory.
 #include "guest.h"
 
 #define RUN(text) ({ u64 r_; asm volatile(".option push\n.option norelax\n" text "\n.option pop" : "=r"(r_) : : "t0", "t1", "t2", "t3", "a0", "a1", "ra", "memory"); r_; })
@@ -33,5 +33,9 @@ int main(void) {
   CHECK(RUN("li t0, -1\n li t1, 1\n li %0, 0\n blt t0, t1, 1f\n j 9f\n 1: bltu t1, t0, 2f\n j 9f\n 2: bge t1, t0, 3f\n j 9f\n 3: bgeu t0, t1, 4f\n j 9f\n 4: bne t0, t1, 5f\n j 9f\n 5: beq t0, t0, 6f\n j 9f\n 6: bge t0, t0, 7f\n j 9f\n 7: bgeu t1, t1, 8f\n j 9f\n 8: blt t0, zero, 10f\n j 9f\n 10: li %0, 17\n 9:"), 17);
   // A loop that changes its indirect target all the time.
   CHECK(RUN("li %0, 0\n li t2, 3000\n la t0, 1f\n la t1, 2f\n 0: jr t0\n 1: addi %0, %0, 1\n j 3f\n 2: addi %0, %0, 2\n 3: mv t3, t0\n mv t0, t1\n mv t1, t3\n addi t2, t2, -1\n bnez t2, 0b"), 4500);
+  // Jumps and calls to where memory says, which changes its mind: as the stubs that bind functions.
+  asm(".pushsection .data\n .balign 8\n jump_slot: .dword 0\n .popsection");
+  CHECK(RUN("li %0, 0\n li t2, 3000\n la t0, 1f\n la a1, 2f\n 0: la t3, jump_slot\n sd t0, 0(t3)\n beq zero, zero, 5f\n 5: auipc t3, %%pcrel_hi(jump_slot)\n ld t3, %%pcrel_lo(5b)(t3)\n jalr t1, t3\n 6: nop\n 1: addi %0, %0, 1\n j 7f\n 2: addi %0, %0, 2\n 7: sub a0, t3, t0\n add %0, %0, a0\n la a0, 6b\n sub a0, t1, a0\n add %0, %0, a0\n mv t3, t0\n mv t0, a1\n mv a1, t3\n addi t2, t2, -1\n bnez t2, 0b"), 4500);
+  CHECK(RUN("li %0, 0\n li t2, 3000\n la t0, 1f\n la a1, 2f\n 0: la t3, jump_slot\n sd t0, 0(t3)\n 5: auipc t3, %%pcrel_hi(jump_slot)\n ld t3, %%pcrel_lo(5b)(t3)\n jalr ra, t3\n mv t3, t0\n mv t0, a1\n mv a1, t3\n addi t2, t2, -1\n bnez t2, 0b\n j 3f\n 1: addi %0, %0, 1\n ret\n 2: addi %0, %0, 2\n ret\n 3:"), 4500);
   return finish("jumps");
 }
