@@ -2,7 +2,7 @@
 
 use super::abi::{Errno, Fd, GuestCStr, GuestPtr, SysResult};
 use super::args::host;
-use super::host::HostArg;
+use super::host::{Arg, HostArg};
 use super::others;
 use super::path::Last;
 use super::process::{Thread, lock};
@@ -362,6 +362,23 @@ pub(super) fn sys_mount_setattr(
     t.has_host_files()?;
     let at = t.new_path(dir, path)?;
     host!(t, SYS_mount_setattr, at.dir, at.path.as_c_str(), flags, t.input(attr.0, size)?, size)
+}
+
+impl Thread {
+    /// The host's mounts mean nothing in a world of the guest's own: it gets the answer of a kernel
+    /// before 6.8, for which programs have `mountinfo`.
+    fn asks_for_mounts(&mut self, number: u16, spec: &[Arg]) -> SysResult {
+        self.has_host_files().map_err(|_| Errno::ENOSYS)?;
+        self.pass(number, spec)
+    }
+}
+
+pub(super) fn sys_statmount(t: &mut Thread) -> SysResult {
+    t.asks_for_mounts(457, &[Arg::R(24), Arg::WN(2), Arg::V, Arg::V])
+}
+
+pub(super) fn sys_listmount(t: &mut Thread) -> SysResult {
+    t.asks_for_mounts(458, &[Arg::R(24), Arg::WE(2, 8), Arg::V, Arg::V])
 }
 
 /// `quotactl` takes a block device by name and, depending on the command, an address or nothing.

@@ -177,7 +177,12 @@ pub(super) fn sys_execveat(
     // The next program, which is us, needs descriptors before it can know its limit.
     let _raised = limits::raise();
     let path = named(t, dir, &given, flags)?;
-    let (args, env) = (read_strings(t, args)?, read_strings(t, env)?);
+    let strings = read_strings(t, args).and_then(|args| Ok((args, read_strings(t, env)?)));
+    if strings.is_err() {
+        // A program that is not there is found out first.
+        find_program(&t.process.options, &path, vec![Vec::new()])?;
+    }
+    let (args, env) = strings?;
     check_length(t, &args, &env)?;
     let by_fd = given.is_empty() || (dir != Fd::CWD && given.first() != Some(&b'/'));
     exec(t, &path, by_fd.then_some((dir.0, &given)), args, env)

@@ -121,6 +121,26 @@ pub(super) fn sys_futex_waitv(
     t.host(libc::SYS_futex_waitv, &args)
 }
 
+/// `futex_requeue` of Linux 6.7: from the first of two futexes to the second.
+pub(super) fn sys_futex_requeue(
+    t: &mut Thread,
+    waiters: GuestPtr<[u64; 3]>,
+    flags: u32,
+    wake: i32,
+    requeue: i32,
+) -> SysResult {
+    const SYS_FUTEX_REQUEUE: i64 = 456;
+    if flags != 0 || waiters.is_null() {
+        return Err(Errno::EINVAL);
+    }
+    let mut list = waiters.read_array(t.memory(), 2)?;
+    for w in &mut list {
+        w[1] = t.host_addr(w[1], 4, Access::Read)?;
+    }
+    let args = [HostArg::slice(&list), flags.into(), wake.into(), requeue.into()];
+    t.host(SYS_FUTEX_REQUEUE, &args)
+}
+
 /// Size of `struct robust_list_head`.
 const ROBUST_HEAD: usize = 24;
 

@@ -14,6 +14,7 @@ use super::limits;
 use super::process::Thread;
 use crate::mem::{Access, Memory};
 use crate::sys::syscall;
+use crate::util::PAGE_SIZE;
 use std::marker::PhantomData;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 
@@ -108,7 +109,7 @@ const FORBIDDEN: &[i64] = &[
     libc::SYS_set_tid_address,
 ];
 
-/// An address of the kernel's own, which it refuses to user space on every host.
+/// A page of the kernel's own, which it refuses to user space on every host.
 const NOWHERE: u64 = 0xffff_ffff_ffff_f000;
 
 fn host_args(number: i64, args: &[HostArg<'_>]) -> [u64; 6] {
@@ -193,7 +194,7 @@ impl Thread {
     /// Never: it has the type of the other ways to take an argument.
     pub fn guest(&self, addr: u64, len: u64, access: Access) -> Result<HostArg<'static>, Errno> {
         let found = kernel_address(self.memory(), addr, len, access);
-        Ok(found.unwrap_or(HostArg(NOWHERE, PhantomData)))
+        Ok(found.unwrap_or(HostArg(NOWHERE | (addr % PAGE_SIZE), PhantomData)))
     }
 
     /// Host address of `len` bytes of guest memory, for a structure that the kernel reads, such as

@@ -65,6 +65,7 @@ impl From<MapError> for Errno {
         match e {
             MapError::Invalid => Self::EINVAL,
             MapError::Occupied => Self::EEXIST,
+            MapError::Sealed => Self::EPERM,
             MapError::OutOfRange | MapError::NotMapped | MapError::NoSpace => Self::ENOMEM,
             MapError::Host(e) => Self::from(e),
         }
@@ -361,6 +362,9 @@ fn mapped_pages(mem: &Memory, addr: u64, len: u64) -> Result<Range<u64>, Errno> 
     if fully_mapped(mem, range.clone()) { Ok(range) } else { Err(Errno::ENOMEM) }
 }
 
+const MADV_DONTNEED_LOCKED: i32 = 24;
+const MADV_COLLAPSE: i32 = 25;
+
 pub(super) fn sys_madvise(t: &mut Thread, addr: u64, len: u64, advice: i32) -> SysResult {
     if !addr.is_multiple_of(PAGE_SIZE) {
         return Err(Errno::EINVAL);
@@ -370,8 +374,9 @@ pub(super) fn sys_madvise(t: &mut Thread, addr: u64, len: u64, advice: i32) -> S
         return Err(Errno::EINVAL);
     }
     let what = match advice {
-        libc::MADV_DONTNEED | libc::MADV_REMOVE => Advice::DontNeed,
-        0..=3 | libc::MADV_FREE | 12..=17 | 20..=23 => Advice::Other(advice),
+        libc::MADV_DONTNEED | MADV_DONTNEED_LOCKED => Advice::DontNeed,
+        libc::MADV_REMOVE => Advice::Remove,
+        0..=3 | libc::MADV_FREE | 12..=23 | MADV_COLLAPSE => Advice::Other(advice),
         // What a child of fork inherits is the host's business with the whole region.
         libc::MADV_DONTFORK | libc::MADV_DOFORK => return Ok(0),
         _ => return Err(Errno::EINVAL),
@@ -380,6 +385,20 @@ pub(super) fn sys_madvise(t: &mut Thread, addr: u64, len: u64, advice: i32) -> S
         return Ok(0);
     }
     t.memory().advise(addr, len, what)?;
+    Ok(0)
+}
+
+pub(super) fn sys_mseal(t: &mut Thread, addr: u64, len: u64, flags: u64) -> SysResult {
+    let len = page_up(len).filter(|l| addr.checked_add(*l).is_some());
+    let (true, 0, Some(len)) = (addr.is_multiple_of(PAGE_SIZE), flags, len) else {
+        return Err(Errno::EINVAL);
+    };
+    if len == 0 {
+        return Ok(0);
+    }
+    let process = Arc::clone(&t.process);
+    let _layout = lock(&process.layout);
+    process.memory().seal(addr, len)?;
     Ok(0)
 }
 

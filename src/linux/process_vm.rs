@@ -19,6 +19,9 @@ fn process_vectors(
     let (to, from) = (Access::Write, Access::Read);
     let (here, there) = if reads { (to, from) } else { (from, to) };
     let local = import_iovec(t, local.0, local.1, here)?;
+    if local.iter().all(|v| v.len == 0) {
+        return Ok([local, Vec::new()]);
+    }
     if u32::try_from(pid) == Ok(std::process::id()) {
         return Ok([local, import_iovec(t, remote.0, remote.1, there)?]);
     }
@@ -84,6 +87,9 @@ pub(super) fn sys_process_vm_readv(
 ) -> SysResult {
     let [here, there] =
         process_vectors(t, pid, (local, local_count), (remote, remote_count), true)?;
+    if flags == 0 && there.is_empty() {
+        return Ok(0);
+    }
     let (here, there) = (HostArg::slice(&here), HostArg::slice(&there));
     host!(t, SYS_process_vm_readv, pid, here, local_count, there, remote_count, flags)
 }
@@ -99,6 +105,9 @@ pub(super) fn sys_process_vm_writev(
 ) -> SysResult {
     let [here, there] =
         process_vectors(t, pid, (local, local_count), (remote, remote_count), false)?;
+    if flags == 0 && there.is_empty() {
+        return Ok(0);
+    }
     let (here, there) = (HostArg::slice(&here), HostArg::slice(&there));
     host!(t, SYS_process_vm_writev, pid, here, local_count, there, remote_count, flags)
 }

@@ -7,7 +7,7 @@
 //! `arch/riscv/include/uapi/asm/unistd.h`. `docs/syscalls.md` is generated from this file.
 
 use super::abi::{Errno, FromArg, SysResult};
-use super::host::Arg::{self, R, RE, RN, S, V, W, WE, WN};
+use super::host::Arg::{self, R, RE, RN, S, V, W, WN};
 use super::process::Thread;
 use super::{
     aio, dir, exec, exit, file, fork, futex, ids, ioctl, ipc, keys, limits, machine, mman, numa,
@@ -288,7 +288,7 @@ syscalls! {
     125 sched_get_priority_max pass [V];
     126 sched_get_priority_min pass [V];
     127 sched_rr_get_interval pass [V, W(16)];
-    128 restart_syscall refused "interrupted calls are made again with their own number";
+    128 restart_syscall full time::sys_restart_syscall;
     129 kill pass [V, V];
     130 tkill pass [V, V];
     131 tgkill pass [V, V, V];
@@ -473,13 +473,13 @@ syscalls! {
     453 map_shadow_stack refused "shadow stacks are not modelled";
     454 futex_wake partial "as the host has it" futex::sys_futex_wake;
     455 futex_wait partial "as the host has it" futex::sys_futex_wait;
-    456 futex_requeue refused "holds guest addresses in a vector; the C library does not use it";
-    457 statmount pass [R(24), WN(2), V, V];
-    458 listmount pass [R(24), WE(2, 8), V, V];
+    456 futex_requeue partial "as the host has it" futex::sys_futex_requeue;
+    457 statmount partial "not in a root filesystem; /proc tells about its mounts" dir::sys_statmount;
+    458 listmount partial "not in a root filesystem; /proc tells about its mounts" dir::sys_listmount;
     459 lsm_get_self_attr full machine::sys_lsm_get_self_attr;
     460 lsm_set_self_attr pass [V, RN(2), V, V];
     461 lsm_list_modules full machine::sys_lsm_list_modules;
-    462 mseal refused "sealing is not kept";
+    462 mseal full mman::sys_mseal;
     463 setxattrat full stat::sys_setxattrat;
     464 getxattrat full stat::sys_getxattrat;
     465 listxattrat full stat::sys_listxattrat;

@@ -1,6 +1,6 @@
 //! Clocks (clock_gettime(2)). What has no special case here is passed through by the table.
 
-use super::abi::{GuestPtr, SysResult, TimeSpec};
+use super::abi::{Errno, GuestPtr, SysResult, TimeSpec};
 use super::host;
 use super::process::Thread;
 
@@ -9,4 +9,9 @@ pub(super) fn sys_clock_gettime(t: &mut Thread, clock: i32, to: GuestPtr<TimeSpe
     let now = host::clock_gettime(clock)?;
     to.write(t.memory(), &now)?;
     Ok(0)
+}
+
+/// Interrupted calls are made again with their own number, so that there is never one to restart.
+pub(super) fn sys_restart_syscall(_: &mut Thread) -> SysResult {
+    Err(Errno::EINTR)
 }

@@ -11,10 +11,10 @@
 //! therefore invalidates at once too. Where that has happened often enough to patch every word of
 //! the page, the stores are taken for data that lies beside code, and wait for a fence.
 
-use super::map::{Memory, State};
+use super::map::{Mark, Memory, State};
 use super::{Access, Fault};
 use crate::sys::mmap::HostProt;
-use crate::util::{PAGE_SIZE, RangeMap, Split, page_down};
+use crate::util::{PAGE_SIZE, RangeMap, page_down};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::atomic::Ordering;
@@ -38,7 +38,7 @@ pub(super) struct CodePages {
     dirty: BTreeSet<u64>,
     events: Vec<CodeEvent>,
     /// Addresses whose writer is known to execute fences.
-    fenced: RangeMap<Fenced>,
+    fenced: RangeMap<Mark>,
     /// How often a store to a page has invalidated it.
     patched: BTreeMap<u64, u64>,
     /// What the kernel may be writing on behalf of which thread.
@@ -47,20 +47,6 @@ pub(super) struct CodePages {
 
 /// Times that a page without fences is invalidated by stores: once for each word of it.
 const MAX_PATCHED: u64 = PAGE_SIZE / 4;
-
-/// Mark of addresses that fences were executed for.
-#[derive(Clone, Copy)]
-struct Fenced;
-
-impl Split for Fenced {
-    fn advance(&self, _: u64) -> Self {
-        *self
-    }
-
-    fn joins(&self, _: u64, _: &Self) -> bool {
-        true
-    }
-}
 
 impl CodePages {
     /// Takes note of a store to `page`: true if translations of it are void now, false if they
@@ -96,7 +82,7 @@ impl Memory {
     /// stores to them need not be seen before.
     pub fn expect_fences(&self, range: Range<u64>) {
         let end = page_down(range.end.saturating_add(PAGE_SIZE - 1));
-        self.lock().code.fenced.insert(page_down(range.start)..end, Fenced);
+        self.lock().code.fenced.insert(page_down(range.start)..end, Mark);
     }
 
     /// Says that the bytes of `range` are being translated, as far as they can be fetched: up to

@@ -155,6 +155,9 @@ pub enum MapError {
     /// Part of the range is not mapped.
     #[error("part of the range is not mapped")]
     NotMapped,
+    /// Part of the range is sealed ([`Memory::seal`]).
+    #[error("part of the range is sealed")]
+    Sealed,
     /// No free range of that size.
     #[error("no free addresses")]
     NoSpace,
@@ -168,6 +171,8 @@ pub enum MapError {
 pub enum Advice {
     /// `MADV_DONTNEED`: contents may go; private anonymous pages read as zero afterwards.
     DontNeed,
+    /// `MADV_REMOVE`: contents go, also in what is behind a shared mapping.
+    Remove,
     /// Any other `MADV_*` value that changes no contents.
     Other(i32),
 }
@@ -191,7 +196,30 @@ pub struct Memory {
 #[derive(Default)]
 pub(super) struct State {
     pub(super) map: RangeMap<Mapping>,
+    /// What may not be changed any more.
+    sealed: RangeMap<Mark>,
     pub(super) code: CodePages,
+}
+
+/// A property of addresses that says nothing more.
+#[derive(Clone, Copy)]
+pub(super) struct Mark;
+
+impl Split for Mark {
+    fn advance(&self, _: u64) -> Self {
+        *self
+    }
+
+    fn joins(&self, _: u64, _: &Self) -> bool {
+        true
+    }
+}
+
+impl State {
+    fn check_seals(&self, range: &Range<u64>) -> Result<(), MapError> {
+        let any = self.sealed.overlapping(range.clone()).next().is_some();
+        if any { Err(MapError::Sealed) } else { Ok(()) }
+    }
 }
 
 impl std::fmt::Debug for Memory {
@@ -386,6 +414,7 @@ impl Memory {
         if fresh && state.map.overlapping(range.clone()).next().is_some() {
             return Err(MapError::Occupied);
         }
+        state.check_seals(&range)?;
         self.forget_code(&mut state, &range);
         self.note_prot(mapping.prot);
         let host = self.offsets(&range);
@@ -414,6 +443,7 @@ impl Memory {
     ) -> Result<(), MapError> {
         let range = self.pages(addr, len)?;
         let mut state = self.lock();
+        state.check_seals(&range)?;
         self.forget_code(&mut state, &range);
         self.note_prot(mapping.prot);
         self.region.attach_segment(self.offsets(&range), id, !mapping.prot.writable())?;
@@ -437,6 +467,7 @@ impl Memory {
     pub fn unmap(&self, addr: u64, len: u64) -> Result<(), MapError> {
         let range = self.pages(addr, len)?;
         let mut state = self.lock();
+        state.check_seals(&range)?;
         self.forget_code(&mut state, &range);
         self.region.unmap(self.offsets(&range))?;
         state.map.remove(range);
@@ -450,6 +481,7 @@ impl Memory {
     pub fn protect(&self, addr: u64, len: u64, prot: Prot) -> Result<(), MapError> {
         let range = self.pages(addr, len)?;
         let mut state = self.lock();
+        state.check_seals(&range)?;
         let mapped = mapped_prefix(&state.map, &range);
         self.note_prot(prot);
         if !mapped.is_empty() {
@@ -478,6 +510,8 @@ impl Memory {
             return Err(MapError::NotMapped);
         }
         let mapping = m.advance(old.start - r.start);
+        state.check_seals(&old)?;
+        state.check_seals(&new)?;
         self.forget_code(&mut state, &old);
         self.forget_code(&mut state, &new);
         self.region.move_pages(self.offsets(&old), self.offsets(&new))?;
@@ -497,13 +531,33 @@ impl Memory {
             return Err(MapError::NotMapped);
         }
         let raw = match advice {
-            Advice::DontNeed => {
+            Advice::DontNeed | Advice::Remove => {
+                let lasting =
+                    |m: &Mapping| m.prot.writable() || matches!(m.backing, Backing::File { .. });
+                if state.map.overlapping(range.clone()).any(|(_, m)| !lasting(m)) {
+                    state.check_seals(&range)?;
+                }
                 self.forget_code(&mut state, &range);
-                libc::MADV_DONTNEED
+                if advice == Advice::Remove { libc::MADV_REMOVE } else { libc::MADV_DONTNEED }
             }
             Advice::Other(n) => n,
         };
         Ok(self.region.advise(self.offsets(&range), raw)?)
+    }
+
+    /// Lets whole pages never be unmapped, moved, replaced or protected otherwise any more, nor lose
+    /// their contents where they cannot be written (mseal(2)).
+    ///
+    /// # Errors
+    /// `NotMapped` if a part is not mapped; nothing has changed then.
+    pub fn seal(&self, addr: u64, len: u64) -> Result<(), MapError> {
+        let range = self.pages(addr, len)?;
+        let mut state = self.lock();
+        if mapped_prefix(&state.map, &range) != range {
+            return Err(MapError::NotMapped);
+        }
+        state.sealed.insert(range, Mark);
+        Ok(())
     }
 
     /// The mapping at `addr` and its whole range.

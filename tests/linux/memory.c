@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -155,7 +156,62 @@ static void forks(void) {
     CHECK(close(pipes[0]) == 0 && close(pipes[1]) == 0);
 }
 
+// What is sealed stays as it is, in children too (Linux 6.10).
+static void seals(void) {
+    const long mseal = 462;
+    char *p = map_at(0, 4 * PAGE, PROT_READ | PROT_WRITE, 0);
+    memset(p, 7, 4 * PAGE);
+    CHECK(mprotect(p, PAGE, PROT_READ) == 0);
+    FAILS(syscall(mseal, p + 1, PAGE, 0), EINVAL);
+    FAILS(syscall(mseal, p, PAGE, 1), EINVAL);
+    FAILS(syscall(mseal, space_end(), PAGE, 0), ENOMEM);
+    CHECK(syscall(mseal, p, 0, 0) == 0 && munmap(p + 3 * PAGE, PAGE) == 0);
+    FAILS(syscall(mseal, p + 2 * PAGE, 2 * PAGE, 0), ENOMEM);
+    CHECK(mprotect(p + 2 * PAGE, PAGE, PROT_READ | PROT_WRITE) == 0);
+    CHECK(syscall(mseal, p, 2 * PAGE, 0) == 0);
+    FAILS(munmap(p, PAGE), EPERM);
+    FAILS(munmap(p + PAGE, 2 * PAGE), EPERM);
+    FAILS(mprotect(p + PAGE, PAGE, PROT_READ), EPERM);
+    CHECK(map_at((uintptr_t)p, PAGE, PROT_READ, MAP_FIXED) == MAP_FAILED && errno == EPERM);
+    CHECK(mremap(p, PAGE, 2 * PAGE, MREMAP_MAYMOVE) == MAP_FAILED && errno == EPERM);
+    FAILS(madvise(p, PAGE, MADV_DONTNEED), EPERM);
+    CHECK(p[0] == 7 && madvise(p + PAGE, PAGE, MADV_DONTNEED) == 0 && p[PAGE] == 0);
+    CHECK(munmap(p + 2 * PAGE, PAGE) == 0);
+    pid_t child = fork();
+    if (child == 0) _exit(munmap(p, PAGE) == -1 && errno == EPERM ? 0 : 1);
+    int status = -1;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
+// Advice that changes contents.
+static void advice(void) {
+    int fd = memfd_create("a", 0);
+    CHECK(ftruncate(fd, 2 * PAGE) == 0 && pwrite(fd, "x", 1, 0) == 1 && pwrite(fd, "y", 1, PAGE) == 1);
+    char *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    CHECK(p != MAP_FAILED && madvise(p, PAGE, MADV_DONTNEED) == 0 && p[0] == 'x');
+    CHECK(madvise(p, PAGE, MADV_REMOVE) == 0 && p[0] == 0 && p[PAGE] == 'y');
+    char byte = 1;
+    CHECK(pread(fd, &byte, 1, 0) == 1 && byte == 0);
+    CHECK(munmap(p, 2 * PAGE) == 0 && close(fd) == 0);
+    p = map_at(0, 2 * PAGE, PROT_READ | PROT_WRITE, 0);
+    memset(p, 7, 2 * PAGE);
+    CHECK(madvise(p, PAGE, MADV_WIPEONFORK) == 0);
+    pid_t child = fork();
+    if (child == 0) _exit(p[0] == 0 && p[PAGE] == 7 ? 0 : 1);
+    int status = -1;
+    CHECK(waitpid(child, &status, 0) == child && status == 0 && p[0] == 7);
+    CHECK(madvise(p, PAGE, MADV_KEEPONFORK) == 0 && munmap(p, 2 * PAGE) == 0);
+    FAILS(madvise(p, PAGE, MADV_DONTNEED), ENOMEM);
+    FAILS(madvise(p + 1, PAGE, MADV_DONTNEED), EINVAL);
+    FAILS(madvise(p, PAGE, 12345), EINVAL);
+    unsigned char there;
+    FAILS(mincore(p + 1, PAGE, &there), EINVAL);
+    FAILS(mincore(p, PAGE, &there), ENOMEM);
+}
+
 int main(void) {
+    seals();
+    advice();
     places();
     replaces();
     for (int part = 1; part < 10; part += 4) executes(space_end() / 16 * part);
