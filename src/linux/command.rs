@@ -384,7 +384,8 @@ impl Command {
         };
         let built = stack::build(mem, &stack, &contents)?;
         show_strings(mem, &stack, &contents, &built.auxv);
-        let layout = Layout { brk_start: loaded.brk, brk: loaded.brk, mmap_top: top };
+        let layout =
+            Layout { brk_start: loaded.brk, brk: loaded.brk, mmap_top: top, lock_future: None };
 
         let before = async_signal::set_mask(!0);
         let process = Arc::new(Process {

@@ -181,6 +181,7 @@ impl CloneRequest {
         limits::after_fork();
         t.tid = sys::ids().0;
         (t.robust_list, t.robust) = (0, None);
+        lock(&t.process.layout).lock_future = None;
         t.cpu.after_fork();
         t.process.threads.store(1, Ordering::Release);
         // Contexts are not inherited; what names them stays mapped.

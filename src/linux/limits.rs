@@ -225,6 +225,20 @@ impl Process {
     }
 }
 
+impl Process {
+    /// Refuses to lock all memory, of which there are `mapped` bytes, where the limit does not
+    /// allow it (`can_do_mlock` and `mlockall` of the kernel).
+    pub(super) fn may_lock(&self, mapped: u64) -> Result<(), Errno> {
+        /// `CAP_IPC_LOCK`.
+        const CAP_IPC_LOCK: u32 = 14;
+        let limit = get(0, libc::RLIMIT_MEMLOCK)?.cur;
+        if has_capability(CAP_IPC_LOCK) || (limit != 0 && mapped <= limit) {
+            return Ok(());
+        }
+        Err(if limit == 0 { Errno::EPERM } else { Errno::ENOMEM })
+    }
+}
+
 /// True for what counts as data: private and writable (`is_data_mapping` of the kernel).
 pub(super) fn is_data(m: &Mapping) -> bool {
     m.prot.writable() && !m.shared

@@ -9,7 +9,7 @@
 //! finds room there.
 
 use super::abi::{Errno, SysResult};
-use super::host::{HostArg, host_call, path_of};
+use super::host::{HostArg, host_call, kernel_address, path_of};
 use super::limits::is_data;
 use super::process::{Thread, lock};
 use crate::mem::{Access, Advice, Backing, MapError, Mapping, Memory, Prot};
@@ -47,6 +47,8 @@ pub(super) struct Layout {
     pub brk: u64,
     /// Mappings are placed below this address.
     pub mmap_top: u64,
+    /// How new mappings are locked (`mlockall` with `MCL_FUTURE`); absent if they are not.
+    pub lock_future: Option<i32>,
 }
 
 const MAP_SHARED: u32 = 1;
@@ -106,7 +108,10 @@ pub(super) fn sys_brk(t: &mut Thread, addr: u64) -> SysResult {
         let heap =
             Mapping { prot: Prot::RW, shared: false, backing: Backing::Anonymous(Some("[heap]")) };
         let allowed = process.may_map(new - old, true, None).is_ok();
-        allowed && mem.is_free(old..new) && mem.map(old, new - old, heap, None, true).is_ok()
+        allowed
+            && mem.is_free(old..new)
+            && mem.map(old, new - old, heap, None, true).is_ok()
+            && lock_new(mem, &layout, old..new).is_ok()
     } else if new < old {
         mem.unmap(new, old - new).is_ok()
     } else {
@@ -153,6 +158,7 @@ pub(super) fn sys_mmap(
     process.may_map(len, own_copy, Some(at..at + len))?;
     let fd = file.then(|| guest_fd(fd)).transpose()?;
     mem.map(at, len, mapping, fd, flags & MAP_FIXED_NOREPLACE != 0)?;
+    lock_new(mem, &layout, at..at + len)?;
     drop(layout);
     if flags & MAP_POPULATE != 0 {
         // As for the kernel, a failure to populate is none of the call.
@@ -439,10 +445,55 @@ pub(super) fn sys_munlock(t: &mut Thread, addr: u64, len: u64) -> SysResult {
     lock_pages(t, libc::SYS_munlock, addr, len, 0)
 }
 
-pub(super) fn sys_mlockall(_: &mut Thread, flags: u32) -> SysResult {
-    if flags == 0 || flags & !7 != 0 || flags == 4 { Err(Errno::EINVAL) } else { Ok(0) }
+const MCL_CURRENT: u32 = 1;
+const MCL_FUTURE: u32 = 2;
+const MCL_ONFAULT: u32 = 4;
+
+/// Locks a mapping.
+fn lock_mapping(mem: &Memory, range: &Range<u64>, flags: i32) -> Result<(), Errno> {
+    let len = range.end - range.start;
+    let at = kernel_address(mem, range.start, len, Access::Read)?;
+    let accessible = mem.mapping(range.start).is_some_and(|(_, m)| m.prot != Prot::NONE);
+    match host_call(libc::SYS_mlock2, &[at, HostArg::value(len), HostArg::int(flags)]) {
+        // It is locked, though there is nothing to be brought in.
+        Err(Errno::ENOMEM) if !accessible => Ok(()),
+        other => other.map(drop),
+    }
 }
 
-pub(super) fn sys_munlockall(_: &mut Thread) -> SysResult {
+/// Locks a new mapping, if they all are, or takes it back.
+fn lock_new(mem: &Memory, layout: &Layout, range: Range<u64>) -> Result<(), Errno> {
+    let Some(flags) = layout.lock_future else { return Ok(()) };
+    lock_mapping(mem, &range, flags).map_err(|_| {
+        let _ = mem.unmap(range.start, range.end - range.start);
+        Errno::EAGAIN
+    })
+}
+
+/// Locks the guest's memory, and not ours.
+pub(super) fn sys_mlockall(t: &mut Thread, flags: u32) -> SysResult {
+    if flags & !7 != 0 || flags & (MCL_CURRENT | MCL_FUTURE) == 0 {
+        return Err(Errno::EINVAL);
+    }
+    let process = Arc::clone(&t.process);
+    let mem = process.memory();
+    let mut layout = lock(&process.layout);
+    let how = if flags & MCL_ONFAULT != 0 { libc::MLOCK_ONFAULT as i32 } else { 0 };
+    if flags & MCL_CURRENT != 0 {
+        // As the kernel does, before anything is locked.
+        process.may_lock(mem.mappings().iter().map(|(r, _)| r.end - r.start).sum())?;
+        for (range, _) in mem.mappings() {
+            // What could not be brought in stays to be brought in.
+            let _ = lock_mapping(mem, &range, how);
+        }
+    } else {
+        process.may_lock(0)?;
+    }
+    layout.lock_future = (flags & MCL_FUTURE != 0).then_some(how);
+    Ok(0)
+}
+
+pub(super) fn sys_munlockall(t: &mut Thread) -> SysResult {
+    lock(&t.process.layout).lock_future = None;
     host_call(libc::SYS_munlockall, &[])
 }

@@ -390,7 +390,7 @@ syscalls! {
     227 msync full mman::sys_msync;
     228 mlock full mman::sys_mlock;
     229 munlock full mman::sys_munlock;
-    230 mlockall partial "accepted without effect: the reservation cannot be locked" mman::sys_mlockall;
+    230 mlockall full mman::sys_mlockall;
     231 munlockall full mman::sys_munlockall;
     232 mincore full mman::sys_mincore;
     233 madvise partial "advice about inheritance by fork, dumps and huge pages is passed on" mman::sys_madvise;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -209,7 +210,54 @@ static void advice(void) {
     FAILS(mincore(p, PAGE, &there), ENOMEM);
 }
 
+static long locked_kib(void) {
+    char line[256];
+    long kib = -1;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status && fgets(line, sizeof line, status)) sscanf(line, "VmLck: %ld", &kib);
+    if (status) fclose(status);
+    return kib;
+}
+
+// All memory is locked, also what is mapped later, as far as the limit allows.
+static void locks(void) {
+    FAILS(mlockall(0), EINVAL);
+    FAILS(mlockall(8), EINVAL);
+    FAILS(mlockall(MCL_ONFAULT), EINVAL);
+    pid_t child = fork();
+    if (child == 0) {
+        int before = failures;
+        if (geteuid() == 0) {
+            CHECK(mlockall(MCL_CURRENT) == 0 && locked_kib() > 0);
+            CHECK(munlockall() == 0 && locked_kib() == 0);
+            CHECK(mlockall(MCL_FUTURE) == 0 && locked_kib() == 0);
+            char *p = map_at(0, 64 * PAGE, PROT_READ | PROT_WRITE, 0);
+            CHECK(p != MAP_FAILED && locked_kib() >= 256);
+            CHECK(munlockall() == 0 && munmap(p, 64 * PAGE) == 0);
+            CHECK(setgid(54321) == 0 && setuid(54321) == 0);
+        }
+        CHECK(setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){16 * PAGE, 16 * PAGE}) == 0);
+        FAILS(mlockall(MCL_CURRENT), ENOMEM);
+        CHECK(mlockall(MCL_FUTURE) == 0);
+        char *p = map_at(0, 2 * PAGE, PROT_READ | PROT_WRITE, 0);
+        CHECK(p != MAP_FAILED && locked_kib() == 8);
+        CHECK(map_at(0, 32 * PAGE, PROT_READ | PROT_WRITE, 0) == MAP_FAILED && errno == EAGAIN);
+        pid_t other = fork();
+        if (other == 0) _exit(locked_kib() != 0 || map_at(0, 32 * PAGE, PROT_READ, 0) == MAP_FAILED);
+        int status = -1;
+        CHECK(waitpid(other, &status, 0) == other && status == 0);
+        CHECK(munlockall() == 0 && map_at(0, 32 * PAGE, PROT_READ, 0) != MAP_FAILED);
+        CHECK(setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){0, 0}) == 0);
+        FAILS(mlockall(MCL_CURRENT), EPERM);
+        FAILS(mlockall(MCL_FUTURE), EPERM);
+        _exit(failures != before);
+    }
+    int status = -1;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
 int main(void) {
+    locks();
     seals();
     advice();
     places();
