@@ -231,7 +231,7 @@ static void operations(void) {
         int flag = private ? FUTEX_PRIVATE_FLAG : 0;
         words[0] = words[1] = woken = 0;
         for (int i = 0; i < 3; i++) pthread_create(&t[i], NULL, wait_word, (void *)private);
-        usleep(20000);
+        usleep(200000);
         CHECK(futex(&words[0], FUTEX_CMP_REQUEUE | flag, 0, (void *)3, &words[1], 1) == -1 && errno == EAGAIN);
         CHECK(futex(&words[0], FUTEX_CMP_REQUEUE | flag, 0, (void *)3, &words[1], 0) == 3);
         words[0] = 1;

@@ -251,7 +251,12 @@ static void elsewhere(void) {
 // A call that a signal interrupts is made again, or not, by the action's flag.
 static int ends[2];
 static void *wake_reader(void *thread) {
-    for (int i = 0; i < 20; i++) { usleep(2000); pthread_kill(*(pthread_t *)thread, SIGUSR1); }
+    for (int i = 0; i < 20; i++) {
+        usleep(2000);
+        pthread_kill(*(pthread_t *)thread, SIGUSR1);
+        // The next one would be the same if this one were pending.
+        while (count <= i) usleep(100);
+    }
     usleep(2000);
     return (void *)(write(ends[1], "x", 1) - 1);
 }
