@@ -99,9 +99,9 @@ impl Thread {
 /// # Errors
 /// `EAGAIN`, as clone(2) says it.
 pub(super) fn spawn(t: &Thread, body: impl FnOnce() + Send + 'static) -> Result<(), Errno> {
-    let spawned = std::thread::Builder::new().stack_size(HOST_STACK).spawn(body);
+    let spawned = process::spawn(HOST_STACK, body);
     t.process.mirror_library_signals();
-    spawned.map(drop).map_err(|_| Errno::EAGAIN)
+    spawned.map_err(|_| Errno::EAGAIN)
 }
 
 impl CloneRequest {

@@ -13,6 +13,40 @@ use std::io;
 use std::ops::Range;
 use std::sync::atomic::AtomicI32;
 
+/// Starts a thread with `stack` bytes of stack, for which nobody waits.
+///
+/// Not one of the standard library's: these take a lock when they start and end, for a handler of
+/// stack overflows that is not ours, and a child of a `fork` at that moment finds it taken for ever.
+///
+/// # Errors
+/// What `pthread_create` says.
+pub fn spawn(stack: usize, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    type Body = Box<dyn FnOnce() + Send>;
+    extern "C" fn start(body: *mut libc::c_void) -> *mut libc::c_void {
+        // SAFETY: `spawn` made it of such a box, for this thread alone.
+        let body: Box<Body> = unsafe { Box::from_raw(body.cast()) };
+        body();
+        std::ptr::null_mut()
+    }
+    let body: *mut Body = Box::into_raw(Box::new(Box::new(body)));
+    // SAFETY: the attributes are initialised before and destroyed after their use; the thread owns
+    // `body`, unless there is none.
+    unsafe {
+        let mut attributes: libc::pthread_attr_t = std::mem::zeroed();
+        libc::pthread_attr_init(&raw mut attributes);
+        libc::pthread_attr_setstacksize(&raw mut attributes, stack);
+        libc::pthread_attr_setdetachstate(&raw mut attributes, libc::PTHREAD_CREATE_DETACHED);
+        let mut thread = 0;
+        let rc = libc::pthread_create(&raw mut thread, &raw const attributes, start, body.cast());
+        libc::pthread_attr_destroy(&raw mut attributes);
+        if rc != 0 {
+            drop(Box::from_raw(body));
+            return Err(io::Error::from_raw_os_error(rc));
+        }
+    }
+    Ok(())
+}
+
 /// As fork(2): 0 in the child.
 ///
 /// # Errors
