@@ -5,14 +5,14 @@ use super::exec::{self, find_program};
 use super::ids::Credentials;
 use super::inherit::Inherited;
 use super::loader::{self, Image, LoadError};
-use super::mman::Layout;
+use super::mman::{self, Layout};
 use super::path::Names;
 use super::process::{ExitHook, Options, Process, Thread};
 use super::rootfs::{RootFs, Want, World, Worlds, fd_path};
 use super::stack::{self, Contents};
 use super::trace::Trace;
 use super::{host, limits, others, run, signal};
-use crate::mem::{Backing, Mapping, Memory, Prot};
+use crate::mem::{Backing, Mapping, Memory, Mode, Prot};
 use crate::runtime::{self, Machine};
 use crate::sys::{async_signal, process};
 use crate::util::{HostAddr, PAGE_SIZE};
@@ -363,6 +363,11 @@ impl Command {
         set_name(&program.called, &exe_host);
 
         async_signal::record_sent_faults()?;
+        let low = !image.elf.relocatable && image.elf.span().start < mman::MIN_ADDR;
+        if low && self.machine.mode == Mode::Identity {
+            // The host may keep addresses that low to itself.
+            self.machine.mode = Mode::Guarded;
+        }
         let machine = Machine::new(&self.machine).map_err(LoadError::Reserve)?;
         machine.set_observer(self.observer.take());
         let mem = machine.memory();

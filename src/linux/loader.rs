@@ -1,7 +1,7 @@
 //! Loading a program and its dynamic linker into an empty address space (kernel:
 //! `fs/binfmt_elf.c`).
 
-use super::mman::{self, MIN_ADDR, STACK_GAP};
+use super::mman::{self, STACK_GAP};
 use super::process::Located;
 use crate::mem::{Backing, MapError, Mapping, Memory, Prot};
 use crate::util::{PAGE_SIZE, page_down, page_up};
@@ -235,7 +235,7 @@ fn map_image(
     for s in &image.elf.segments {
         let unbiased = s.range();
         let start = s.addr.wrapping_add(bias);
-        let fits = start >= MIN_ADDR && start < top && s.size <= top - start;
+        let fits = start >= mman::min_addr(mem) && start < top && s.size <= top - start;
         if !fits {
             return Err(refuse(&unbiased));
         }

@@ -9,14 +9,13 @@
 //! finds room there.
 
 use super::abi::{Errno, SysResult};
-use super::host::{HostArg, host_call, kernel_address, path_of};
+use super::host::{HostArg, host_call, kernel_address};
 use super::limits::is_data;
 use super::process::{Thread, lock};
 use crate::mem::{Access, Advice, Backing, MapError, Mapping, Memory, Prot};
 use crate::util::{PAGE_SIZE, page_down, page_up};
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
-use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 /// Lowest address that a program gets without asking for a place.
@@ -75,7 +74,7 @@ impl From<MapError> for Errno {
 }
 
 /// Lowest address that a program may map (`vm.mmap_min_addr`).
-fn min_addr(mem: &Memory) -> u64 {
+pub(super) fn min_addr(mem: &Memory) -> u64 {
     mem.lowest().max(PAGE_SIZE)
 }
 
@@ -201,11 +200,7 @@ fn place(
 fn file_backing(t: &Thread, fd: i32, offset: u64) -> Result<Backing, Errno> {
     let file = super::host::file_identity(fd)?;
     let link = std::fs::read_link(format!("/proc/self/fd/{fd}")).unwrap_or_default();
-    let path = match &t.process.options.world {
-        // What is outside keeps the host's name, which means nothing here.
-        Some(world) => world.guest_name(link.as_os_str().as_bytes()).map_or(link, |n| path_of(&n)),
-        None => t.process.names().guest(&link),
-    };
+    let path = t.process.file_name(&link);
     Ok(Backing::File { path: Arc::new(path), offset, dev: file.dev, inode: file.inode })
 }
 

@@ -97,9 +97,15 @@ impl Other {
         })
     }
 
-    /// `/proc/PID/maps` in the guest's addresses.
-    pub(super) fn maps(&self, host: &str) -> String {
-        self.lines(host).map(|l| format!("{:08x}-{:08x} {}\n", l.start, l.end, l.rest)).collect()
+    /// `/proc/PID/maps` in the guest's addresses, and with the names of files that `name` gives
+    /// for the host's.
+    pub(super) fn maps(&self, host: &str, name: impl Fn(&str) -> String) -> String {
+        let line = |l: Line<'_>| {
+            let (columns, path) = l.rest.split_at(l.rest.find('/').unwrap_or(l.rest.len()));
+            let path = if path.is_empty() { String::new() } else { name(path) };
+            format!("{:08x}-{:08x} {columns}{path}\n", l.start, l.end)
+        };
+        self.lines(host).map(line).collect()
     }
 
     /// Bytes that the guest has mapped.
@@ -136,8 +142,11 @@ mod tests {
         let host = "00001000-00002000 r--p 0 0:0 0 /host\n\
                     00010000-00014000 ---p 0 0:0 0 \n\
                     00014000-00016000 rw-p 0 0:0 0 \n\
+                    00016000-00017000 r--p 0 0:0 9 /root/bin/a\n\
                     00020000-00021000 rw-p 0 0:0 0 [stack]\n";
-        assert_eq!(other.maps(host), "00004000-00006000 rw-p 0 0:0 0 \n");
-        assert_eq!(other.mapped(host), 0x2000);
+        let shown = "00004000-00006000 rw-p 0 0:0 0 \n\
+                     00006000-00007000 r--p 0 0:0 9 /bin/a\n";
+        assert_eq!(other.maps(host, |path| path.replace("/root", "")), shown);
+        assert_eq!(other.mapped(host), 0x3000);
     }
 }

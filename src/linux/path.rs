@@ -13,6 +13,7 @@
 //! answer with a directory descriptor and a path.
 
 use super::abi::{Errno, Fd, GuestCStr};
+use super::host::path_of;
 use super::others;
 use super::process::{Options, Process, Thread};
 use super::procfs::{self, ProcFile};
@@ -250,6 +251,18 @@ impl Process {
     /// What file names mean in this process.
     pub(super) fn names(&self) -> Names<'_> {
         Names { sysroot: self.options.sysroot.as_deref(), exe: &self.exe_host }
+    }
+
+    /// What the guest calls a file of the host: what is outside keeps the host's name, which means
+    /// nothing here.
+    pub(super) fn file_name(&self, host: &Path) -> PathBuf {
+        match &self.options.world {
+            Some(world) => {
+                let name = world.guest_name(host.as_os_str().as_bytes());
+                name.map_or_else(|| host.to_path_buf(), |n| path_of(&n))
+            }
+            None => self.names().guest(host),
+        }
     }
 }
 

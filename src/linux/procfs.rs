@@ -224,7 +224,11 @@ pub(super) fn content(t: &Thread, at: &HostPath) -> Result<Option<Vec<u8>>, Errn
             Some(world) => world.mount_table(format),
             None => return Ok(None),
         },
-        ProcFile::OtherMaps(pid) => other(pid)?.maps(&host_maps(pid)?).into_bytes(),
+        ProcFile::OtherMaps(pid) => {
+            let name =
+                |path: &str| t.process.file_name(path.as_ref()).to_string_lossy().into_owned();
+            other(pid)?.maps(&host_maps(pid)?, name).into_bytes()
+        }
         ProcFile::OtherStat(pid) => {
             // Addresses are shown as to somebody who may not look into the process.
             let mapped = other_mapped(pid)?;

@@ -583,6 +583,12 @@ static void names_in_proc(void) {
     CHECK(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0) != MAP_FAILED);
     CHECK(strstr(text(AT_FDCWD, "/proc/self/maps"), " /etc/name\n") != NULL);
     close(fd);
+    pid_t other = fork();
+    if (other == 0) for (;;) pause();
+    char maps[64];
+    snprintf(maps, sizeof maps, "/proc/%d/maps", other);
+    CHECK(strstr(text(AT_FDCWD, maps), " /etc/name\n") != NULL);
+    CHECK(kill(other, SIGKILL) == 0 && waitpid(other, NULL, 0) == other);
     int id, parent, top = -1, under = 0;
     mounts = fopen("/proc/self/mountinfo", "r");
     while (mounts && fgets(line, sizeof line, mounts)) {
