@@ -287,8 +287,9 @@ impl Cpu {
             self.shared.remote.arm();
         }
         let exit = self.enter(code);
-        // Whoever has raised a flag meanwhile has armed too, and is heard before the next block.
-        self.shared.remote.disarm(self.generation.cache.table.limit());
+        // Who has raised a flag meanwhile is heard at the next poll: the flags may not be looked at
+        // before the next block, which may be a jump to itself.
+        self.disarm();
         exit
     }
 
