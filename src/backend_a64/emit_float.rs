@@ -276,7 +276,8 @@ impl Emitter<'_, '_> {
         Test::Flags(Cc::Ne)
     }
 
-    /// Cold code: the interpreter executes the instruction, and the block is left.
+    /// Cold code: the interpreter executes the instruction, which has no compressed form, and the
+    /// block is left. A comparison that keeps the flags is followed by what restores them.
     fn interpret_and_leave(&mut self, result: Result<FReg, Reg>) {
         let (sym, fp) = (self.sym.clone(), self.fp.clone());
         self.in_cold(|e| {
@@ -288,7 +289,7 @@ impl Emitter<'_, '_> {
                 Err(rd) if rd.is_zero() => {}
                 Err(rd) => e.sym.set_home(rd.0, false),
             }
-            e.jump_to(e.next);
+            e.jump_to(e.pc + 4);
         });
         (self.sym, self.fp) = (sym, fp);
     }

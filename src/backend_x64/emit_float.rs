@@ -461,11 +461,14 @@ impl Emitter<'_, '_> {
         }
     }
 
-    /// Cold code at `slow`: the interpreter executes the instruction, and the block is left.
+    /// Cold code at `slow`: the interpreter executes the instruction, and the block is left. (None
+    /// that comes here has a compressed form; a comparison that keeps the flags is followed by the
+    /// instruction that restores them.)
     fn interpret_and_leave(&mut self, slow: CodePtr, operands: &[FReg], writes: Writes) {
         let (sym, fp) = (self.sym.clone(), self.fp.clone());
         debug_assert_eq!(self.a.buf.cold_pos(), slow, "the slow path is where the checks jump to");
         self.in_cold(|e| {
+            e.flush_lazy_flags();
             e.tighten_for_interpreter(operands);
             e.call_helper();
             match writes {
@@ -474,7 +477,7 @@ impl Emitter<'_, '_> {
                 Writes::Int(rd) => e.sym.set_home(rd.0, false),
             }
             e.flush();
-            e.jump_to(e.next);
+            e.jump_to(e.pc + 4);
         });
         (self.sym, self.fp) = (sym, fp);
     }

@@ -10,7 +10,9 @@
 use super::asm::{Map, Pp, Sz};
 use super::emit::Emitter;
 use super::regs::RAX;
-use crate::ir::{FBinOp, FCmpOp, FUnOp, Fmt, LoadKind, MemSize, Node, Op, Reg, Rounding, Src};
+use crate::ir::{
+    FBinOp, FCmpOp, FReg, FUnOp, Fmt, LoadKind, MemSize, Node, Op, Reg, Rounding, Src,
+};
 
 /// What an operation means to a register that is to have the flags.
 enum Meaning {
@@ -18,6 +20,9 @@ enum Meaning {
     Overwritten,
     /// It is not looked at, and flags stay as they are. An integer register may be written.
     Neutral(Reg),
+    /// May leave the block with everything at home, where an operand is no boxed single, and is
+    /// else neutral.
+    Checks(Reg),
     /// Flags may be raised, and an integer register be written.
     Raises(Reg),
     /// A load, which may fault.
@@ -45,8 +50,8 @@ impl Emitter<'_, '_> {
     /// Before `node` is emitted: what it means to the register that is to have the flags.
     pub(super) fn before_node(&mut self, node: &Node, following: &[Node]) {
         let Some(rd) = self.fp.lazy_flags else { return };
-        match self.meaning(node, rd) {
-            Meaning::Neutral(_) | Meaning::Leaves => return,
+        match self.meaning(node, rd, self.fp.boxed) {
+            Meaning::Neutral(_) | Meaning::Checks(_) | Meaning::Leaves => return,
             Meaning::Loads { rd: to, .. } if to != rd => return,
             Meaning::Overwritten => {}
             Meaning::Raises(_) | Meaning::Loads { .. } => {
@@ -82,10 +87,12 @@ impl Emitter<'_, '_> {
         mut try_load: impl FnMut(usize, (Reg, i32, MemSize)),
     ) -> bool {
         let (mut raised, mut loads, mut written) = (false, 0, 0u32);
+        let mut boxed = self.fp.boxed;
         for node in nodes {
-            match self.meaning(node, rd) {
+            match self.meaning(node, rd, boxed) {
                 Meaning::Overwritten => return true,
                 Meaning::Neutral(to) => written |= 1 << to.0,
+                Meaning::Checks(to) if !raised => written |= 1 << to.0,
                 Meaning::Raises(to) => {
                     if !raised {
                         (raised, written) = (true, 0);
@@ -106,13 +113,15 @@ impl Emitter<'_, '_> {
                     written |= 1 << to.0;
                 }
                 Meaning::Leaves if !raised => {}
-                Meaning::Leaves | Meaning::Unknown => return false,
+                Meaning::Checks(_) | Meaning::Leaves | Meaning::Unknown => return false,
             }
+            boxed = boxed_after(&node.op, boxed);
         }
         false
     }
 
-    fn meaning(&self, node: &Node, flags: Reg) -> Meaning {
+    /// What `node` means to `flags`, if the registers in `boxed` are known to be boxed singles.
+    fn meaning(&self, node: &Node, flags: Reg, boxed: u32) -> Meaning {
         let writes = |rd: Reg, reads: &[Reg]| {
             if reads.contains(&flags) {
                 Meaning::Unknown
@@ -126,7 +135,16 @@ impl Emitter<'_, '_> {
             Meaning::Neutral(rd) => Meaning::Raises(rd),
             other => other,
         };
-        const D: Fmt = Fmt::D;
+        // Operands that need no check: of which nobody but the operation itself can tell.
+        let checked = |fmt: Fmt, operands: &[FReg]| match fmt {
+            Fmt::D => true,
+            Fmt::S => operands.iter().all(|f| boxed & 1 << f.0 != 0),
+            Fmt::H => false,
+        };
+        let quiet = |fmt: Fmt, operands: &[FReg], rd: Reg| match writes(rd, &[]) {
+            Meaning::Neutral(rd) if fmt == Fmt::S && !checked(fmt, operands) => Meaning::Checks(rd),
+            meaning => meaning,
+        };
         const DYN: Rounding = Rounding::Dyn;
         match node.op {
             Op::Const { rd, .. } => writes(rd, &[]),
@@ -134,13 +152,13 @@ impl Emitter<'_, '_> {
             Op::Bin { rd, a, .. } | Op::Un { rd, a, .. } => writes(rd, &[a]),
             Op::Select { x, y, rd, a, b: Src::Reg(b), .. } => writes(rd, &[x, y, rd, a, b]),
             Op::Select { x, y, rd, a, .. } => writes(rd, &[x, y, rd, a]),
-            Op::FSelect { x, y, fmt: D, .. } => writes(Reg::ZERO, &[x, y]),
+            Op::FSelect { x, y, fmt: Fmt::D, .. } => writes(Reg::ZERO, &[x, y]),
             Op::ReadFlags { rd } if rd == flags => Meaning::Overwritten,
             Op::Load { kind: LoadKind { size, .. }, rd, base, off } if base != flags => {
                 Meaning::Loads { base, off, size, rd }
             }
             Op::FLoad { fmt, base, off, .. } if base != flags && fmt != Fmt::H => {
-                let size = if fmt == D { MemSize::D } else { MemSize::W };
+                let size = if fmt == Fmt::D { MemSize::D } else { MemSize::W };
                 Meaning::Loads { base, off, size, rd: Reg::ZERO }
             }
             Op::Store { src, base, .. } if src != flags && base != flags => Meaning::Leaves,
@@ -148,22 +166,38 @@ impl Emitter<'_, '_> {
             Op::Branch { a, b, target, .. } if a != flags && b != flags && target > node.pc => {
                 Meaning::Leaves
             }
-            Op::FBin { op: FBinOp::Sgnj | FBinOp::Sgnjn | FBinOp::Sgnjx, fmt: D, .. } => {
-                Meaning::Neutral(Reg::ZERO)
+            Op::FBin { op: FBinOp::Sgnj | FBinOp::Sgnjn | FBinOp::Sgnjx, fmt, a, b, .. }
+                if fmt != Fmt::H =>
+            {
+                quiet(fmt, &[a, b], Reg::ZERO)
             }
             Op::FBin {
                 op: FBinOp::Add | FBinOp::Sub | FBinOp::Mul | FBinOp::Div,
-                fmt: D,
+                fmt,
                 rm: DYN,
+                a,
+                b,
                 ..
+            } if checked(fmt, &[a, b]) => Meaning::Raises(Reg::ZERO),
+            Op::FUn { op: FUnOp::Sqrt, fmt, rm: DYN, a, .. } if checked(fmt, &[a]) => {
+                Meaning::Raises(Reg::ZERO)
             }
-            | Op::FUn { op: FUnOp::Sqrt, fmt: D, rm: DYN, .. } => Meaning::Raises(Reg::ZERO),
-            Op::FMulAdd { fmt: D, rm: DYN, .. } if self.cpu.fma => Meaning::Raises(Reg::ZERO),
-            Op::FCmp { op: FCmpOp::LtKeep | FCmpOp::LeKeep, fmt: D, rd, .. } => writes(rd, &[]),
-            Op::FCmp { fmt: D, rd, .. } => raises(rd, &[]),
-            Op::FMoveToInt { fmt: D, rd, .. } => writes(rd, &[]),
-            Op::FMoveFromInt { fmt: D, a, .. } => writes(Reg::ZERO, &[a]),
-            Op::FFromInt { rm: DYN, a, .. } => raises(Reg::ZERO, &[a]),
+            Op::FMulAdd { fmt, rm: DYN, a, b, c, .. }
+                if self.cpu.fma && checked(fmt, &[a, b, c]) =>
+            {
+                Meaning::Raises(Reg::ZERO)
+            }
+            Op::FCmp { op: FCmpOp::LtKeep | FCmpOp::LeKeep, fmt, rd, a, b } if fmt != Fmt::H => {
+                quiet(fmt, &[a, b], rd)
+            }
+            Op::FCmp { fmt, rd, a, b, .. } if checked(fmt, &[a, b]) => raises(rd, &[]),
+            Op::FMoveToInt { fmt: Fmt::D | Fmt::S, rd, .. } => writes(rd, &[]),
+            Op::FMoveFromInt { fmt: Fmt::D | Fmt::S, a, .. } => writes(Reg::ZERO, &[a]),
+            Op::FFromInt { fmt: Fmt::D | Fmt::S, rm: DYN, a, .. } => raises(Reg::ZERO, &[a]),
+            Op::FConvert { from: Fmt::S, to: Fmt::D, a, .. } if checked(Fmt::S, &[a]) => {
+                Meaning::Raises(Reg::ZERO)
+            }
+            Op::FConvert { from: Fmt::D, to: Fmt::S, rm: DYN, .. } => Meaning::Raises(Reg::ZERO),
             _ => Meaning::Unknown,
         }
     }
@@ -180,4 +214,21 @@ impl Emitter<'_, '_> {
             MemSize::D | MemSize::Q => self.a.mov(Sz::Q, RAX, from),
         }
     }
+}
+
+/// The registers that are known to be boxed singles after `op`, if those in `boxed` were before.
+fn boxed_after(op: &Op, boxed: u32) -> u32 {
+    let (fmt, fd) = match *op {
+        Op::FLoad { fmt, fd, .. }
+        | Op::FBin { fmt, fd, .. }
+        | Op::FUn { fmt, fd, .. }
+        | Op::FMulAdd { fmt, fd, .. }
+        | Op::FFromInt { fmt, fd, .. }
+        | Op::FMoveFromInt { fmt, fd, .. }
+        | Op::FConvert { to: fmt, fd, .. } => (fmt, fd),
+        Op::FSelect { fd, .. } | Op::FConst { fd, .. } => (Fmt::D, fd),
+        Op::FCmp { fmt: Fmt::S, a, b, .. } => return boxed | 1 << a.0 | 1 << b.0,
+        _ => return boxed,
+    };
+    boxed & !(1 << fd.0) | u32::from(fmt == Fmt::S) << fd.0
 }

@@ -38,13 +38,13 @@ pub(super) fn lift(b: &mut Builder, insn: &Insn) -> bool {
 }
 
 /// `frflags r; flt.d x, a, b; fsflags r` is how compilers write a comparison that raises nothing.
-/// Setting the flags is dear on hosts, so the comparison is made one that keeps them. Only in
-/// double precision, whose comparisons are never left to the interpreter half-way.
+/// Setting the flags is dear on hosts, so the comparison is made one that keeps them. It stands for
+/// two instructions: who leaves the first to the interpreter goes on at the second.
 fn restores_flags(b: &mut Builder, op: &Op) -> bool {
     let Op::SwapFlags { rd: Reg::ZERO, a: Src::Reg(saved) } = *op else { return false };
     let [.., read, compare] = b.block().nodes.as_slice() else { return false };
     let keep = match (read.op, compare.op) {
-        (Op::ReadFlags { rd: r }, Op::FCmp { op, fmt: Fmt::D, rd, a, b })
+        (Op::ReadFlags { rd: r }, Op::FCmp { op, fmt: fmt @ (Fmt::S | Fmt::D), rd, a, b })
             if r == saved && rd != saved =>
         {
             let op = match op {
@@ -52,7 +52,7 @@ fn restores_flags(b: &mut Builder, op: &Op) -> bool {
                 FCmpOp::Le => FCmpOp::LeKeep,
                 _ => return false,
             };
-            Op::FCmp { op, fmt: Fmt::D, rd, a, b }
+            Op::FCmp { op, fmt, rd, a, b }
         }
         _ => return false,
     };
