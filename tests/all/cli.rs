@@ -407,7 +407,10 @@ fn a_profile_shows_the_hottest_code() {
     }
     assert_eq!(executed, 1000, "{block}");
     let page = std::fs::read_to_string(page).unwrap();
-    assert!(page.starts_with("<!doctype html>") && page.contains(&format!("<td>{times}<td>")), "{page}");
+    assert!(
+        page.starts_with("<!doctype html>") && page.contains(&format!("<td>{times}<td>")),
+        "{page}"
+    );
 }
 
 #[test]
