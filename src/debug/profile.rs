@@ -236,10 +236,13 @@ impl ProfiledBlock {
                 End::Falls | End::Exit => {}
                 End::Branch => {
                     let guest = |p: &Part| matches!(p.counted, Counted::Guest(_));
-                    let next = self.parts.iter().skip(n + 1).position(guest);
+                    let next = self.parts.iter().skip(n + 1).position(guest).map(|m| n + 1 + m);
+                    let passed = next.map_or(times, |next| self.counts.get(next));
+                    // What goes back to the next copy of a loop comes by a part of nothing.
+                    let copy = |p: &Part| p.host == 0 && p.addresses.is_empty();
+                    let back = next.is_some_and(|next| copy(&self.parts[next]));
                     sum.branches += times;
-                    sum.taken += times
-                        .saturating_sub(next.map_or(times, |next| self.counts.get(n + 1 + next)));
+                    sum.taken += if back { passed } else { times.saturating_sub(passed) };
                 }
                 End::Jump => sum.jumps += times,
                 End::Call => sum.calls += times,

@@ -121,7 +121,7 @@ fn interpret(
 /// Executes translated code until it stops, which it does behind the instruction: at an `ebreak`,
 /// or where nothing can be fetched.
 fn translate(code: &[u8], isa: &Isa, before: &State) -> State {
-    let options = Options { isa: *isa, ..Options::default() };
+    let options = Options { isa: *isa, exact_flags: true, ..Options::default() };
     let machine = Machine::new(&options).unwrap();
     set_up(machine.memory(), code, isa, before);
     let mut cpu = Cpu::new(machine).unwrap();
