@@ -296,23 +296,7 @@ impl Emitter<'_, '_> {
         }
         self.settle_dependents(rd.0);
         self.check_boxed(fmt, &[a, b], Writes::Int(rd));
-        for node in group {
-            match node.op {
-                Op::Select { rd: to, a: from, .. } => {
-                    self.settle_dependents(to.0);
-                    self.settle(to.0);
-                    self.settle(from.0);
-                }
-                Op::FSelect { fd, a: from, .. } if if_true && (from == a || from == b) => {
-                    if self.fp.canon() & 1 << fd.0 != 0 && self.canon_format(fd.0) != fmt {
-                        self.canonical(fd);
-                    }
-                    self.merge_boxes(fd, from);
-                }
-                Op::FSelect { fd, a: from, .. } => self.merge(fd, from),
-                _ => {}
-            }
-        }
+        self.settle_selected(fmt, [a, b], if_true, group);
         let extremum = float.filter(|_| if_true).and_then(|op| extremum(&op, compare));
         let masked = op == FCmpOp::Eq || float.is_some() && extremum.is_none();
         if masked {
@@ -342,21 +326,50 @@ impl Emitter<'_, '_> {
                 self.conditional_move(cc, rd, value, narrow);
             }
         }
-        if let Some(Op::FSelect { fd, a: from, .. }) = float {
-            let dst = Self::fdest(fd);
-            if let Some((opcode, x, y)) = extremum {
+        match (float, extremum) {
+            (Some(Op::FSelect { fd, .. }), Some((opcode, x, y))) => {
                 let x = self.fin_reg(x, XMM0);
-                self.scalar_op(scalar(fmt), opcode, dst, x, Self::fhome(y));
-            } else {
-                let from = self.fin_reg(from, XMM0);
-                if fmt == Fmt::S {
-                    self.shift_left(XMM1, 32);
-                }
-                let (kept, taken) = if if_true { (dst, from) } else { (from, dst) };
-                self.blend(dst, kept, taken, XMM1);
+                self.scalar_op(scalar(fmt), opcode, Self::fdest(fd), x, Self::fhome(y));
             }
+            (Some(Op::FSelect { fd, a: from, .. }), None) => {
+                self.select_by_mask(fmt, fd, from, if_true);
+            }
+            _ => {}
         }
         group.len()
+    }
+
+    /// Brings home what the selects of `group` need at home, which happen if a comparison of
+    /// `operands` is true or, without `if_true`, false.
+    fn settle_selected(&mut self, fmt: Fmt, operands: [FReg; 2], if_true: bool, group: &[Node]) {
+        for node in group {
+            match node.op {
+                Op::Select { rd: to, a: from, .. } => {
+                    self.settle_dependents(to.0);
+                    self.settle(to.0);
+                    self.settle(from.0);
+                }
+                // What is taken is no NaN: it was compared.
+                Op::FSelect { fd, a: from, .. } if if_true && operands.contains(&from) => {
+                    if self.fp.canon() & 1 << fd.0 != 0 && self.canon_format(fd.0) != fmt {
+                        self.canonical(fd);
+                    }
+                    self.merge_boxes(fd, from);
+                }
+                Op::FSelect { fd, a: from, .. } => self.merge(fd, from),
+                _ => {}
+            }
+        }
+    }
+
+    /// `fd = from` where the mask of a comparison in xmm1 is set or, without `if_true`, clear.
+    fn select_by_mask(&mut self, fmt: Fmt, fd: FReg, from: FReg, if_true: bool) {
+        let (dst, from) = (Self::fdest(fd), self.fin_reg(from, XMM0));
+        if fmt == Fmt::S {
+            self.shift_left(XMM1, 32);
+        }
+        let (kept, taken) = if if_true { (dst, from) } else { (from, dst) };
+        self.blend(dst, kept, taken, XMM1);
     }
 
     /// True if `op`, on the result of a comparison of `operands`, leaves flags and xmm1 alone.
