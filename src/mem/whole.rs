@@ -58,6 +58,6 @@ mod tests {
         assert_eq!(holes(&program, end), [low]);
         // A host with more bits has everything beyond.
         let beyond = 0xaaaa_0000_0000..0xaaaa_0001_0000;
-        assert_eq!(holes(&[beyond.clone(), beyond], end), []);
+        assert!(holes(&[beyond.clone(), beyond], end).is_empty());
     }
 }
