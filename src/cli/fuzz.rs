@@ -46,8 +46,10 @@ pub(super) fn fuzz(flags: &FuzzFlags) -> Result<ExitCode, Failure> {
         let _ = writeln!(std::io::stderr());
     }
     println!(
-        "{} cases on {jobs} threads in {:.1} s: {:.0} per second; {} did not end and were left out",
+        "{} cases of {} blocks on {jobs} threads in {:.1} s: {:.0} cases per second; {} did not end \
+         and were left out",
         progress.done,
+        progress.blocks,
         start.elapsed().as_secs_f64(),
         rate(progress.done),
         progress.skipped,

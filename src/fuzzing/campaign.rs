@@ -38,6 +38,8 @@ pub struct Progress {
     pub done: u64,
     /// Cases that did not end and were given up.
     pub skipped: u64,
+    /// Blocks that were translated, and so executed, in those that ran on both engines.
+    pub blocks: u64,
 }
 
 /// Sets of instructions that are tried, with the host features that are left out then.
@@ -76,6 +78,7 @@ struct Shared<'a> {
     next_batch: AtomicU64,
     done: AtomicU64,
     skipped: AtomicU64,
+    blocks: AtomicU64,
     stop: AtomicBool,
     found: Mutex<Option<Box<Mismatch>>>,
 }
@@ -105,12 +108,14 @@ pub fn run(
         next_batch: AtomicU64::new(0),
         done: AtomicU64::new(0),
         skipped: AtomicU64::new(0),
+        blocks: AtomicU64::new(0),
         stop: AtomicBool::new(false),
         found: Mutex::new(None),
     };
     let progress = || Progress {
         done: shared.done.load(Ordering::Relaxed),
         skipped: shared.skipped.load(Ordering::Relaxed),
+        blocks: shared.blocks.load(Ordering::Relaxed),
     };
     if campaign.jobs == 0 {
         worker(&shared, &Watched::default())?;
@@ -174,6 +179,8 @@ fn worker(shared: &Shared<'_>, watched: &Watched) -> io::Result<()> {
         let cases: Vec<_> =
             (first..first + count).map(|n| rig.case(campaign.seed, n, campaign.kind)).collect();
         rig.place(cases.iter())?;
+        let translated = |rig: &Rig| rig.machine().map_or(0, |m| m.stats().blocks);
+        let before = translated(rig);
         for case in &cases {
             watched.beat.fetch_add(1, Ordering::Relaxed);
             match rig.check(case) {
@@ -188,6 +195,7 @@ fn worker(shared: &Shared<'_>, watched: &Watched) -> io::Result<()> {
                 }
             };
         }
+        shared.blocks.fetch_add(translated(rig) - before, Ordering::Relaxed);
     }
     Ok(())
 }
@@ -256,6 +264,7 @@ mod tests {
                 panic!("{m}");
             }
             assert_eq!(progress.done + progress.skipped, 4000);
+            assert_eq!(progress.blocks, 0);
             assert!(progress.skipped < 40, "{progress:?}");
         }
     }
@@ -270,6 +279,8 @@ mod tests {
                 panic!("{m}");
             }
             assert_eq!(progress.done + progress.skipped, cases);
+            // A program that begins with a rounding mode of its own is interpreted.
+            assert!(progress.blocks > progress.done / 2, "{progress:?}");
         }
     }
 
