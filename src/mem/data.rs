@@ -242,3 +242,40 @@ impl Memory {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Access, Fault, Memory, Mode, Prot};
+    use crate::util::PAGE_SIZE;
+
+    /// However bytes are moved, the first one that cannot be is known, and those before it are done.
+    #[test]
+    fn moving_bytes_stops_at_the_one_that_faults() {
+        let end = 0x11000;
+        let mem = Memory::new(Mode::Guarded, 1 << 20).unwrap();
+        mem.map_zero(end - PAGE_SIZE, PAGE_SIZE, Prot::RW).unwrap();
+        mem.map_zero(end, PAGE_SIZE, Prot::NONE).unwrap();
+        let bytes: Vec<u8> = (1..=100).collect();
+        for before in 0..50 {
+            for len in 0..=bytes.len() {
+                let (at, done) = (end - before as u64, len.min(before));
+                let expected = |access| match len > before {
+                    true => Err(Fault { addr: end, access, mapped: true, beyond_file: false }),
+                    false => Ok(()),
+                };
+                mem.fill(end - 128, 0, 128).unwrap();
+                assert_eq!(mem.write_bytes(at, &bytes[..len]), expected(Access::Write));
+                let mut back = vec![0; len];
+                assert_eq!(mem.read_bytes(at, &mut back), expected(Access::Read));
+                assert_eq!(back[..done], bytes[..done], "{before} {len}");
+                assert_eq!(mem.fill(at, 0xa5, len as u64), expected(Access::Write));
+                let mut all = [0; 128];
+                mem.read_bytes(end - 128, &mut all).unwrap();
+                let filled = 128 - before..128 - before + done;
+                for (i, &byte) in all.iter().enumerate() {
+                    assert_eq!(byte, if filled.contains(&i) { 0xa5 } else { 0 }, "{before} {len}");
+                }
+            }
+        }
+    }
+}

@@ -116,14 +116,14 @@ impl Arena {
         (base.0 + at.0 as usize) as *mut u8
     }
 
-    /// Copies code to its place, where nothing is executed yet.
+    /// Copies code to its place, where nothing is executed yet. Other threads may reach it after
+    /// [`icache::sync_cores`].
     pub(super) fn write(&self, at: CodePtr, code: &[u8]) {
         self.make_ready(at.0 as usize + code.len());
         let to = self.writable(at, code.len());
         // SAFETY: `writable` checked the bounds; the view is ours and no reference to it exists.
         unsafe { std::ptr::copy_nonoverlapping(code.as_ptr(), to, code.len()) };
         self.sync(at, to, code.len());
-        icache::sync_cores();
     }
 
     /// Replaces four bytes of code that may be executing.

@@ -14,6 +14,7 @@ use crate::backend::{Backend, CodeBuf, EmitContext, LinkSite, Recipe, Stubs};
 use crate::ir;
 use crate::lift::{CodeSource, Lifter, Limits};
 use crate::mem::{Memory, Mode};
+use crate::sys::icache;
 use crate::sys::time::monotonic_ns;
 use crate::util::{CodePtr, PAGE_SIZE, page_down};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -129,6 +130,7 @@ impl CodeCache {
         buf.start(0, half, 0);
         let stubs = backend.emit_stubs(&mut buf);
         arena.write(CodePtr(0), &buf.hot);
+        icache::sync_cores();
         let hot = align(buf.hot.len() as u32);
         let inner = Inner {
             alone: FxHashMap::default(),
@@ -269,6 +271,9 @@ impl CodeCache {
         let start = CodePtr(inner.buf.hot_base);
         self.arena.write(start, &inner.buf.hot);
         self.arena.write(CodePtr(inner.buf.cold_base), &inner.buf.cold);
+        if inner.shared {
+            icache::sync_cores();
+        }
         add_alone(&counters.hot_bytes, inner.buf.hot.len() as u64);
         add_alone(&counters.cold_bytes, inner.buf.cold.len() as u64);
         inner.hot = align(inner.hot + inner.buf.hot.len() as u32);
@@ -328,6 +333,7 @@ impl CodeCache {
     pub(super) fn set_shared(&self, shared: bool) {
         let mut inner = self.lock();
         if shared && !inner.shared {
+            icache::sync_cores();
             for link in inner.links.iter().filter(|l| l.site.conditional.is_some()) {
                 if let Some(word) = Host::link_word(&link.site, link.site.stub) {
                     self.arena.patch(link.site.site, word);

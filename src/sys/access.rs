@@ -5,7 +5,8 @@
 //! nothing on the stack, and has no effect before its one access. When the host raises
 //! SIGSEGV or SIGBUS with a pc in that range, the handler continues at `rvn_access_fault`
 //! (see [`recover`]), which returns with the fault mark set. A bad address therefore yields
-//! [`HostFault`]. What the routines cannot know is whether a *good* address is guest memory: that
+//! [`HostFault`]; where several bytes are moved at once, those of the failed access are tried again
+//! one by one. What the routines cannot know is whether a *good* address is guest memory: that
 //! is the caller's promise, and all callers are in `mem`.
 
 use crate::util::HostAddr;
@@ -108,6 +109,8 @@ std::arch::global_asm!(
     // (to, from, bytes): value is the number of bytes not copied
     ".globl rvn_copy",
     "rvn_copy: mov rcx, rdx",
+    ".globl rvn_copy_bytes",
+    "rvn_copy_bytes:",
     "xor edx, edx",
     "rep movsb",
     "xor eax, eax",
@@ -116,6 +119,8 @@ std::arch::global_asm!(
     ".globl rvn_fill",
     "rvn_fill: mov rcx, rdx",
     "mov eax, esi",
+    ".globl rvn_fill_bytes",
+    "rvn_fill_bytes:",
     "xor edx, edx",
     "rep stosb",
     "xor eax, eax",
@@ -247,8 +252,19 @@ std::arch::global_asm!(
     "mov w0, w9",
     "mov x1, xzr",
     "ret",
+    // Addresses and count change behind a pair's access only, for what continues after a fault.
     ".globl rvn_copy",
     "rvn_copy: mov x3, x2",
+    "1: cmp x3, #16",
+    "b.lo rvn_copy_bytes",
+    "ldp x4, x5, [x1]",
+    "stp x4, x5, [x0]",
+    "add x1, x1, #16",
+    "add x0, x0, #16",
+    "sub x3, x3, #16",
+    "b 1b",
+    ".globl rvn_copy_bytes",
+    "rvn_copy_bytes:",
     "1: cbz x3, 2f",
     "ldrb w4, [x1], #1",
     "strb w4, [x0], #1",
@@ -259,6 +275,17 @@ std::arch::global_asm!(
     "ret",
     ".globl rvn_fill",
     "rvn_fill: mov x3, x2",
+    "mov x4, #0x0101010101010101",
+    "and x1, x1, #0xff",
+    "mul x1, x1, x4",
+    "1: cmp x3, #16",
+    "b.lo rvn_fill_bytes",
+    "stp x1, x1, [x0]",
+    "add x0, x0, #16",
+    "sub x3, x3, #16",
+    "b 1b",
+    ".globl rvn_fill_bytes",
+    "rvn_fill_bytes:",
     "1: cbz x3, 2f",
     "strb w1, [x0], #1",
     "sub x3, x3, #1",
@@ -283,6 +310,8 @@ unsafe extern "C" {
     safe static rvn_access_fault: u8;
     safe static rvn_access_fault_16: u8;
     safe static rvn_cas_16_access: u8;
+    safe static rvn_copy_bytes: u8;
+    safe static rvn_fill_bytes: u8;
     fn rvn_load_1(at: usize) -> Outcome;
     fn rvn_load_2(at: usize) -> Outcome;
     fn rvn_load_4(at: usize) -> Outcome;
@@ -311,10 +340,13 @@ pub fn recover(pc: HostAddr) -> Option<HostAddr> {
     }
     let wide = &raw const rvn_cas_16_access as usize;
     let copy = rvn_copy as *const () as usize;
-    let to = if (wide..copy).contains(&pc.0) {
-        &raw const rvn_access_fault_16
-    } else {
-        &raw const rvn_access_fault
+    let fill = rvn_fill as *const () as usize;
+    let (copy_bytes, fill_bytes) = (&raw const rvn_copy_bytes, &raw const rvn_fill_bytes);
+    let to = match pc.0 {
+        at if (wide..copy).contains(&at) => &raw const rvn_access_fault_16,
+        at if (copy..copy_bytes as usize).contains(&at) => copy_bytes,
+        at if (fill..fill_bytes as usize).contains(&at) => fill_bytes,
+        _ => &raw const rvn_access_fault,
     };
     Some(HostAddr(to as usize))
 }
@@ -381,10 +413,11 @@ pub unsafe fn cas_16(at: HostAddr, expected: u128, new: u128) -> Result<u128, Ho
     result(unsafe { rvn_cas_16(at.0, &mut found, &new) }).map(|_| found)
 }
 
-/// Copies `len` bytes between guest memory and a buffer, or within guest memory, lowest first.
+/// Copies `len` bytes between guest memory and a buffer, lowest first.
 ///
 /// # Safety
-/// Each of both ranges is guest memory, faults, or is a buffer valid for the access.
+/// Each of both ranges is guest memory, faults, or is a buffer valid for the access; they do not
+/// overlap.
 ///
 /// # Errors
 /// The number of bytes that were not copied when the host refused one.

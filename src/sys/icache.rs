@@ -48,17 +48,18 @@ pub fn sync_cores() {
         // include/uapi/linux/membarrier.h
         const PRIVATE_EXPEDITED_SYNC_CORE: i32 = 1 << 5;
         const REGISTER_PRIVATE_EXPEDITED_SYNC_CORE: i32 = 1 << 6;
-        static REGISTERED: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         // SAFETY: membarrier(2) changes no data.
         let barrier = |command: i32| unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) };
-        // A child process inherits the registration, but need not: it may be asked for again.
-        let process = std::process::id();
-        if REGISTERED.load(std::sync::atomic::Ordering::Relaxed) != process {
+        let refused = |result| {
+            let error = std::io::Error::last_os_error().raw_os_error();
+            result == -1 && error == Some(libc::EPERM)
+        };
+        // A process must have asked for it once. A kernel that lacks it (4.16) leaves it to the
+        // processors, which in practice see to it.
+        if refused(barrier(PRIVATE_EXPEDITED_SYNC_CORE)) {
             barrier(REGISTER_PRIVATE_EXPEDITED_SYNC_CORE);
-            REGISTERED.store(process, std::sync::atomic::Ordering::Relaxed);
+            barrier(PRIVATE_EXPEDITED_SYNC_CORE);
         }
-        // A kernel that lacks it (4.16) leaves it to the processors, which in practice see to it.
-        barrier(PRIVATE_EXPEDITED_SYNC_CORE);
     }
 }
 
