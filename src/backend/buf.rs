@@ -39,8 +39,6 @@ pub enum Recipe {
     CanonS(u8),
     /// Floating-point register `.0` is a NaN-boxed single whose upper half has not been set.
     Box(u8),
-    /// Integer register `.0` is to have the accrued floating-point flags.
-    Flags(u8),
 }
 
 /// A host instruction that may fault, or a call of the helper stub.

@@ -14,7 +14,7 @@ mod symbolic;
 pub use ahead::{Ahead, is_plain};
 pub use buf::{CodeBuf, CountPoint, Counted, FaultPoint, LinkSite, Mark, Recipe};
 pub use code::Code;
-pub use state::{CONSTANTS, Constants, LeaveKind, STATE_BIAS, ThreadState};
+pub use state::{CONSTANTS, Constants, FLAGS_UNKNOWN, LeaveKind, STATE_BIAS, ThreadState};
 pub use symbolic::{RegSet, ShiftOp, Symbolic, Val, fold, shifted};
 
 use crate::ir::Block;
@@ -88,8 +88,13 @@ pub trait Backend {
     fn link_word(link: &LinkSite, target: CodePtr) -> Option<u32>;
 
     /// The host's floating-point control and status word for a guest's rounding mode (0 to 3) and
-    /// accrued flags.
+    /// accrued flags. Exceptions whose flag is not set trap if the host can.
     fn fp_word(frm: u8, fflags: u8) -> u32;
+
+    /// Translated code, at an operation that has not been executed, has raised an exception that
+    /// traps. What the control and status word, which is `word` now, is to be when the operation
+    /// is executed again, or `None` if that is not what happened.
+    fn fp_trap(state: &mut ThreadState, word: u32) -> Option<u32>;
 
     /// The accrued flags in such a word.
     fn fp_flags(word: u32) -> u8;

@@ -67,22 +67,31 @@ pub struct ThreadState {
     pub guest_fp: u32,
     /// The same of the host.
     pub host_fp: u32,
+    /// x86-64: all accrued flags, or, if [`FLAGS_UNKNOWN`] is set, some of them. aarch64:
     /// `guest_fp` as of the latest entry into translated code or write of the flags by it: which
     /// flags are known to be accrued.
     pub known_fp: u64,
+    /// What `guest_fp` has besides rounding mode and flags: where exceptions may trap, the bits
+    /// that keep those of flags not yet set from doing so, or 0.
+    pub no_traps: u32,
+    /// Exceptions that have trapped.
+    pub fp_traps: u32,
     /// Place for `stmxcsr` and the like.
     pub scratch: u64,
     /// [`CONSTANTS`].
     pub constants: Constants,
     /// RISC-V's accrued flags for each value of the low six bits of `guest_fp`.
     pub flags_of_word: [u8; 64],
-    /// Those six bits for each set of accrued flags.
-    pub word_of_flags: [u8; 32],
+    /// `guest_fp` for each set of accrued flags, rounding to nearest.
+    pub word_of_flags: [u32; 32],
     /// Registers that code which counts uses, meanwhile.
     pub counting: [u64; 2],
     /// What the fault handler saved.
     pub fault: Registers,
 }
+
+/// In [`ThreadState::known_fp`] of x86-64: there may be flags that only MXCSR knows.
+pub const FLAGS_UNKNOWN: u64 = 0x80;
 
 /// Constants, aligned so that vector instructions can take them from memory.
 #[derive(Clone, Copy, Debug)]

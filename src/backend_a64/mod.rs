@@ -23,7 +23,7 @@ mod regs;
 
 pub use features::Features;
 
-use crate::backend::{Backend, CodeBuf, EmitContext, LinkSite, Stubs};
+use crate::backend::{Backend, CodeBuf, EmitContext, LinkSite, Stubs, ThreadState};
 use crate::ir::Block;
 use crate::util::CodePtr;
 
@@ -64,6 +64,10 @@ impl Backend for A64 {
 
     fn fp_word(frm: u8, fflags: u8) -> u32 {
         emit_float::fp_word(frm, fflags)
+    }
+
+    fn fp_trap(_state: &mut ThreadState, _word: u32) -> Option<u32> {
+        None
     }
 
     fn fp_flags(word: u32) -> u8 {

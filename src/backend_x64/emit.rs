@@ -115,7 +115,6 @@ impl<'b, 'c> Emitter<'b, 'c> {
             self.pc = node.pc;
             self.next = following.first().map_or(after, |n| n.pc);
             rest = following;
-            self.before_node(node, following);
             if let Some(branch) = following.first()
                 && self.fcmp_branch(&node.op, &branch.op, branch.pc)
             {
@@ -185,7 +184,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
             | Op::FMoveToInt { .. }
             | Op::FMoveFromInt { .. }
             | Op::FConst { .. } => self.float(op),
-            Op::ReadFlags { rd } => self.read_flags_or_not(rd, following),
+            Op::ReadFlags { rd } => self.read_flags(rd),
             Op::SwapFlags { rd, a } => self.swap_flags(rd, a),
             Op::ReadRounding { rd } => self.read_rounding(rd),
             Op::Helper { reads: _, writes } => self.helper(writes),

@@ -7,7 +7,7 @@
 
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit::{Emitter, Opnd};
-use super::emit_float::{Writes, scalar};
+use super::emit_float::{ROUNDING_MASK, Writes, scalar};
 use super::regs::{RAX, RBP, RCX, RDX, XMM0, XMM1, field};
 use crate::ir::{FReg, Fmt, IntFmt, Reg, Rounding, Src};
 use crate::util::CodePtr;
@@ -201,25 +201,28 @@ impl Emitter<'_, '_> {
 
     // Accrued flags and the rounding mode.
 
-    /// edx = MXCSR, which stays in the scratch field.
-    fn load_mxcsr(&mut self) {
-        let scratch = Rm::S(field!(scratch));
-        self.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 3, scratch); // stmxcsr
-        self.a.mov(Sz::D, RDX, scratch);
-    }
-
-    /// `dst` = RISC-V's flags for MXCSR in edx.
-    fn flags_from_mxcsr(&mut self, dst: u8) {
-        self.a.mov(Sz::D, RAX, Rm::R(RDX));
-        self.a.alu_imm(Alu::And, Sz::D, Rm::R(RAX), 63);
-        self.a.movzx8(dst, Rm::X(RBP, RAX, 0, field!(flags_of_word)));
-    }
-
     pub(super) fn read_flags(&mut self, rd: Reg) {
         let dst = self.int_dest(rd);
-        self.load_mxcsr();
-        self.flags_from_mxcsr(dst);
+        self.flags_into(dst);
         self.done(rd, dst, true);
+    }
+
+    /// `dst` = the accrued flags. Reading MXCSR costs as much as ten additions, so it is read only
+    /// where they are not known without (see [`super::emit_float::fp_trap`]).
+    fn flags_into(&mut self, dst: u8) {
+        let cold = self.a.buf.cold_pos();
+        self.a.ins(Pp::None, Map::M0F, Sz::D, 0xbe, dst, Rm::S(field!(known_fp))); // movsx, byte
+        self.a.test(Sz::D, dst, dst);
+        self.a.jcc(Cc::S, cold);
+        let back = self.a.pos();
+        self.in_cold(|e| {
+            let scratch = Rm::S(field!(scratch));
+            e.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 3, scratch); // stmxcsr
+            e.a.mov(Sz::D, RAX, scratch);
+            e.a.alu_imm(Alu::And, Sz::D, Rm::R(RAX), 63);
+            e.a.movzx8(dst, Rm::X(RBP, RAX, 0, field!(flags_of_word)));
+            e.a.jmp(back);
+        });
     }
 
     pub(super) fn swap_flags(&mut self, rd: Reg, a: Src) {
@@ -227,18 +230,19 @@ impl Emitter<'_, '_> {
         let dst = if rd.is_zero() { RAX } else { self.int_dest(rd) };
         self.load_opnd(Sz::D, RCX, new);
         self.a.alu_imm(Alu::And, Sz::D, Rm::R(RCX), 31);
-        self.a.movzx8(RCX, Rm::X(RBP, RCX, 0, field!(word_of_flags)));
-        if rd.is_zero() {
-            // The rest of MXCSR is as it was when translated code was entered.
-            self.a.mov(Sz::D, RDX, Rm::S(field!(guest_fp)));
-        } else {
-            self.load_mxcsr();
-            self.flags_from_mxcsr(dst);
+        if !rd.is_zero() {
+            self.flags_into(dst);
         }
-        self.a.alu_imm(Alu::And, Sz::D, Rm::R(RDX), -64);
-        self.a.alu(Alu::Or, Sz::D, RDX, Rm::R(RCX));
+        // The rounding mode is as it was when translated code was entered.
+        self.a.mov(Sz::D, RDX, Rm::S(field!(guest_fp)));
+        self.a.alu_imm(Alu::And, Sz::D, Rm::R(RDX), ROUNDING_MASK as i32);
+        self.a.alu(Alu::Or, Sz::D, RDX, Rm::S(field!(no_traps)));
+        self.a.alu(Alu::Or, Sz::D, RDX, Rm::X(RBP, RCX, 2, field!(word_of_flags)));
         let scratch = Rm::S(field!(scratch));
         self.a.mov_to(Sz::D, scratch, RDX);
+        // Without traps this has [`FLAGS_UNKNOWN`].
+        self.a.alu(Alu::Or, Sz::D, RCX, Rm::S(field!(no_traps)));
+        self.a.mov_to(Sz::D, Rm::S(field!(known_fp)), RCX);
         self.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 2, scratch); // ldmxcsr
         if !rd.is_zero() {
             self.done(rd, dst, true);

@@ -17,7 +17,7 @@
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit::Emitter;
 use super::regs::{FLOAT_MAP, RAX, XMM0, field, float_slot, host_float, host_int};
-use crate::backend::Recipe;
+use crate::backend::{FLAGS_UNKNOWN, Recipe, ThreadState};
 use crate::cpu::fflags;
 use crate::ir::{FReg, FUnOp, Fmt, Op, Reg, Rounding};
 use crate::util::CodePtr;
@@ -40,22 +40,11 @@ pub(super) struct FloatState {
     pub(super) checked: u32,
     /// The dynamic rounding mode, if it is known.
     pub(super) frm: Option<Rounding>,
-    /// This integer register is to have the accrued flags, and they have not changed since.
-    pub(super) lazy_flags: Option<Reg>,
 }
 
 impl FloatState {
     pub(super) const fn new() -> Self {
-        Self {
-            boxed: 0,
-            loose: 0,
-            canon_d: 0,
-            canon_s: 0,
-            implies: [0; 32],
-            checked: 0,
-            frm: None,
-            lazy_flags: None,
-        }
+        Self { boxed: 0, loose: 0, canon_d: 0, canon_s: 0, implies: [0; 32], checked: 0, frm: None }
     }
 
     /// Registers that may hold NaNs of the host's kind.
@@ -342,7 +331,6 @@ impl Emitter<'_, '_> {
     pub(super) fn flush_float(&mut self) {
         self.flush_canon(0);
         self.flush_loose(0);
-        self.flush_lazy_flags();
     }
 
     /// Boxes what is loose, but for those in `keep`.
@@ -379,15 +367,12 @@ impl Emitter<'_, '_> {
 
     #[inline]
     pub(super) fn float_pending(&self) -> bool {
-        self.fp.canon() | self.fp.loose != 0 || self.fp.lazy_flags.is_some()
+        self.fp.canon() | self.fp.loose != 0
     }
 
     pub(super) fn float_recipes(&mut self) {
         if !self.float_pending() {
             return;
-        }
-        if let Some(r) = self.fp.lazy_flags {
-            self.a.buf.recipes.push(Recipe::Flags(r.0));
         }
         for (f, _) in FLOAT_MAP {
             if self.fp.is_loose(FReg(f)) {
@@ -468,7 +453,6 @@ impl Emitter<'_, '_> {
         let (sym, fp) = (self.sym.clone(), self.fp.clone());
         debug_assert_eq!(self.a.buf.cold_pos(), slow, "the slow path is where the checks jump to");
         self.in_cold(|e| {
-            e.flush_lazy_flags();
             e.tighten_for_interpreter(operands);
             e.call_helper();
             match writes {
@@ -590,17 +574,48 @@ impl Emitter<'_, '_> {
     }
 }
 
-/// MXCSR for a rounding mode that the host has and accrued flags, all exceptions masked.
+/// MXCSR for a rounding mode that the host has and accrued flags. Exceptions whose flag is set are
+/// masked.
 pub(super) fn mxcsr(frm: u8, flags: u8) -> u32 {
     // RISC-V: RNE RTZ RDN RUP; x86: nearest, down, up, zero.
     const ROUNDING: [u32; 4] = [0, 3, 1, 2];
-    let mut word = 0x1f80 | ROUNDING[usize::from(frm & 3)] << 13;
+    let mut word = DENORMAL_MASK | ROUNDING[usize::from(frm & 3)] << 13;
     for (bit, flag) in FLAGS {
         if flags & flag != 0 {
-            word |= bit;
+            word |= bit | bit << MASKS;
         }
     }
     word
+}
+
+/// Where in MXCSR the exceptions' masks are, in the order of their flags.
+pub(super) const MASKS: u32 = 7;
+/// The mask of the exception for denormal operands, which RISC-V has none of.
+const DENORMAL_MASK: u32 = 2 << MASKS;
+/// The rounding mode in MXCSR.
+pub(super) const ROUNDING_MASK: u32 = 3 << 13;
+/// All masks.
+pub(super) const ALL_MASKS: u32 = 0x3f << MASKS;
+/// Flag of the underflow exception.
+const UE: u32 = 0x10;
+
+/// So many exceptions may trap, in the life of a thread. A trap costs a signal, which takes as long
+/// as a hundred readings of MXCSR: a guest that clears flags all the time is better off with those.
+const MAX_TRAPS: u32 = 32;
+
+/// See [`crate::backend::Backend::fp_trap`].
+pub(super) fn fp_trap(state: &mut ThreadState, word: u32) -> u32 {
+    let raised = word & !(word >> MASKS) & 0x3f;
+    state.fp_traps += 1;
+    if state.fp_traps >= MAX_TRAPS {
+        state.no_traps = ALL_MASKS;
+    } else if raised & UE == 0 {
+        state.known_fp |= u64::from(fflags(raised));
+        return word | raised << MASKS;
+    }
+    // An exact result that is tiny traps as well, but sets no flag where that is masked.
+    state.known_fp |= FLAGS_UNKNOWN;
+    word & !raised | ALL_MASKS
 }
 
 /// The accrued flags in MXCSR. There is no RISC-V flag for denormal operands.

@@ -1,11 +1,13 @@
 //! Floating-point arithmetic, and what only changes signs.
 
-use super::asm::{Alu, Cc, Map, Pp, Rm, Sz};
+use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit::Emitter;
 use super::emit_float::{
-    MAGNITUDE_D, MAGNITUDE_S, OR, SIGN_D, SIGN_S, UCOMI, Writes, XOR, constant, scalar,
+    ALL_MASKS, MAGNITUDE_D, MAGNITUDE_S, MASKS, OR, SIGN_D, SIGN_S, UCOMI, Writes, XOR, constant,
+    scalar,
 };
 use super::regs::{RAX, XMM0, XMM1, field, host_float};
+use crate::cpu::fflags;
 use crate::ir::{FBinOp, FReg, FUnOp, Fmt, Rounding};
 
 // Opcodes in map 0F.
@@ -14,6 +16,9 @@ pub(super) const AND: u8 = 0x54;
 const ADD: u8 = 0x58;
 const MUL: u8 = 0x59;
 const SUB: u8 = 0x5c;
+
+/// Number of the bit of RISC-V's flag for invalid operations.
+const NV_BIT: u8 = fflags::NV.trailing_zeros() as u8;
 pub(super) const MIN: u8 = 0x5d;
 const DIV: u8 = 0x5e;
 pub(super) const MAX: u8 = 0x5f;
@@ -159,15 +164,23 @@ impl Emitter<'_, '_> {
         self.a.jcc(Cc::P, cold);
         let back = self.a.pos();
         self.in_cold(|e| {
-            // Of the flags that the product alone raises only this one counts.
+            // Of the flags that the product alone raises only this one counts. None may trap.
             let (before, after) = (Rm::S(field!(scratch)), Rm::S(field!(scratch) + 4));
             e.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 3, before); // stmxcsr
+            e.a.mov(Sz::D, RAX, before);
+            e.a.alu_imm(Alu::Or, Sz::D, Rm::R(RAX), ALL_MASKS as i32);
+            e.a.mov_to(Sz::D, after, RAX);
+            e.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 2, after); // ldmxcsr
             e.a.vex(scalar(fmt), Map::M0F, false, MUL, dst, x, y);
             e.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 3, after);
             e.a.mov(Sz::D, RAX, after);
             e.a.alu_imm(Alu::And, Sz::D, Rm::R(RAX), 1);
             e.a.alu_to(Alu::Or, Sz::D, before, RAX);
-            e.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 2, before); // ldmxcsr
+            e.a.shift_imm(Shift::Shl, Sz::D, Rm::R(RAX), NV_BIT);
+            e.a.alu_to(Alu::Or, Sz::D, Rm::S(field!(known_fp)), RAX);
+            e.a.shift_imm(Shift::Shl, Sz::D, Rm::R(RAX), MASKS as u8 - NV_BIT);
+            e.a.alu_to(Alu::Or, Sz::D, before, RAX);
+            e.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 2, before);
             e.load_nan(fmt, dst);
             e.canonicalize_each(known);
             e.a.jmp(back);

@@ -156,7 +156,6 @@ impl Emitter<'_, '_> {
         match self.head.clone() {
             Some(head) if head.pc == target && head.fits(&self.fp) => {
                 self.flush_int();
-                self.flush_lazy_flags();
                 self.flush_canon(head.state.canon());
                 self.flush_loose(head.state.loose);
                 true

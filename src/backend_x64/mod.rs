@@ -11,7 +11,6 @@ mod emit_convert;
 mod emit_exit;
 mod emit_float;
 mod emit_float_arith;
-mod emit_float_flags;
 mod emit_float_loop;
 mod emit_float_move;
 mod emit_int;
@@ -26,7 +25,7 @@ mod slots;
 
 pub use features::Features;
 
-use crate::backend::{Ahead, Backend, CodeBuf, EmitContext, LinkSite, Stubs};
+use crate::backend::{Ahead, Backend, CodeBuf, EmitContext, LinkSite, Stubs, ThreadState};
 use crate::ir::Block;
 use crate::util::CodePtr;
 
@@ -64,6 +63,10 @@ impl Backend for X64 {
 
     fn fp_word(frm: u8, fflags: u8) -> u32 {
         emit_float::mxcsr(frm, fflags)
+    }
+
+    fn fp_trap(state: &mut ThreadState, word: u32) -> Option<u32> {
+        Some(emit_float::fp_trap(state, word))
     }
 
     fn fp_flags(word: u32) -> u8 {

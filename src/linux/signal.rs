@@ -4,7 +4,7 @@
 //! The host's kernel keeps what is pending and does default actions and ignoring; we run handlers.
 //! Guest actions are mirrored as host actions, guest masks as host masks (see
 //! `sys::async_signal`), so a signal reaches us only when the guest has a handler for it and does
-//! not block it. Exceptions are SIGSEGV and SIGBUS, whose actions and masks are kept by us.
+//! not block it. Exceptions are SIGSEGV, SIGBUS and SIGFPE, whose actions and masks are kept by us.
 
 use super::abi::{Errno, GuestPtr, NSIG, SigAction, SigContext, SigInfo, SigSet, SigStack};
 use super::abi::{SysResult, TimeSpec, UContext};

@@ -5,7 +5,7 @@ use super::fault;
 use super::handshake::Wants;
 use super::helpers::{HelperContext, interpret_one};
 use super::machine::{Generation, Machine};
-use super::select::{fp_flags, fp_word};
+use super::select::{fp_flags, load_fp};
 use super::stats::add;
 use super::thread::{Remote, Thread};
 use crate::backend::LeaveKind;
@@ -256,7 +256,7 @@ impl Cpu {
     /// Runs the code at `code` until it is left.
     pub(super) fn enter(&mut self, code: CodePtr) -> Option<Exit> {
         let state = self.thread.state_mut();
-        state.guest_fp = fp_word(state.hart.frm, state.hart.fflags);
+        load_fp(state);
         let cache = &self.generation.cache;
         let kind = self.thread.enter(cache.arena.exec_base(), &cache.stubs, code);
         let state = self.thread.state_mut();

@@ -8,7 +8,7 @@
 //! The handler reads only atomics of a static table, whose slots are filled before code of the
 //! arena runs and emptied after the last hart has left it.
 
-use super::thread::{return_stack_overflow, save_registers};
+use super::thread::{fp_trap, return_stack_overflow, save_registers};
 use crate::backend::Recipe;
 use crate::cpu::{Hart, canonical};
 use crate::sys::signal::HostFaultInfo;
@@ -63,6 +63,11 @@ pub(super) fn hook(context: &mut Context, info: &HostFaultInfo) -> bool {
             continue;
         }
         let state = context.general(STATE_REGISTER);
+        if info.is_arithmetic() {
+            let Some(word) = fp_trap(state, context.fp_control()) else { return false };
+            context.set_fp_control(word);
+            return true;
+        }
         if let Some(top) = return_stack_overflow(state, info.addr) {
             // Too many calls without a return: predictions are dropped, the push is done again.
             context.set_general(STACK_REGISTER, top);
@@ -94,7 +99,6 @@ pub(super) fn apply(hart: &mut Hart, recipes: &[Recipe], general: &[u64]) {
                     *f = canonical::NAN64;
                 }
             }
-            Recipe::Flags(r) => hart.set_x(r, u64::from(hart.fflags)),
             Recipe::Held(..) => {}
             Recipe::Box(r) => hart.f[usize::from(r)] |= u64::from(u32::MAX) << 32,
             Recipe::CanonS(r) => {

@@ -33,7 +33,6 @@ const SEXT: u8 = 3;
 const CANON_D: u8 = 4;
 const CANON_S: u8 = 5;
 const BOX: u8 = 6;
-const FLAGS: u8 = 7;
 const SHIFT: u8 = 8;
 const HELD: u8 = 9;
 
@@ -82,7 +81,6 @@ impl FaultMap {
                 head(HELD, r);
                 self.bytes.push(host);
             }
-            Recipe::Flags(r) => head(FLAGS, r),
             Recipe::Int(r, Val::Home) => head(HOME, r),
             Recipe::Int(r, Val::Const(k)) => {
                 head(CONST, r);
@@ -177,7 +175,6 @@ impl Reader<'_> {
             CANON_D => Recipe::CanonD(r),
             CANON_S => Recipe::CanonS(r),
             BOX => Recipe::Box(r),
-            FLAGS => Recipe::Flags(r),
             HELD => Recipe::Held(r, self.byte()?),
             HOME => Recipe::Int(r, Val::Home),
             CONST => Recipe::Int(r, Val::Const(self.signed()? as u64)),
@@ -212,7 +209,6 @@ mod tests {
             Recipe::CanonD(10),
             Recipe::CanonS(11),
             Recipe::Box(31),
-            Recipe::Flags(31),
             Recipe::Int(9, Val::Shift { op: ShiftOp::Signed, w: Width::D, a: 31, n: 63 }),
             Recipe::Int(9, Val::Shift { op: ShiftOp::Left, w: Width::W, a: 1, n: 1 }),
             Recipe::Held(31, 15),
@@ -222,7 +218,7 @@ mod tests {
         let buffer = |n: u32| CodeBuf {
             hot_base: n * 1000,
             cold_base: 100_000 + n * 1000,
-            hot_faults: vec![point(n * 1000, 0, 0, pcs[0]), point(n * 1000 + 7, 0, 12, pcs[1])],
+            hot_faults: vec![point(n * 1000, 0, 0, pcs[0]), point(n * 1000 + 7, 0, 11, pcs[1])],
             cold_faults: vec![point(100_000 + n * 1000 + 300, 4, 2, pcs[2])],
             recipes: recipes.clone(),
             ..CodeBuf::default()

@@ -6,7 +6,7 @@
 //! other reference to either exists then.
 
 use super::machine::Machine;
-use super::select::{fp_flags, fp_word};
+use super::select::{fp_flags, load_fp};
 use super::stats::add;
 use crate::backend::ThreadState;
 use crate::cpu::Exit;
@@ -39,7 +39,7 @@ pub(super) extern "C" fn interpret_one(state: *mut ThreadState) -> u32 {
         // No jump has a helper, so none can be misaligned.
         interp::execute(&mut state.hart, memory, &insn)
     });
-    state.guest_fp = fp_word(state.hart.frm, state.hart.fflags);
+    load_fp(state);
     context.exit = result.err();
     // Translated code has no word for rounding modes above 3.
     u32::from(context.exit.is_some() || state.hart.frm > 3)

@@ -1,6 +1,6 @@
 //! The host's backend: the one place that names it.
 
-use crate::backend::Backend;
+use crate::backend::{Backend, ThreadState};
 use crate::util::HostAddr;
 
 #[cfg(target_arch = "x86_64")]
@@ -54,6 +54,17 @@ pub(super) fn prepare_memory(_base: HostAddr) {}
 /// See [`Backend::fp_word`].
 pub(super) fn fp_word(frm: u8, fflags: u8) -> u32 {
     Host::fp_word(frm, fflags)
+}
+
+/// Makes the state's control and status word one for the guest's rounding mode and flags.
+pub(super) fn load_fp(state: &mut ThreadState) {
+    state.guest_fp = fp_word(state.hart.frm, state.hart.fflags) | state.no_traps;
+    state.known_fp = u64::from(u32::from(state.hart.fflags) | state.no_traps);
+}
+
+/// See [`Backend::fp_trap`].
+pub(super) fn fp_trap(state: &mut ThreadState, word: u32) -> Option<u32> {
+    Host::fp_trap(state, word)
 }
 
 /// See [`Backend::fp_flags`].

@@ -58,10 +58,12 @@ impl Thread {
                 guest_fp: 0,
                 host_fp: 0,
                 known_fp: 0,
+                no_traps: 0,
+                fp_traps: 0,
                 scratch: 0,
                 constants: crate::backend::CONSTANTS,
                 flags_of_word: std::array::from_fn(|word| fp_flags(word as u32)),
-                word_of_flags: std::array::from_fn(|flags| fp_word(0, flags as u8) as u8 & 63),
+                word_of_flags: std::array::from_fn(|flags| fp_word(0, flags as u8)),
                 counting: [0; 2],
                 fault: Registers::new(),
             });
@@ -150,6 +152,14 @@ pub(super) fn save_registers(
     let registers = unsafe { &mut (*state).fault };
     context.save(registers);
     registers.fault_addr = fault;
+}
+
+/// What the control and status word of translated code that was interrupted is to be after an
+/// exception of floating-point arithmetic; see [`crate::backend::Backend::fp_trap`].
+pub(super) fn fp_trap(state_register: u64, word: u32) -> Option<u32> {
+    let state = (state_register - STATE_BIAS as u64) as *mut ThreadState;
+    // SAFETY: as in `save_registers`.
+    super::select::fp_trap(unsafe { &mut *state }, word)
 }
 
 /// How other threads stop a hart. Shares the memory, so that it may outlive the [`Thread`].

@@ -26,8 +26,17 @@ pub struct HostFaultInfo {
     pub addr: HostAddr,
 }
 
-/// The signals for which a handler is installed.
-pub const FAULT_SIGNALS: [i32; 2] = [libc::SIGSEGV, libc::SIGBUS];
+impl HostFaultInfo {
+    /// True for an exception of arithmetic (SIGFPE).
+    #[must_use]
+    pub fn is_arithmetic(&self) -> bool {
+        self.signal == libc::SIGFPE
+    }
+}
+
+/// The signals for which a handler is installed. Of translated code SIGFPE means that a
+/// floating-point operation has raised an exception for the first time.
+pub const FAULT_SIGNALS: [i32; 3] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE];
 
 static HOOK: AtomicUsize = AtomicUsize::new(0);
 static PREVIOUS: OnceLock<[libc::sigaction; FAULT_SIGNALS.len()]> = OnceLock::new();
@@ -98,7 +107,7 @@ pub fn set_restart(signal: i32, restart: bool) {
 extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, uc: *mut libc::c_void) {
     // SAFETY: `uc` is the kernel's third argument, used only within this invocation.
     let mut context = unsafe { Context::new(uc) };
-    // SAFETY: `info` is the kernel's second argument; SIGSEGV and SIGBUS carry an address.
+    // SAFETY: `info` is the kernel's second argument; all of [`FAULT_SIGNALS`] carry an address.
     let (code, addr) = unsafe { ((*info).si_code, (*info).si_addr() as usize) };
     // A positive si_code is the kernel's own: the instruction at pc faulted. Others were sent.
     if code > 0 {

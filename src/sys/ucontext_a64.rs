@@ -106,29 +106,57 @@ impl Context {
         *mcontext.regs.get_mut(n).unwrap_or(&mut mcontext.sp) = value;
     }
 
+    /// FPCR, and in its low five bits the accrued exceptions of FPSR.
+    #[must_use]
+    pub fn fp_control(&self) -> u32 {
+        // SAFETY: the record is part of the frame, and only this refers to it.
+        self.fpsimd().map_or(0, |record| unsafe { (*record).fpcr | (*record).fpsr & ACCRUED })
+    }
+
+    /// Sets FPCR and the accrued exceptions of FPSR.
+    pub fn set_fp_control(&mut self, word: u32) {
+        if let Some(record) = self.fpsimd() {
+            // SAFETY: as in `fp_control`.
+            unsafe {
+                (*record).fpcr = word & !ACCRUED;
+                (*record).fpsr = (*record).fpsr & !ACCRUED | word & ACCRUED;
+            }
+        }
+    }
+
     /// Copies out everything that translated code keeps in registers.
     pub fn save(&self, into: &mut Registers) {
         for n in 0..GENERAL {
             into.general[n] = self.general(n);
         }
         into.pc = self.pc();
+        into.fp_control = self.fp_control();
+        if let Some(record) = self.fpsimd() {
+            // SAFETY: as in `fp_control`.
+            let vregs = unsafe { (*record).vregs };
+            for (to, from) in into.vector.iter_mut().zip(vregs) {
+                *to = from as u64;
+            }
+        }
+    }
+
+    /// The vector registers of the frame.
+    fn fpsimd(&self) -> Option<*mut FpsimdContext> {
         // SAFETY: `uc` is the kernel's frame.
-        let pstate = unsafe { &raw const (*self.uc).uc_mcontext.pstate };
+        let pstate = unsafe { &raw mut (*self.uc).uc_mcontext.pstate };
         // The records follow, aligned to 16 bytes.
         let mut at = (pstate as usize + 8).next_multiple_of(16);
         loop {
+            let record = at as *mut FpsimdContext;
             // SAFETY: the records are part of the frame, and one with size 0 is the last.
-            let record = unsafe { &*(at as *const FpsimdContext) };
-            if record.magic == FPSIMD {
-                into.fp_control = record.fpcr | record.fpsr & ACCRUED;
-                for (to, from) in into.vector.iter_mut().zip(&record.vregs) {
-                    *to = *from as u64;
-                }
+            let (magic, size) = unsafe { ((*record).magic, (*record).size) };
+            if magic == FPSIMD {
+                return Some(record);
             }
-            if record.magic == FPSIMD || record.size == 0 {
-                return;
+            if size == 0 {
+                return None;
             }
-            at += record.size as usize;
+            at += size as usize;
         }
     }
 }

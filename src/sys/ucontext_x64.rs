@@ -109,6 +109,19 @@ impl Context {
         unsafe { (*self.uc).uc_mcontext.gregs[GREGS[n] as usize] = value as i64 };
     }
 
+    /// MXCSR.
+    #[must_use]
+    pub fn fp_control(&self) -> u32 {
+        // SAFETY: as in `save`.
+        unsafe { (*(*self.uc).uc_mcontext.fpregs).mxcsr }
+    }
+
+    /// Sets MXCSR.
+    pub fn set_fp_control(&mut self, word: u32) {
+        // SAFETY: as in `save`.
+        unsafe { (*(*self.uc).uc_mcontext.fpregs).mxcsr = word };
+    }
+
     /// Copies out everything that translated code keeps in registers.
     pub fn save(&self, into: &mut Registers) {
         for n in 0..GENERAL {

@@ -369,7 +369,6 @@ const ONE_SIDED: &[&str] = &[
     // NaNs are made canonical and boxes kept across loops by code that aarch64 needs less of: its
     // floating point is in one file.
     "emit_float_arith.rs",
-    "emit_float_flags.rs",
     "emit_float_move.rs",
     // Nearly every guest register has a host register on aarch64.
     "slots.rs",

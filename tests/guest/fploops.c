@@ -3,7 +3,7 @@
 // between runs of a loop; comparisons between saving and restoring the flags, with faults behind.
 #include "guest.h"
 
-enum { NX = 1, NV = 16 };
+enum { NX = 1, UF = 2, OF = 4, DZ = 8, NV = 16 };
 #define ONE 0x3ff0000000000000ul
 #define INF 0x7ff0000000000000ul
 #define NAN_ 0x7ff8000000000000ul
@@ -79,7 +79,44 @@ static u64 count_unequal(u64 from) {
   return n;
 }
 
+// The flags that an operation raises, alone, and what has accrued with those of the one before.
+static u64 raised(const char *what, u64 a, u64 b) {
+  u64 flags;
+  (void)what;
+#define CASE(name, op) if (what[0] == name[0] && what[1] == name[1]) asm volatile("fsflags zero\n fmv.d.x fa0, %1\n fmv.d.x fa1, %2\n" op "\n frflags %0" : "=r"(flags) : "r"(a), "r"(b) : "fa0", "fa1", "fa2", "t0")
+  CASE("mul", "fmul.d fa2, fa0, fa1");
+  else CASE("div", "fdiv.d fa2, fa0, fa1");
+  else CASE("eq", "feq.d t0, fa0, fa1");
+  else CASE("long", "fcvt.l.d t0, fa0");
+  else CASE("single", "fcvt.s.d fa2, fa0");
+  else CASE("fma", "fmadd.d fa2, fa0, fa1, fa0\n fmv.x.d t0, fa2");
+  else CASE("all", "fmul.d fa2, fa0, fa1\n fdiv.d fa2, fa2, fa2\n fsflagsi 8\n fadd.d fa2, fa0, fa1");
+  else flags = 99;
+  return flags;
+}
+static void flags_each(void) {
+  const u64 least = 0x0010000000000000ul, half = 0x3fe0000000000000ul, third = 0x3fd5555555555555ul, most = 0x7feffffffffffffful;
+  CHECK(raised("mul", ONE, half), 0);
+  CHECK(raised("mul", least, half), 0);  // Tiny and exact.
+  CHECK(raised("mul", least, third), UF | NX);
+  CHECK(raised("mul", most, most), OF | NX);
+  CHECK(raised("mul", third, third), NX);
+  CHECK(raised("mul", INF, 0), NV);
+  CHECK(raised("div", ONE, 0), DZ);
+  CHECK(raised("div", ONE, SNAN), NV);
+  CHECK(raised("eq", ONE, QNAN), 0);
+  CHECK(raised("eq", ONE, SNAN), NV);
+  CHECK(raised("long", third, 0), NX);
+  CHECK(raised("long", INF, 0), NV);
+  CHECK(raised("single", 0x3690000000000000ul, 0), UF | NX);
+  CHECK(raised("single", 0x3700000000000000ul, 0), 0);
+  CHECK(raised("fma", INF, 0), NV);
+  CHECK(raised("all", least, half), 8 | NX);
+}
+
 int main(void) {
+  // More often than a translator may rely on flags being raised for the first time.
+  for (u64 n = 0; n < 40; n++) flags_each();
   for (u64 n = 1; n < 4; n++) {
     // A NaN from memory keeps its payload, whatever arithmetic did to other registers.
     stored[3] = QNAN;
