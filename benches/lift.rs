@@ -68,7 +68,8 @@ fn cpu_time() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
-/// Nanoseconds to translate all blocks in a new machine.
+/// Nanoseconds to translate all blocks in a new machine. A function of its own for valgrind.
+#[inline(never)]
 fn translate(code: Code<'_>, starts: &[u64]) -> u64 {
     // Blocks depend on their addresses, so these are moved as little as can be.
     let shift = if code.start < 0x10000 { 0x10000 } else { 0 };

@@ -85,6 +85,70 @@ pub(super) struct CRow {
     pub(super) op: Op,
 }
 
+/// Hands all rows to the macro `$m`. Where two rows match one halfword, the row with more fixed bits
+/// wins.
+macro_rules! for_each_compressed {
+    ($m:ident) => {
+        $m! {
+            // Quadrant 0.
+            "c.addi4spn" Zca     Ciw        Addi  "000 ........ ... 00";
+            "c.fld"      Zcd     Cl8        Fld   "001 ... ... .. ... 00";
+            "c.lw"       Zca     Cl4        Lw    "010 ... ... .. ... 00";
+            "c.ld"       Zca     Cl8        Ld    "011 ... ... .. ... 00";
+            "c.lbu"      Zcb     Cl1        Lbu   "100 000 ... .. ... 00";
+            "c.lhu"      Zcb     Cl2        Lhu   "100 001 ... 0. ... 00";
+            "c.lh"       Zcb     Cl2        Lh    "100 001 ... 1. ... 00";
+            "c.sb"       Zcb     Cs1        Sb    "100 010 ... .. ... 00";
+            "c.sh"       Zcb     Cs2        Sh    "100 011 ... 0. ... 00";
+            "c.fsd"      Zcd     Cs8        Fsd   "101 ... ... .. ... 00";
+            "c.sw"       Zca     Cs4        Sw    "110 ... ... .. ... 00";
+            "c.sd"       Zca     Cs8        Sd    "111 ... ... .. ... 00";
+
+            // Quadrant 1.
+            "c.addi"     Zca     Ci         Addi  "000 . ..... ..... 01";
+            "c.addiw"    Zca     CiNotZero  Addiw "001 . ..... ..... 01";
+            "c.li"       Zca     CiLoad     Addi  "010 . ..... ..... 01";
+            "c.lui"      Zca     CiUpper    Lui   "011 . ..... ..... 01";
+            "c.addi16sp" Zca     CiStack    Addi  "011 . 00010 ..... 01";
+            "c.mop.n"    Zcmop   Cmop       Addi  "011 0 0...1 00000 01";
+            "c.srli"     Zca     CbShift    Srli  "100 . 00 ... ..... 01";
+            "c.srai"     Zca     CbShift    Srai  "100 . 01 ... ..... 01";
+            "c.andi"     Zca     CbImm      Andi  "100 . 10 ... ..... 01";
+            "c.sub"      Zca     Ca         Sub   "100 0 11 ... 00 ... 01";
+            "c.xor"      Zca     Ca         Xor   "100 0 11 ... 01 ... 01";
+            "c.or"       Zca     Ca         Or    "100 0 11 ... 10 ... 01";
+            "c.and"      Zca     Ca         And   "100 0 11 ... 11 ... 01";
+            "c.subw"     Zca     Ca         Subw  "100 1 11 ... 00 ... 01";
+            "c.addw"     Zca     Ca         Addw  "100 1 11 ... 01 ... 01";
+            "c.mul"      Zcb+M   Ca         Mul   "100 1 11 ... 10 ... 01";
+            "c.zext.b"   Zcb     CuByte     Andi  "100 1 11 ... 11 000 01";
+            "c.sext.b"   Zcb+Zbb Cu         SextB "100 1 11 ... 11 001 01";
+            "c.zext.h"   Zcb+Zbb Cu         ZextH "100 1 11 ... 11 010 01";
+            "c.sext.h"   Zcb+Zbb Cu         SextH "100 1 11 ... 11 011 01";
+            "c.zext.w"   Zcb+Zba Cu         AddUw "100 1 11 ... 11 100 01";
+            "c.not"      Zcb     CuNot      Xori  "100 1 11 ... 11 101 01";
+            "c.j"        Zca     Cj         Jal   "101 ........... 01";
+            "c.beqz"     Zca     Cb         Beq   "110 ... ... ..... 01";
+            "c.bnez"     Zca     Cb         Bne   "111 ... ... ..... 01";
+
+            // Quadrant 2.
+            "c.slli"     Zca     CiShift    Slli  "000 . ..... ..... 10";
+            "c.fldsp"    Zcd     CiSp8Float Fld   "001 . ..... ..... 10";
+            "c.lwsp"     Zca     CiSp4      Lw    "010 . ..... ..... 10";
+            "c.ldsp"     Zca     CiSp8      Ld    "011 . ..... ..... 10";
+            "c.mv"       Zca     CrMove     Add   "100 0 ..... ..... 10";
+            "c.jr"       Zca     CrJump     Jalr  "100 0 ..... 00000 10";
+            "c.add"      Zca     CrAdd      Add   "100 1 ..... ..... 10";
+            "c.jalr"     Zca     CrLink     Jalr  "100 1 ..... 00000 10";
+            "c.ebreak"   Zca     CrBare     Ebreak "100 1 00000 00000 10";
+            "c.fsdsp"    Zcd     CssSp8     Fsd   "101 ...... ..... 10";
+            "c.swsp"     Zca     CssSp4     Sw    "110 ...... ..... 10";
+            "c.sdsp"     Zca     CssSp8     Sd    "111 ...... ..... 10";
+        }
+    };
+}
+pub(super) use for_each_compressed;
+
 macro_rules! define_compressed {
     ($($mn:literal $ext:ident $(+ $more:ident)* $fmt:ident $op:ident $enc:literal;)*) => {
         /// All rows.
@@ -97,64 +161,7 @@ macro_rules! define_compressed {
         }),*];
     };
 }
-
-// Where two rows match one halfword, the row with more fixed bits wins.
-define_compressed! {
-    // Quadrant 0.
-    "c.addi4spn" Zca     Ciw        Addi  "000 ........ ... 00";
-    "c.fld"      Zcd     Cl8        Fld   "001 ... ... .. ... 00";
-    "c.lw"       Zca     Cl4        Lw    "010 ... ... .. ... 00";
-    "c.ld"       Zca     Cl8        Ld    "011 ... ... .. ... 00";
-    "c.lbu"      Zcb     Cl1        Lbu   "100 000 ... .. ... 00";
-    "c.lhu"      Zcb     Cl2        Lhu   "100 001 ... 0. ... 00";
-    "c.lh"       Zcb     Cl2        Lh    "100 001 ... 1. ... 00";
-    "c.sb"       Zcb     Cs1        Sb    "100 010 ... .. ... 00";
-    "c.sh"       Zcb     Cs2        Sh    "100 011 ... 0. ... 00";
-    "c.fsd"      Zcd     Cs8        Fsd   "101 ... ... .. ... 00";
-    "c.sw"       Zca     Cs4        Sw    "110 ... ... .. ... 00";
-    "c.sd"       Zca     Cs8        Sd    "111 ... ... .. ... 00";
-
-    // Quadrant 1.
-    "c.addi"     Zca     Ci         Addi  "000 . ..... ..... 01";
-    "c.addiw"    Zca     CiNotZero  Addiw "001 . ..... ..... 01";
-    "c.li"       Zca     CiLoad     Addi  "010 . ..... ..... 01";
-    "c.lui"      Zca     CiUpper    Lui   "011 . ..... ..... 01";
-    "c.addi16sp" Zca     CiStack    Addi  "011 . 00010 ..... 01";
-    "c.mop.n"    Zcmop   Cmop       Addi  "011 0 0...1 00000 01";
-    "c.srli"     Zca     CbShift    Srli  "100 . 00 ... ..... 01";
-    "c.srai"     Zca     CbShift    Srai  "100 . 01 ... ..... 01";
-    "c.andi"     Zca     CbImm      Andi  "100 . 10 ... ..... 01";
-    "c.sub"      Zca     Ca         Sub   "100 0 11 ... 00 ... 01";
-    "c.xor"      Zca     Ca         Xor   "100 0 11 ... 01 ... 01";
-    "c.or"       Zca     Ca         Or    "100 0 11 ... 10 ... 01";
-    "c.and"      Zca     Ca         And   "100 0 11 ... 11 ... 01";
-    "c.subw"     Zca     Ca         Subw  "100 1 11 ... 00 ... 01";
-    "c.addw"     Zca     Ca         Addw  "100 1 11 ... 01 ... 01";
-    "c.mul"      Zcb+M   Ca         Mul   "100 1 11 ... 10 ... 01";
-    "c.zext.b"   Zcb     CuByte     Andi  "100 1 11 ... 11 000 01";
-    "c.sext.b"   Zcb+Zbb Cu         SextB "100 1 11 ... 11 001 01";
-    "c.zext.h"   Zcb+Zbb Cu         ZextH "100 1 11 ... 11 010 01";
-    "c.sext.h"   Zcb+Zbb Cu         SextH "100 1 11 ... 11 011 01";
-    "c.zext.w"   Zcb+Zba Cu         AddUw "100 1 11 ... 11 100 01";
-    "c.not"      Zcb     CuNot      Xori  "100 1 11 ... 11 101 01";
-    "c.j"        Zca     Cj         Jal   "101 ........... 01";
-    "c.beqz"     Zca     Cb         Beq   "110 ... ... ..... 01";
-    "c.bnez"     Zca     Cb         Bne   "111 ... ... ..... 01";
-
-    // Quadrant 2.
-    "c.slli"     Zca     CiShift    Slli  "000 . ..... ..... 10";
-    "c.fldsp"    Zcd     CiSp8Float Fld   "001 . ..... ..... 10";
-    "c.lwsp"     Zca     CiSp4      Lw    "010 . ..... ..... 10";
-    "c.ldsp"     Zca     CiSp8      Ld    "011 . ..... ..... 10";
-    "c.mv"       Zca     CrMove     Add   "100 0 ..... ..... 10";
-    "c.jr"       Zca     CrJump     Jalr  "100 0 ..... 00000 10";
-    "c.add"      Zca     CrAdd      Add   "100 1 ..... ..... 10";
-    "c.jalr"     Zca     CrLink     Jalr  "100 1 ..... 00000 10";
-    "c.ebreak"   Zca     CrBare     Ebreak "100 1 00000 00000 10";
-    "c.fsdsp"    Zcd     CssSp8     Fsd   "101 ...... ..... 10";
-    "c.swsp"     Zca     CssSp4     Sw    "110 ...... ..... 10";
-    "c.sdsp"     Zca     CssSp8     Sd    "111 ...... ..... 10";
-}
+for_each_compressed!(define_compressed);
 
 impl CFormat {
     /// How to take the operands out of a halfword.

@@ -1,11 +1,11 @@
-//! The decoder: an index over the two tables, and plans for the operands. And the encoder.
+//! The decoder: an index over the two tables; for operands see `plan`. And the encoder.
 
 use std::sync::LazyLock;
 
 use super::compressed::COMPRESSED;
+use super::handle::{Handler, handle};
 use super::imm::{self, bits};
-use super::plan::{CPlan, Operands, Plan};
-use super::{ExtSet, Format, Insn, Isa, Op, Pattern, TABLE};
+use super::{ExtSet, Format, Insn, Isa, Pattern, TABLE};
 
 /// Decodes one instruction from `bits`, of which the upper half is ignored when the low two bits say
 /// that the instruction is a 16-bit one.
@@ -13,54 +13,52 @@ use super::{ExtSet, Format, Insn, Isa, Op, Pattern, TABLE};
 /// `None` means illegal: reserved, unknown, or of an extension that `isa` lacks. HINTs decode as the
 /// base instruction that they are an encoding of.
 pub fn decode(bits: u32, isa: &Isa) -> Option<Insn> {
-    decode_here(bits, isa)
+    handle::<Decoder>(bits, isa, &mut ())
 }
 
-/// [`decode`] as a part of its caller, which so has the operands in registers: for the one who
-/// decodes most.
+struct Decoder;
+
+impl Handler for Decoder {
+    type State<'a> = ();
+    type Result = Insn;
+
+    #[inline(always)]
+    fn handle((): &mut (), insn: Insn) -> Insn {
+        insn
+    }
+}
+
+/// The row of [`TABLE`] that `word` is an encoding of.
 #[inline(always)]
-pub(crate) fn decode_here(bits: u32, isa: &Isa) -> Option<Insn> {
-    if bits & 3 == 3 { decode_wide(bits, isa) } else { decode_narrow(bits & 0xffff, isa) }
+pub(super) fn find_wide(word: u32, isa: &Isa) -> Option<u16> {
+    WIDE.find(word, wide_keys(word), isa)
 }
 
+/// The row of [`COMPRESSED`] that `half` is an encoding of.
 #[inline(always)]
-fn decode_wide(word: u32, isa: &Isa) -> Option<Insn> {
-    let row = WIDE.find(word, wide_keys(word), isa)?;
-    Some(insn(row.op, row.plan.operands(word)?, 4, word))
+pub(super) fn find_narrow(half: u32, isa: &Isa) -> Option<u16> {
+    NARROW.find(half, narrow_keys(half), isa)
 }
 
-#[inline(always)]
-fn decode_narrow(half: u32, isa: &Isa) -> Option<Insn> {
-    let row = NARROW.find(half, narrow_keys(half), isa)?;
-    Some(insn(row.op, row.plan.operands(half)?, 2, half))
-}
-
-#[inline(always)]
-fn insn(op: Op, operands: Operands, len: u8, bits: u32) -> Insn {
-    let Operands { registers: [rd, rs1, rs2, rs3], rm, imm } = operands;
-    Insn { op, rd, rs1, rs2, rs3, rm, len, imm, bits }
-}
-
-/// What the decoder needs of a row.
+/// What is needed to find a row.
 #[derive(Clone, Copy)]
-struct Candidate<P> {
+struct Candidate {
     pattern: Pattern,
     needs: ExtSet,
-    op: Op,
+    row: u16,
     /// Whether the list of candidates ends here.
     last: bool,
-    plan: P,
 }
 
 /// Lists of candidates under two keys of an encoding. The second key is looked at only where the
 /// first leaves too many.
-struct Index<P> {
+struct Index {
     /// By first key: where its part of `starts` begins, and the mask for the second key.
     first: [(u16, u8); 256],
     /// Where the list begins in `rows`.
     starts: Vec<u16>,
     /// The lists; within a list those with more fixed bits come first.
-    rows: Vec<Candidate<P>>,
+    rows: Vec<Candidate>,
 }
 
 /// The values of the two keys in a word. The second has at most eight bits.
@@ -78,33 +76,19 @@ fn narrow_keys(half: u32) -> Keys {
     ((bits(half, 1, 0) << 6 | bits(half, 15, 10)) as u8, bits(half, 6, 5) as u8)
 }
 
-static WIDE: LazyLock<Index<Plan>> = LazyLock::new(|| {
-    let rows = TABLE.iter().map(|r| Candidate {
-        pattern: r.pattern,
-        needs: r.needs,
-        op: r.op,
-        last: true,
-        plan: r.format.plan(),
-    });
-    Index::new(rows.collect(), wide_keys)
-});
+static WIDE: LazyLock<Index> =
+    LazyLock::new(|| Index::new(TABLE.iter().map(|r| (r.pattern, r.needs)), wide_keys));
 
-static NARROW: LazyLock<Index<CPlan>> = LazyLock::new(|| {
-    let rows = COMPRESSED.iter().map(|r| Candidate {
-        pattern: r.pattern,
-        needs: r.needs,
-        op: r.op,
-        last: true,
-        plan: r.format.plan(),
-    });
-    Index::new(rows.collect(), narrow_keys)
-});
+static NARROW: LazyLock<Index> =
+    LazyLock::new(|| Index::new(COMPRESSED.iter().map(|r| (r.pattern, r.needs)), narrow_keys));
 
-impl<P: Copy> Index<P> {
+impl Index {
     /// Candidates up to which the second key is not worth its part of `starts`.
     const SHORT: usize = 2;
 
-    fn new(mut rows: Vec<Candidate<P>>, keys: fn(u32) -> Keys) -> Index<P> {
+    fn new(rows: impl Iterator<Item = (Pattern, ExtSet)>, keys: fn(u32) -> Keys) -> Index {
+        let candidate = |(row, (pattern, needs))| Candidate { pattern, needs, row, last: true };
+        let mut rows: Vec<_> = (0..).zip(rows).map(candidate).collect();
         rows.sort_by_key(|row| std::cmp::Reverse(row.pattern.mask.count_ones()));
         let widest = keys(u32::MAX);
         let mut by_first = vec![Vec::new(); 256];
@@ -148,14 +132,14 @@ impl<P: Copy> Index<P> {
         start
     }
 
-    /// The most specific row that matches `word` and that `isa` has.
+    /// The number of the most specific row that matches `word` and that `isa` has.
     #[inline(always)]
-    fn find(&self, word: u32, (first, second): Keys, isa: &Isa) -> Option<&Candidate<P>> {
+    fn find(&self, word: u32, (first, second): Keys, isa: &Isa) -> Option<u16> {
         let (base, mask) = self.first[usize::from(first)];
         let start = self.starts[usize::from(base) + usize::from(second & mask)];
         for row in &self.rows[usize::from(start)..] {
             if row.pattern.matches(word) && isa.exts().contains_all(row.needs) {
-                return Some(row);
+                return Some(row.row);
             }
             if row.last {
                 break;

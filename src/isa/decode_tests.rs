@@ -1,7 +1,7 @@
 //! Tests of the decoder and the encoder.
 
 use super::*;
-use crate::isa::{Ext, random};
+use crate::isa::{Ext, Op, random};
 
 /// A stream of random values (xorshift64*).
 fn stream(seed: u64) -> impl FnMut() -> u64 {
@@ -93,7 +93,7 @@ fn index_agrees_with_a_search() {
                 .iter()
                 .filter(|r| r.pattern.matches(word) && isa.exts().contains_all(r.needs))
                 .max_by_key(|r| r.pattern.mask.count_ones())
-                .and_then(|r| Some(super::insn(r.op, r.format.plan().operands(word)?, 4, word)));
+                .and_then(|r| Some(r.format.plan().operands(word)?.insn(r.op, 4, word)));
             assert_eq!(decode(word, isa), found, "{word:#010x} {isa}");
         }
     }
@@ -103,7 +103,7 @@ fn index_agrees_with_a_search() {
                 .iter()
                 .filter(|r| r.pattern.matches(half) && isa.exts().contains_all(r.needs))
                 .max_by_key(|r| r.pattern.mask.count_ones())
-                .and_then(|r| Some(super::insn(r.op, r.format.plan().operands(half)?, 2, half)));
+                .and_then(|r| Some(r.format.plan().operands(half)?.insn(r.op, 2, half)));
             assert_eq!(decode(half, isa), found, "{half:#06x} {isa}");
         }
     }

@@ -6,6 +6,7 @@ pub mod csr;
 mod decode;
 pub mod disasm;
 pub mod ext;
+mod handle;
 pub mod hwprobe;
 mod imm;
 pub mod op;
@@ -14,10 +15,10 @@ pub mod random;
 pub mod reg;
 pub(crate) mod table;
 
-pub(crate) use decode::decode_here;
 pub use decode::{decode, encode};
 pub use disasm::disasm;
 pub use ext::{Ext, ExtSet, Isa, ParseIsaError, Profile};
+pub(crate) use handle::{Handler, handle};
 pub(crate) use imm::jump_offset;
 pub use op::{Format, Op, Pattern, Row, TABLE};
 

@@ -181,6 +181,7 @@ impl Op {
     }
 
     /// The fields of the encoding.
+    #[inline]
     pub fn format(self) -> Format {
         self.row().format
     }

@@ -1,8 +1,8 @@
-//! Plans: how to take the operands out of an encoding, as data that the decoder follows without a
-//! branch for each format.
+//! Plans: how to take the operands out of an encoding, as data that can be followed without a branch
+//! for each format.
 
-use super::Format;
 use super::imm::Imm;
+use super::{Format, Insn, Op};
 
 /// Register numbers, one to a byte: `rd`, `rs1`, `rs2`, `rs3` from the lowest up.
 type Registers = u32;
@@ -31,6 +31,15 @@ pub(super) struct Operands {
     pub(super) registers: [u8; 4],
     pub(super) rm: u8,
     pub(super) imm: i32,
+}
+
+impl Operands {
+    /// The instruction that has them.
+    #[inline(always)]
+    pub(super) fn insn(self, op: Op, len: u8, bits: u32) -> Insn {
+        let Operands { registers: [rd, rs1, rs2, rs3], rm, imm } = self;
+        Insn { op, rd, rs1, rs2, rs3, rm, len, imm, bits }
+    }
 }
 
 impl Plan {

@@ -1,6 +1,6 @@
 //! From guest instructions to IR blocks.
 //!
-//! Reading order: `scan` (which instructions make a block, and why), `rule` (what an instruction
+//! Reading order: `scan` (which instructions make a block, and why), `heads` (where loops begin), `rule` (what an instruction
 //! becomes), one table of rules per extension (`rv_i`, `rv_m`, `rv_a`, `rv_f`, `rv_zb`, `csr`,
 //! `zic`), `fuse` (instructions that become one operation together), `select` (branches that become
 //! conditional operations).
@@ -10,6 +10,7 @@
 
 mod csr;
 mod fuse;
+mod heads;
 mod rule;
 mod rv_a;
 mod rv_f;
@@ -20,6 +21,7 @@ mod scan;
 mod select;
 mod zic;
 
+pub use heads::Marks;
 pub use rule::is_helper;
 
 use crate::ir::{Block, Builder};
@@ -33,6 +35,29 @@ pub trait CodeSource {
     /// The bytes must not change while the slice lives: hand out a copy of memory that others may
     /// write to.
     fn bytes(&mut self, addr: u64) -> Option<&[u8]>;
+
+    /// The same, from who keeps what is found out about code.
+    fn piece(&mut self, addr: u64) -> Option<Piece<'_>> {
+        self.bytes(addr).map(|code| Piece { code, start: 0, marks: None })
+    }
+}
+
+/// A piece of code.
+pub struct Piece<'a> {
+    /// Code: with `marks`, a page.
+    pub code: &'a [u8],
+    /// Where in it the piece begins.
+    pub start: usize,
+    /// What is kept about `code`, which is as aligned as instructions are.
+    pub marks: Option<&'a mut Marks>,
+}
+
+impl<'a> Piece<'a> {
+    /// The piece itself.
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
+        self.code.get(self.start..).unwrap_or_default()
+    }
 }
 
 /// Code in one contiguous piece.
@@ -76,6 +101,8 @@ impl Default for Limits {
 #[derive(Default)]
 pub struct Lifter {
     builder: Builder,
+    /// For code about which its source keeps nothing.
+    marks: Marks,
 }
 
 impl Lifter {
@@ -98,7 +125,7 @@ impl Lifter {
         pc: u64,
         limits: &Limits,
     ) -> &Block {
-        scan::scan(&mut self.builder, source, isa, pc, limits);
+        scan::scan((&mut self.builder, &mut self.marks), source, isa, pc, limits);
         self.builder.block()
     }
 }

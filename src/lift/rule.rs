@@ -101,6 +101,8 @@ pub(super) enum Flow {
     Jump(u64),
     /// Somewhere else; the last operation says where.
     End,
+    /// Nowhere: the instruction is not legal here. There is no operation.
+    Illegal,
 }
 
 /// Adds the operations of `insn`, at `pc`, to `b`.

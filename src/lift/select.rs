@@ -10,24 +10,11 @@ use crate::isa::{self, Insn, Isa};
 /// Most instructions that are skipped. With more of them executing all costs more than it saves.
 const MAX_SKIPPED: usize = 2;
 
-/// What a branch skips that is no branch any more.
-pub(super) struct Skipped {
-    /// Number of instructions.
-    pub(super) insns: u32,
-    /// Address of the instruction behind them.
-    pub(super) end: u64,
-}
-
 /// Makes the last operation of `b`, if it is a branch over a few simple operations, those operations
 /// on its condition. `code` is what follows the branch, whose instructions have not been lifted, at
-/// `pc`; `insns` of them may be. `None` if nothing has changed.
-pub(super) fn select(
-    b: &mut Builder,
-    code: &[u8],
-    isa: &Isa,
-    pc: u64,
-    insns: u32,
-) -> Option<Skipped> {
+/// `pc`; `insns` of them may be. The address of the instruction behind them; `None` if nothing has
+/// changed.
+pub(super) fn select(b: &mut Builder, code: &[u8], isa: &Isa, pc: u64, insns: u32) -> Option<u64> {
     let &Node { op: Op::Branch { target: end, .. }, pc: branch, .. } = b.block().nodes.last()?
     else {
         return None;
@@ -36,7 +23,7 @@ pub(super) fn select(
     let code = code.get(..len).filter(|_| (2..=4 * MAX_SKIPPED).contains(&len))?;
     let (nodes, before) = (b.block().nodes.len(), b.block().insns);
     if lift_skipped(b, code, isa, pc, insns) && make_conditional(b, nodes - 1, branch) {
-        return Some(Skipped { insns: b.block().insns - before, end });
+        return Some(end);
     }
     b.rewind(nodes, before);
     None

@@ -4,7 +4,7 @@
 //! version. What lies close to the end of a page, and pages that can change unnoticed, are read
 //! anew each time.
 
-use crate::lift::CodeSource;
+use crate::lift::{CodeSource, Marks, Piece};
 use crate::mem::Memory;
 use crate::util::{PAGE_SIZE, page_down};
 
@@ -26,11 +26,13 @@ struct Page {
     addr: u64,
     version: u64,
     bytes: Vec<u8>,
+    marks: Marks,
 }
 
 impl Source {
     pub(super) fn new() -> Self {
-        let page = || Page { addr: u64::MAX, version: 0, bytes: Vec::new() };
+        let page =
+            || Page { addr: u64::MAX, version: 0, bytes: Vec::new(), marks: Marks::default() };
         Self { pages: std::array::from_fn(|_| page()), piece: Vec::new(), start: 0 }
     }
 
@@ -63,6 +65,7 @@ impl SourceOver<'_> {
         }
         slot.addr = u64::MAX;
         slot.bytes.resize(PAGE_SIZE as usize, 0);
+        slot.marks.forget();
         self.memory.read_bytes(page, &mut slot.bytes).ok()?;
         (slot.addr, slot.version) = (page, version);
         Some(n)
@@ -71,12 +74,17 @@ impl SourceOver<'_> {
 
 impl CodeSource for SourceOver<'_> {
     fn bytes(&mut self, addr: u64) -> Option<&[u8]> {
+        self.piece(addr).map(|piece| piece.rest())
+    }
+
+    fn piece(&mut self, addr: u64) -> Option<Piece<'_>> {
         let page = page_down(addr);
-        let offset = (addr - page) as usize;
-        if offset as u64 + PIECE <= PAGE_SIZE
+        let start = (addr - page) as usize;
+        if start as u64 + PIECE <= PAGE_SIZE
             && let Some(n) = self.page(page)
         {
-            return Some(&self.source.pages[n].bytes[offset..]);
+            let Page { bytes, marks, .. } = &mut self.source.pages[n];
+            return Some(Piece { code: bytes, start, marks: Some(marks) });
         }
         let s = &mut *self.source;
         let end = s.start + s.piece.len() as u64;
@@ -89,6 +97,6 @@ impl CodeSource for SourceOver<'_> {
                 return None;
             }
         }
-        Some(&s.piece[(addr - s.start) as usize..])
+        Some(Piece { code: &s.piece, start: (addr - s.start) as usize, marks: None })
     }
 }
