@@ -1,7 +1,7 @@
 //! Host code of one block while it is being made: hot and cold bytes, and what belongs to them.
 
 use super::code::Code;
-use super::symbolic::Val;
+use super::faults::FaultPoints;
 use crate::util::CodePtr;
 
 /// A jump that can be redirected by one 4-byte store within a cache line.
@@ -21,37 +21,6 @@ pub struct LinkSite {
     /// The word without a target, if it is a conditional branch. Such a one may not be changed while
     /// it might be executed, and may reach less far than others: to its stub in any case.
     pub conditional: Option<u32>,
-}
-
-/// A guest register that is not at home when a fault occurs, and what its value is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recipe {
-    /// Integer register `.0` has a value computed from homes.
-    Int(u8, Val),
-    /// The home of integer register `.0` has the right low half; it must be sign-extended.
-    Sext(u8),
-    /// Host register `.1` holds what belongs into the home of integer register `.0`. This is true
-    /// of homes before others are computed from them.
-    Held(u8, u8),
-    /// Floating-point register `.0` may hold a NaN that is not canonical (double precision).
-    CanonD(u8),
-    /// The same in single precision.
-    CanonS(u8),
-    /// Floating-point register `.0` is a NaN-boxed single whose upper half has not been set.
-    Box(u8),
-}
-
-/// A host instruction that may fault, or a call of the helper stub.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FaultPoint {
-    /// Its place.
-    pub host: CodePtr,
-    /// First of its recipes in [`CodeBuf::recipes`].
-    pub first: u32,
-    /// Their number.
-    pub count: u32,
-    /// Address of the guest instruction.
-    pub pc: u64,
 }
 
 /// What a counter counts; see [`CountPoint`].
@@ -82,7 +51,7 @@ pub struct CountPoint {
 
 /// A state of a [`CodeBuf`] to come back to.
 #[derive(Debug)]
-pub struct Mark([usize; 8]);
+pub struct Mark([usize; 5], [(usize, (u32, u64)); 2]);
 
 /// A buffer that an emitter writes one block into.
 #[derive(Debug, Default)]
@@ -99,12 +68,10 @@ pub struct CodeBuf {
     pub first_link: u32,
     /// Redirectable jumps.
     pub links: Vec<LinkSite>,
-    /// In order of their place, hot ones.
-    pub hot_faults: Vec<FaultPoint>,
-    /// In order of their place, cold ones.
-    pub cold_faults: Vec<FaultPoint>,
-    /// Recipes of both.
-    pub recipes: Vec<Recipe>,
+    /// Where hot code may fault.
+    pub hot_faults: FaultPoints,
+    /// Where cold code may.
+    pub cold_faults: FaultPoints,
     /// Guest addresses at which this code may be entered, with their places.
     pub entries: Vec<(u64, CodePtr)>,
     /// Where executions are counted, if [`super::EmitContext::counters`] asks for it; counter `n`
@@ -113,14 +80,13 @@ pub struct CodeBuf {
 }
 
 impl CodeBuf {
-    /// Empties the buffer and says where the next block will lie.
-    pub fn start(&mut self, hot_base: u32, cold_base: u32, first_link: u32) {
+    /// Empties the buffer and says where the next block, the one at `pc`, will lie.
+    pub fn start(&mut self, pc: u64, [hot_base, cold_base]: [u32; 2], first_link: u32) {
         self.hot.truncate(0);
         self.cold.truncate(0);
         self.links.clear();
-        self.hot_faults.clear();
-        self.cold_faults.clear();
-        self.recipes.clear();
+        self.hot_faults.start(hot_base, pc);
+        self.cold_faults.start(cold_base, pc);
         self.entries.clear();
         self.points.clear();
         (self.hot_base, self.cold_base, self.first_link) = (hot_base, cold_base, first_link);
@@ -129,27 +95,24 @@ impl CodeBuf {
     /// How much is in the buffer.
     #[must_use]
     pub fn mark(&self) -> Mark {
-        Mark([
+        let lengths = [
             self.hot.len(),
             self.cold.len(),
             self.links.len(),
-            self.hot_faults.len(),
-            self.cold_faults.len(),
-            self.recipes.len(),
             self.entries.len(),
             self.points.len(),
-        ])
+        ];
+        Mark(lengths, [self.hot_faults.mark(), self.cold_faults.mark()])
     }
 
     /// Takes back what was emitted after `mark`.
     pub fn rewind(&mut self, mark: &Mark) {
-        let Mark([hot, cold, links, hot_faults, cold_faults, recipes, entries, points]) = *mark;
+        let Mark([hot, cold, links, entries, points], [hot_faults, cold_faults]) = *mark;
         self.hot.truncate(hot);
         self.cold.truncate(cold);
         self.links.truncate(links);
-        self.hot_faults.truncate(hot_faults);
-        self.cold_faults.truncate(cold_faults);
-        self.recipes.truncate(recipes);
+        self.hot_faults.rewind(hot_faults);
+        self.cold_faults.rewind(cold_faults);
         self.entries.truncate(entries);
         self.points.truncate(points);
     }

@@ -8,12 +8,14 @@
 mod ahead;
 mod buf;
 mod code;
+pub mod faults;
 mod state;
 mod symbolic;
 
 pub use ahead::{Ahead, is_plain};
-pub use buf::{CodeBuf, CountPoint, Counted, FaultPoint, LinkSite, Mark, Recipe};
+pub use buf::{CodeBuf, CountPoint, Counted, LinkSite, Mark};
 pub use code::Code;
+pub use faults::{FaultPoints, Recipe};
 pub use state::{CONSTANTS, Constants, FLAGS_UNKNOWN, LeaveKind, STATE_BIAS, ThreadState};
 pub use symbolic::{RegSet, ShiftOp, Symbolic, Val, fold, shifted};
 

@@ -6,7 +6,7 @@
 
 use super::patch;
 use super::regs::{STATE, X17, ZR};
-use crate::backend::{CodeBuf, ShiftOp};
+use crate::backend::{CodeBuf, FaultPoints, ShiftOp};
 use crate::ir::Width;
 use crate::util::CodePtr;
 
@@ -254,6 +254,11 @@ const fn r(n: u8) -> u32 {
 }
 
 impl Asm<'_> {
+    /// The fault points of the part that the next instruction goes to.
+    pub(super) fn faults(&mut self) -> &mut FaultPoints {
+        if self.cold { &mut self.buf.cold_faults } else { &mut self.buf.hot_faults }
+    }
+
     pub(super) fn pos(&self) -> CodePtr {
         if self.cold { self.buf.cold_pos() } else { self.buf.hot_pos() }
     }

@@ -5,8 +5,8 @@ use super::emit_exit::Later;
 use super::features::Features;
 use super::regs::{STATE, X16, X17, X30, ZR, field, host_int, slot};
 use crate::backend::{
-    Ahead, CodeBuf, CountPoint, Counted, EmitContext, FaultPoint, MAX_COUNTERS, Recipe, RegSet,
-    Symbolic, Val, is_plain,
+    Ahead, CodeBuf, CountPoint, Counted, EmitContext, MAX_COUNTERS, Recipe, RegSet, Symbolic, Val,
+    is_plain,
 };
 use crate::ir::{Block, Node, Op, Reg, Src};
 use crate::util::CodePtr;
@@ -82,7 +82,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
     pub(super) fn nodes(&mut self, nodes: &[Node], after: u64) {
         let mut open = true;
         let mut ahead = Vec::new();
-        Ahead::of(nodes, &mut ahead, |_| false);
+        Ahead::of(nodes, &mut ahead, |_| 0);
         let mut rest = nodes;
         while let [node, following @ ..] = rest {
             let at = nodes.len() - rest.len();
@@ -411,22 +411,20 @@ impl<'b, 'c> Emitter<'b, 'c> {
 
     /// As [`Self::fault_point`], for host address `host`.
     pub(super) fn fault_point_at(&mut self, host: CodePtr) {
-        let first = self.a.buf.recipes.len() as u32;
+        let faults = self.a.faults();
+        faults.begin(host, self.pc);
         let mut left = self.sym.pending();
         while left != 0 {
             let r = left.trailing_zeros() as u8;
             left &= left - 1;
-            let recipe =
-                if self.sym.is_sext(r) { Recipe::Sext(r) } else { Recipe::Int(r, self.sym.val(r)) };
-            self.a.buf.recipes.push(recipe);
+            faults.push(if self.sym.is_sext(r) {
+                Recipe::Sext(r)
+            } else {
+                Recipe::Int(r, self.sym.val(r))
+            });
         }
-        self.float_recipes();
-        let count = self.a.buf.recipes.len() as u32 - first;
-        let point = FaultPoint { host, first, count, pc: self.pc };
-        if self.a.cold {
-            self.a.buf.cold_faults.push(point);
-        } else {
-            self.a.buf.hot_faults.push(point);
+        if self.float_pending() {
+            self.float_recipes();
         }
     }
 

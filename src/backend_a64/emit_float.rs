@@ -208,12 +208,10 @@ impl Emitter<'_, '_> {
     }
 
     pub(super) fn float_recipes(&mut self) {
-        if !self.float_pending() {
-            return;
-        }
+        let faults = self.a.faults();
         for (f, _) in FLOAT_MAP {
             if self.fp.unboxed & 1 << f != 0 {
-                self.a.buf.recipes.push(Recipe::Box(f));
+                faults.push(Recipe::Box(f));
             }
         }
     }

@@ -5,7 +5,7 @@
 //! blocks use are written here, always in their shortest form. Fixed code (`entry`) is dynasm's.
 
 use super::regs::RBP;
-use crate::backend::{Code, CodeBuf};
+use crate::backend::{Code, CodeBuf, FaultPoints};
 use crate::mem::Mode;
 use crate::util::CodePtr;
 
@@ -212,6 +212,11 @@ impl<'b> Asm<'b> {
         let known = self.flags.filter(|(r, _, end)| *end == self.pos() && Some(*r) != writes);
         f(self);
         self.flags = known.map(|(r, sz, _)| (r, sz, self.pos()));
+    }
+
+    /// The fault points of the part that the next instruction goes to.
+    pub(super) fn faults(&mut self) -> &mut FaultPoints {
+        if self.cold { &mut self.buf.cold_faults } else { &mut self.buf.hot_faults }
     }
 
     pub(super) fn pos(&self) -> CodePtr {

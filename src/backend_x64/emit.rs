@@ -5,8 +5,8 @@ use super::features::Features;
 use super::regs::{RAX, field, host_int};
 use super::slots::{Copies, spares};
 use crate::backend::{
-    Ahead, CodeBuf, CountPoint, Counted, EmitContext, FaultPoint, MAX_COUNTERS, Recipe, RegSet,
-    Symbolic, Val, is_plain,
+    Ahead, CodeBuf, CountPoint, Counted, EmitContext, MAX_COUNTERS, Recipe, RegSet, Symbolic, Val,
+    is_plain,
 };
 use crate::ir::{Block, Node, Op, Reg, Src};
 use crate::util::CodePtr;
@@ -98,7 +98,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
         self.a.flags = None;
         let mut ahead = std::mem::take(self.ahead);
         let cpu = self.cpu;
-        Ahead::of(nodes, &mut ahead, |op| spares(op, cpu) != 0);
+        Ahead::of(nodes, &mut ahead, |op| spares(op, cpu));
         let mut rest = nodes;
         while let [node, following @ ..] = rest {
             let at = nodes.len() - rest.len();
@@ -115,34 +115,17 @@ impl<'b, 'c> Emitter<'b, 'c> {
             self.pc = node.pc;
             self.next = following.first().map_or(after, |n| n.pc);
             rest = following;
-            if let Some(branch) = following.first()
-                && self.fcmp_branch(&node.op, &branch.op, branch.pc)
-            {
-                rest = &following[1..];
-                self.count(Counted::Guest(rest.first().map_or(after, |n| n.pc)));
-                continue;
-            }
-            match self.fcmp_select(&node.op, following) {
-                0 => {}
+            let mut last = &node.op;
+            match self.joined(&node.op, following) {
+                0 => self.op(&node.op, following),
                 n => {
+                    last = &following[n - 1].op;
                     rest = &following[n..];
-                    continue;
                 }
             }
-            if let Some(jump) = following.first()
-                && self.jump_by_memory(&node.op, jump, following.len() == 1)
-            {
-                rest = &following[1..];
-                open = !jump.op.ends_block();
-                if open {
-                    self.count(Counted::Guest(rest.first().map_or(after, |n| n.pc)));
-                }
-                continue;
-            }
-            self.op(&node.op, following);
-            open = !node.op.ends_block();
-            if open && node.op.may_leave() {
-                self.count(Counted::Guest(self.next));
+            open = !last.ends_block();
+            if open && last.may_leave() {
+                self.count(Counted::Guest(rest.first().map_or(after, |n| n.pc)));
             }
         }
         *self.ahead = ahead;
@@ -150,6 +133,25 @@ impl<'b, 'c> Emitter<'b, 'c> {
             self.pc = after;
             self.flush();
             self.jump_to(after);
+        }
+    }
+
+    /// Emits `op` together with the first of `following`, if they are something together: how many
+    /// of them, or none if nothing has been emitted.
+    #[inline]
+    fn joined(&mut self, op: &Op, following: &[Node]) -> usize {
+        let Some(next) = following.first() else { return 0 };
+        match (op, &next.op) {
+            (Op::FCmp { .. }, Op::Branch { .. }) => {
+                usize::from(self.fcmp_branch(op, &next.op, next.pc))
+            }
+            (Op::FCmp { .. }, Op::Select { .. } | Op::FSelect { .. }) => {
+                self.fcmp_select(op, following)
+            }
+            (Op::Load { .. }, Op::JumpIndirect { .. } | Op::CallIndirect { .. }) => {
+                usize::from(self.jump_by_memory(op, next, following.len() == 1))
+            }
+            _ => 0,
         }
     }
 
@@ -491,23 +493,23 @@ impl<'b, 'c> Emitter<'b, 'c> {
 
     /// As [`Self::fault_point`], for host address `host`.
     pub(super) fn fault_point_at(&mut self, host: CodePtr) {
-        let first = self.a.buf.recipes.len() as u32;
-        self.a.buf.recipes.extend(self.copies.recipes());
+        let faults = self.a.faults();
+        faults.begin(host, self.pc);
+        if self.copies.dirty() != 0 {
+            self.copies.recipes().for_each(|recipe| faults.push(recipe));
+        }
         let mut left = self.sym.pending();
         while left != 0 {
             let r = left.trailing_zeros() as u8;
             left &= left - 1;
-            let recipe =
-                if self.sym.is_sext(r) { Recipe::Sext(r) } else { Recipe::Int(r, self.sym.val(r)) };
-            self.a.buf.recipes.push(recipe);
+            faults.push(if self.sym.is_sext(r) {
+                Recipe::Sext(r)
+            } else {
+                Recipe::Int(r, self.sym.val(r))
+            });
         }
-        self.float_recipes();
-        let count = self.a.buf.recipes.len() as u32 - first;
-        let point = FaultPoint { host, first, count, pc: self.pc };
-        if self.a.cold {
-            self.a.buf.cold_faults.push(point);
-        } else {
-            self.a.buf.hot_faults.push(point);
+        if self.float_pending() {
+            self.float_recipes();
         }
     }
 

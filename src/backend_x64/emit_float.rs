@@ -371,17 +371,15 @@ impl Emitter<'_, '_> {
     }
 
     pub(super) fn float_recipes(&mut self) {
-        if !self.float_pending() {
-            return;
-        }
+        let faults = self.a.faults();
         for (f, _) in FLOAT_MAP {
             if self.fp.is_loose(FReg(f)) {
-                self.a.buf.recipes.push(Recipe::Box(f));
+                faults.push(Recipe::Box(f));
             }
             if self.fp.canon_d & 1 << f != 0 {
-                self.a.buf.recipes.push(Recipe::CanonD(f));
+                faults.push(Recipe::CanonD(f));
             } else if self.fp.canon_s & 1 << f != 0 {
-                self.a.buf.recipes.push(Recipe::CanonS(f));
+                faults.push(Recipe::CanonS(f));
             }
         }
     }

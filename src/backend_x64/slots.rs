@@ -96,13 +96,16 @@ impl Copies {
 
 impl Emitter<'_, '_> {
     /// Makes ready for `op`; `ahead` is what is known behind it.
+    #[inline]
     pub(super) fn begin_copies(&mut self, op: &Op, ahead: &Ahead) {
-        self.copies.usable = if leaves(op) { ALL } else { spares(op, self.cpu) };
+        let usable = if leaves(op) { ALL } else { ahead.keeps };
+        self.copies.usable = usable;
         (self.copies.wanted, self.copies.often) = (ahead.again, ahead.often);
         self.copies.pinned.set(0);
-        let usable = self.copies.usable;
-        for n in (0..COPIES.len()).filter(|n| usable & 1 << n == 0) {
-            self.vacate(n);
+        if usable != ALL {
+            for n in (0..COPIES.len()).filter(|n| usable & 1 << n == 0) {
+                self.vacate(n);
+            }
         }
     }
 
@@ -283,38 +286,11 @@ const fn leaves(op: &Op) -> bool {
 
 /// The places for copies that the code of `op` neither uses as scratch registers nor calls anybody
 /// who does.
+#[inline]
 pub(super) const fn spares(op: &Op, cpu: Features) -> Places {
-    const RDX_ALONE: Places = 1;
     const _: () = assert!(COPIES[0] == RDX && COPIES[1] == RCX);
     match *op {
-        Op::Bin { op, b, .. } => match op {
-            BinOp::Mulh
-            | BinOp::Mulhu
-            | BinOp::Mulhsu
-            | BinOp::Div
-            | BinOp::Divu
-            | BinOp::Rem
-            | BinOp::Remu
-            | BinOp::Clmul
-            | BinOp::Clmulh
-            | BinOp::Clmulr
-            | BinOp::CzeroEqz
-            | BinOp::CzeroNez => 0,
-            BinOp::Sll | BinOp::Srl | BinOp::Sra if matches!(b, Src::Imm(_)) || cpu.bmi2 => ALL,
-            BinOp::Rol | BinOp::Ror if matches!(b, Src::Imm(_)) => ALL,
-            BinOp::Add
-            | BinOp::Sub
-            | BinOp::And
-            | BinOp::Or
-            | BinOp::Xor
-            | BinOp::Slt
-            | BinOp::Sltu
-            | BinOp::Mul
-            | BinOp::Sh1add
-            | BinOp::Sh2add
-            | BinOp::Sh3add => ALL,
-            _ => RDX_ALONE,
-        },
+        Op::Bin { op, b, .. } => spared_by_bin(op, matches!(b, Src::Imm(_)), cpu),
         Op::Un { op, .. } => match op {
             UnOp::Clz | UnOp::Ctz | UnOp::Cpop | UnOp::OrcB => 0,
             UnOp::ZextW | UnOp::SextB | UnOp::SextH | UnOp::ZextH | UnOp::Rev8 => ALL,
@@ -326,5 +302,38 @@ pub(super) const fn spares(op: &Op, cpu: Features) -> Places {
         | Op::Branch { .. } => ALL,
         Op::Select { .. } | Op::FSelect { .. } => RDX_ALONE,
         _ => 0,
+    }
+}
+
+const RDX_ALONE: Places = 1;
+
+const fn spared_by_bin(op: BinOp, by_constant: bool, cpu: Features) -> Places {
+    match op {
+        BinOp::Mulh
+        | BinOp::Mulhu
+        | BinOp::Mulhsu
+        | BinOp::Div
+        | BinOp::Divu
+        | BinOp::Rem
+        | BinOp::Remu
+        | BinOp::Clmul
+        | BinOp::Clmulh
+        | BinOp::Clmulr
+        | BinOp::CzeroEqz
+        | BinOp::CzeroNez => 0,
+        BinOp::Sll | BinOp::Srl | BinOp::Sra if by_constant || cpu.bmi2 => ALL,
+        BinOp::Rol | BinOp::Ror if by_constant => ALL,
+        BinOp::Add
+        | BinOp::Sub
+        | BinOp::And
+        | BinOp::Or
+        | BinOp::Xor
+        | BinOp::Slt
+        | BinOp::Sltu
+        | BinOp::Mul
+        | BinOp::Sh1add
+        | BinOp::Sh2add
+        | BinOp::Sh3add => ALL,
+        _ => RDX_ALONE,
     }
 }

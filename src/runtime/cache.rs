@@ -127,7 +127,7 @@ impl CodeCache {
         let mut backend = Host::new(options.host_features);
         let mut buf = CodeBuf::default();
         let half = (arena.size() / 2) as u32;
-        buf.start(0, half, 0);
+        buf.start(0, [0, half], 0);
         let stubs = backend.emit_stubs(&mut buf);
         arena.write(CodePtr(0), &buf.hot);
         icache::sync_cores();
@@ -208,7 +208,7 @@ impl CodeCache {
         if !self.exact_flags && looks_at_flags(block, &mut source) {
             return Err(Full::NeedsExactFlags);
         }
-        inner.buf.start(inner.hot, inner.cold, inner.links.len() as u32);
+        inner.buf.start(pc, [inner.hot, inner.cold], inner.links.len() as u32);
         let lookup = |pc: u64| self.table.get(pc);
         // Where a stub leads is not known before it has been executed once: it may be bound then.
         let provisional = !self.alone && jumps_by_memory(block) && inner.stubs_seen.insert(pc);

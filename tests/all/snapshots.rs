@@ -33,9 +33,9 @@ const COLD: u32 = 0x40_0000;
 
 fn emitted<B: Backend>(mut backend: B, block: &Block, mode: Mode, exact_flags: bool) -> String {
     let mut buf = CodeBuf::default();
-    buf.start(0, COLD, 0);
+    buf.start(0, [0, COLD], 0);
     let stubs = backend.emit_stubs(&mut buf);
-    buf.start(HOT, COLD, 0);
+    buf.start(block.pc, [HOT, COLD], 0);
     let context = EmitContext {
         mode,
         stubs,

@@ -1,0 +1,272 @@
+//! Fault points: from a place in host code to the guest's pc and pending registers.
+//!
+//! There is one for every second guest instruction and hardly any is ever looked at, so they are
+//! packed as they are found: a few bytes each, one after the other, to be read from the first.
+
+use super::code::Code;
+use super::symbolic::{ShiftOp, Val};
+use crate::ir::Width;
+use crate::util::CodePtr;
+
+/// A guest register that is not at home when a fault occurs, and what its value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recipe {
+    /// Integer register `.0` has a value computed from homes.
+    Int(u8, Val),
+    /// The home of integer register `.0` has the right low half; it must be sign-extended.
+    Sext(u8),
+    /// Host register `.1` holds what belongs into the home of integer register `.0`. This is true
+    /// of homes before others are computed from them.
+    Held(u8, u8),
+    /// Floating-point register `.0` may hold a NaN that is not canonical (double precision).
+    CanonD(u8),
+    /// The same in single precision.
+    CanonS(u8),
+    /// Floating-point register `.0` is a NaN-boxed single whose upper half has not been set.
+    Box(u8),
+}
+
+/// The fault points of one part of a block, in order of their places.
+#[derive(Debug, Default)]
+pub struct FaultPoints {
+    bytes: Code,
+    /// Place and pc of the last one.
+    last: (u32, u64),
+    /// Where in `bytes` the number of its recipes is.
+    count: usize,
+}
+
+// Kinds of recipes: the low half of their first byte. The second is the register. The high half is
+// the number of bytes at the end that are a signed number.
+const HOME: u8 = 0;
+const CONST: u8 = 1;
+const LIN: u8 = 2;
+const SEXT: u8 = 3;
+const CANON_D: u8 = 4;
+const CANON_S: u8 = 5;
+const BOX: u8 = 6;
+const SHIFT: u8 = 7;
+const HELD: u8 = 8;
+
+impl FaultPoints {
+    /// Empties it, for a part that lies at `base`, of the block at `pc`.
+    pub fn start(&mut self, base: u32, pc: u64) {
+        self.bytes.truncate(0);
+        self.last = (base, pc);
+    }
+
+    /// How much is in it.
+    #[must_use]
+    pub fn mark(&self) -> (usize, (u32, u64)) {
+        (self.bytes.len(), self.last)
+    }
+
+    /// Takes back what was added after `mark`.
+    pub fn rewind(&mut self, (len, last): (usize, (u32, u64))) {
+        self.bytes.truncate(len);
+        self.last = last;
+    }
+
+    /// The points, to be read by [`find`].
+    #[must_use]
+    pub fn packed(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Adds a host instruction that may fault, or a call of the helper stub, at `host` on behalf of
+    /// the guest instruction at `pc`. Its recipes follow.
+    #[inline]
+    pub fn begin(&mut self, host: CodePtr, pc: u64) {
+        let (last_host, last_pc) = self.last;
+        debug_assert!(host.0 >= last_host, "fault points come in order");
+        let host_step = u64::from(host.0.wrapping_sub(last_host));
+        let pc_step = zigzag(pc.wrapping_sub(last_pc) as i64);
+        self.last = (host.0, pc);
+        if host_step | pc_step < 0x80 {
+            // By far the most: three bytes at once, of which the last is the number of recipes.
+            self.bytes.put((host_step | pc_step << 8, 3), (0, 0));
+        } else {
+            self.number(host_step);
+            self.number(pc_step);
+            self.bytes.push(0);
+        }
+        self.count = self.bytes.len() - 1;
+    }
+
+    /// Adds a recipe to the last point.
+    pub fn push(&mut self, recipe: Recipe) {
+        self.bytes[self.count] += 1;
+        self.recipe(&recipe);
+    }
+
+    #[inline]
+    fn recipe(&mut self, recipe: &Recipe) {
+        let mut put = |kind: u8, r: u8, more: [u8; 3], len: u32| {
+            let head = u32::from_le_bytes([kind, r, more[0], more[1]]);
+            self.bytes.put((u64::from(head) | u64::from(more[2]) << 32, 2 + len), (0, 0));
+        };
+        match *recipe {
+            Recipe::Sext(r) => put(SEXT, r, [0; 3], 0),
+            Recipe::CanonD(r) => put(CANON_D, r, [0; 3], 0),
+            Recipe::CanonS(r) => put(CANON_S, r, [0; 3], 0),
+            Recipe::Box(r) => put(BOX, r, [0; 3], 0),
+            Recipe::Held(r, host) => put(HELD, r, [host, 0, 0], 1),
+            Recipe::Int(r, Val::Home) => put(HOME, r, [0; 3], 0),
+            Recipe::Int(r, Val::Const(k)) => {
+                let len = signed_len(k as i64);
+                let head = [CONST | (len as u8) << 4, r];
+                self.bytes.put((u16::from_le_bytes(head).into(), 2), (k, len));
+            }
+            Recipe::Int(r, Val::Shift { op, w, a, n }) => {
+                put(SHIFT, r, [op as u8 | u8::from(w == Width::D) << 2, a, n], 3);
+            }
+            Recipe::Int(r, Val::Lin { a, b, shift, imm }) => {
+                let len = signed_len(imm.into());
+                let head = [LIN | (len as u8) << 4, r, a, shift << 5 | b];
+                self.bytes.put((u32::from_le_bytes(head).into(), 4), (imm as u64, len));
+            }
+        }
+    }
+
+    /// Seven bits a byte, lowest first; the highest bit says that more follow.
+    fn number(&mut self, mut n: u64) {
+        while n > 0x7f {
+            self.bytes.push(n as u8 | 0x80);
+            n >>= 7;
+        }
+        self.bytes.push(n as u8);
+    }
+}
+
+/// Bytes that `n` takes, with its sign: none for 0.
+const fn signed_len(n: i64) -> u32 {
+    let unsigned = (n ^ n >> 63) as u64;
+    if n == 0 { 0 } else { (64 - unsigned.leading_zeros()) / 8 + 1 }
+}
+
+/// Finds in the packed points of a part that lies at `base`, of the block at `pc`, the one at
+/// `place`: the guest's pc, and what is pending there.
+#[must_use]
+pub fn find(packed: &[u8], (base, pc): (u32, u64), place: CodePtr) -> Option<(u64, Vec<Recipe>)> {
+    let mut reader = Reader(packed);
+    let (mut host, mut pc) = (base, pc);
+    loop {
+        host += reader.number()? as u32;
+        let step = reader.number()?;
+        pc = pc.wrapping_add(step >> 1 ^ (step & 1).wrapping_neg());
+        let count = reader.byte()?;
+        let recipes = (0..count).map(|_| reader.recipe()).collect::<Option<Vec<_>>>()?;
+        if host == place.0 {
+            return Some((pc, recipes));
+        }
+    }
+}
+
+/// A signed number as an unsigned one that is small if it is close to zero.
+const fn zigzag(n: i64) -> u64 {
+    (n << 1 ^ n >> 63) as u64
+}
+
+/// Reads what [`FaultPoints`] packs; `None` at the end.
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn byte(&mut self) -> Option<u8> {
+        let (&first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(first)
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        let mut n = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            n |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                break;
+            }
+        }
+        Some(n)
+    }
+
+    fn signed(&mut self, len: u8) -> Option<i64> {
+        let (bytes, rest) = self.0.split_at_checked(usize::from(len))?;
+        self.0 = rest;
+        let negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0);
+        let mut all = [if negative { 0xff } else { 0 }; 8];
+        all[..bytes.len()].copy_from_slice(bytes);
+        Some(i64::from_le_bytes(all))
+    }
+
+    fn recipe(&mut self) -> Option<Recipe> {
+        let (kind, r) = (self.byte()?, self.byte()?);
+        let (kind, len) = (kind & 15, kind >> 4);
+        Some(match kind {
+            SEXT => Recipe::Sext(r),
+            CANON_D => Recipe::CanonD(r),
+            CANON_S => Recipe::CanonS(r),
+            BOX => Recipe::Box(r),
+            HELD => Recipe::Held(r, self.byte()?),
+            HOME => Recipe::Int(r, Val::Home),
+            CONST => Recipe::Int(r, Val::Const(self.signed(len)? as u64)),
+            SHIFT => {
+                let (op, a, n) = (self.byte()?, self.byte()?, self.byte()?);
+                let w = if op & 4 != 0 { Width::D } else { Width::W };
+                let op = [ShiftOp::Left, ShiftOp::Right, ShiftOp::Signed][usize::from(op & 3)];
+                Recipe::Int(r, Val::Shift { op, w, a, n })
+            }
+            _ => {
+                let (a, b) = (self.byte()?, self.byte()?);
+                let imm = self.signed(len)? as i32;
+                Recipe::Int(r, Val::Lin { a, b: b & 31, shift: b >> 5, imm })
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_are_found_as_they_were_packed() {
+        let recipes = [
+            Recipe::Int(31, Val::Const(u64::MAX)),
+            Recipe::Int(1, Val::Const(0x8000_0000_0000_0000)),
+            Recipe::Int(7, Val::Lin { a: 31, b: 30, shift: 3, imm: i32::MIN }),
+            Recipe::Int(8, Val::Home),
+            Recipe::Sext(9),
+            Recipe::CanonD(10),
+            Recipe::CanonS(11),
+            Recipe::Box(31),
+            Recipe::Int(9, Val::Shift { op: ShiftOp::Signed, w: Width::D, a: 31, n: 63 }),
+            Recipe::Int(9, Val::Shift { op: ShiftOp::Left, w: Width::W, a: 1, n: 1 }),
+            Recipe::Held(31, 15),
+        ];
+        let pcs = [0x10000, u64::MAX - 1, 0x1234_5678_9abc];
+        let mut points = FaultPoints::default();
+        points.start(1000, 0x10000);
+        points.begin(CodePtr(1000), pcs[0]);
+        points.begin(CodePtr(1007), pcs[1]);
+        recipes.iter().for_each(|recipe| points.push(*recipe));
+        let mark = points.mark();
+        points.begin(CodePtr(1008), 3);
+        points.push(recipes[0]);
+        points.rewind(mark);
+        points.begin(CodePtr(1300), pcs[2]);
+        recipes[4..6].iter().for_each(|recipe| points.push(*recipe));
+        let at = |place| find(points.packed(), (1000, 0x10000), CodePtr(place));
+        assert_eq!(at(1000), Some((pcs[0], vec![])));
+        assert_eq!(at(1007), Some((pcs[1], recipes.to_vec())));
+        assert_eq!(at(1008), None);
+        assert_eq!(at(1300), Some((pcs[2], recipes[4..6].to_vec())));
+        for n in (0..64).flat_map(|n| [1 << n, (1 << n) - 1, !(1 << n)]) {
+            points.start(0, 0);
+            points.begin(CodePtr(0), 0);
+            let recipe = Recipe::Int(1, Val::Const(n));
+            points.push(recipe);
+            assert_eq!(find(points.packed(), (0, 0), CodePtr(0)), Some((0, vec![recipe])));
+        }
+        assert_eq!(find(&[], (1000, 0), CodePtr(1000)), None);
+    }
+}
