@@ -3,6 +3,7 @@
 use super::arena::Arena;
 use super::counts::{BlockCounts, Counts};
 use super::fault_map::FaultMap;
+use super::links::Links;
 use super::observe::{Observer, TranslatedBlock};
 use super::options::{EngineKind, Options};
 use super::select::Host;
@@ -10,13 +11,13 @@ use super::select::Host;
 use super::source::{Source, SourceOver};
 use super::stats::{Counters, add, add_alone};
 use super::table::{PcTable, STEP};
-use crate::backend::{Backend, CodeBuf, EmitContext, LinkSite, Recipe, Stubs};
+use crate::backend::{Backend, CodeBuf, EmitContext, Recipe, Stubs};
 use crate::ir;
 use crate::lift::{CodeSource, Lifter, Limits};
 use crate::mem::{Memory, Mode};
 use crate::sys::icache;
 use crate::sys::time::monotonic_ns;
-use crate::util::{CodePtr, PAGE_SIZE, page_down};
+use crate::util::{Chunks, CodePtr, PAGE_SIZE, page_down};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::io;
 use std::ops::Range;
@@ -60,14 +61,10 @@ struct Inner {
     source: Source,
     hot: u32,
     cold: u32,
-    blocks: Vec<BlockInfo>,
-    /// Entries of all blocks, each block's in a row.
-    entries: Vec<(u64, CodePtr)>,
+    blocks: Chunks<BlockInfo>,
     /// Guest code that blocks were made from, each block's in a row.
-    ranges: Vec<(u64, u32)>,
-    links: Vec<Link>,
-    /// Latest link to a guest address.
-    link_heads: FxHashMap<u64, u32>,
+    ranges: Chunks<(u64, u32)>,
+    links: Links,
     /// Parts of the table that have memory, by address / [`STEP`].
     ready: FxHashSet<u64>,
     /// Blocks that read code of a page.
@@ -89,25 +86,20 @@ pub(super) struct Alone {
     pub(super) loops: bool,
 }
 
-/// A block's first entry and range; they end where the next block's begin.
+/// Where a block's hot code and its ranges begin; they end where the next block's begin.
 struct BlockInfo {
-    entries: u32,
+    hot: CodePtr,
     ranges: u32,
     /// It is still valid.
     live: bool,
 }
 
-struct Link {
-    site: LinkSite,
-    /// The next link to the same guest address.
-    next: Option<u32>,
-}
-
 impl Inner {
     /// Guest code that block `id` was made from.
-    fn ranges_of(&self, id: u32) -> &[(u64, u32)] {
-        let end = self.blocks.get(id as usize + 1).map_or(self.ranges.len(), |b| b.ranges as usize);
-        &self.ranges[self.blocks[id as usize].ranges as usize..end]
+    fn ranges_of(&self, id: u32) -> impl Iterator<Item = (u64, u32)> {
+        let next = self.blocks.get(id as usize + 1);
+        let end = next.map_or(self.ranges.len(), |b| b.ranges as usize);
+        (self.blocks[id as usize].ranges as usize..end).map(|n| self.ranges[n])
     }
 }
 
@@ -140,11 +132,9 @@ impl CodeCache {
             source: Source::new(),
             hot,
             cold: half,
-            blocks: Vec::new(),
-            entries: Vec::new(),
-            ranges: Vec::new(),
-            links: Vec::new(),
-            link_heads: FxHashMap::default(),
+            blocks: Chunks::default(),
+            ranges: Chunks::default(),
+            links: Links::default(),
             ready: FxHashSet::default(),
             pages: FxHashMap::default(),
             faults: FaultMap::default(),
@@ -246,9 +236,10 @@ impl CodeCache {
         add_alone(&counters.guest_bytes, block.ranges.iter().map(|r| u64::from(r.1)).sum());
         let (insns, loops) = (block.insns * Host::UNROLL, self.alone && loops(block));
         let first_range = inner.ranges.len();
-        inner.ranges.extend_from_slice(&block.ranges);
-        if provisional {
-            inner.ranges.truncate(first_range);
+        // What is to be made again when it is known where it leads runs once and is not kept. Nor
+        // is what depends on no code, as it cannot be fetched.
+        if !provisional {
+            block.ranges.iter().for_each(|range| inner.ranges.push(*range));
         }
         let code = self.publish(inner, pc, first_range, counters);
         if self.alone {
@@ -282,30 +273,23 @@ impl CodeCache {
         inner.faults.push(pc, &inner.buf);
 
         add_alone(&counters.links, inner.buf.links.len() as u64);
-        for i in 0..inner.buf.links.len() {
-            let site = inner.buf.links[i];
-            let id = inner.links.len() as u32;
-            let next = inner.link_heads.insert(site.target, id);
-            inner.links.push(Link { site, next });
-        }
-        // What depends on no code (it cannot be fetched, or is to be made again when it is known
-        // where it leads) runs once and is not kept.
+        inner.buf.links.iter().for_each(|link| inner.links.push(link));
         if inner.ranges.len() == first_range {
             return start;
         }
         let id = inner.blocks.len() as u32;
-        for page in pages_of(&inner.ranges[first_range..]) {
-            let blocks = inner.pages.entry(page).or_default();
-            if blocks.last() != Some(&id) {
-                blocks.push(id);
+        inner.blocks.push(BlockInfo { hot: start, ranges: first_range as u32, live: true });
+        for n in first_range..inner.ranges.len() {
+            for page in pages_of(inner.ranges[n]) {
+                let blocks = inner.pages.entry(page).or_default();
+                if blocks.last() != Some(&id) {
+                    blocks.push(id);
+                }
             }
         }
-        let entries = inner.entries.len() as u32;
-        inner.blocks.push(BlockInfo { entries, ranges: first_range as u32, live: true });
         for i in 0..inner.buf.entries.len() {
             let (entry, at) = inner.buf.entries[i];
             if !self.alone && (entry == pc || self.table.get(entry).is_none()) {
-                inner.entries.push((entry, at));
                 self.table.set(entry, Some(at));
                 self.relink(inner, entry, Some(at));
             }
@@ -315,17 +299,14 @@ impl CodeCache {
 
     /// Redirects all jumps to guest address `pc`: to code, or back to their stubs.
     fn relink(&self, inner: &Inner, pc: u64, code: Option<CodePtr>) {
-        let mut next = inner.link_heads.get(&pc).copied();
-        while let Some(id) = next {
-            let link = &inner.links[id as usize];
-            let to = code.unwrap_or(link.site.stub);
-            let fixed = link.site.inner || inner.shared && link.site.conditional.is_some();
+        for link in inner.links.to(pc) {
+            let to = code.unwrap_or(link.stub);
+            let fixed = link.inner || inner.shared && link.conditional.is_some();
             if (code.is_none() || !fixed)
-                && let Some(word) = Host::link_word(&link.site, to)
+                && let Some(word) = Host::link_word(&link, to)
             {
-                self.arena.patch(link.site.site, word);
+                self.arena.patch(link.site, word);
             }
-            next = link.next;
         }
     }
 
@@ -334,9 +315,9 @@ impl CodeCache {
         let mut inner = self.lock();
         if shared && !inner.shared {
             icache::sync_cores();
-            for link in inner.links.iter().filter(|l| l.site.conditional.is_some()) {
-                if let Some(word) = Host::link_word(&link.site, link.site.stub) {
-                    self.arena.patch(link.site.site, word);
+            for link in inner.links.iter().filter(|link| link.conditional.is_some()) {
+                if let Some(word) = Host::link_word(&link, link.stub) {
+                    self.arena.patch(link.site, word);
                 }
             }
         }
@@ -345,7 +326,7 @@ impl CodeCache {
 
     /// The guest address that link `id` leads to.
     pub(super) fn link_target(&self, id: u64) -> u64 {
-        self.lock().links[id as usize].site.target
+        self.lock().links.target(id)
     }
 
     /// Forgets all blocks that were made from any byte of `range`.
@@ -365,8 +346,8 @@ impl CodeCache {
         }
         let mut any = false;
         for id in hit {
-            let overlaps = |&(a, n): &(u64, u32)| a < range.end && a + u64::from(n) > range.start;
-            if inner.blocks[id as usize].live && inner.ranges_of(id).iter().any(overlaps) {
+            let overlaps = |(a, n): (u64, u32)| a < range.end && a + u64::from(n) > range.start;
+            if inner.blocks[id as usize].live && inner.ranges_of(id).any(overlaps) {
                 self.kill(inner, id);
                 add(&counters.invalidated, 1);
                 any = true;
@@ -380,19 +361,19 @@ impl CodeCache {
 
     fn kill(&self, inner: &mut Inner, id: u32) {
         inner.blocks[id as usize].live = false;
-        let first = inner.blocks[id as usize].ranges as usize;
-        let ranges = first..first + inner.ranges_of(id).len();
-        for page in pages_of(&inner.ranges[ranges]) {
-            if let Some(list) = inner.pages.get_mut(&page) {
-                list.retain(|b| *b != id);
+        let start = inner.blocks[id as usize].hot;
+        let end = inner.blocks.get(id as usize + 1).map_or(CodePtr(inner.hot), |b| b.hot);
+        let ranges: Vec<_> = inner.ranges_of(id).collect();
+        for &range in &ranges {
+            for page in pages_of(range) {
+                if let Some(list) = inner.pages.get_mut(&page) {
+                    list.retain(|b| *b != id);
+                }
             }
         }
-        let first = inner.blocks[id as usize].entries;
-        let end =
-            inner.blocks.get(id as usize + 1).map_or(inner.entries.len() as u32, |b| b.entries);
-        for i in first..end {
-            let (pc, at) = inner.entries[i as usize];
-            if self.table.get(pc) == Some(at) {
+        // All entries of a block are addresses of its code.
+        for pc in ranges.iter().flat_map(|&(pc, len)| (pc..pc + u64::from(len)).step_by(2)) {
+            if self.table.get(pc).is_some_and(|at| (start..end).contains(&at)) {
                 self.table.set(pc, None);
                 self.relink(inner, pc, None);
             }
@@ -466,9 +447,7 @@ const fn align(n: u32) -> u32 {
     (n + 15) & !15
 }
 
-/// The pages that ranges touch, some of them more than once.
-fn pages_of(ranges: &[(u64, u32)]) -> impl Iterator<Item = u64> {
-    ranges.iter().flat_map(|&(start, len)| {
-        (page_down(start)..start + u64::from(len)).step_by(PAGE_SIZE as usize)
-    })
+/// The pages that a range touches.
+fn pages_of((start, len): (u64, u32)) -> impl Iterator<Item = u64> {
+    (page_down(start)..start + u64::from(len)).step_by(PAGE_SIZE as usize)
 }

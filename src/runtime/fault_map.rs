@@ -1,34 +1,47 @@
 //! All fault points of a cache, block by block.
 
 use crate::backend::{CodeBuf, Recipe, faults};
-use crate::util::CodePtr;
+use crate::util::{Chunks, CodePtr};
 
 /// Packed fault points.
 #[derive(Debug, Default)]
 pub(super) struct FaultMap {
-    bytes: Vec<u8>,
+    /// The points, in pieces that are never moved.
+    pieces: Vec<Vec<u8>>,
     /// In order of their places, in either part of the arena.
-    blocks: Vec<Packed>,
+    blocks: Chunks<Packed>,
 }
 
-/// A block's address, where it lies, and its points in `bytes`.
+/// Bytes of points that memory is asked for at once.
+const PIECE: usize = 64 << 10;
+
+/// A block's address, where it lies, and its points.
 #[derive(Clone, Copy, Debug)]
 struct Packed {
     pc: u64,
     hot: u32,
     cold: u32,
-    hot_at: u32,
-    cold_at: u32,
+    /// The piece of its points, and where in it they begin: hot ones, then cold ones.
+    at: (u16, u16),
+    /// Bytes of hot and cold points.
+    len: [u32; 2],
 }
 
 impl FaultMap {
     /// Adds the points of the block at `pc`, which lies behind all others.
     pub(super) fn push(&mut self, pc: u64, buf: &CodeBuf) {
-        let hot_at = self.bytes.len() as u32;
-        self.bytes.extend_from_slice(buf.hot_faults.packed());
-        let cold_at = self.bytes.len() as u32;
-        self.bytes.extend_from_slice(buf.cold_faults.packed());
-        self.blocks.push(Packed { pc, hot: buf.hot_base, cold: buf.cold_base, hot_at, cold_at });
+        let (hot, cold) = (buf.hot_faults.packed(), buf.cold_faults.packed());
+        let len = hot.len() + cold.len();
+        if self.pieces.last().is_none_or(|piece| piece.capacity() - piece.len() <= len) {
+            self.pieces.push(Vec::with_capacity(PIECE.max(len)));
+        }
+        let last = self.pieces.len() - 1;
+        let piece = &mut self.pieces[last];
+        let at = (last as u16, piece.len() as u16);
+        piece.extend_from_slice(hot);
+        piece.extend_from_slice(cold);
+        let len = [hot.len() as u32, cold.len() as u32];
+        self.blocks.push(Packed { pc, hot: buf.hot_base, cold: buf.cold_base, at, len });
     }
 
     /// The guest's pc at `place`, which is in the cold part or not, and what is pending there.
@@ -36,13 +49,10 @@ impl FaultMap {
         let start = |b: &Packed| if cold { b.cold } else { b.hot };
         let n = self.blocks.partition_point(|b| start(b) <= place.0).checked_sub(1)?;
         let block = &self.blocks[n];
-        let end = if cold {
-            self.blocks.get(n + 1).map_or(self.bytes.len() as u32, |b| b.hot_at)
-        } else {
-            block.cold_at
-        };
-        let at = if cold { block.cold_at } else { block.hot_at };
-        faults::find(&self.bytes[at as usize..end as usize], (start(block), block.pc), place)
+        let (piece, at) = (usize::from(block.at.0), usize::from(block.at.1));
+        let [hot, cold_len] = block.len.map(|len| len as usize);
+        let points = if cold { at + hot..at + hot + cold_len } else { at..at + hot };
+        faults::find(&self.pieces[piece][points], (start(block), block.pc), place)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Running guest code: the code cache, the loop around translated code and interpreter, and how
 //! host faults become the guest's.
 //!
-//! Reading order: `machine` (what harts share), `cpu` (one hart: the loop), `cache` (blocks, links
-//! and the table), `arena` and `table` (their memory), `thread` (the state that translated code
+//! Reading order: `machine` (what harts share), `cpu` (one hart: the loop), `cache` (blocks
+//! and the table), `links` (jumps between blocks), `arena` and `table` (their memory), `thread` (the state that translated code
 //! works on), `fault` (from a host fault to guest state), `fault_map` (where), `source` (guest code for the lifter),
 //! `helpers` (what translated code calls),
 //! `counts` (what translated code counts), `select` (the one place that names the host's backend),
@@ -23,6 +23,7 @@ mod fault;
 mod fault_map;
 mod handshake;
 mod helpers;
+mod links;
 mod machine;
 mod observe;
 mod options;

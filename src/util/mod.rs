@@ -1,7 +1,10 @@
-//! Small things that know nothing of RISC-V or of the host: address types, bit helpers, a map of ranges.
+//! Small things that know nothing of RISC-V or of the host: address types, bit helpers, a map of ranges, a list
+//! that grows.
 
 mod addr;
+mod chunks;
 mod range_map;
 
 pub use addr::{CodePtr, GuestAddr, HostAddr, PAGE_SIZE, page_down, page_up};
+pub use chunks::Chunks;
 pub use range_map::{RangeMap, Split};
