@@ -449,7 +449,9 @@ fn lock_mapping(mem: &Memory, range: &Range<u64>, flags: i32) -> Result<(), Errn
     let len = range.end - range.start;
     let at = kernel_address(mem, range.start, len, Access::Read)?;
     let accessible = mem.mapping(range.start).is_some_and(|(_, m)| m.prot != Prot::NONE);
-    match host_call(libc::SYS_mlock2, &[at, HostArg::value(len), HostArg::int(flags)]) {
+    // Linux before 4.4 has no other, nor has qemu-user.
+    let number = if flags == 0 { libc::SYS_mlock } else { libc::SYS_mlock2 };
+    match host_call(number, &[at, HostArg::value(len), HostArg::int(flags)]) {
         // It is locked, though there is nothing to be brought in.
         Err(Errno::ENOMEM) if !accessible => Ok(()),
         other => other.map(drop),
