@@ -1,5 +1,6 @@
 // What the self-checking programs of this folder share.
 #include <stdio.h>
+#include <stdlib.h>
 
 static int checks, failures;
 
@@ -13,6 +14,10 @@ static void check(int ok, const char *what, int line) {
 
 #define CHECK(e) check(!!(e), #e, __LINE__)
 #define FAILS(e, wanted) (errno = 0, check((long)(e) == -1 && errno == (wanted), #e " fails with " #wanted, __LINE__))
+
+// Whether to leave out what qemu-aarch64 is known not to have, and would be waited for for ever or
+// crash: tests/a64/run says so.
+static inline int under_qemu(void) { return getenv("UNDER_QEMU") != NULL; }
 
 static int finish(void) {
     printf("%d checks, %d failures\n", checks, failures);

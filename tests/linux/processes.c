@@ -730,7 +730,7 @@ int main(int argc, char **argv) {
         }
         return 1;
     }
-    clones();
+    if (!under_qemu()) clones(); // Its processes share no memory.
     clone3s();
     spawns();
     exec_errors();
