@@ -4,7 +4,7 @@
 //! packed as they are found: a few bytes each, one after the other, to be read from the first.
 
 use super::code::Code;
-use super::symbolic::{ShiftOp, Val};
+use super::symbolic::{ShiftOp, Symbolic, Val};
 use crate::ir::Width;
 use crate::util::CodePtr;
 
@@ -97,6 +97,16 @@ impl FaultPoints {
     pub fn push(&mut self, recipe: Recipe) {
         self.bytes[self.count] += 1;
         self.recipe(&recipe);
+    }
+
+    /// Adds a recipe for each integer register that is pending to the last point.
+    pub fn push_pending(&mut self, sym: &Symbolic) {
+        let mut left = sym.pending();
+        while left != 0 {
+            let r = left.trailing_zeros() as u8;
+            left &= left - 1;
+            self.push(if sym.is_sext(r) { Recipe::Sext(r) } else { Recipe::Int(r, sym.val(r)) });
+        }
     }
 
     #[inline]

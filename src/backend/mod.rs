@@ -10,13 +10,19 @@ mod buf;
 mod code;
 pub mod faults;
 mod state;
+mod sum;
 mod symbolic;
 
 pub use ahead::{Ahead, is_plain};
 pub use buf::{CodeBuf, CountPoint, Counted, LinkSite, Mark};
 pub use code::Code;
 pub use faults::{FaultPoints, Recipe};
-pub use state::{CONSTANTS, Constants, FLAGS_UNKNOWN, LeaveKind, STATE_BIAS, ThreadState};
+pub(crate) use state::field;
+pub use state::{
+    CONSTANTS, Constants, FLAGS_UNKNOWN, LeaveKind, STATE_BIAS, ThreadState, float_slot, homes,
+    slot,
+};
+pub use sum::{Sum, join};
 pub use symbolic::{RegSet, ShiftOp, Symbolic, Val, fold, shifted};
 
 use crate::ir::Block;

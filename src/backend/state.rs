@@ -7,6 +7,39 @@ use crate::sys::ucontext::Registers;
 /// integer registers are within reach of an 8-bit displacement.
 pub const STATE_BIAS: usize = 128;
 
+/// Displacement from the state pointer of a guest integer register's slot.
+#[must_use]
+pub const fn slot(r: u8) -> i32 {
+    r as i32 * 8 - STATE_BIAS as i32
+}
+
+/// Displacement from the state pointer of a guest floating-point register's slot.
+#[must_use]
+pub const fn float_slot(r: u8) -> i32 {
+    256 + r as i32 * 8 - STATE_BIAS as i32
+}
+
+/// Displacement from the state pointer of a field of [`ThreadState`].
+macro_rules! field {
+    ($($name:tt)+) => {
+        std::mem::offset_of!($crate::backend::ThreadState, $($name)+) as i32
+            - $crate::backend::STATE_BIAS as i32
+    };
+}
+pub(crate) use field;
+
+/// The host register of each of 32 guest registers, of pairs (guest, host).
+#[must_use]
+pub const fn homes<const N: usize>(map: [(u8, u8); N]) -> [Option<u8>; 32] {
+    let mut out = [None; 32];
+    let mut i = 0;
+    while i < N {
+        out[map[i].0 as usize] = Some(map[i].1);
+        i += 1;
+    }
+    out
+}
+
 /// Why translated code was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]

@@ -5,8 +5,7 @@ use super::emit_exit::Later;
 use super::features::Features;
 use super::regs::{STATE, X16, X17, X30, ZR, field, host_int, slot};
 use crate::backend::{
-    Ahead, CodeBuf, CountPoint, Counted, EmitContext, MAX_COUNTERS, Recipe, RegSet, Symbolic, Val,
-    is_plain,
+    Ahead, CodeBuf, CountPoint, Counted, EmitContext, MAX_COUNTERS, RegSet, Symbolic, Val, is_plain,
 };
 use crate::ir::{Block, Node, Op, Reg, Src};
 use crate::util::CodePtr;
@@ -413,16 +412,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
     pub(super) fn fault_point_at(&mut self, host: CodePtr) {
         let faults = self.a.faults();
         faults.begin(host, self.pc);
-        let mut left = self.sym.pending();
-        while left != 0 {
-            let r = left.trailing_zeros() as u8;
-            left &= left - 1;
-            faults.push(if self.sym.is_sext(r) {
-                Recipe::Sext(r)
-            } else {
-                Recipe::Int(r, self.sym.val(r))
-            });
-        }
+        faults.push_pending(&self.sym);
         if self.float_pending() {
             self.float_recipes();
         }

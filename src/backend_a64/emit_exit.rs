@@ -32,17 +32,6 @@ pub(super) const fn condition(c: Cond) -> Cc {
     }
 }
 
-const fn holds(c: Cond, x: u64, y: u64) -> bool {
-    match c {
-        Cond::Eq => x == y,
-        Cond::Ne => x != y,
-        Cond::Lt => (x as i64) < y as i64,
-        Cond::Ge => x as i64 >= y as i64,
-        Cond::Ltu => x < y,
-        Cond::Geu => x >= y,
-    }
-}
-
 impl Emitter<'_, '_> {
     /// Lets the hart be stopped here: one load of a page that is made unreadable for that. Each
     /// endless path goes backward or through the table again and again: calls forward, and the
@@ -94,7 +83,7 @@ impl Emitter<'_, '_> {
     pub(super) fn branch(&mut self, cond: Cond, a: Reg, b: Reg, target: u64) {
         let backward = target <= self.pc;
         if let (Some(x), Some(y)) = (self.sym.constant(a.0), self.sym.constant(b.0)) {
-            if holds(cond, x, y) {
+            if cond.holds(x, y) {
                 // What follows is dead unless somebody jumps there; it is emitted all the same,
                 // which needs a state, so the contract's is as good as any.
                 if backward {

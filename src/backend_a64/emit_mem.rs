@@ -193,13 +193,10 @@ impl Emitter<'_, '_> {
             MemSize::W => (STP_W, Sz::W, 2),
             MemSize::B | MemSize::H | MemSize::Q => return false,
         };
-        if !self.are_neighbours(log2, first.1, second.1) {
-            return false;
-        }
-        let (low, high) = if first.1 < second.1 { (first, second) } else { (second, first) };
+        let Some((low, high, off)) = self.neighbours(log2, first, second) else { return false };
         // Bringing them home may change what `base` is made of, which is looked at after that.
-        let (x, y) = (self.use_sz(sz, low.0, X0), self.use_sz(sz, high.0, X1));
-        self.access_pair(op, log2, (x, y), base, low.1)
+        let (x, y) = (self.use_sz(sz, low, X0), self.use_sz(sz, high, X1));
+        self.access_pair(op, log2, (x, y), base, off)
     }
 
     pub(super) fn load_pair(
@@ -215,20 +212,20 @@ impl Emitter<'_, '_> {
             (MemSize::W, true) => (LDPSW, 2),
             _ => return false,
         };
-        if !self.are_neighbours(log2, first.1, second.1) || first.0 == base || first.0 == second.0 {
+        let Some((low, high, off)) = self.neighbours(log2, first, second) else { return false };
+        let (Some(x), Some(y)) = (host_int(low.0), host_int(high.0)) else { return false };
+        if low == high || first.0 == base {
             return false;
         }
-        let (low, high) = if first.1 < second.1 { (first, second) } else { (second, first) };
-        let (Some(x), Some(y)) = (host_int(low.0.0), host_int(high.0.0)) else { return false };
-        self.settle_dependents(low.0.0);
-        self.settle_dependents(high.0.0);
-        if !self.access_pair(op, log2, (x, y), base, low.1) {
-            return false;
+        self.settle_dependents(low.0);
+        self.settle_dependents(high.0);
+        let done = self.access_pair(op, log2, (x, y), base, off);
+        if done {
+            let narrow = kind.signed && kind.size == MemSize::W;
+            self.sym.set_home(low.0, narrow);
+            self.sym.set_home(high.0, narrow);
         }
-        for rd in [low.0, high.0] {
-            self.sym.set_home(rd.0, kind.signed && kind.size == MemSize::W);
-        }
-        true
+        done
     }
 
     pub(super) fn fstore_pair(
@@ -243,12 +240,9 @@ impl Emitter<'_, '_> {
             Fmt::S => (STP_S, 2),
             Fmt::H => return false,
         };
-        if !self.are_neighbours(log2, first.1, second.1) {
-            return false;
-        }
-        let (low, high) = if first.1 < second.1 { (first, second) } else { (second, first) };
-        let (x, y) = (self.fuse(fmt, low.0, V29), self.fuse(fmt, high.0, V30));
-        self.access_pair(op, log2, (x, y), base, low.1)
+        let Some((low, high, off)) = self.neighbours(log2, first, second) else { return false };
+        let (x, y) = (self.fuse(fmt, low, V29), self.fuse(fmt, high, V30));
+        self.access_pair(op, log2, (x, y), base, off)
     }
 
     pub(super) fn fload_pair(
@@ -263,21 +257,22 @@ impl Emitter<'_, '_> {
             Fmt::S => (LDP_S, 2),
             Fmt::H => return false,
         };
-        if !self.are_neighbours(log2, first.1, second.1) || first.0 == second.0 {
-            return false;
+        let Some((low, high, off)) = self.neighbours(log2, first, second) else { return false };
+        let (Some(x), Some(y)) = (host_float(low.0), host_float(high.0)) else { return false };
+        let done = low != high && self.access_pair(op, log2, (x, y), base, off);
+        if done {
+            self.fdone(fmt, low, x);
+            self.fdone(fmt, high, y);
         }
-        let (low, high) = if first.1 < second.1 { (first, second) } else { (second, first) };
-        let (Some(x), Some(y)) = (host_float(low.0.0), host_float(high.0.0)) else { return false };
-        if !self.access_pair(op, log2, (x, y), base, low.1) {
-            return false;
-        }
-        self.fdone(fmt, low.0, x);
-        self.fdone(fmt, high.0, y);
-        true
+        done
     }
 
-    fn are_neighbours(&self, log2: u8, one: i32, other: i32) -> bool {
-        self.ctx.mode == Mode::Identity && one.wrapping_sub(other).unsigned_abs() == 1 << log2
+    /// The registers of two neighbouring accesses, the one at the lower displacement first, and
+    /// that displacement.
+    fn neighbours<R>(&self, log2: u8, one: (R, i32), other: (R, i32)) -> Option<(R, R, i32)> {
+        let (low, high) = if one.1 < other.1 { (one, other) } else { (other, one) };
+        let near = high.1.wrapping_sub(low.1) == 1 << log2;
+        (near && self.ctx.mode == Mode::Identity).then_some((low.0, high.0, low.1))
     }
 
     /// Emits the access if its displacement is in reach.

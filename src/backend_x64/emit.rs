@@ -5,8 +5,7 @@ use super::features::Features;
 use super::regs::{RAX, field, host_int};
 use super::slots::{Copies, spares};
 use crate::backend::{
-    Ahead, CodeBuf, CountPoint, Counted, EmitContext, MAX_COUNTERS, Recipe, RegSet, Symbolic, Val,
-    is_plain,
+    Ahead, CodeBuf, CountPoint, Counted, EmitContext, MAX_COUNTERS, RegSet, Symbolic, Val, is_plain,
 };
 use crate::ir::{Block, Node, Op, Reg, Src};
 use crate::util::CodePtr;
@@ -498,16 +497,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
         if self.copies.dirty() != 0 {
             self.copies.recipes().for_each(|recipe| faults.push(recipe));
         }
-        let mut left = self.sym.pending();
-        while left != 0 {
-            let r = left.trailing_zeros() as u8;
-            left &= left - 1;
-            faults.push(if self.sym.is_sext(r) {
-                Recipe::Sext(r)
-            } else {
-                Recipe::Int(r, self.sym.val(r))
-            });
-        }
+        faults.push_pending(&self.sym);
         if self.float_pending() {
             self.float_recipes();
         }

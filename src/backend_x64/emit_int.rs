@@ -3,11 +3,8 @@
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit::{Emitter, Opnd};
 use super::regs::{RAX, RCX, RDX};
-use crate::backend::{ShiftOp, Val, fold};
+use crate::backend::{ShiftOp, Sum, Val, fold, join};
 use crate::ir::{BinOp, Reg, Src, UnOp, Width};
-
-/// A sum over homes: (first, second, shift of the second, constant); register 0 is none.
-type Lin = (u8, u8, u8, i32);
 
 pub(super) const fn size(w: Width) -> Sz {
     match w {
@@ -72,35 +69,17 @@ impl Emitter<'_, '_> {
 
     // Sums.
 
-    /// `r` as a sum over homes that a new value of `rd` may be made of: their homes will not
-    /// change before the dependents are brought home, which a pending register's home may.
-    fn lin(&mut self, rd: Reg, r: Reg) -> Lin {
-        if r.is_zero() {
-            return (0, 0, 0, 0);
-        }
-        match self.sym.val(r.0) {
-            Val::Const(k) if i32::try_from(k as i64).is_ok() => return (0, 0, 0, k as i32),
-            Val::Lin { a, b, shift, imm } if self.sym.is_pending(r.0) => {
-                let stable = |q: u8| q == 0 || q == rd.0 || !self.sym.is_pending(q);
-                if stable(a) && stable(b) {
-                    return (a, b, shift, imm);
-                }
-            }
-            _ => {}
-        }
-        self.settle(r.0);
-        (r.0, 0, 0, 0)
+    /// `r` as a sum over homes that a new value of `rd` may be made of.
+    fn sum(&mut self, rd: Reg, r: Reg) -> Sum {
+        self.sym.sum(rd.0, r.0).unwrap_or_else(|| {
+            self.settle(r.0);
+            (r.0, 0, 0, 0)
+        })
     }
 
-    fn set_lin(&mut self, rd: Reg, (a, b, shift, imm): Lin) {
-        if (a, b) == (0, 0) {
-            return self.set_const(rd, i64::from(imm) as u64);
-        }
-        // `home(rd) + 0` is no change, if nothing is pending that would make it one.
-        if (a, b, imm) == (rd.0, 0, 0) && !self.sym.is_pending(rd.0) {
-            return;
-        }
-        self.sym.set_lin(rd.0, a, b, shift, imm);
+    fn set_sum(&mut self, rd: Reg, sum: Sum) {
+        self.sym.set_sum(rd.0, sum);
+        let (a, b, ..) = sum;
         // Each use of such a sum would load what is in a slot.
         let slow = |q: u8| q != 0 && matches!(self.home(q), Rm::S(_));
         let lasts = self.passing & 1 << rd.0 == 0 || self.copies.often(rd.0);
@@ -114,15 +93,15 @@ impl Emitter<'_, '_> {
             return;
         }
         // Bringing `b` home may change what `a` is made of, so `a` is looked at again after that.
-        self.lin(rd, a);
+        self.sum(rd, a);
         let y = match b {
             Src::Imm(i) => (0, 0, 0, i),
-            Src::Reg(r) => self.lin(rd, r),
+            Src::Reg(r) => self.sum(rd, r),
         };
-        let x = self.lin(rd, a);
+        let x = self.sum(rd, a);
         let narrow = matches!(b, Src::Imm(0)) && self.sym.is_narrow(a.0);
         if let Some(sum) = join(x, y) {
-            self.set_lin(rd, sum);
+            self.set_sum(rd, sum);
             if narrow {
                 self.sym.mark_narrow(rd.0);
             }
@@ -132,12 +111,12 @@ impl Emitter<'_, '_> {
         self.settle(a.0);
         if let Src::Reg(r) = b {
             self.settle(r.0);
-            self.set_lin(rd, (a.0, r.0, 0, 0));
+            self.set_sum(rd, (a.0, r.0, 0, 0));
         } else {
             // The constant does not fit beside the one that is there.
-            let y = self.lin(rd, a);
+            let y = self.sum(rd, a);
             match join(y, (0, 0, 0, imm_of(b))) {
-                Some(sum) => self.set_lin(rd, sum),
+                Some(sum) => self.set_sum(rd, sum),
                 None => unreachable!("a home and a constant always join"),
             }
         }
@@ -150,7 +129,7 @@ impl Emitter<'_, '_> {
         if a.is_zero() {
             return self.add(rd, b, Src::Imm(0));
         }
-        self.set_lin(rd, (b.0, a.0, n, 0));
+        self.set_sum(rd, (b.0, a.0, n, 0));
     }
 
     fn settle_unless_zero(&mut self, r: Reg) {
@@ -430,7 +409,7 @@ impl Emitter<'_, '_> {
         let sz = size(w);
         if op == Shift::Shl && w == Width::D && n <= 3 {
             self.settle_unless_zero(a);
-            return self.set_lin(rd, (0, a.0, n, 0));
+            return self.set_sum(rd, (0, a.0, n, 0));
         }
         let op = match op {
             Shift::Rol => return self.rotate_const(w, rd, a, size(w).bits() - n),
@@ -533,20 +512,8 @@ impl Emitter<'_, '_> {
     /// false if it is something else.
     fn rotation(&mut self, rd: Reg, a: Reg, b: Src) -> bool {
         let Src::Reg(b) = b else { return false };
-        let (Val::Shift { op, w, a: from, n }, Val::Shift { op: op2, w: w2, a: from2, n: m }) =
-            (self.sym.val(a.0), self.sym.val(b.0))
-        else {
-            return false;
-        };
-        let right = match (op, op2) {
-            (ShiftOp::Left, ShiftOp::Right) => m,
-            (ShiftOp::Right, ShiftOp::Left) => n,
-            _ => return false,
-        };
+        let Some((w, from, right)) = self.sym.rotation(a.0, b.0) else { return false };
         let sz = size(w);
-        if (w, from) != (w2, from2) || n + m != sz.bits() {
-            return false;
-        }
         // A half that is not needed any more is not computed because its source changes.
         let seen = self.dead;
         self.dead |= self.dead_later & (1 << a.0 | 1 << b.0);
@@ -817,22 +784,6 @@ impl Emitter<'_, '_> {
         self.a.shift_imm(Shift::Shr, Sz::Q, Rm::R(RAX), 7);
         self.a.imul_imm(Sz::Q, dst, Rm::R(RAX), 255);
         self.done(rd, dst, false);
-    }
-}
-
-/// The sum of two sums, if it has at most two terms of which one is shifted, and its constant
-/// fits.
-fn join(x: Lin, y: Lin) -> Option<Lin> {
-    let imm = x.3.checked_add(y.3)?;
-    let ((xa, xb, xs, _), (ya, yb, ys, _)) = (x, y);
-    match ((xa, xb), (ya, yb)) {
-        (_, (0, 0)) => Some((xa, xb, xs, imm)),
-        ((0, 0), _) => Some((ya, yb, ys, imm)),
-        // One plain term each, or a plain one and a shifted one.
-        ((_, 0), (_, 0)) => Some((xa, ya, 0, imm)),
-        ((_, 0), (0, _)) => Some((xa, yb, ys, imm)),
-        ((0, _), (_, 0)) => Some((ya, xb, xs, imm)),
-        _ => None,
     }
 }
 

@@ -15,7 +15,8 @@
 //! cover about 80% of operands) in host registers, those of them that are used most in the ones
 //! with short encodings.
 
-use crate::backend::STATE_BIAS;
+use crate::backend::homes;
+pub(super) use crate::backend::{field, float_slot, slot};
 
 pub(super) const RAX: u8 = 0;
 pub(super) const RCX: u8 = 1;
@@ -66,51 +67,15 @@ pub(super) const FLOAT_MAP: [(u8, u8); 14] = [
     (2, 15),
 ];
 
-const fn table<const N: usize>(map: [(u8, u8); N]) -> [u8; 32] {
-    let mut out = [NONE; 32];
-    let mut i = 0;
-    while i < N {
-        out[map[i].0 as usize] = map[i].1;
-        i += 1;
-    }
-    out
-}
-
-const NONE: u8 = 0xff;
-const INT_HOME: [u8; 32] = table(INT_MAP);
-const FLOAT_HOME: [u8; 32] = table(FLOAT_MAP);
+const INT_HOME: [Option<u8>; 32] = homes(INT_MAP);
+const FLOAT_HOME: [Option<u8>; 32] = homes(FLOAT_MAP);
 
 /// Host register of a guest integer register.
 pub(super) const fn host_int(r: u8) -> Option<u8> {
-    match INT_HOME[r as usize] {
-        NONE => None,
-        h => Some(h),
-    }
+    INT_HOME[r as usize]
 }
 
 /// Vector register of a guest floating-point register.
 pub(super) const fn host_float(r: u8) -> Option<u8> {
-    match FLOAT_HOME[r as usize] {
-        NONE => None,
-        h => Some(h),
-    }
+    FLOAT_HOME[r as usize]
 }
-
-/// Displacement from rbp of a guest integer register's slot.
-pub(super) const fn slot(r: u8) -> i32 {
-    r as i32 * 8 - STATE_BIAS as i32
-}
-
-/// Displacement from rbp of a guest floating-point register's slot.
-pub(super) const fn float_slot(r: u8) -> i32 {
-    256 + r as i32 * 8 - STATE_BIAS as i32
-}
-
-/// Displacement from rbp of a field of `ThreadState`.
-macro_rules! field {
-    ($($name:tt)+) => {
-        std::mem::offset_of!($crate::backend::ThreadState, $($name)+) as i32
-            - $crate::backend::STATE_BIAS as i32
-    };
-}
-pub(super) use field;

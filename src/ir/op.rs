@@ -210,6 +210,19 @@ pub enum Cond {
 }
 
 impl Cond {
+    /// Whether it holds for two values.
+    #[must_use]
+    pub const fn holds(self, x: u64, y: u64) -> bool {
+        match self {
+            Self::Eq => x == y,
+            Self::Ne => x != y,
+            Self::Lt => (x as i64) < y as i64,
+            Self::Ge => x as i64 >= y as i64,
+            Self::Ltu => x < y,
+            Self::Geu => x >= y,
+        }
+    }
+
     /// The condition that holds exactly when this one does not.
     #[must_use]
     pub const fn inverse(self) -> Self {

@@ -582,16 +582,21 @@ static void waits(void) {
     siginfo_t info;
     FAILS(waitid(P_ALL, 0, &info, 0), EINVAL);
     FAILS(waitid(99, 0, &info, WEXITED), EINVAL);
+    int ends[2], status;
+    CHECK(pipe(ends) == 0);
     pid_t pid = fork();
     if (pid == 0) {
         raise(SIGSTOP);
-        _exit(17);
+        _exit(read(ends[0], &status, 1) == 1 ? 17 : 1);
     }
-    int status;
     CHECK(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
     CHECK(waitpid(pid, &status, WNOHANG) == 0);
     kill(pid, SIGCONT);
     CHECK(waitpid(pid, &status, WCONTINUED) == pid && WIFCONTINUED(status));
+    // One that has ended meanwhile is not one that goes on.
+    CHECK(write(ends[1], "x", 1) == 1);
+    close(ends[0]);
+    close(ends[1]);
     struct rusage usage;
     CHECK(waitid(P_PID, pid, &info, WEXITED | WNOWAIT) == 0 && info.si_code == CLD_EXITED && info.si_status == 17);
     CHECK(wait4(pid, &status, 0, &usage) == pid && WEXITSTATUS(status) == 17);
