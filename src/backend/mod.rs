@@ -82,6 +82,10 @@ pub trait Backend {
     /// The host raises the underflow flag in cases where RISC-V does not, and finding out costs
     /// instructions: code for guests that never look at flags does without.
     const EXACT_FLAGS_COST: bool;
+    /// The host's accesses take no notice of the top byte of an address: one that differs from the
+    /// guest's memory in nothing else is none of a fault in translated code. Finding out would cost
+    /// two instructions at most accesses.
+    const IGNORES_TOP_BYTE: bool;
     /// How often a block may execute its instructions before it polls.
     const UNROLL: u32;
 

@@ -44,6 +44,7 @@ impl A64 {
 impl Backend for A64 {
     const NAME: &'static str = "aarch64";
     const EXACT_FLAGS_COST: bool = true;
+    const IGNORES_TOP_BYTE: bool = true;
     const UNROLL: u32 = emit_float_loop::UNROLL as u32;
 
     fn emit_stubs(&mut self, buf: &mut CodeBuf) -> Stubs {

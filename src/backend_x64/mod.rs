@@ -47,6 +47,7 @@ impl X64 {
 impl Backend for X64 {
     const NAME: &'static str = "x86-64";
     const EXACT_FLAGS_COST: bool = false;
+    const IGNORES_TOP_BYTE: bool = false;
     const UNROLL: u32 = 1;
 
     fn emit_stubs(&mut self, buf: &mut CodeBuf) -> Stubs {

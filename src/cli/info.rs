@@ -10,6 +10,9 @@ pub(super) fn info() -> Result<ExitCode, Failure> {
     println!("host: {}, {}", std::env::consts::ARCH, std::env::consts::OS);
     println!("translator: {}", rvnative::runtime::backend_name());
     println!("host features in use: {:?}", rvnative::runtime::HostFeatures::detect());
+    if rvnative::runtime::ignores_top_byte() {
+        println!("the host ignores the top byte of addresses: only --jit off faults for it");
+    }
     println!("guest: {isa}");
     println!("default address space: 2^38 bytes for programs, 2^32 for the library");
     println!();

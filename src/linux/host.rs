@@ -375,10 +375,11 @@ pub(super) fn may_execute(path: &std::path::Path) -> bool {
 /// True if the calling thread has a capability (`linux/capability.h`) in its effective set.
 #[must_use]
 pub(super) fn has_capability(number: u32) -> bool {
-    /// `_LINUX_CAPABILITY_VERSION_3`, and the calling thread.
-    const HEADER: [u32; 2] = [0x2008_0522, 0];
+    // `_LINUX_CAPABILITY_VERSION_3`, which a kernel that has another one replaces by that, and the
+    // calling thread.
+    let mut header = [0x2008_0522_u32, 0];
     let mut sets = [0_u32; 6];
-    let args = [HostArg::of(&HEADER), HostArg::of_mut(&mut sets)];
+    let args = [HostArg::of_mut(&mut header), HostArg::of_mut(&mut sets)];
     let known = host_call(libc::SYS_capget, &args).is_ok();
     // Effective, permitted and inheritable bits of the first 32, then of the others.
     known && sets[if number < 32 { 0 } else { 3 }] & 1 << (number % 32) != 0

@@ -19,6 +19,12 @@ pub fn backend_name() -> &'static str {
     Host::NAME
 }
 
+/// See [`Backend::IGNORES_TOP_BYTE`].
+#[must_use]
+pub fn ignores_top_byte() -> bool {
+    Host::IGNORES_TOP_BYTE
+}
+
 /// Number of the host register that holds the state pointer in translated code.
 #[cfg(target_arch = "x86_64")]
 pub(super) const STATE_REGISTER: usize = 5;

@@ -4,7 +4,7 @@
 use rvnative::cpu::{Access, Exit, Fault, Hart, Reservation};
 use rvnative::isa::{self, Format, Insn, Isa, Op};
 use rvnative::mem::{Memory, Mode, Prot};
-use rvnative::runtime::{Cpu, EngineKind, HostFeatures, Machine, Options};
+use rvnative::runtime::{Cpu, EngineKind, HostFeatures, Machine, Options, ignores_top_byte};
 
 const CODE: u64 = 0x1_0000;
 /// Two pages to write; then one that is not mapped; then one to read only; then nothing.
@@ -271,6 +271,41 @@ fn good_accesses_do_not_fault() {
             assert_eq!(got, Exit::Ebreak, "{:?} `{text}`", options.engine);
             assert_eq!(cpu.hart().x[5], start.x[5] + 105, "{text}");
         }
+    }
+}
+
+/// An address of which only the top byte is wrong is a fault, except where translated code runs on
+/// a host that ignores it: the access is then made without. Where nothing is mapped, the address
+/// that is told is the guest's on every host.
+#[test]
+fn the_top_byte_of_an_address_counts_as_far_as_the_host_looks_at_it() {
+    for options in options().into_iter().filter(|o| o.mode == Mode::Guarded) {
+        let machine = Machine::new(&options).unwrap();
+        lay_out(machine.memory());
+        let mut cpu = Cpu::new(machine.clone()).unwrap();
+        let ignored = options.engine == EngineKind::Baseline && ignores_top_byte();
+        let mut made = 0;
+        for insn in &memory_insns() {
+            let (code, at) = program(insn);
+            machine.memory().write_bytes(CODE, &code).unwrap();
+            machine.flush_icache();
+            for (place, mapped) in [(DATA + 0x1000, true), (HOLE, false)] {
+                let target = place | 0x05 << 56;
+                let start = start(target, insn);
+                *cpu.hart_mut() = start;
+                let got = cpu.run();
+                if ignored && mapped && got == Exit::Ebreak {
+                    made += 1;
+                    continue;
+                }
+                let access = access(insn.op);
+                let fault = Fault { addr: target, access, mapped: false, beyond_file: false };
+                let text = isa::disasm(insn, at).to_string();
+                assert_eq!(got, Exit::Fault(fault), "{:?} `{text}`", options.engine);
+                assert_eq!(cpu.hart().x, before(start, at).x, "{text}");
+            }
+        }
+        assert_eq!(made > 0, ignored, "{:?}", options.engine);
     }
 }
 

@@ -52,6 +52,8 @@ int main(void) {
   EVERY(page + PAGE + 32);
   CHECK(fault_code, 1);
   EVERY(8);
+  // The top byte is part of an address, also where the hardware takes no notice of it.
+  EVERY((u64)(page + PAGE + 32) | 5ul << 56);
   // Stores to a page that can only be read.
   syscall(SYS_mmap, page + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
   FAULTS(page + PAGE, "sd a1, 0(t0)");

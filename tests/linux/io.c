@@ -73,6 +73,10 @@ static void files(void) {
     CHECK(pread(fd, b, 5, 0) == 5 && !memcmp(b, "worlo", 5));
     FAILS(read(fd, WILD, 1), EFAULT);
     FAILS(write(fd, WILD, 1), EFAULT);
+    char *tagged = (char *)((uintptr_t)b | (uintptr_t)5 << 56);
+    FAILS(write(fd, tagged, 1), EFAULT);
+    v[0].iov_base = tagged;
+    FAILS(writev(fd, v, 1), EFAULT);
     v[0].iov_base = WILD;
     lseek(fd, 0, SEEK_SET);
     FAILS(readv(fd, v, 1), EFAULT);

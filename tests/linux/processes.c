@@ -629,7 +629,6 @@ static void waits(void) {
     CHECK(EXITED(-1, 23));
     prctl(PR_SET_CHILD_SUBREAPER, 0);
     // A parent's end is told by a signal.
-    int ends[2];
     CHECK(pipe(ends) == 0);
     pid = fork();
     if (pid == 0) {

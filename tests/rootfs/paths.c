@@ -587,7 +587,8 @@ static void names_in_proc(void) {
     if (other == 0) for (;;) pause();
     char maps[64];
     snprintf(maps, sizeof maps, "/proc/%d/maps", other);
-    CHECK(strstr(text(AT_FDCWD, maps), " /etc/name\n") != NULL);
+    // Under qemu, other guest processes are not known by what they execute.
+    CHECK(under_qemu() || strstr(text(AT_FDCWD, maps), " /etc/name\n") != NULL);
     CHECK(kill(other, SIGKILL) == 0 && waitpid(other, NULL, 0) == other);
     int id, parent, top = -1, under = 0;
     mounts = fopen("/proc/self/mountinfo", "r");
