@@ -2,13 +2,30 @@
 //! of a conditional branch's reach.
 //!
 //! Encodings are those of the Arm Architecture Reference Manual, chapter C4. A register number 31
-//! is the zero register unless a function says that it is the stack pointer.
+//! is the zero register unless a function says that it is the stack pointer. Fixed code (`entry`) is
+//! dynasm's.
 
 use super::patch;
 use super::regs::{STATE, X17, ZR};
 use crate::backend::{CodeBuf, FaultPoints, ShiftOp};
 use crate::ir::Width;
 use crate::util::CodePtr;
+
+/// `stp`/`ldp` of two integer registers at a displacement, for [`Asm::pair`].
+pub(super) const STP: u32 = 0xa900_0000;
+pub(super) const LDP: u32 = 0xa940_0000;
+/// The same of two vector registers' low halves.
+pub(super) const STP_D: u32 = 0x6d00_0000;
+pub(super) const LDP_D: u32 = 0x6d40_0000;
+/// With the base register changed before or after the access.
+pub(super) const STP_PUSH: u32 = 0xa980_0000;
+pub(super) const LDP_POP: u32 = 0xa8c0_0000;
+/// `br` and `blr` without their register.
+pub(super) const BR: u32 = 0xd61f_0000;
+pub(super) const BLR: u32 = 0xd63f_0000;
+/// `mrs` and `msr` of the accrued exceptions without their register.
+pub(super) const MRS_FPSR: u32 = 0xd53b_4420;
+pub(super) const MSR_FPSR: u32 = 0xd51b_4420;
 
 /// Operand size of an integer instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -363,11 +380,6 @@ impl Asm<'_> {
                 self.alu(Alu::Add, sz, to, a, X17);
             }
         }
-    }
-
-    /// Moves from or to the stack pointer, which 31 is here.
-    pub(super) fn add_imm_sp(&mut self, to: u8, from: u8) {
-        self.word(0x9100_0000 | r(from) << 5 | r(to));
     }
 
     /// Sets the flags by `a - imm`, if the immediate fits.

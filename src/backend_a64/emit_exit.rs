@@ -1,9 +1,8 @@
 //! Branches, calls, returns, and the ways out of translated code.
 
-use super::asm::{Alu, At, Cc, Mem, Sz, Test};
+use super::asm::{Alu, At, BLR, BR, Cc, LDP, LDP_POP, Mem, STP_PUSH, Sz, Test};
 use super::emit::Emitter;
 use super::emit_float::FloatState;
-use super::entry::{BLR, BR, LDP, LDP_POP, STP_PUSH};
 use super::patch;
 use super::regs::{LR, SP, STATE, X0, X1, X16, ZR, field, host_int, slot};
 use crate::backend::{Counted, LinkSite, STATE_BIAS, Symbolic};

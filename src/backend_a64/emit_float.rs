@@ -12,9 +12,8 @@
 //! Flags accrue in FPSR as they do in `fcsr`, with one difference: the host detects tininess
 //! before rounding, RISC-V after it; see [`Emitter::underflowing`].
 
-use super::asm::{Alu, At, Cc, Mem, Sz, Test, Two, bits};
+use super::asm::{Alu, At, Cc, MRS_FPSR, MSR_FPSR, Mem, Sz, Test, Two, bits};
 use super::emit::Emitter;
-use super::entry::{MRS_FPSR, MSR_FPSR};
 use super::regs::{
     BOX, FLOAT_MAP, STATE, V29, V30, V31, X0, X1, X16, X30, ZR, field, float_slot, host_float,
 };

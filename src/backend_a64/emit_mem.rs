@@ -1,8 +1,7 @@
 //! Loads, stores and fences.
 
-use super::asm::{Alu, At, Mem, Sz, fits};
+use super::asm::{Alu, At, LDP, LDP_D, Mem, STP, STP_D, Sz, fits};
 use super::emit::Emitter;
-use super::entry::{LDP, LDP_D, STP, STP_D};
 use super::regs::{BASE, V29, V30, X0, X1, X16, X17, X30, ZR, host_float, host_int};
 use crate::backend::Val;
 use crate::ir::{FReg, Fence, Fmt, LoadKind, MemSize, Reg};

@@ -3,199 +3,234 @@
 //!
 //! The lookup stub is the first thing in the arena: an empty table entry is 0 and leads there.
 
-use super::asm::{Alu, Asm, At, Cc, Mem, Sz, Test};
-use super::regs::{
-    BASE, BOX, FLOAT_MAP, INT_MAP, LR, SP, STATE, X0, X1, X16, X17, ZR, field, float_slot, slot,
-};
+#![allow(clippy::useless_conversion, reason = "dynasm converts what it takes as a register")]
+
+use super::regs::{BASE, BOX, FLOAT_MAP, INT_MAP, field, float_slot, slot};
 use crate::backend::{CodeBuf, LeaveKind, STATE_BIAS, Stubs};
 use crate::util::CodePtr;
+use dynasmrt::aarch64::Aarch64Relocation;
+use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 
-/// `stp`/`ldp` of two integer registers at a displacement.
-pub(super) const STP: u32 = 0xa900_0000;
-pub(super) const LDP: u32 = 0xa940_0000;
-/// The same of two vector registers' low halves.
-pub(super) const STP_D: u32 = 0x6d00_0000;
-pub(super) const LDP_D: u32 = 0x6d40_0000;
-/// With the base register changed before or after the access.
-pub(super) const STP_PUSH: u32 = 0xa980_0000;
-pub(super) const LDP_POP: u32 = 0xa8c0_0000;
+type Ops = VecAssembler<Aarch64Relocation>;
 
-const MRS_FPCR: u32 = 0xd53b_4400;
-const MSR_FPCR: u32 = 0xd51b_4400;
-pub(super) const MRS_FPSR: u32 = 0xd53b_4420;
-pub(super) const MSR_FPSR: u32 = 0xd51b_4420;
-const RET: u32 = 0xd65f_03c0;
-const ISB: u32 = 0xd503_3fdf;
-/// `br` and `blr` without their register.
-pub(super) const BR: u32 = 0xd61f_0000;
-pub(super) const BLR: u32 = 0xd63f_0000;
+macro_rules! a64 {
+    ($ops:expr ; $($t:tt)*) => {
+        dynasm!($ops
+            ; .arch aarch64
+            ; .alias state, x28
+            ; $($t)*
+        )
+    };
+}
+
+/// System registers as `mrs` and `msr` encode them.
+const FPCR: u32 = 0x5a20;
+const FPSR: u32 = 0x5a21;
 
 /// Bytes of the frame that `enter` makes on the host's stack.
-const FRAME: i64 = 160;
+const FRAME: u32 = 160;
 
 /// Emits the stubs at the start of an arena.
 pub(super) fn emit_stubs(buf: &mut CodeBuf) -> Stubs {
-    let mut a = Asm { buf, cold: false, veneers: Vec::new() };
-    let mut stubs = Stubs { lookup: a.pos(), ..Stubs::default() };
-    // Rotated addresses come here, see `dispatch`.
-    a.ror_imm(Sz::X, X0, X0, 63);
-    a.mov_imm(X1, LeaveKind::Lookup as u64);
-    let to_leave = hole(&mut a);
-    stubs.link = a.pos();
-    a.mov_imm(X1, LeaveKind::Link as u64);
-    let link_to_leave = hole(&mut a);
-    stubs.exit = a.pos();
-    a.mov_imm(X1, LeaveKind::Exit as u64);
-    let leave = a.pos();
-    for at in [to_leave, link_to_leave] {
-        a.buf.patch(at, super::patch::b(at, leave));
+    let mut ops = Ops::new(0);
+    let base = buf.hot_base;
+    let here = |ops: &Ops| CodePtr(base + ops.offset().0 as u32);
+    let mut stubs = Stubs { lookup: here(&ops), ..Stubs::default() };
+    leaves(&mut ops, &mut stubs, &here);
+    stubs.enter = here(&ops);
+    enter(&mut ops);
+    stubs.helper = here(&ops);
+    helper(&mut ops);
+    match ops.finalize() {
+        Ok(code) => buf.hot.extend_from_slice(&code),
+        Err(e) => unreachable!("the stubs' labels are all bound: {e}"),
     }
-    a.store_field(field!(payload), X0);
-    save(&mut a);
-    save_return_sp(&mut a);
-    let unwind = a.pos();
-    leave_frame(&mut a);
-    // The fault handler has saved all registers.
-    stubs.fault = a.pos();
-    a.mov_imm(X1, LeaveKind::Fault as u64);
-    a.b(unwind);
-    returns(&mut a, &mut stubs);
-    stubs.enter = a.pos();
-    enter(&mut a);
-    stubs.helper = a.pos();
-    helper(&mut a, unwind);
     stubs
 }
 
-/// Room for a branch.
-fn hole(a: &mut Asm<'_>) -> CodePtr {
-    let at = a.pos();
-    a.word(0);
-    at
-}
-
-/// Returns to whoever called `enter`, with the kind in x1.
-fn leave_frame(a: &mut Asm<'_>) {
-    a.load_field(X16, field!(host_sp));
-    a.add_imm_sp(SP, X16);
-    a.mem(Mem::LoadW, X16, At::Disp(STATE, field!(host_fp)));
-    a.dn(MSR_FPCR, X16, 0);
-    a.mov(Sz::X, X0, X1);
-    for (i, pair) in SAVED.iter().enumerate() {
-        a.pair(LDP, *pair, SP, 2 * i as i32);
-    }
-    for (i, pair) in SAVED_FLOAT.iter().enumerate() {
-        a.pair(LDP_D, *pair, SP, 12 + 2 * i as i32);
-    }
-    a.word(0x9100_0000 | (FRAME as u32) << 10 | 31 << 5 | 31);
-    a.word(RET);
+/// The ways out. Each sets the kind in x1 and the payload in x0.
+fn leaves(ops: &mut Ops, stubs: &mut Stubs, here: &dyn Fn(&Ops) -> CodePtr) {
+    a64!(ops
+        ; ->lookup:
+        // Rotated addresses come here, see `dispatch`.
+        ; ror x0, x0, 63
+        ; movz w1, LeaveKind::Lookup as u32
+        ; b ->leave
+    );
+    stubs.link = here(ops);
+    a64!(ops
+        ; movz w1, LeaveKind::Link as u32
+        ; b ->leave
+    );
+    stubs.exit = here(ops);
+    a64!(ops
+        ; movz w1, LeaveKind::Exit as u32
+        ; ->leave:
+        ; str x0, [state, field!(payload) as u32]
+    );
+    save(ops);
+    save_return_sp(ops);
+    a64!(ops ; ->unwind:);
+    leave_frame(ops);
+    // The fault handler has saved all registers.
+    stubs.fault = here(ops);
+    a64!(ops
+        ; movz w1, LeaveKind::Fault as u32
+        ; b ->unwind
+    );
+    // The sentinel's guest address was the one to return to.
+    stubs.return_empty = here(ops);
+    a64!(ops ; mov x0, x16);
+    // A return that was predicted wrongly: no prediction is worth anything then.
+    stubs.return_miss = here(ops);
+    a64!(ops
+        ; ldr x16, [state, field!(return_top) as u32]
+        ; mov sp, x16
+        ; ror x0, x0, 1
+        ; ldr x16, [state, field!(table_limit) as u32]
+        ; cmp x0, x16
+        ; b.hs ->lookup
+        ; ldr x16, [state, field!(table) as u32]
+        ; add x16, x16, x0, lsl 2
+        ; ldr w16, [x16]
+        ; ldr x1, [state, field!(arena) as u32]
+        ; add x16, x16, x1
+        ; br x16
+    );
 }
 
 /// What the procedure call standard wants kept.
 const SAVED: [(u8, u8); 6] = [(19, 20), (21, 22), (23, 24), (25, 26), (27, 28), (29, 30)];
 const SAVED_FLOAT: [(u8, u8); 4] = [(8, 9), (10, 11), (12, 13), (14, 15)];
 
-/// A return that was predicted wrongly: no prediction is worth anything then.
-fn returns(a: &mut Asm<'_>, stubs: &mut Stubs) {
-    // The sentinel's guest address was the one to return to.
-    stubs.return_empty = a.pos();
-    a.mov(Sz::X, X0, X16);
-    stubs.return_miss = a.pos();
-    a.load_field(X16, field!(return_top));
-    a.add_imm_sp(SP, X16);
-    a.ror_imm(Sz::X, X0, X0, 1);
-    a.load_field(X16, field!(table_limit));
-    a.cmp(Sz::X, X0, X16);
-    a.jump_if(Test::Flags(Cc::Hs), stubs.lookup);
-    a.load_field(X16, field!(table));
-    a.alu_lsl(Alu::Add, Sz::X, X16, X16, X0, 2);
-    a.mem(Mem::LoadW, X16, At::Disp(X16, 0));
-    a.load_field(X1, field!(arena));
-    a.alu(Alu::Add, Sz::X, X16, X16, X1);
-    a.dn(BR, 0, X16);
+/// `extern "C" fn(state: *mut ThreadState, code: *const u8) -> u64`
+fn enter(ops: &mut Ops) {
+    a64!(ops ; sub sp, sp, FRAME);
+    let mut at = 0;
+    for (x, y) in SAVED {
+        a64!(ops ; stp X(x), X(y), [sp, at]);
+        at += 16;
+    }
+    for (x, y) in SAVED_FLOAT {
+        a64!(ops ; stp D(x), D(y), [sp, at]);
+        at += 16;
+    }
+    a64!(ops
+        ; add state, x0, STATE_BIAS as u32
+        ; mov x16, sp
+        ; str x16, [state, field!(host_sp) as u32]
+        ; mrs x16, FPCR
+        ; str w16, [state, field!(host_fp) as u32]
+        ; ldr X(BASE), [state, field!(memory_base) as u32]
+        // Code that another thread has published through the table.
+        ; isb
+    );
+    restore(ops);
+    load_return_sp(ops);
+    a64!(ops ; br x1);
 }
 
-/// `extern "C" fn(state: *mut ThreadState, code: *const u8) -> u64`
-fn enter(a: &mut Asm<'_>) {
-    a.word(0xd100_0000 | (FRAME as u32) << 10 | 31 << 5 | 31);
-    for (i, pair) in SAVED.iter().enumerate() {
-        a.pair(STP, *pair, SP, 2 * i as i32);
+/// Returns to whoever called `enter`, with the kind in x1.
+fn leave_frame(ops: &mut Ops) {
+    a64!(ops
+        ; ldr x16, [state, field!(host_sp) as u32]
+        ; mov sp, x16
+        ; ldr w16, [state, field!(host_fp) as u32]
+        ; msr FPCR, x16
+        ; mov x0, x1
+    );
+    let mut at = 0;
+    for (x, y) in SAVED {
+        a64!(ops ; ldp X(x), X(y), [sp, at]);
+        at += 16;
     }
-    for (i, pair) in SAVED_FLOAT.iter().enumerate() {
-        a.pair(STP_D, *pair, SP, 12 + 2 * i as i32);
+    for (x, y) in SAVED_FLOAT {
+        a64!(ops ; ldp D(x), D(y), [sp, at]);
+        at += 16;
     }
-    a.add_imm(Sz::X, STATE, X0, STATE_BIAS as i64);
-    a.add_imm_sp(X16, SP);
-    a.store_field(field!(host_sp), X16);
-    a.dn(MRS_FPCR, X16, 0);
-    a.mem(Mem::StoreW, X16, At::Disp(STATE, field!(host_fp)));
-    a.load_field(BASE, field!(memory_base));
-    // Code that another thread has published through the table.
-    a.word(ISB);
-    restore(a);
-    load_return_sp(a);
-    a.dn(BR, 0, X1);
+    a64!(ops
+        ; add sp, sp, FRAME
+        ; ret
+    );
 }
 
 /// Lets the function at `helper` execute the instruction at `hart.pc`. It returns 0 to go on.
-fn helper(a: &mut Asm<'_>, unwind: CodePtr) {
-    a.pair(STP_PUSH, (LR, ZR), SP, -2);
-    save(a);
-    save_return_sp(a);
-    a.load_field(X16, field!(host_sp));
-    a.add_imm_sp(SP, X16);
-    a.mem(Mem::LoadW, X16, At::Disp(STATE, field!(host_fp)));
-    a.dn(MSR_FPCR, X16, 0);
-    a.word(0xd100_0000 | (STATE_BIAS as u32) << 10 | u32::from(STATE) << 5 | u32::from(X0));
-    a.load_field(X16, field!(helper));
-    a.dn(BLR, 0, X16);
-    a.mov_imm(X1, LeaveKind::Helper as u64);
-    a.jump_if(Test::NotZero(Sz::W, X0), unwind);
-    restore(a);
-    load_return_sp(a);
-    a.pair(LDP_POP, (LR, X16), SP, 2);
-    a.word(RET);
+fn helper(ops: &mut Ops) {
+    a64!(ops ; stp x30, xzr, [sp, -16]!);
+    save(ops);
+    save_return_sp(ops);
+    a64!(ops
+        ; ldr x16, [state, field!(host_sp) as u32]
+        ; mov sp, x16
+        ; ldr w16, [state, field!(host_fp) as u32]
+        ; msr FPCR, x16
+        ; sub x0, state, STATE_BIAS as u32
+        ; ldr x16, [state, field!(helper) as u32]
+        ; blr x16
+        ; movz w1, LeaveKind::Helper as u32
+        ; cbnz w0, ->unwind
+    );
+    restore(ops);
+    load_return_sp(ops);
+    a64!(ops
+        ; ldp x30, x16, [sp], 16
+        ; ret
+    );
 }
 
-fn save_return_sp(a: &mut Asm<'_>) {
-    a.add_imm_sp(X16, SP);
-    a.store_field(field!(return_sp), X16);
+fn save_return_sp(ops: &mut Ops) {
+    a64!(ops
+        ; mov x16, sp
+        ; str x16, [state, field!(return_sp) as u32]
+    );
 }
 
-fn load_return_sp(a: &mut Asm<'_>) {
-    a.load_field(X16, field!(return_sp));
-    a.add_imm_sp(SP, X16);
-}
-
-/// x1 is kept.
-fn save(a: &mut Asm<'_>) {
-    for (guest, host) in INT_MAP {
-        a.store_field(slot(guest), host);
-    }
-    for (guest, host) in FLOAT_MAP {
-        a.mem(Mem::StoreD, host, At::Disp(STATE, float_slot(guest)));
-    }
-    a.dn(MRS_FPCR, X16, 0);
-    a.dn(MRS_FPSR, X17, 0);
-    a.logic_imm(Alu::And, Sz::W, X17, X17, 0x1f);
-    a.alu(Alu::Or, Sz::W, X16, X16, X17);
-    a.mem(Mem::StoreW, X16, At::Disp(STATE, field!(guest_fp)));
+fn load_return_sp(ops: &mut Ops) {
+    a64!(ops
+        ; ldr x16, [state, field!(return_sp) as u32]
+        ; mov sp, x16
+    );
 }
 
 /// x1 is kept.
-fn restore(a: &mut Asm<'_>) {
+fn save(ops: &mut Ops) {
     for (guest, host) in INT_MAP {
-        a.load_field(host, slot(guest));
+        match u32::try_from(slot(guest)) {
+            Ok(at) => a64!(ops ; str X(host), [state, at]),
+            Err(_) => a64!(ops ; stur X(host), [state, slot(guest)]),
+        }
     }
     for (guest, host) in FLOAT_MAP {
-        a.mem(Mem::LoadD, host, At::Disp(STATE, float_slot(guest)));
+        a64!(ops ; str D(host), [state, float_slot(guest) as u32]);
     }
-    a.load_field(X16, field!(constants));
-    a.dn(super::emit_float::FMOV_FROM_X, BOX, X16);
-    a.mem(Mem::LoadW, X16, At::Disp(STATE, field!(guest_fp)));
-    a.store_field(field!(known_fp), X16);
-    a.logic_imm(Alu::And, Sz::W, X17, X16, 0x1f);
-    a.dn(MSR_FPSR, X17, 0);
-    a.logic_imm(Alu::And, Sz::W, X16, X16, !0x1f);
-    a.dn(MSR_FPCR, X16, 0);
+    a64!(ops
+        ; mrs x16, FPCR
+        ; mrs x17, FPSR
+        ; and w17, w17, 0x1f
+        ; orr w16, w16, w17
+        ; str w16, [state, field!(guest_fp) as u32]
+    );
+}
+
+/// x1 is kept.
+fn restore(ops: &mut Ops) {
+    for (guest, host) in INT_MAP {
+        match u32::try_from(slot(guest)) {
+            Ok(at) => a64!(ops ; ldr X(host), [state, at]),
+            Err(_) => a64!(ops ; ldur X(host), [state, slot(guest)]),
+        }
+    }
+    for (guest, host) in FLOAT_MAP {
+        a64!(ops ; ldr D(host), [state, float_slot(guest) as u32]);
+    }
+    a64!(ops
+        ; ldr x16, [state, field!(constants) as u32]
+        ; fmov D(BOX), x16
+        ; ldr w16, [state, field!(guest_fp) as u32]
+        ; str x16, [state, field!(known_fp) as u32]
+        ; and w17, w16, 0x1f
+        ; msr FPSR, x17
+        ; and w16, w16, 0xffff_ffe0
+        ; msr FPCR, x16
+    );
 }

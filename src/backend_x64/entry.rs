@@ -5,12 +5,11 @@
 
 #![allow(clippy::useless_conversion, reason = "dynasm converts what it takes as a register")]
 
-use super::regs::{FLOAT_MAP, INT_MAP, RA_HOME, RBP, float_slot, slot};
-use crate::backend::{CodeBuf, LeaveKind, STATE_BIAS, Stubs, ThreadState};
+use super::regs::{FLOAT_MAP, INT_MAP, RA_HOME, RBP, field, float_slot, slot};
+use crate::backend::{CodeBuf, LeaveKind, STATE_BIAS, Stubs};
 use crate::util::CodePtr;
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
-use std::mem::offset_of;
 
 type Ops = VecAssembler<X64Relocation>;
 
@@ -21,10 +20,6 @@ macro_rules! x64 {
             ; $($t)*
         )
     };
-}
-
-macro_rules! field {
-    ($($name:tt)+) => { offset_of!(ThreadState, $($name)+) as i32 - STATE_BIAS as i32 };
 }
 
 /// Emits the stubs at the start of an arena.
