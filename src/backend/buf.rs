@@ -31,6 +31,15 @@ pub enum Counted {
     /// That the instructions behind the branch at this address are skipped, which are among those
     /// that [`Self::Guest`] counts.
     Skipped(u64),
+    /// So many iterations at once of a loop, which are the guest code between two addresses.
+    Group {
+        /// Address of its first instruction.
+        from: u64,
+        /// Address behind its last.
+        to: u64,
+        /// Their number.
+        iterations: u32,
+    },
     /// A cold path.
     Cold,
     /// A return that came to where it was predicted to come.

@@ -8,6 +8,7 @@
 mod ahead;
 mod buf;
 mod code;
+mod elementwise;
 pub mod faults;
 mod state;
 mod sum;
@@ -16,6 +17,7 @@ mod symbolic;
 pub use ahead::{Ahead, is_plain};
 pub use buf::{CodeBuf, CountPoint, Counted, LinkSite, Mark};
 pub use code::Code;
+pub use elementwise::{Array, Conflict, Elementwise, Last, Piece, Step, size_of};
 pub use faults::{FaultPoints, Recipe};
 pub(crate) use state::field;
 pub use state::{
@@ -107,6 +109,9 @@ pub trait Backend {
     /// traps. What the control and status word, which is `word` now, is to be when the operation
     /// is executed again, or `None` if that is not what happened.
     fn fp_trap(state: &mut ThreadState, word: u32) -> Option<u32>;
+
+    /// What such a word was before the operation that has raised an exception which traps.
+    fn fp_untrap(word: u32) -> u32;
 
     /// The accrued flags in such a word.
     fn fp_flags(word: u32) -> u8;

@@ -67,6 +67,10 @@ impl Backend for A64 {
         emit_float::fp_word(frm, fflags)
     }
 
+    fn fp_untrap(word: u32) -> u32 {
+        word
+    }
+
     fn fp_trap(_state: &mut ThreadState, _word: u32) -> Option<u32> {
         None
     }

@@ -329,9 +329,21 @@ impl<'b> Asm<'b> {
     /// A VEX-encoded instruction on 128 bits or less; `w` is VEX.W.
     #[expect(clippy::too_many_arguments, reason = "an encoding has this many fields")]
     pub(super) fn vex(&mut self, pp: Pp, map: Map, w: bool, op: u8, reg: u8, vvvv: u8, rm: Rm) {
+        self.vex_tail(pp as u8, map, w, op, reg, vvvv, rm);
+    }
+
+    /// The same on 256 bits.
+    #[expect(clippy::too_many_arguments, reason = "an encoding has this many fields")]
+    pub(super) fn vex256(&mut self, pp: Pp, map: Map, w: bool, op: u8, reg: u8, vvvv: u8, rm: Rm) {
+        self.vex_tail(4 | pp as u8, map, w, op, reg, vvvv, rm);
+    }
+
+    /// `tail` are VEX.L and VEX.pp.
+    #[expect(clippy::too_many_arguments, reason = "an encoding has this many fields")]
+    fn vex_tail(&mut self, tail: u8, map: Map, w: bool, op: u8, reg: u8, vvvv: u8, rm: Rm) {
         let (prefix, prefixes) = self.guest_prefix(rm);
         let (xb, operand) = Self::operand(reg, rm);
-        let tail = (!vvvv & 15) << 3 | pp as u8;
+        let tail = (!vvvv & 15) << 3 | tail;
         let (head, len) = if xb == 0 && !w && map == Map::M0F {
             ([0xc5, ((reg >> 3) ^ 1) << 7 | tail, op, 0], 3)
         } else {

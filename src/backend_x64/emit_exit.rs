@@ -44,6 +44,11 @@ impl Emitter<'_, '_> {
     /// Lets the hart be stopped here: one load of a page that is made unreadable for that.
     pub(super) fn poll(&mut self) {
         self.fault_point();
+        self.poll_load();
+    }
+
+    /// The load of [`Self::poll`] alone.
+    pub(super) fn poll_load(&mut self) {
         // test [rbp - STATE_BIAS - 8], eax: the end of the page below the state.
         let at = Rm::S(-(crate::backend::STATE_BIAS as i32) - 8);
         self.a.ins(Pp::None, Map::One, Sz::D, 0x85, RAX, at);

@@ -601,9 +601,14 @@ const UE: u32 = 0x10;
 /// as a hundred readings of MXCSR: a guest that clears flags all the time is better off with those.
 const MAX_TRAPS: u32 = 32;
 
+/// The flags in MXCSR whose exceptions trap: they have just been raised.
+pub(super) const fn raised(word: u32) -> u32 {
+    word & !(word >> MASKS) & 0x3f
+}
+
 /// See [`crate::backend::Backend::fp_trap`].
 pub(super) fn fp_trap(state: &mut ThreadState, word: u32) -> u32 {
-    let raised = word & !(word >> MASKS) & 0x3f;
+    let raised = raised(word);
     state.fp_traps += 1;
     if state.fp_traps >= MAX_TRAPS {
         state.no_traps = ALL_MASKS;

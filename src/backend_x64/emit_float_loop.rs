@@ -41,8 +41,8 @@ impl LoopHead {
 }
 
 /// The nodes of the loop that `block` begins with: up to the last branch back to its entry. `None`
-/// if there is no loop, or none with floating point, or calls in it.
-fn loop_of(block: &Block) -> Option<&[Node]> {
+/// if there is no loop, or calls in it, or no floating point, unless groups of iterations precede it.
+fn loop_of(block: &Block, vectors: bool) -> Option<&[Node]> {
     let back = |n: &Node| match n.op {
         Op::Branch { target, .. } | Op::Jump { target } => target == block.pc,
         _ => false,
@@ -52,14 +52,20 @@ fn loop_of(block: &Block) -> Option<&[Node]> {
         matches!(n.op, Op::FBin { .. } | Op::FUn { .. } | Op::FMulAdd { .. } | Op::FCmp { .. })
     };
     let call = |n: &Node| matches!(n.op, Op::Call { .. } | Op::CallIndirect { .. });
-    (nodes.iter().any(float) && !nodes.iter().any(call)).then_some(nodes)
+    ((vectors || nodes.iter().any(float)) && !nodes.iter().any(call)).then_some(nodes)
 }
 
 impl Emitter<'_, '_> {
     /// Emits `block` if it begins with a loop that this is good for; false if not.
     pub(super) fn float_loop(&mut self, block: &Block) -> bool {
-        let Some(nodes) = loop_of(block) else { return false };
-        let Some(state) = self.state_at_back_edge(block.pc, nodes) else { return false };
+        let vectors = self.vector_loop(block);
+        let Some(nodes) = loop_of(block, vectors) else { return false };
+        let state = match self.state_at_back_edge(block.pc, nodes) {
+            Some(state) => state,
+            // What has not been executed in groups is not tried again.
+            None if vectors => FloatState::new(),
+            None => return false,
+        };
         self.count(Counted::Cold);
         let checks = self.check_head(&state);
         self.head = Some(LoopHead { pc: block.pc, at: self.a.pos(), state: state.clone() });
@@ -67,6 +73,9 @@ impl Emitter<'_, '_> {
         self.count(Counted::Guest(block.pc));
         self.nodes(&block.nodes, block.next);
 
+        if checks.is_empty() {
+            return true;
+        }
         let copy = self.a.pos();
         for site in checks {
             self.a.buf.patch(site, super::patch::rel32(site, copy));

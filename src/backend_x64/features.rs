@@ -5,6 +5,8 @@
 pub struct Features {
     /// Three-operand vector encodings.
     pub avx: bool,
+    /// 256-bit vectors of integers, and broadcasts from registers.
+    pub avx2: bool,
     /// `andn`.
     pub bmi1: bool,
     /// `shlx`, `rorx` and kin.
@@ -23,8 +25,9 @@ pub struct Features {
 
 /// Names as `--host-features` takes them, with their fields.
 type Field = fn(&mut Features) -> &mut bool;
-const NAMES: [(&str, Field); 8] = [
+const NAMES: [(&str, Field); 9] = [
     ("avx", |f| &mut f.avx),
+    ("avx2", |f| &mut f.avx2),
     ("bmi1", |f| &mut f.bmi1),
     ("bmi2", |f| &mut f.bmi2),
     ("fma", |f| &mut f.fma),
@@ -38,6 +41,7 @@ impl Features {
     /// Only what every x86-64 CPU has.
     pub const BASELINE: Self = Self {
         avx: false,
+        avx2: false,
         bmi1: false,
         bmi2: false,
         fma: false,
@@ -52,6 +56,7 @@ impl Features {
     pub fn detect() -> Self {
         crate::sys::host_features_x64().map_or(Self::BASELINE, |h| Self {
             avx: h.avx,
+            avx2: h.avx2 && h.avx,
             bmi1: h.bmi1,
             bmi2: h.bmi2,
             fma: h.fma && h.avx,

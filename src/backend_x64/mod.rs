@@ -17,6 +17,7 @@ mod emit_int;
 mod emit_mem;
 mod emit_mul;
 mod emit_select;
+mod emit_vector;
 mod entry;
 mod features;
 mod patch;
@@ -68,6 +69,10 @@ impl Backend for X64 {
 
     fn fp_trap(state: &mut ThreadState, word: u32) -> Option<u32> {
         Some(emit_float::fp_trap(state, word))
+    }
+
+    fn fp_untrap(word: u32) -> u32 {
+        word & !emit_float::raised(word)
     }
 
     fn fp_flags(word: u32) -> u8 {

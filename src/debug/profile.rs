@@ -230,6 +230,11 @@ impl ProfiledBlock {
                 continue;
             }
             sum.guest += times * guest;
+            if let Counted::Group { iterations, .. } = part.counted {
+                sum.branches += times * u64::from(iterations);
+                sum.taken += times * u64::from(iterations);
+                continue;
+            }
             sum.once += if times == 1 { guest } else { 0 };
             sum.distinct += if times == 0 { 0 } else { guest };
             match part.end {
@@ -291,9 +296,15 @@ fn parts(block: &TranslatedBlock<'_>, instructions: &[(u64, u32)]) -> Vec<Part> 
         };
         let inside = match point.counted {
             Counted::Skipped(branch) => skipped(branch, instructions),
+            Counted::Group { from, to, .. } => from..to,
             _ => addresses.clone(),
         };
+        let iterations = match point.counted {
+            Counted::Group { iterations, .. } => iterations,
+            _ => 1,
+        };
         let guest = instructions.iter().filter(|(pc, _)| inside.contains(pc)).count() as u32;
+        let guest = guest * iterations;
         let end = if addresses.is_empty() { End::Falls } else { end(block.ir, &addresses) };
         let (cold, code) = host_range(block, point);
         let host = count_instructions(&(if cold { block.cold } else { block.hot })[code.clone()]);

@@ -6,6 +6,7 @@
 //!
 //! Everything follows from a seed and the number of a case, so that a case can be run again.
 
+mod arrays;
 mod campaign;
 mod decoder;
 mod elf;

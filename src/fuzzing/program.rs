@@ -20,7 +20,7 @@ pub(super) const READ_ONLY_LEN: u64 = 0x1000;
 pub(super) const MAX_CODE: usize = 0x6f2;
 
 /// Points into the middle of the data; never written.
-const BASE: u8 = 27;
+pub(super) const BASE: u8 = 27;
 /// Loop counters of the outer and the inner loop; written by loops only.
 const COUNTERS: [u8; 2] = [26, 25];
 /// Addresses for instructions without an immediate, and targets of jumps.
@@ -36,7 +36,7 @@ const RESERVED: [u8; 7] = [RA, BASE, COUNTERS[0], COUNTERS[1], SCRATCH, SAVED_RA
 /// Registers that mostly point into the data, for the short forms; rarely written.
 const POINTERS: [u8; 2] = [2, 9];
 /// Points to where the writable data ends.
-const EDGE: u8 = 8;
+pub(super) const EDGE: u8 = 8;
 
 /// What a case is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,21 +202,21 @@ fn registers(rng: &mut Rng) -> Hart {
 
 /// A place whose offset is not known yet, and the instruction there.
 #[derive(Clone, Copy)]
-struct Hole {
+pub(super) struct Hole {
     at: usize,
     insn: Insn,
     /// True if the address is made by an `auipc` here and an `addi` behind it.
     pair: bool,
 }
 
-struct Builder<'a> {
-    rng: Rng,
-    isa: &'a Isa,
+pub(super) struct Builder<'a> {
+    pub(super) rng: Rng,
+    pub(super) isa: &'a Isa,
     pool: &'a Pool,
     /// Any address is a guest address; otherwise some name memory of the host, which the
     /// interpreter refuses and translated code accesses.
     sandbox: bool,
-    code: Vec<u8>,
+    pub(super) code: Vec<u8>,
     starts: Vec<u16>,
     favourites: [u8; 6],
     /// Calls to be filled in, with the function they go to.
@@ -234,25 +234,25 @@ impl Builder<'_> {
         self.code.extend(bits.to_le_bytes());
     }
 
-    fn word(&mut self, bits: u32) {
+    pub(super) fn word(&mut self, bits: u32) {
         self.starts.push(self.code.len() as u16);
         self.code.extend(bits.to_le_bytes());
     }
 
-    fn insn(&mut self, op: Op, rd: u8, rs1: u8, rs2: u8, imm: i32) -> usize {
+    pub(super) fn insn(&mut self, op: Op, rd: u8, rs1: u8, rs2: u8, imm: i32) -> usize {
         let at = self.code.len();
         self.word(isa::encode(&plain(op, rd, rs1, rs2, imm)));
         at
     }
 
     /// Emits an instruction whose offset is filled in later.
-    fn hole(&mut self, op: Op, rd: u8, rs1: u8, rs2: u8) -> Hole {
+    pub(super) fn hole(&mut self, op: Op, rd: u8, rs1: u8, rs2: u8) -> Hole {
         let insn = plain(op, rd, rs1, rs2, 0);
         Hole { at: self.insn(op, rd, rs1, rs2, 0), insn, pair: false }
     }
 
     /// Lets a hole lead to `target`.
-    fn fill(&mut self, hole: Hole, target: usize) {
+    pub(super) fn fill(&mut self, hole: Hole, target: usize) {
         let offset = target as i32 - hole.at as i32;
         let mut put = |at: usize, insn: &Insn| {
             if let Some(place) = self.code.get_mut(at..at + 4) {
@@ -275,7 +275,7 @@ impl Builder<'_> {
     }
 
     /// A register that may be written.
-    fn target(&mut self) -> u8 {
+    pub(super) fn target(&mut self) -> u8 {
         loop {
             let r = self.reg();
             let pointer = POINTERS.contains(&r) || r == EDGE;
@@ -379,6 +379,7 @@ impl Builder<'_> {
             }
             match self.rng.below(100) {
                 0..=6 => self.forward(),
+                7 if !self.pool.float.is_empty() && self.rng.chance(75) => self.elementwise(),
                 7..=9 if depth < COUNTERS.len() => self.repeat(depth, calls),
                 10..=15 if calls => {
                     let function = self.rng.below(FUNCTIONS as u32) as usize;
@@ -734,6 +735,6 @@ impl Builder<'_> {
     }
 }
 
-fn plain(op: Op, rd: u8, rs1: u8, rs2: u8, imm: i32) -> Insn {
+pub(super) fn plain(op: Op, rd: u8, rs1: u8, rs2: u8, imm: i32) -> Insn {
     Insn { op, rd, rs1, rs2, rs3: 0, rm: 0, len: 4, imm, bits: 0 }
 }

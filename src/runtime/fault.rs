@@ -8,7 +8,7 @@
 //! The handler reads only atomics of a static table, whose slots are filled before code of the
 //! arena runs and emptied after the last hart has left it.
 
-use super::thread::{fp_trap, return_stack_overflow, save_registers};
+use super::thread::{fp_trap, recovery, return_stack_overflow, save_registers};
 use crate::backend::Recipe;
 use crate::cpu::{Hart, canonical};
 use crate::sys::signal::HostFaultInfo;
@@ -63,6 +63,13 @@ pub(super) fn hook(context: &mut Context, info: &HostFaultInfo) -> bool {
             continue;
         }
         let state = context.general(STATE_REGISTER);
+        if let Some(at) = recovery(state) {
+            if info.is_arithmetic() {
+                context.set_fp_control(super::select::fp_untrap(context.fp_control()));
+            }
+            context.set_pc(at);
+            return true;
+        }
         if info.is_arithmetic() {
             let Some(word) = fp_trap(state, context.fp_control()) else { return false };
             context.set_fp_control(word);

@@ -68,6 +68,11 @@ pub(super) fn load_fp(state: &mut ThreadState) {
     state.known_fp = u64::from(u32::from(state.hart.fflags) | state.no_traps);
 }
 
+/// See [`Backend::fp_untrap`].
+pub(super) fn fp_untrap(word: u32) -> u32 {
+    Host::fp_untrap(word)
+}
+
 /// See [`Backend::fp_trap`].
 pub(super) fn fp_trap(state: &mut ThreadState, word: u32) -> Option<u32> {
     Host::fp_trap(state, word)

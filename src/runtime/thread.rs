@@ -60,6 +60,7 @@ impl Thread {
                 known_fp: 0,
                 no_traps: 0,
                 fp_traps: 0,
+                recovery: 0,
                 scratch: 0,
                 constants: crate::backend::CONSTANTS,
                 flags_of_word: std::array::from_fn(|word| fp_flags(word as u32)),
@@ -138,6 +139,15 @@ pub(super) fn return_stack_overflow(state_register: u64, fault: HostAddr) -> Opt
     let bottom = top + 16 - RETURN_STACK as u64;
     let below = bottom.wrapping_sub(fault.0 as u64);
     (1..=4096).contains(&below).then_some(top)
+}
+
+/// Where translated code goes on that has faulted, if it has said so ([`ThreadState::recovery`]).
+/// Async-signal-safe.
+pub(super) fn recovery(state_register: u64) -> Option<HostAddr> {
+    let state = (state_register - STATE_BIAS as u64) as *const ThreadState;
+    // SAFETY: translated code runs with the state register pointing into its state.
+    let at = unsafe { (*state).recovery };
+    (at != 0).then_some(HostAddr(at as usize))
 }
 
 /// Saves the registers of interrupted translated code in its state. Async-signal-safe.

@@ -5,6 +5,7 @@
 #[expect(missing_docs, reason = "the names are the CPU's")]
 pub struct HostX64 {
     pub avx: bool,
+    pub avx2: bool,
     pub bmi1: bool,
     pub bmi2: bool,
     pub fma: bool,
@@ -20,6 +21,7 @@ pub fn host_features_x64() -> Option<HostX64> {
     #[cfg(target_arch = "x86_64")]
     return Some(HostX64 {
         avx: std::is_x86_feature_detected!("avx"),
+        avx2: std::is_x86_feature_detected!("avx2"),
         bmi1: std::is_x86_feature_detected!("bmi1"),
         bmi2: std::is_x86_feature_detected!("bmi2"),
         fma: std::is_x86_feature_detected!("fma"),

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 const ALL_X64: backend_x64::Features = backend_x64::Features {
     avx: true,
+    avx2: true,
     bmi1: true,
     bmi2: true,
     fma: true,
