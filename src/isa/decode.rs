@@ -52,13 +52,15 @@ struct Candidate {
 
 /// Lists of candidates under two keys of an encoding. The second key is looked at only where the
 /// first leaves too many.
-struct Index {
+///
+/// The sizes are powers of two that suffice, so that indices need not be compared with them.
+struct Index<const STARTS: usize, const ROWS: usize> {
     /// By first key: where its part of `starts` begins, and the mask for the second key.
     first: [(u16, u8); 256],
     /// Where the list begins in `rows`.
-    starts: Vec<u16>,
+    starts: [u16; STARTS],
     /// The lists; within a list those with more fixed bits come first.
-    rows: Vec<Candidate>,
+    rows: [Candidate; ROWS],
 }
 
 /// The values of the two keys in a word. The second has at most eight bits.
@@ -76,17 +78,17 @@ fn narrow_keys(half: u32) -> Keys {
     ((bits(half, 1, 0) << 6 | bits(half, 15, 10)) as u8, bits(half, 6, 5) as u8)
 }
 
-static WIDE: LazyLock<Index> =
+static WIDE: LazyLock<Index<4096, 1024>> =
     LazyLock::new(|| Index::new(TABLE.iter().map(|r| (r.pattern, r.needs)), wide_keys));
 
-static NARROW: LazyLock<Index> =
+static NARROW: LazyLock<Index<512, 128>> =
     LazyLock::new(|| Index::new(COMPRESSED.iter().map(|r| (r.pattern, r.needs)), narrow_keys));
 
-impl Index {
+impl<const STARTS: usize, const ROWS: usize> Index<STARTS, ROWS> {
     /// Candidates up to which the second key is not worth its part of `starts`.
     const SHORT: usize = 2;
 
-    fn new(rows: impl Iterator<Item = (Pattern, ExtSet)>, keys: fn(u32) -> Keys) -> Index {
+    fn new(rows: impl Iterator<Item = (Pattern, ExtSet)>, keys: fn(u32) -> Keys) -> Self {
         let candidate = |(row, (pattern, needs))| Candidate { pattern, needs, row, last: true };
         let mut rows: Vec<_> = (0..).zip(rows).map(candidate).collect();
         rows.sort_by_key(|row| std::cmp::Reverse(row.pattern.mask.count_ones()));
@@ -100,13 +102,14 @@ impl Index {
         let nothing = Candidate { pattern: Pattern { mask: 0, bits: 1 }, ..rows[0] };
         let empty = rows.len();
         rows.push(nothing);
-        let mut index = Index { first: [(0, 0); 256], starts: Vec::new(), rows };
+        let mut first_keys = [(0, 0); 256];
+        let mut starts = Vec::new();
         let mut by_second = vec![Vec::new(); usize::from(widest.1) + 1];
         for (first, here) in by_first.iter().enumerate() {
             let split = if here.len() > Self::SHORT { widest.1 } else { 0 };
-            index.first[first] = (index.starts.len() as u16, split);
+            first_keys[first] = (starts.len() as u16, split);
             for &i in here {
-                let pattern = index.rows[i].pattern;
+                let pattern = rows[i].pattern;
                 let (mask, value) = (keys(pattern.mask).1 & split, keys(pattern.bits).1 & split);
                 each_match(mask, value, split, |second| by_second[usize::from(second)].push(i));
             }
@@ -114,39 +117,45 @@ impl Index {
                 let start = match list[..] {
                     [] => empty,
                     [only] => only,
-                    _ => index.add(list),
+                    _ => add(&mut rows, list),
                 };
-                index.starts.push(start as u16);
+                starts.push(start as u16);
                 list.clear();
             }
         }
-        index
-    }
-
-    /// Adds the list of the rows `list`, and returns where it begins.
-    fn add(&mut self, list: &[usize]) -> usize {
-        let start = self.rows.len();
-        for (n, &i) in list.iter().enumerate() {
-            self.rows.push(Candidate { last: n + 1 == list.len(), ..self.rows[i] });
-        }
-        start
+        assert!(starts.len() <= STARTS && rows.len() <= ROWS, "the index has no room for all");
+        let (mut all_starts, mut all_rows) = ([0; STARTS], [nothing; ROWS]);
+        all_starts[..starts.len()].copy_from_slice(&starts);
+        all_rows[..rows.len()].copy_from_slice(&rows);
+        Self { first: first_keys, starts: all_starts, rows: all_rows }
     }
 
     /// The number of the most specific row that matches `word` and that `isa` has.
     #[inline(always)]
     fn find(&self, word: u32, (first, second): Keys, isa: &Isa) -> Option<u16> {
         let (base, mask) = self.first[usize::from(first)];
-        let start = self.starts[usize::from(base) + usize::from(second & mask)];
-        for row in &self.rows[usize::from(start)..] {
+        let start = self.starts[usize::from(base + u16::from(second & mask)) % STARTS];
+        let mut at = usize::from(start);
+        loop {
+            let row = &self.rows[at % ROWS];
             if row.pattern.matches(word) && isa.exts().contains_all(row.needs) {
                 return Some(row.row);
             }
             if row.last {
-                break;
+                return None;
             }
+            at += 1;
         }
-        None
     }
+}
+
+/// Adds to `rows` the list of those in `list`, and returns where it begins.
+fn add(rows: &mut Vec<Candidate>, list: &[usize]) -> usize {
+    let start = rows.len();
+    for (n, &i) in list.iter().enumerate() {
+        rows.push(Candidate { last: n + 1 == list.len(), ..rows[i] });
+    }
+    start
 }
 
 /// Calls `f` with every key within `all` that has `value` in the bits of `mask`.

@@ -21,19 +21,22 @@ pub(super) fn bin_imm(b: &mut Builder, op: BinOp, w: Width, rd: Reg, a: Reg, imm
     if (op, w, imm, rd) == (BinOp::Add, Width::D, 0, a) {
         return;
     }
-    let last = b.block().nodes.last().map(|node| node.op);
-    let constant = match last {
+    let new = Op::Bin { op, w, rd, a, b: Src::Imm(imm) };
+    let last = b.block().nodes.last().filter(|node| node.writes() & 1 << a.0 != 0);
+    if last.is_none() && !a.is_zero() {
+        return b.push(new);
+    }
+    let constant = match last.map(|node| node.op) {
         _ if a.is_zero() => Some(0),
-        Some(Op::Const { rd: r, value }) if r == a => Some(value),
+        Some(Op::Const { value, .. }) => Some(value),
         _ => None,
     };
-    let op = Op::Bin { op, w, rd, a, b: Src::Imm(imm) };
-    let (op, last_is_dead) = if let Some(value) = constant.and_then(|value| fold(&op, value)) {
+    let (op, last_is_dead) = if let Some(value) = constant.and_then(|value| fold(&new, value)) {
         (Op::Const { rd, value }, rd == a)
-    } else if let Some(op) = last.and_then(|last| shifts(&last, &op)) {
+    } else if let Some(op) = last.and_then(|last| shifts(&last.op, &new)) {
         (op, true)
     } else {
-        (op, false)
+        (new, false)
     };
     // A zero operand is no operation's result.
     if last_is_dead && !a.is_zero() {

@@ -18,14 +18,17 @@ const HALVES: usize = 128;
 /// Halfwords that are tested at once.
 const CHUNK: usize = 64;
 
-/// Chunks of a page.
-const CHUNKS: usize = PAGE_SIZE as usize / 2 / CHUNK;
+/// Bytes of the next page that the code of a page may go on with.
+pub const TAIL: usize = 384;
+
+/// Chunks of a page and what it may go on with.
+const CHUNKS: usize = (PAGE_SIZE as usize + TAIL) / 2 / CHUNK;
 
 /// What the tests say about the halfwords of a page of code, as far as it has been looked at.
 #[derive(Debug)]
 pub struct Marks {
     /// One bit for each chunk that has been tested.
-    known: u32,
+    known: u64,
     /// What looks like the first half of an instruction of 32 bits, by chunk.
     wide: [u64; CHUNKS],
     /// What would be a backward branch or jump over less than [`HALVES`], if an instruction began

@@ -21,7 +21,7 @@ mod scan;
 mod select;
 mod zic;
 
-pub use heads::Marks;
+pub use heads::{Marks, TAIL};
 pub use rule::is_helper;
 
 use crate::ir::{Block, Builder};
@@ -44,7 +44,7 @@ pub trait CodeSource {
 
 /// A piece of code.
 pub struct Piece<'a> {
-    /// Code: with `marks`, a page.
+    /// Code: with `marks`, a page and perhaps the first [`TAIL`] bytes of the next.
     pub code: &'a [u8],
     /// Where in it the piece begins.
     pub start: usize,

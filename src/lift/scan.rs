@@ -71,7 +71,12 @@ pub(super) fn scan<S: CodeSource + ?Sized>(
                     return;
                 };
                 let bits = u32::from(low) | u32::from(u16::from_le_bytes(high)) << 16;
-                if scan.insn(bits, &[], 0) == Step::Done {
+                let step = match scan.insn(bits) {
+                    After::Next => Step::Go,
+                    After::Exit => scan.exit(&[]),
+                    After::Step(step) => step,
+                };
+                if step == Step::Done {
                     return;
                 }
             }
@@ -88,6 +93,16 @@ enum Step {
     Straddle(u16),
     /// The block is complete.
     Done,
+}
+
+/// What comes after an instruction.
+enum After {
+    /// The one behind it.
+    Next,
+    /// The same; but the instruction may leave the block.
+    Exit,
+    /// What this says.
+    Step(Step),
 }
 
 struct Scan<'a> {
@@ -121,65 +136,77 @@ impl Scan<'_> {
         };
         let base = self.pc;
         let mut head = heads.next(if base == self.start { 2 } else { 0 });
+        // Up to where nothing but the next instruction is to be looked at.
+        let mut plain = head.min(code.len().saturating_sub(3));
         loop {
             let offset = self.pc.wrapping_sub(base) as usize;
-            if offset >= head {
-                if offset == head {
-                    return self.stop();
+            let bits = match code.get(offset..).and_then(|rest| rest.first_chunk()) {
+                Some(&wide) if offset < plain => u32::from_le_bytes(wide),
+                _ if offset == head => return self.stop(),
+                _ if offset > head => {
+                    head = heads.next(offset);
+                    plain = head.min(code.len().saturating_sub(3));
+                    continue;
                 }
-                head = heads.next(offset);
-                continue;
-            }
-            let bits = if let Some(&wide) = code.get(offset..).and_then(|rest| rest.first_chunk()) {
-                u32::from_le_bytes(wide)
-            } else if let Some(&half) = code.get(offset..).and_then(|rest| rest.first_chunk()) {
-                let half = u16::from_le_bytes(half);
-                if half & 3 == 3 {
-                    return Step::Straddle(half);
-                }
-                u32::from(half)
-            } else {
-                return Step::Go;
+                Some(&wide) => u32::from_le_bytes(wide),
+                None => match code.get(offset..).and_then(|rest| rest.first_chunk()) {
+                    Some(&half) if half[0] & 3 == 3 => {
+                        return Step::Straddle(u16::from_le_bytes(half));
+                    }
+                    Some(&half) => u32::from(u16::from_le_bytes(half)),
+                    None => return Step::Go,
+                },
             };
-            let before = self.run;
-            if self.insn(bits, &code[..code.len().min(head)], offset) == Step::Done {
-                return Step::Done;
-            }
-            if self.run != before {
-                return Step::Go;
+            match self.insn(bits) {
+                After::Next => {}
+                After::Exit => {
+                    let end = code.len().min(head);
+                    let next = self.pc.wrapping_sub(base) as usize;
+                    if self.exit(code.get(next..end).unwrap_or_default()) == Step::Done {
+                        return Step::Done;
+                    }
+                }
+                After::Step(step) => return step,
             }
         }
     }
 
-    /// Lifts one instruction, which lies at `offset` in `code`; that ends at the next loop head.
+    /// Lifts one instruction.
     #[inline(always)]
-    fn insn(&mut self, bits: u32, code: &[u8], offset: usize) -> Step {
-        if self.builder.block().insns == self.max_insns || self.exits_left == 0 {
-            return self.stop();
+    fn insn(&mut self, bits: u32) -> After {
+        if self.builder.block().insns == self.max_insns {
+            return After::Step(self.stop());
         }
-        let len = if bits & 3 == 3 { 4 } else { 2 };
         match isa::handle::<Lift>(bits, self.isa, self) {
-            Some(Flow::Next) => Step::Go,
-            Some(Flow::Exit) => {
-                self.exit(code.get(offset + len..).unwrap_or_default());
-                Step::Go
-            }
+            // By far the most.
+            Some(Flow::Next) => After::Next,
+            flow => self.after(flow, bits),
+        }
+    }
+
+    /// What comes after the instruction in `bits`, which was lifted with this result.
+    #[inline(never)]
+    fn after(&mut self, flow: Option<Flow>, bits: u32) -> After {
+        After::Step(match flow {
+            Some(Flow::Next) => return After::Next,
+            Some(Flow::Exit) => return After::Exit,
             Some(Flow::Jump(target)) => self.jump(target),
             Some(Flow::End) => {
                 self.end_run();
                 Step::Done
             }
-            Some(Flow::Illegal) | None => self.illegal(len as u64),
-        }
+            Some(Flow::Illegal) | None => self.illegal(if bits & 3 == 3 { 4 } else { 2 }),
+        })
     }
 
     /// Goes on behind an instruction that may leave the block, with what `code` says.
-    fn exit(&mut self, code: &[u8]) {
+    fn exit(&mut self, code: &[u8]) -> Step {
         let left = self.max_insns - self.builder.block().insns;
         match select(self.builder, code, self.isa, self.pc, left) {
             Some(end) => self.pc = end,
             None => self.exits_left -= 1,
         }
+        if self.exits_left == 0 { self.stop() } else { Step::Go }
     }
 
     /// Goes on at `target`, or ends the block with a jump there.

@@ -17,7 +17,7 @@ use crate::lift::{CodeSource, Lifter, Limits};
 use crate::mem::{Memory, Mode};
 use crate::sys::icache;
 use crate::sys::time::monotonic_ns;
-use crate::util::{Chunks, CodePtr, PAGE_SIZE, page_down};
+use crate::util::{Chunks, CodePtr, PAGE_SIZE, PageMap, page_down};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::io;
 use std::ops::Range;
@@ -67,8 +67,10 @@ struct Inner {
     links: Links,
     /// Parts of the table that have memory, by address / [`STEP`].
     ready: FxHashSet<u64>,
+    /// The one that was asked for last.
+    ready_last: u64,
     /// Blocks that read code of a page.
-    pages: FxHashMap<u64, Vec<u32>>,
+    pages: PageMap<Vec<u32>>,
     faults: FaultMap,
     /// Several harts may execute the code, so conditional branches are not linked.
     shared: bool,
@@ -136,7 +138,8 @@ impl CodeCache {
             ranges: Chunks::default(),
             links: Links::default(),
             ready: FxHashSet::default(),
-            pages: FxHashMap::default(),
+            ready_last: u64::MAX,
+            pages: PageMap::default(),
             faults: FaultMap::default(),
             shared: false,
             stubs_seen: FxHashSet::default(),
@@ -190,8 +193,11 @@ impl CodeCache {
         if inner.hot + HEADROOM > half || inner.cold + HEADROOM > 2 * half {
             return Err(Full::NoRoom);
         }
-        if inner.ready.insert(pc / STEP) {
-            self.table.make_ready(pc);
+        if inner.ready_last != pc / STEP {
+            inner.ready_last = pc / STEP;
+            if inner.ready.insert(pc / STEP) {
+                self.table.make_ready(pc);
+            }
         }
         let mut source = inner.source.over(memory);
         let block = inner.lifter.lift(&mut source, &options.isa, pc, limits);
@@ -214,7 +220,9 @@ impl CodeCache {
             counters: counts.as_ref().map(BlockCounts::address),
         };
         inner.backend.emit_block(block, &mut inner.buf, &context);
-        self.counts.take(inner.buf.points.len());
+        if counts.is_some() {
+            self.counts.take(inner.buf.points.len());
+        }
         if let Some(o) = observer {
             let base = self.arena.exec_base().0 as u64;
             o.translated(&TranslatedBlock {
@@ -281,7 +289,7 @@ impl CodeCache {
         inner.blocks.push(BlockInfo { hot: start, ranges: first_range as u32, live: true });
         for n in first_range..inner.ranges.len() {
             for page in pages_of(inner.ranges[n]) {
-                let blocks = inner.pages.entry(page).or_default();
+                let blocks = inner.pages.entry(page);
                 if blocks.last() != Some(&id) {
                     blocks.push(id);
                 }
@@ -336,11 +344,11 @@ impl CodeCache {
         let mut hit = Vec::new();
         let mut page = page_down(range.start);
         if (range.end - page) / PAGE_SIZE > inner.pages.len() as u64 {
-            let within = |p: &u64| *p >= page && *p < range.end;
-            hit.extend(inner.pages.iter().filter(|(p, _)| within(p)).flat_map(|(_, b)| b));
+            let within = |p: u64| p >= page && p < range.end;
+            hit.extend(inner.pages.iter().filter(|(p, _)| within(*p)).flat_map(|(_, b)| b));
         } else {
             while page < range.end {
-                hit.extend(inner.pages.get(&page).into_iter().flatten());
+                hit.extend(inner.pages.get(page).into_iter().flatten());
                 page += PAGE_SIZE;
             }
         }
@@ -366,9 +374,7 @@ impl CodeCache {
         let ranges: Vec<_> = inner.ranges_of(id).collect();
         for &range in &ranges {
             for page in pages_of(range) {
-                if let Some(list) = inner.pages.get_mut(&page) {
-                    list.retain(|b| *b != id);
-                }
+                inner.pages.entry(page).retain(|b| *b != id);
             }
         }
         // All entries of a block are addresses of its code.

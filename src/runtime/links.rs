@@ -1,19 +1,17 @@
 //! The jumps between blocks, by the guest address that they lead to.
 //!
-//! There are two or three for each block, so they are small, and the index is a table of their
-//! numbers alone.
+//! There are two or three for each block, so they are small. Those that lead to the same few bytes of
+//! guest code are chained, and where the chains begin is kept by the page of guest code: what a
+//! block jumps to is mostly near, so little memory is looked at.
 
 use crate::backend::LinkSite;
-use crate::util::{Chunks, CodePtr};
+use crate::util::{Chunks, CodePtr, PAGE_SIZE, PageMap};
 
 /// All links of a cache, by number.
 #[derive(Default)]
 pub(super) struct Links {
     all: Chunks<Link>,
-    /// Hash table of target addresses, by the low bits of their hashes.
-    latest: Vec<Latest>,
-    /// Entries of `latest` in use.
-    targets: usize,
+    latest: PageMap<Box<Page>>,
 }
 
 struct Link {
@@ -22,18 +20,23 @@ struct Link {
     stub: CodePtr,
     /// [`LinkSite::conditional`], or 0.
     conditional: u32,
-    /// The number of the link before it to the same target and one, or 0; and [`CALL`], [`INNER`].
+    /// The number of the link before it in its chain and one, or 0; and [`CALL`], [`INNER`].
     before: u32,
 }
 
-/// The latest link to a target.
-#[derive(Clone, Copy, Default)]
-struct Latest {
-    /// Its number and one; 0 if there is none.
-    link: u32,
-    /// The hash of the target.
-    hash: u32,
+/// For each part of a page of guest code the number of the latest link to it and one, or 0.
+struct Page([u32; PARTS]);
+
+impl Default for Page {
+    fn default() -> Self {
+        Self([0; PARTS])
+    }
 }
+
+/// Parts of a page.
+const PARTS: usize = PAGE_SIZE as usize / PART;
+/// Bytes of a part: what few blocks begin in.
+const PART: usize = 16;
 
 const CALL: u32 = 1 << 31;
 const INNER: u32 = 1 << 30;
@@ -59,24 +62,17 @@ impl Links {
 
     /// Adds one; its number is how many there were.
     pub(super) fn push(&mut self, link: &LinkSite) {
-        if 3 * self.latest.len() <= 4 * self.targets {
-            self.grow();
-        }
-        let hash = hash(link.target);
-        let slot = self.slot(hash, link.target);
-        let latest = &mut self.latest[slot];
-        if latest.link == 0 {
-            self.targets += 1;
-        }
+        let number = self.all.len() as u32 + 1;
+        let latest = &mut self.latest.entry(link.target).0[part(link.target)];
         let flags = if link.call { CALL } else { 0 } | if link.inner { INNER } else { 0 };
         self.all.push(Link {
             target: link.target,
             site: link.site,
             stub: link.stub,
             conditional: link.conditional.unwrap_or(0),
-            before: latest.link | flags,
+            before: *latest | flags,
         });
-        *latest = Latest { link: self.all.len() as u32, hash };
+        *latest = number;
     }
 
     /// Where link `n` leads.
@@ -91,46 +87,19 @@ impl Links {
 
     /// Those that lead to `target`.
     pub(super) fn to(&self, target: u64) -> impl Iterator<Item = LinkSite> {
-        let slot = (!self.latest.is_empty()).then(|| self.slot(hash(target), target));
-        let mut next = slot.map_or(0, |slot| self.latest[slot].link);
-        std::iter::from_fn(move || {
+        let mut next = self.latest.get(target).map_or(0, |page| page.0[part(target)]);
+        let chain = std::iter::from_fn(move || {
             let link = &self.all[next.checked_sub(1)? as usize];
             next = link.before & !(CALL | INNER);
-            Some(link.site())
-        })
-    }
-
-    /// Where in `latest` the entry of `target` is, or would be.
-    fn slot(&self, hash: u32, target: u64) -> usize {
-        let mask = self.latest.len() - 1;
-        let mut slot = hash as usize & mask;
-        loop {
-            let latest = self.latest[slot];
-            let same = || self.all[latest.link as usize - 1].target == target;
-            if latest.link == 0 || latest.hash == hash && same() {
-                return slot;
-            }
-            slot = (slot + 1) & mask;
-        }
-    }
-
-    #[cold]
-    fn grow(&mut self) {
-        let len = (2 * self.latest.len()).max(1024);
-        let old = std::mem::replace(&mut self.latest, vec![Latest::default(); len]);
-        for latest in old.into_iter().filter(|latest| latest.link != 0) {
-            let mut slot = latest.hash as usize & (len - 1);
-            while self.latest[slot].link != 0 {
-                slot = (slot + 1) & (len - 1);
-            }
-            self.latest[slot] = latest;
-        }
+            Some(link)
+        });
+        chain.filter(move |link| link.target == target).map(Link::site)
     }
 }
 
-/// A hash whose low bits hang on all bits of `target`.
-fn hash(target: u64) -> u32 {
-    (target.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
+/// The part of its page that `target` is in.
+const fn part(target: u64) -> usize {
+    (target % PAGE_SIZE) as usize / PART
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::mem::{CodeEvent, Memory, Mode};
 use crate::sys::signal;
 use crate::util::{CodePtr, HostAddr, PAGE_SIZE};
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// One guest address space with the code translated from it.
@@ -32,6 +32,8 @@ pub struct Machine {
     /// Taken while translations are invalidated.
     turns: Turns,
     observer: Mutex<Option<Box<dyn Observer>>>,
+    /// There is an observer.
+    observed: AtomicBool,
     harts: Mutex<Vec<Weak<Shared>>>,
 }
 
@@ -104,6 +106,7 @@ impl Machine {
             code_epoch: AtomicU64::new(0),
             turns: Turns::new(),
             observer: Mutex::new(None),
+            observed: AtomicBool::new(false),
             harts: Mutex::new(Vec::new()),
         }))
     }
@@ -170,7 +173,9 @@ impl Machine {
 
     /// Sets who is told of translations; `None` for nobody.
     pub fn set_observer(&self, observer: Option<Box<dyn Observer>>) {
-        *lock(&self.observer) = observer;
+        let mut current = lock(&self.observer);
+        self.observed.store(observer.is_some(), Ordering::Release);
+        *current = observer;
     }
 
     pub(super) fn translates(&self) -> bool {
@@ -203,30 +208,41 @@ impl Machine {
         pc: u64,
         limits: &Limits,
     ) -> io::Result<Option<CodePtr>> {
-        let mut observer = lock(&self.observer);
         let cache = &generation.cache;
         let options = (&self.options, limits);
-        match cache.translate(pc, &self.memory, options, &self.counters, &mut observer) {
+        let translate =
+            |observer| cache.translate(pc, &self.memory, options, &self.counters, observer);
+        let result = if self.observed.load(Ordering::Acquire) {
+            translate(&mut lock(&self.observer))
+        } else {
+            translate(&mut None)
+        };
+        match result {
             Ok(code) => Ok(Some(code)),
             Err(why) => {
-                drop(observer);
                 self.replace_generation(cache.id, why)?;
                 Ok(None)
             }
         }
     }
 
-    /// Translates the block at `pc` as running it would. True if there is code for `pc` now; false
-    /// if the engine does not translate, or `pc` is no address of code.
+    /// Translates the blocks at `pcs` as running them would, as far as they are addresses of code
+    /// and the engine translates.
     ///
     /// # Errors
     /// What the host says to a new code cache, if the old one is full.
-    pub fn prepare(&self, pc: u64) -> io::Result<bool> {
-        let generation = self.generation();
-        if !self.translates() || pc & 1 != 0 || pc / 2 >= generation.cache.table.limit() {
-            return Ok(false);
+    pub fn prepare(&self, pcs: impl IntoIterator<Item = u64>) -> io::Result<()> {
+        let mut generation = self.generation();
+        for pc in pcs {
+            if self.translates()
+                && pc & 1 == 0
+                && pc / 2 < generation.cache.table.limit()
+                && self.translate(&generation, pc, &Limits::default())?.is_none()
+            {
+                generation = self.generation();
+            }
         }
-        self.translate(&generation, pc, &Limits::default()).map(|code| code.is_some())
+        Ok(())
     }
 
     /// Makes a new generation unless somebody has replaced `old` already.

@@ -1,15 +1,15 @@
 //! Copies of guest code for the lifter.
 //!
 //! Pages are copied whole, and kept: who writes to one, or unmaps it, changes the memory's code
-//! version. What lies close to the end of a page, and pages that can change unnoticed, are read
-//! anew each time.
+//! version. So is the beginning of the page behind it once a block is near the end. Pages that can
+//! change unnoticed, and the end of code, are read anew each time.
 
-use crate::lift::{CodeSource, Marks, Piece};
+use crate::lift::{CodeSource, Marks, Piece, TAIL};
 use crate::mem::Memory;
 use crate::util::{PAGE_SIZE, page_down};
 
 /// Bytes that are read at once where no page is kept: about what a block takes.
-const PIECE: u64 = 384;
+const PIECE: u64 = TAIL as u64;
 
 /// Copies of pages; the slot is the low bits of the page number.
 const SLOTS: usize = 8;
@@ -50,23 +50,34 @@ pub(super) struct SourceOver<'a> {
 }
 
 impl SourceOver<'_> {
-    /// The slot that holds `page`, if it can be kept.
-    fn page(&mut self, page: u64) -> Option<usize> {
+    /// The slot that holds `page` up to byte `end`, if it can be kept.
+    #[inline]
+    fn page(&mut self, page: u64, end: u64) -> Option<usize> {
         let version = self.memory.code_version();
         let n = (page / PAGE_SIZE) as usize % SLOTS;
-        let slot = &mut self.source.pages[n];
-        if slot.addr == page && slot.version == version {
+        let slot = &self.source.pages[n];
+        if slot.addr == page && slot.version == version && slot.bytes.len() as u64 >= end {
             return Some(n);
         }
+        self.read_page(n, page, version, if end > PAGE_SIZE { PIECE } else { 0 })
+    }
+
+    /// Reads `page` and the first `tail` bytes of the next one into slot `n`.
+    #[cold]
+    fn read_page(&mut self, n: usize, page: u64, version: u64, tail: u64) -> Option<usize> {
         // Watched before it is read, so that no write in between is missed.
-        let watched = self.memory.watch_code(page..page.saturating_add(PAGE_SIZE))?;
-        if !watched.steady || watched.end != page + PAGE_SIZE {
+        let end = page.saturating_add(PAGE_SIZE + tail);
+        let watched = self.memory.watch_code(page..end)?;
+        if !watched.steady || watched.end != end {
             return None;
         }
+        let slot = &mut self.source.pages[n];
+        // What is there already need not be read again.
+        let there = if (slot.addr, slot.version) == (page, version) { PAGE_SIZE } else { 0 };
         slot.addr = u64::MAX;
-        slot.bytes.resize(PAGE_SIZE as usize, 0);
+        slot.bytes.resize((PAGE_SIZE + tail) as usize, 0);
         slot.marks.forget();
-        self.memory.read_bytes(page, &mut slot.bytes).ok()?;
+        self.memory.read_bytes(page + there, &mut slot.bytes[there as usize..]).ok()?;
         (slot.addr, slot.version) = (page, version);
         Some(n)
     }
@@ -80,12 +91,17 @@ impl CodeSource for SourceOver<'_> {
     fn piece(&mut self, addr: u64) -> Option<Piece<'_>> {
         let page = page_down(addr);
         let start = (addr - page) as usize;
-        if start as u64 + PIECE <= PAGE_SIZE
-            && let Some(n) = self.page(page)
-        {
+        if let Some(n) = self.page(page, start as u64 + PIECE) {
             let Page { bytes, marks, .. } = &mut self.source.pages[n];
             return Some(Piece { code: bytes, start, marks: Some(marks) });
         }
+        self.read_piece(addr)
+    }
+}
+
+impl SourceOver<'_> {
+    #[cold]
+    fn read_piece(&mut self, addr: u64) -> Option<Piece<'_>> {
         let s = &mut *self.source;
         let end = s.start + s.piece.len() as u64;
         if addr < s.start || addr.saturating_add(4) > end {

@@ -3,8 +3,10 @@
 
 mod addr;
 mod chunks;
+mod page_map;
 mod range_map;
 
 pub use addr::{CodePtr, GuestAddr, HostAddr, PAGE_SIZE, page_down, page_up};
 pub use chunks::Chunks;
+pub use page_map::PageMap;
 pub use range_map::{RangeMap, Split};
