@@ -1,14 +1,14 @@
 //! What the rest of a block says about the registers at a point of it.
 
 use super::RegSet;
-use crate::ir::{Node, Op};
+use crate::ir::{Node, Shape};
 
 /// What is known of registers behind a node by looking at the nodes that follow.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ahead {
     /// Overwritten before everything must be at home.
     pub passing: RegSet,
-    /// Overwritten before anybody can see them.
+    /// Overwritten before anybody can see them; none if the node does more than compute.
     pub dead: RegSet,
     /// Read again before something is kept no longer.
     pub again: RegSet,
@@ -19,72 +19,41 @@ pub struct Ahead {
 }
 
 impl Ahead {
-    /// Puts what is known behind each of `nodes` into `out`. `keeps` says of an operation what is
-    /// kept beyond it; if that is 0, nothing that [`Self::again`] is about is.
-    pub fn of(nodes: &[Node], out: &mut Vec<Self>, keeps: impl Fn(&Op) -> u8) {
-        out.clear();
-        out.resize(nodes.len(), Self::default());
+    /// Puts what is known behind each of `nodes` into the first of `out`. `keeps` says of an
+    /// operation what is kept beyond it; if that is 0, nothing that [`Self::again`] is about is, and
+    /// neither is anything beyond who leaves the block.
+    #[inline]
+    pub fn of(nodes: &[Node], out: &mut Vec<Self>, keeps: impl Fn(Shape) -> u8) {
+        if out.len() < nodes.len() {
+            out.resize(nodes.len(), Self::default());
+        }
         let mut now = Self::default();
-        for (out, node) in out.iter_mut().zip(nodes).rev() {
-            let (reads, writes) = (node.reads(), node.writes());
-            now.keeps = keeps(&node.op);
+        for (out, node) in out[..nodes.len()].iter_mut().zip(nodes).rev() {
+            let (reads, writes, shape) = (node.reads(), node.writes(), node.shape());
+            now.keeps = keeps(shape);
+            // Sets are all or nothing, so that nothing is decided by a branch.
+            let open = all(!brings_home(shape));
+            let plain = all(shape.is_plain());
+            now.dead &= plain;
             *out = now;
-            (now.passing, now.dead) = match kind(&node.op) {
-                Kind::Plain => (now.passing | writes, (now.dead | writes) & !reads),
-                Kind::ComesHome => (0, 0),
-                Kind::Branch if goes_back(node) => (0, 0),
-                Kind::Branch | Kind::Other => (now.passing | writes, 0),
-            };
-            (now.again, now.often) = if now.keeps != 0 {
-                let (again, often) = (now.again & !writes, now.often & !writes);
-                (again | reads, often | again & reads)
-            } else {
-                (0, 0)
-            };
+            let kept = all(now.keeps != 0 && shape != Shape::Leave);
+            now.passing = (now.passing | writes) & open;
+            now.dead = (now.dead | writes) & !reads & plain;
+            let (again, often) = (now.again & !writes, now.often & !writes);
+            now.often = (often | again & reads) & kept;
+            now.again = (again | reads) & kept;
         }
     }
 }
 
-/// True of a branch whose target is not further on.
-const fn goes_back(node: &Node) -> bool {
-    matches!(node.op, Op::Branch { target, .. } if target <= node.pc)
-}
-
-/// Kinds of operations.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Only computes: it neither faults nor leaves the block.
-    Plain,
-    /// Everything is brought home for it.
-    ComesHome,
-    /// Everything is if it goes backward.
-    Branch,
-    /// May fault.
-    Other,
-}
-
+/// All registers, or none.
 #[inline]
-const fn kind(op: &Op) -> Kind {
-    match *op {
-        Op::Const { .. } | Op::Bin { .. } | Op::Un { .. } | Op::Select { .. } => Kind::Plain,
-        Op::Branch { .. } => Kind::Branch,
-        Op::Amo { .. }
-        | Op::LoadReserved { .. }
-        | Op::StoreConditional { .. }
-        | Op::Cas { .. }
-        | Op::Helper { .. }
-        | Op::Jump { .. }
-        | Op::Call { .. }
-        | Op::CallIndirect { .. }
-        | Op::JumpIndirect { .. }
-        | Op::Exit(_) => Kind::ComesHome,
-        _ => Kind::Other,
-    }
+const fn all(yes: bool) -> RegSet {
+    (yes as RegSet).wrapping_neg()
 }
 
-/// True if an operation only computes: it neither faults nor leaves the block.
+/// True of a shape for which everything is brought home.
 #[inline]
-#[must_use]
-pub const fn is_plain(op: &Op) -> bool {
-    matches!(kind(op), Kind::Plain)
+const fn brings_home(shape: Shape) -> bool {
+    matches!(shape, Shape::BranchBack | Shape::Helped | Shape::Leave)
 }

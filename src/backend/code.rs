@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 /// Code of one part of a block while it is being made.
 ///
 /// Behind its end there is nearly always room for an instruction already, so that one is appended by
-/// two stores of eight bytes each, whatever its length.
+/// one or two stores of eight bytes each, whatever its length.
 #[derive(Debug, Default)]
 pub struct Code {
     /// The code, and behind it room that has been used before or is zero.
@@ -13,33 +13,38 @@ pub struct Code {
     len: usize,
 }
 
-/// Room that is looked for before an instruction is appended.
-const ROOM: usize = 16;
-
 impl Code {
     /// Appends the low `n` bytes of `head`, at most 7, and the low `m` bytes of `tail`, at most 8.
     #[inline]
     pub fn put(&mut self, (head, n): (u64, u32), (tail, m): (u64, u32)) {
         debug_assert!(n < 8 && m <= 8, "an instruction is not that long");
-        let room: &mut [u8; ROOM] = self.room();
-        room[..8].copy_from_slice(&head.to_le_bytes());
+        let Some(room) = self.room::<16>() else { return self.put_later((head, n), (tail, m)) };
         let n = n as usize & 7;
+        room[..8].copy_from_slice(&head.to_le_bytes());
         room[n..n + 8].copy_from_slice(&tail.to_le_bytes());
         self.len += n + m as usize;
+    }
+
+    /// Appends the low `n` bytes of `word`, at most 8.
+    #[inline]
+    pub fn put_word(&mut self, word: u64, n: u32) {
+        debug_assert!(n <= 8, "a word is not that long");
+        let Some(room) = self.room() else { return self.put_word_later(word, n) };
+        *room = word.to_le_bytes();
+        self.len += n as usize;
     }
 
     /// Appends one byte.
     #[inline]
     pub fn push(&mut self, byte: u8) {
-        let room: &mut [u8; 1] = self.room();
-        *room = [byte];
-        self.len += 1;
+        self.append([byte]);
     }
 
     /// Appends a few bytes.
     #[inline]
     pub fn append<const N: usize>(&mut self, bytes: [u8; N]) {
-        *self.room() = bytes;
+        let Some(room) = self.room() else { return self.append_later(bytes) };
+        *room = bytes;
         self.len += N;
     }
 
@@ -53,22 +58,39 @@ impl Code {
         self.len = self.len.min(len);
     }
 
-    /// The next `N` bytes behind the end.
-    #[inline]
-    fn room<const N: usize>(&mut self) -> &mut [u8; N] {
-        if self.bytes.len() - self.len < N {
-            self.grow();
-        }
-        let Some(room) = self.bytes[self.len..].first_chunk_mut() else {
-            unreachable!("there is room after growing")
-        };
-        room
+    /// The next `N` bytes behind the end, if there is room.
+    #[inline(always)]
+    fn room<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
+        self.bytes.get_mut(self.len..)?.first_chunk_mut()
     }
 
-    #[cold]
     fn grow(&mut self) {
         let len = (2 * self.bytes.len()).max(1024);
         self.bytes.resize(len, 0);
+    }
+
+    // What is done where there is no room are functions of their own, so that where there is some
+    // no registers need be saved for them.
+
+    #[cold]
+    #[inline(never)]
+    fn put_later(&mut self, head: (u64, u32), tail: (u64, u32)) {
+        self.grow();
+        self.put(head, tail);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_word_later(&mut self, word: u64, n: u32) {
+        self.grow();
+        self.put_word(word, n);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn append_later<const N: usize>(&mut self, bytes: [u8; N]) {
+        self.grow();
+        self.append(bytes);
     }
 }
 
@@ -101,6 +123,8 @@ mod tests {
             code.put((head, n), (tail, m));
             expected.extend_from_slice(&head.to_le_bytes()[..n as usize]);
             expected.extend_from_slice(&tail.to_le_bytes()[..m as usize]);
+            code.put_word(u64::from(i) << 7, m);
+            expected.extend_from_slice(&(u64::from(i) << 7).to_le_bytes()[..m as usize]);
             code.push(i as u8);
             code.append((i as u16).to_le_bytes());
             code.extend_from_slice(&[i as u8; 3]);

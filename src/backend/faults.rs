@@ -32,12 +32,10 @@ pub struct FaultPoints {
     bytes: Code,
     /// Place and pc of the last one.
     last: (u32, u64),
-    /// Where in `bytes` the number of its recipes is.
-    count: usize,
 }
 
 // Kinds of recipes: the low half of their first byte. The second is the register. The high half is
-// the number of bytes at the end that are a signed number.
+// the number of bytes at the end that are a signed number. Behind its recipes comes the point itself.
 const HOME: u8 = 0;
 const CONST: u8 = 1;
 const LIN: u8 = 2;
@@ -47,6 +45,7 @@ const CANON_S: u8 = 5;
 const BOX: u8 = 6;
 const SHIFT: u8 = 7;
 const HELD: u8 = 8;
+const POINT: u8 = 9;
 
 impl FaultPoints {
     /// Empties it, for a part that lies at `base`, of the block at `pc`.
@@ -74,67 +73,65 @@ impl FaultPoints {
     }
 
     /// Adds a host instruction that may fault, or a call of the helper stub, at `host` on behalf of
-    /// the guest instruction at `pc`. Its recipes follow.
+    /// the guest instruction at `pc`. Its recipes have been added before.
     #[inline]
-    pub fn begin(&mut self, host: CodePtr, pc: u64) {
+    pub fn point(&mut self, host: CodePtr, pc: u64) {
         let (last_host, last_pc) = self.last;
         debug_assert!(host.0 >= last_host, "fault points come in order");
         let host_step = u64::from(host.0.wrapping_sub(last_host));
         let pc_step = zigzag(pc.wrapping_sub(last_pc) as i64);
         self.last = (host.0, pc);
         if host_step | pc_step < 0x80 {
-            // By far the most: three bytes at once, of which the last is the number of recipes.
-            self.bytes.put((host_step | pc_step << 8, 3), (0, 0));
+            // By far the most.
+            self.bytes.put_word(u64::from(POINT) | host_step << 8 | pc_step << 16, 3);
         } else {
-            self.number(host_step);
-            self.number(pc_step);
-            self.bytes.push(0);
+            self.far_point(host_step, pc_step);
         }
-        self.count = self.bytes.len() - 1;
     }
 
-    /// Adds a recipe to the last point.
+    #[cold]
+    fn far_point(&mut self, host_step: u64, pc_step: u64) {
+        self.bytes.push(POINT);
+        self.number(host_step);
+        self.number(pc_step);
+    }
+
+    /// Adds a recipe to the point that comes next.
+    #[inline]
     pub fn push(&mut self, recipe: Recipe) {
-        self.bytes[self.count] += 1;
-        self.recipe(&recipe);
+        let word = |head: [u8; 4]| u64::from(u32::from_le_bytes(head));
+        let (word, len) = match recipe {
+            Recipe::Sext(r) => (word([SEXT, r, 0, 0]), 2),
+            Recipe::CanonD(r) => (word([CANON_D, r, 0, 0]), 2),
+            Recipe::CanonS(r) => (word([CANON_S, r, 0, 0]), 2),
+            Recipe::Box(r) => (word([BOX, r, 0, 0]), 2),
+            Recipe::Held(r, host) => (word([HELD, r, host, 0]), 3),
+            Recipe::Int(r, Val::Home) => (word([HOME, r, 0, 0]), 2),
+            Recipe::Int(r, Val::Const(k)) => {
+                let len = signed_len(k as i64);
+                let head = word([CONST | (len as u8) << 4, r, 0, 0]);
+                return self.bytes.put((head, 2), (k, len));
+            }
+            Recipe::Int(r, Val::Shift { op, w, a, n }) => {
+                let op = op as u8 | u8::from(w == Width::D) << 2;
+                (word([SHIFT, r, op, a]) | u64::from(n) << 32, 5)
+            }
+            Recipe::Int(r, Val::Lin { a, b, shift, imm }) => {
+                let len = signed_len(imm.into());
+                let head = word([LIN | (len as u8) << 4, r, a, shift << 5 | b]);
+                (head | u64::from(imm as u32) << 32, 4 + len)
+            }
+        };
+        self.bytes.put_word(word, len);
     }
 
-    /// Adds a recipe for each integer register that is pending to the last point.
+    /// Adds a recipe for each integer register that is pending to the point that comes next.
     pub fn push_pending(&mut self, sym: &Symbolic) {
         let mut left = sym.pending();
         while left != 0 {
             let r = left.trailing_zeros() as u8;
             left &= left - 1;
             self.push(if sym.is_sext(r) { Recipe::Sext(r) } else { Recipe::Int(r, sym.val(r)) });
-        }
-    }
-
-    #[inline]
-    fn recipe(&mut self, recipe: &Recipe) {
-        let mut put = |kind: u8, r: u8, more: [u8; 3], len: u32| {
-            let head = u32::from_le_bytes([kind, r, more[0], more[1]]);
-            self.bytes.put((u64::from(head) | u64::from(more[2]) << 32, 2 + len), (0, 0));
-        };
-        match *recipe {
-            Recipe::Sext(r) => put(SEXT, r, [0; 3], 0),
-            Recipe::CanonD(r) => put(CANON_D, r, [0; 3], 0),
-            Recipe::CanonS(r) => put(CANON_S, r, [0; 3], 0),
-            Recipe::Box(r) => put(BOX, r, [0; 3], 0),
-            Recipe::Held(r, host) => put(HELD, r, [host, 0, 0], 1),
-            Recipe::Int(r, Val::Home) => put(HOME, r, [0; 3], 0),
-            Recipe::Int(r, Val::Const(k)) => {
-                let len = signed_len(k as i64);
-                let head = [CONST | (len as u8) << 4, r];
-                self.bytes.put((u16::from_le_bytes(head).into(), 2), (k, len));
-            }
-            Recipe::Int(r, Val::Shift { op, w, a, n }) => {
-                put(SHIFT, r, [op as u8 | u8::from(w == Width::D) << 2, a, n], 3);
-            }
-            Recipe::Int(r, Val::Lin { a, b, shift, imm }) => {
-                let len = signed_len(imm.into());
-                let head = [LIN | (len as u8) << 4, r, a, shift << 5 | b];
-                self.bytes.put((u32::from_le_bytes(head).into(), 4), (imm as u64, len));
-            }
         }
     }
 
@@ -160,15 +157,20 @@ const fn signed_len(n: i64) -> u32 {
 pub fn find(packed: &[u8], (base, pc): (u32, u64), place: CodePtr) -> Option<(u64, Vec<Recipe>)> {
     let mut reader = Reader(packed);
     let (mut host, mut pc) = (base, pc);
+    let mut recipes = Vec::new();
     loop {
+        let kind = reader.byte()?;
+        if kind != POINT {
+            recipes.push(reader.recipe(kind)?);
+            continue;
+        }
         host += reader.number()? as u32;
         let step = reader.number()?;
         pc = pc.wrapping_add(step >> 1 ^ (step & 1).wrapping_neg());
-        let count = reader.byte()?;
-        let recipes = (0..count).map(|_| reader.recipe()).collect::<Option<Vec<_>>>()?;
         if host == place.0 {
             return Some((pc, recipes));
         }
+        recipes.clear();
     }
 }
 
@@ -208,8 +210,9 @@ impl Reader<'_> {
         Some(i64::from_le_bytes(all))
     }
 
-    fn recipe(&mut self) -> Option<Recipe> {
-        let (kind, r) = (self.byte()?, self.byte()?);
+    /// The recipe whose first byte is `kind`.
+    fn recipe(&mut self, kind: u8) -> Option<Recipe> {
+        let r = self.byte()?;
         let (kind, len) = (kind & 15, kind >> 4);
         Some(match kind {
             SEXT => Recipe::Sext(r),
@@ -256,15 +259,15 @@ mod tests {
         let pcs = [0x10000, u64::MAX - 1, 0x1234_5678_9abc];
         let mut points = FaultPoints::default();
         points.start(1000, 0x10000);
-        points.begin(CodePtr(1000), pcs[0]);
-        points.begin(CodePtr(1007), pcs[1]);
+        points.point(CodePtr(1000), pcs[0]);
         recipes.iter().for_each(|recipe| points.push(*recipe));
+        points.point(CodePtr(1007), pcs[1]);
         let mark = points.mark();
-        points.begin(CodePtr(1008), 3);
         points.push(recipes[0]);
+        points.point(CodePtr(1008), 3);
         points.rewind(mark);
-        points.begin(CodePtr(1300), pcs[2]);
         recipes[4..6].iter().for_each(|recipe| points.push(*recipe));
+        points.point(CodePtr(1300), pcs[2]);
         let at = |place| find(points.packed(), (1000, 0x10000), CodePtr(place));
         assert_eq!(at(1000), Some((pcs[0], vec![])));
         assert_eq!(at(1007), Some((pcs[1], recipes.to_vec())));
@@ -272,9 +275,9 @@ mod tests {
         assert_eq!(at(1300), Some((pcs[2], recipes[4..6].to_vec())));
         for n in (0..64).flat_map(|n| [1 << n, (1 << n) - 1, !(1 << n)]) {
             points.start(0, 0);
-            points.begin(CodePtr(0), 0);
             let recipe = Recipe::Int(1, Val::Const(n));
             points.push(recipe);
+            points.point(CodePtr(0), 0);
             assert_eq!(find(points.packed(), (0, 0), CodePtr(0)), Some((0, vec![recipe])));
         }
         assert_eq!(find(&[], (1000, 0), CodePtr(1000)), None);

@@ -14,7 +14,7 @@ mod state;
 mod sum;
 mod symbolic;
 
-pub use ahead::{Ahead, is_plain};
+pub use ahead::Ahead;
 pub use buf::{CodeBuf, CountPoint, Counted, LinkSite, Mark};
 pub use code::Code;
 pub use elementwise::{Array, Conflict, Elementwise, Last, Piece, Step, size_of};

@@ -5,7 +5,7 @@ use super::emit_exit::Later;
 use super::features::Features;
 use super::regs::{STATE, X16, X17, X30, ZR, field, host_int, slot};
 use crate::backend::{
-    Ahead, CodeBuf, CountPoint, Counted, EmitContext, MAX_COUNTERS, RegSet, Symbolic, Val, is_plain,
+    Ahead, CodeBuf, CountPoint, Counted, EmitContext, MAX_COUNTERS, RegSet, Symbolic, Val,
 };
 use crate::ir::{Block, Node, Op, Reg, Src};
 use crate::util::CodePtr;
@@ -88,7 +88,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
             let now = ahead[at];
             self.same_insn = at > 0 && nodes[at - 1].pc == node.pc;
             self.passing = now.passing;
-            self.dead_later = if is_plain(&node.op) { now.dead } else { 0 };
+            self.dead_later = now.dead;
             self.dead = self.dead_later & !node.reads();
             self.pc = node.pc;
             self.next = following.first().map_or(after, |n| n.pc);
@@ -410,12 +410,12 @@ impl<'b, 'c> Emitter<'b, 'c> {
 
     /// As [`Self::fault_point`], for host address `host`.
     pub(super) fn fault_point_at(&mut self, host: CodePtr) {
-        let faults = self.a.faults();
-        faults.begin(host, self.pc);
-        faults.push_pending(&self.sym);
+        self.a.faults().push_pending(&self.sym);
         if self.float_pending() {
             self.float_recipes();
         }
+        let pc = self.pc;
+        self.a.faults().point(host, pc);
     }
 
     /// Counts how often what follows is executed, if that is asked for. Registers and flags are

@@ -295,6 +295,37 @@ impl<'b> Asm<'b> {
         }
     }
 
+    /// An instruction whose opcode is one byte, the most by far: mostly it fits a register.
+    fn plain(&mut self, op: u8, sz: Sz, reg: u8, rm: Rm) {
+        let rex = u8::from(sz == Sz::Q) << 3 | (reg >> 3) << 2;
+        match rm {
+            Rm::R(r) => {
+                let modrm = 0xc0 | (reg & 7) << 3 | (r & 7);
+                self.plain_word(op, rex | r >> 3, (u64::from(modrm), 1));
+            }
+            Rm::S(disp) => {
+                let (_, operand) = Self::based(reg, RBP, None, disp);
+                self.plain_word(op, rex, operand);
+            }
+            Rm::M(Guest { base: Some(base), index: None, disp }) if self.mode == Mode::Identity => {
+                let (b, operand) = Self::based(reg, base, None, disp);
+                self.plain_word(op, rex | b, operand);
+            }
+            _ => self.legacy(Form::new(Pp::None, Map::One, op, rex & 8), reg, rm),
+        }
+    }
+
+    /// An instruction whose operand is at most six bytes.
+    #[inline(always)]
+    fn plain_word(&mut self, op: u8, rex: u8, (operand, len): (u64, u32)) {
+        let word = operand << 8 | u64::from(op);
+        let (word, len) = match rex {
+            0 => (word, len + 1),
+            _ => (word << 8 | u64::from(rex | 0x40), len + 2),
+        };
+        self.out().put_word(word, len);
+    }
+
     fn legacy(&mut self, form: Form, reg: u8, rm: Rm) {
         let (xb, tail) = Self::operand(reg, rm);
         let (mut head, mut len) = self.guest_prefix(rm);
@@ -314,7 +345,11 @@ impl<'b> Asm<'b> {
     /// An instruction without prefix or with the given one.
     #[inline(always)]
     pub(super) fn ins(&mut self, pp: Pp, map: Map, sz: Sz, op: u8, reg: u8, rm: Rm) {
-        self.legacy(Form::new(pp, map, op, u8::from(sz == Sz::Q) << 3), reg, rm);
+        if pp == Pp::None && map == Map::One {
+            self.plain(op, sz, reg, rm);
+        } else {
+            self.legacy(Form::new(pp, map, op, u8::from(sz == Sz::Q) << 3), reg, rm);
+        }
     }
 
     /// An instruction on 8-bit registers.
@@ -357,8 +392,9 @@ impl<'b> Asm<'b> {
     // Moves.
 
     pub(super) fn mov(&mut self, sz: Sz, to: u8, from: Rm) {
-        if from != Rm::R(to) || sz == Sz::D {
-            self.keeps_flags(Some(to), |a| a.ins(Pp::None, Map::One, sz, 0x8b, to, from));
+        match from {
+            Rm::R(r) if r == to && sz == Sz::Q => {}
+            _ => self.keeps_flags(Some(to), |a| a.ins(Pp::None, Map::One, sz, 0x8b, to, from)),
         }
     }
 
@@ -519,12 +555,13 @@ impl<'b> Asm<'b> {
         self.jump(&[0xe9], target);
     }
 
-    /// `reg = value` and a jump to a known place; flags unchanged.
-    pub(super) fn mov_jmp(&mut self, reg: u8, value: u32, target: CodePtr) {
+    /// `reg = value` and a jump to a known place, in the cold part wherever other code goes; flags
+    /// unchanged.
+    pub(super) fn mov_jmp_in_cold(&mut self, reg: u8, value: u32, target: CodePtr) {
         debug_assert!(reg < 8, "no REX prefix");
         let mov = u64::from(0xb8 | reg) | u64::from(value) << 8;
-        let word = super::patch::rel32(CodePtr(self.pos().0 + 6), target);
-        self.out().put((mov, 5), (0xe9 | u64::from(word) << 8, 5));
+        let word = super::patch::rel32(CodePtr(self.buf.cold_pos().0 + 6), target);
+        self.buf.cold.put((mov, 5), (0xe9 | u64::from(word) << 8, 5));
     }
 
     /// `jcc` to a known place.

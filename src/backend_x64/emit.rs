@@ -5,7 +5,7 @@ use super::features::Features;
 use super::regs::{RAX, field, host_int};
 use super::slots::{Copies, spares};
 use crate::backend::{
-    Ahead, CodeBuf, CountPoint, Counted, EmitContext, MAX_COUNTERS, RegSet, Symbolic, Val, is_plain,
+    Ahead, CodeBuf, CountPoint, Counted, EmitContext, MAX_COUNTERS, RegSet, Symbolic, Val,
 };
 use crate::ir::{Block, Node, Op, Reg, Src};
 use crate::util::CodePtr;
@@ -97,34 +97,37 @@ impl<'b, 'c> Emitter<'b, 'c> {
         self.a.flags = None;
         let mut ahead = std::mem::take(self.ahead);
         let cpu = self.cpu;
-        Ahead::of(nodes, &mut ahead, |op| spares(op, cpu));
-        let mut rest = nodes;
-        while let [node, following @ ..] = rest {
-            let at = nodes.len() - rest.len();
-            let now = ahead[at];
+        Ahead::of(nodes, &mut ahead, |shape| spares(shape, cpu));
+        let (mut rest, mut known) = (nodes, &ahead[..]);
+        let mut before = None;
+        while let ([node, following @ ..], [now, later @ ..]) = (rest, known) {
+            let shape = node.shape();
             self.passing = now.passing;
-            self.dead_later = if is_plain(&node.op) { now.dead } else { 0 };
-            self.dead = self.dead_later & !node.reads();
-            self.begin_copies(&node.op, &now);
+            self.dead_later = now.dead;
+            self.dead = now.dead & !node.reads();
+            self.begin_copies(now);
             self.compared = match node.op {
-                Op::Branch { a, b: Reg::ZERO, .. } => 1 << a.0,
+                Op::Branch { a, b: Reg::ZERO, .. } if shape.may_leave() => 1 << a.0,
                 _ => 0,
             };
-            self.same_insn = at > 0 && nodes[at - 1].pc == node.pc;
+            self.same_insn = before == Some(node.pc);
             self.pc = node.pc;
             self.next = following.first().map_or(after, |n| n.pc);
-            rest = following;
-            let mut last = &node.op;
+            (rest, known) = (following, later);
+            let mut last = node;
             match self.joined(&node.op, following) {
                 0 => self.op(&node.op, following),
                 n => {
-                    last = &following[n - 1].op;
-                    rest = &following[n..];
+                    (rest, known) = (&following[n..], &later[n..]);
+                    last = &following[n - 1];
                 }
             }
-            open = !last.ends_block();
-            if open && last.may_leave() {
-                self.count(Counted::Guest(rest.first().map_or(after, |n| n.pc)));
+            before = Some(last.pc);
+            if last.shape().may_leave() {
+                open = !last.op.ends_block();
+                if open && last.op.may_leave() {
+                    self.count(Counted::Guest(rest.first().map_or(after, |n| n.pc)));
+                }
             }
         }
         *self.ahead = ahead;
@@ -304,6 +307,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
     }
 
     /// True if the contract does not hold here.
+    #[inline]
     pub(super) fn anything_pending(&self) -> bool {
         self.sym.pending() != 0 || self.copies.dirty() != 0 || self.float_pending()
     }
@@ -492,11 +496,18 @@ impl<'b, 'c> Emitter<'b, 'c> {
 
     /// As [`Self::fault_point`], for host address `host`.
     pub(super) fn fault_point_at(&mut self, host: CodePtr) {
-        let faults = self.a.faults();
-        faults.begin(host, self.pc);
-        if self.copies.dirty() != 0 {
-            self.copies.recipes().for_each(|recipe| faults.push(recipe));
+        if self.anything_pending() {
+            self.recipes();
         }
+        let pc = self.pc;
+        self.a.faults().point(host, pc);
+    }
+
+    /// Says what is pending, for the fault point that comes next.
+    #[inline(never)]
+    fn recipes(&mut self) {
+        let faults = self.a.faults();
+        self.copies.recipes().for_each(|recipe| faults.push(recipe));
         faults.push_pending(&self.sym);
         if self.float_pending() {
             self.float_recipes();

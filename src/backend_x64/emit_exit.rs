@@ -59,16 +59,13 @@ impl Emitter<'_, '_> {
         let site = self.a.pos();
         let id = self.a.buf.first_link + self.a.buf.links.len() as u32;
         let known = (self.ctx.lookup)(target).or_else(|| self.own_entry(target));
-        let was_cold = self.a.cold;
         // In the cold part the stub would lie in the middle of the code that jumps: it follows
         // the four bytes at once, and nothing falls into it since a jump precedes it.
-        let stub = if was_cold { CodePtr(site.0 + 4) } else { self.a.buf.cold_pos() };
+        let stub = if self.a.cold { CodePtr(site.0 + 4) } else { self.a.buf.cold_pos() };
         let word = super::patch::rel32(site, known.unwrap_or(stub));
         self.a.bytes(&word.to_le_bytes());
-        self.a.cold = true;
-        debug_assert_eq!(self.a.pos(), stub, "the stub is where the jump expects it");
-        self.a.mov_jmp(RAX, id, self.ctx.stubs.link);
-        self.a.cold = was_cold;
+        debug_assert_eq!(self.a.buf.cold_pos(), stub, "the stub is where the jump expects it");
+        self.a.mov_jmp_in_cold(RAX, id, self.ctx.stubs.link);
         self.a.buf.links.push(LinkSite {
             site,
             target,

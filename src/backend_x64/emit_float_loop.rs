@@ -44,6 +44,7 @@ impl LoopHead {
 /// if there is no loop, or calls in it, or no floating point, unless groups of iterations precede it.
 fn loop_of(block: &Block, vectors: bool) -> Option<&[Node]> {
     let back = |n: &Node| match n.op {
+        _ if !n.shape().may_leave() => false,
         Op::Branch { target, .. } | Op::Jump { target } => target == block.pc,
         _ => false,
     };

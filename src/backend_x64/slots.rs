@@ -11,7 +11,7 @@ use super::emit::Emitter;
 use super::features::Features;
 use super::regs::{COPIES, RAX, RCX, RDX, host_int, slot};
 use crate::backend::{Ahead, Recipe, RegSet};
-use crate::ir::{BinOp, Fmt, Op, Src, UnOp};
+use crate::ir::Shape;
 use std::cell::Cell;
 
 /// One bit for each of [`COPIES`].
@@ -95,10 +95,10 @@ impl Copies {
 }
 
 impl Emitter<'_, '_> {
-    /// Makes ready for `op`; `ahead` is what is known behind it.
+    /// Makes ready for an operation; `ahead` is what is known behind it.
     #[inline]
-    pub(super) fn begin_copies(&mut self, op: &Op, ahead: &Ahead) {
-        let usable = if leaves(op) { ALL } else { ahead.keeps };
+    pub(super) fn begin_copies(&mut self, ahead: &Ahead) {
+        let usable = ahead.keeps;
         self.copies.usable = usable;
         (self.copies.wanted, self.copies.often) = (ahead.again, ahead.often);
         self.copies.pinned.set(0);
@@ -271,69 +271,19 @@ impl Emitter<'_, '_> {
     }
 }
 
-/// True if everything is brought home for `op` before anything else, and no copies are known behind
-/// it.
-const fn leaves(op: &Op) -> bool {
-    matches!(
-        op,
-        Op::Jump { .. }
-            | Op::Call { .. }
-            | Op::CallIndirect { .. }
-            | Op::JumpIndirect { .. }
-            | Op::Exit(_)
-    )
-}
-
-/// The places for copies that the code of `op` neither uses as scratch registers nor calls anybody
-/// who does.
+/// The places for copies that the code of an operation neither uses as scratch registers nor calls
+/// anybody who does.
 #[inline]
-pub(super) const fn spares(op: &Op, cpu: Features) -> Places {
+pub(super) const fn spares(shape: Shape, cpu: Features) -> Places {
     const _: () = assert!(COPIES[0] == RDX && COPIES[1] == RCX);
-    match *op {
-        Op::Bin { op, b, .. } => spared_by_bin(op, matches!(b, Src::Imm(_)), cpu),
-        Op::Un { op, .. } => match op {
-            UnOp::Clz | UnOp::Ctz | UnOp::Cpop | UnOp::OrcB => 0,
-            UnOp::ZextW | UnOp::SextB | UnOp::SextH | UnOp::ZextH | UnOp::Rev8 => ALL,
-        },
-        Op::FLoad { fmt: Fmt::S | Fmt::D, .. }
-        | Op::Const { .. }
-        | Op::Load { .. }
-        | Op::Store { .. }
-        | Op::Branch { .. } => ALL,
-        Op::Select { .. } | Op::FSelect { .. } => RDX_ALONE,
-        _ => 0,
+    match shape {
+        Shape::Simple | Shape::Memory | Shape::Branch | Shape::BranchBack => ALL,
+        // It brings everything home before anything else, and no copies are known behind it.
+        Shape::Leave => ALL,
+        Shape::Shift if cpu.bmi2 => ALL,
+        Shape::Shift | Shape::Scratch | Shape::FloatChoice => RDX_ALONE,
+        Shape::Long | Shape::Other | Shape::Helped => 0,
     }
 }
 
 const RDX_ALONE: Places = 1;
-
-const fn spared_by_bin(op: BinOp, by_constant: bool, cpu: Features) -> Places {
-    match op {
-        BinOp::Mulh
-        | BinOp::Mulhu
-        | BinOp::Mulhsu
-        | BinOp::Div
-        | BinOp::Divu
-        | BinOp::Rem
-        | BinOp::Remu
-        | BinOp::Clmul
-        | BinOp::Clmulh
-        | BinOp::Clmulr
-        | BinOp::CzeroEqz
-        | BinOp::CzeroNez => 0,
-        BinOp::Sll | BinOp::Srl | BinOp::Sra if by_constant || cpu.bmi2 => ALL,
-        BinOp::Rol | BinOp::Ror if by_constant => ALL,
-        BinOp::Add
-        | BinOp::Sub
-        | BinOp::And
-        | BinOp::Or
-        | BinOp::Xor
-        | BinOp::Slt
-        | BinOp::Sltu
-        | BinOp::Mul
-        | BinOp::Sh1add
-        | BinOp::Sh2add
-        | BinOp::Sh3add => ALL,
-        _ => RDX_ALONE,
-    }
-}

@@ -1,5 +1,6 @@
 //! How operations are put together.
 
+use super::Shape;
 use super::op::Op;
 
 /// An operation and the guest instruction it belongs to.
@@ -11,6 +12,7 @@ pub struct Node {
     pub pc: u64,
     reads: u32,
     writes: u32,
+    shape: Shape,
 }
 
 impl Node {
@@ -19,7 +21,7 @@ impl Node {
     #[inline(always)]
     #[must_use]
     pub const fn new(op: Op, pc: u64) -> Self {
-        Self { op, pc, reads: op.reads(), writes: op.writes() }
+        Self { op, pc, reads: op.reads(), writes: op.writes(), shape: op.shape(pc) }
     }
 
     /// As [`Op::reads`].
@@ -32,6 +34,12 @@ impl Node {
     #[must_use]
     pub const fn writes(&self) -> u32 {
         self.writes
+    }
+
+    /// As [`Op::shape`].
+    #[must_use]
+    pub const fn shape(&self) -> Shape {
+        self.shape
     }
 }
 

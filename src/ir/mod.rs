@@ -5,8 +5,8 @@
 //! Deliberately absent: flags, delay slots, implicit state other than the accrued FP flags and
 //! the dynamic rounding mode, which FP operations use as the hart does.
 //!
-//! Reading order: `op` (operations), `operands` (which registers they read and write), `block` (how
-//! they are put together), `print` (how they read), `verify` (what holds in every block).
+//! Reading order: `op` (operations), `operands` (which registers they read and write), `shape` (what
+//! they have in common), `block` (how they are put together), `print` (how they read), `verify` (what holds in every block).
 
 mod block;
 mod forms;
@@ -14,6 +14,7 @@ mod op;
 mod operands;
 mod parse;
 mod print;
+mod shape;
 mod verify;
 
 pub use block::{Block, Builder, Node};
@@ -22,4 +23,5 @@ pub use op::{
     LoadKind, MemSize, Op, Reg, Rounding, Src, UnOp, Width,
 };
 pub use parse::ParseError;
+pub use shape::Shape;
 pub use verify::{VerifyError, verify};

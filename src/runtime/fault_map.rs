@@ -68,10 +68,10 @@ mod tests {
             buf.start(0x2000, [n * 1000, 100_000 + n * 1000], 0);
             // The last block has none.
             if n < 4 {
-                buf.hot_faults.begin(CodePtr(n * 1000), 5);
-                buf.hot_faults.begin(CodePtr(n * 1000 + 7), u64::from(n));
+                buf.hot_faults.point(CodePtr(n * 1000), 5);
                 buf.hot_faults.push(Recipe::Held(31, 15));
-                buf.cold_faults.begin(CodePtr(100_300 + n * 1000), 6);
+                buf.hot_faults.point(CodePtr(n * 1000 + 7), u64::from(n));
+                buf.cold_faults.point(CodePtr(100_300 + n * 1000), 6);
             }
             map.push(0x2000, &buf);
         }
