@@ -6,10 +6,10 @@
 //!
 //! Everything follows from a seed and the number of a case, so that a case can be run again.
 
-mod arrays;
 mod campaign;
 mod decoder;
 mod elf;
+mod loops;
 mod pool;
 mod program;
 mod report;

@@ -270,7 +270,7 @@ impl Builder<'_> {
         self.isa.has(Ext::Zca)
     }
 
-    fn reg(&mut self) -> u8 {
+    pub(super) fn reg(&mut self) -> u8 {
         if self.rng.chance(70) { self.rng.pick(&self.favourites) } else { self.rng.below(32) as u8 }
     }
 
@@ -380,6 +380,7 @@ impl Builder<'_> {
             match self.rng.below(100) {
                 0..=6 => self.forward(),
                 7 if !self.pool.float.is_empty() && self.rng.chance(75) => self.elementwise(),
+                8 if self.rng.chance(30) => self.search(),
                 7..=9 if depth < COUNTERS.len() => self.repeat(depth, calls),
                 10..=15 if calls => {
                     let function = self.rng.below(FUNCTIONS as u32) as usize;
@@ -418,7 +419,7 @@ impl Builder<'_> {
     }
 
     /// Instructions with nothing but operands, to be jumped over.
-    fn filler(&mut self, n: u32) {
+    pub(super) fn filler(&mut self, n: u32) {
         for _ in 0..n {
             if self.has_c() && self.rng.chance(30) {
                 self.compressed();

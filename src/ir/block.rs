@@ -93,6 +93,11 @@ impl Builder {
         self.block.insns += 1;
     }
 
+    /// Says that the operations of the last instruction stand for so many more that are executed.
+    pub fn stand_for(&mut self, insns: u32) {
+        self.block.insns += insns;
+    }
+
     /// Adds an operation.
     #[inline(always)]
     pub fn push(&mut self, op: Op) {

@@ -28,6 +28,7 @@
 
 use super::heads::{Heads, Marks};
 use super::rule::{self, Flow};
+use super::search;
 use super::select::select;
 use super::{CodeSource, Limits, Piece};
 use crate::ir::{Builder, ExitKind, Op};
@@ -142,6 +143,12 @@ impl Scan<'_> {
             let offset = self.pc.wrapping_sub(base) as usize;
             let bits = match code.get(offset..).and_then(|rest| rest.first_chunk()) {
                 Some(&wide) if offset < plain => u32::from_le_bytes(wide),
+                _ if offset == head && self.search(code.get(offset..).unwrap_or_default()) => {
+                    if self.exits_left == 0 {
+                        return self.stop();
+                    }
+                    continue;
+                }
                 _ if offset == head => return self.stop(),
                 _ if offset > head => {
                     head = heads.next(offset);
@@ -197,6 +204,20 @@ impl Scan<'_> {
             }
             Some(Flow::Illegal) | None => self.illegal(if bits & 3 == 3 { 4 } else { 2 }),
         })
+    }
+
+    /// Goes on behind the loop that `code` begins with, if it can be done without looping.
+    fn search(&mut self, code: &[u8]) -> bool {
+        let room = self.max_insns - self.builder.block().insns >= search::MOST;
+        if !room {
+            return false;
+        }
+        let behind = search::search(self.builder, code, self.isa, self.pc);
+        if let Some(pc) = behind {
+            self.pc = pc;
+            self.exits_left -= 1;
+        }
+        behind.is_some()
     }
 
     /// Goes on behind an instruction that may leave the block, with what `code` says.

@@ -673,3 +673,66 @@ mod select {
         assert!(block.nodes[0].op.to_string().starts_with("branch"), "{block}");
     }
 }
+
+mod search {
+    use super::*;
+
+    /// libgcc's loop with counter x15, byte x13 and what is shifted, x10 to x14.
+    const LOOP: [(Op, u8, u8, u8, i32); 6] = [
+        (Op::Addi, 15, 0, 0, 56),
+        (Op::Srl, 14, 10, 15, 0),
+        (Op::Andi, 13, 14, 0, 255),
+        (Op::Bne, 0, 13, 0, 64),
+        (Op::Addi, 15, 15, 0, -8),
+        (Op::Bne, 0, 15, 0, -16),
+    ];
+
+    fn lifted(code: &[(Op, u8, u8, u8, i32)]) -> Block {
+        let words = code.iter().map(|&(op, rd, rs1, rs2, imm)| word(op, rd, rs1, rs2, imm));
+        Asm::words(&words.collect::<Vec<_>>()).w(&[ret()]).lift()
+    }
+
+    #[test]
+    fn the_loop_is_no_loop() {
+        let block = lifted(&LOOP);
+        let ops: Vec<String> = block.nodes.iter().map(|node| node.op.to_string()).collect();
+        let target = format!("branch.ne x15, x0, {:#x}", START + 12 + 64);
+        let expected = [
+            "const x15, 0x38",
+            "or.d x14, x10, 1",
+            "clz.d x14, x14",
+            "xor.d x14, x14, 63",
+            "and.d x15, x14, 56",
+            "srl.d x14, x10, x15",
+            "add.d x13, x14, 0",
+            &target,
+            "const x14, 0x0",
+            "const x13, 0x0",
+        ];
+        assert_eq!(ops[..expected.len()], expected);
+        assert_eq!(ops.len(), expected.len() + 1, "{block}");
+        // What it stands for is all that may be executed.
+        assert_eq!(block.insns, 2 + 35);
+        assert_eq!(block.ranges, [(START, 28)]);
+    }
+
+    #[test]
+    fn others_stay() {
+        for (at, changed) in [
+            (0, (Op::Addi, 15, 0, 0, 48)),
+            (1, (Op::Srlw, 14, 10, 15, 0)),
+            (1, (Op::Srl, 14, 14, 15, 0)),
+            (1, (Op::Srl, 14, 10, 16, 0)),
+            (2, (Op::Andi, 13, 14, 0, 127)),
+            (2, (Op::Andi, 10, 14, 0, 255)),
+            (3, (Op::Bne, 0, 13, 16, 64)),
+            (4, (Op::Addi, 15, 15, 0, -4)),
+            (5, (Op::Bne, 0, 15, 0, -12)),
+        ] {
+            let mut code = LOOP;
+            code[at] = changed;
+            let block = lifted(&code);
+            assert!(block.insns < 10, "{at}: {block}");
+        }
+    }
+}

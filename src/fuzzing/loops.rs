@@ -1,5 +1,6 @@
-//! Loops over arrays of floating-point numbers, of the kind that is executed several iterations at
-//! once where nothing speaks against it: mostly such that something does, here or there.
+//! Loops of kinds that are not executed as they are written: over arrays of floating-point numbers,
+//! several iterations at once where nothing speaks against it, which something mostly does here or
+//! there; and for the highest byte that is not zero.
 
 use super::program::{BASE, Builder, EDGE, plain};
 use crate::isa::{self, Ext, Insn, Op};
@@ -107,6 +108,25 @@ impl Builder<'_> {
         let (x, y) = if self.rng.chance(80) { (to, end) } else { (end, to) };
         let hole = self.hole(Op::Bne, 0, x, y);
         self.fill(hole, head);
+    }
+
+    /// The loop of libgcc's `__clzdi2`, mostly.
+    pub(super) fn search(&mut self) {
+        let [shifted, counter, byte, ..] = self.distinct();
+        let value = self.reg();
+        let from = if self.rng.chance(90) { 56 } else { 8 * (1 + self.rng.below(8) as i32) };
+        self.insn(Op::Addi, counter, 0, 0, from);
+        let head = self.code.len();
+        self.insn(Op::Srl, shifted, value, counter, 0);
+        let mask = if self.rng.chance(95) { 255 } else { 127 };
+        self.insn(Op::Andi, byte, shifted, 0, mask);
+        let out = self.hole(Op::Bne, 0, byte, 0);
+        self.insn(Op::Addi, counter, counter, 0, -8);
+        let back = self.hole(Op::Bne, 0, counter, 0);
+        self.fill(back, head);
+        let n = self.rng.below(3);
+        self.filler(n);
+        self.fill(out, self.code.len());
     }
 
     /// Integer registers, all different.
