@@ -41,26 +41,29 @@ impl LoopHead {
 }
 
 /// The nodes of the loop that `block` begins with: up to the last branch back to its entry. `None`
-/// if there is no loop, or calls in it, or no floating point, unless groups of iterations precede it.
-fn loop_of(block: &Block, vectors: bool) -> Option<&[Node]> {
+/// if there is no loop, or calls in it.
+fn loop_of(block: &Block) -> Option<&[Node]> {
     let back = |n: &Node| match n.op {
         _ if !n.shape().may_leave() => false,
         Op::Branch { target, .. } | Op::Jump { target } => target == block.pc,
         _ => false,
     };
     let nodes = &block.nodes[..=block.nodes.iter().rposition(back)?];
-    let float = |n: &Node| {
-        matches!(n.op, Op::FBin { .. } | Op::FUn { .. } | Op::FMulAdd { .. } | Op::FCmp { .. })
-    };
     let call = |n: &Node| matches!(n.op, Op::Call { .. } | Op::CallIndirect { .. });
-    ((vectors || nodes.iter().any(float)) && !nodes.iter().any(call)).then_some(nodes)
+    (!nodes.iter().any(call)).then_some(nodes)
 }
 
 impl Emitter<'_, '_> {
     /// Emits `block` if it begins with a loop that this is good for; false if not.
     pub(super) fn float_loop(&mut self, block: &Block) -> bool {
+        let Some(nodes) = loop_of(block) else { return false };
         let vectors = self.vector_loop(block);
-        let Some(nodes) = loop_of(block, vectors) else { return false };
+        let float = |n: &Node| {
+            matches!(n.op, Op::FBin { .. } | Op::FUn { .. } | Op::FMulAdd { .. } | Op::FCmp { .. })
+        };
+        if !vectors && !nodes.iter().any(float) {
+            return false;
+        }
         let state = match self.state_at_back_edge(block.pc, nodes) {
             Some(state) => state,
             // What has not been executed in groups is not tried again.
