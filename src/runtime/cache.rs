@@ -16,7 +16,7 @@ use crate::ir;
 use crate::lift::{CodeSource, Lifter, Limits};
 use crate::mem::{Memory, Mode};
 use crate::sys::icache;
-use crate::sys::time::monotonic_ns;
+use crate::sys::time::thread_cpu_ns;
 use crate::util::{Chunks, CodePtr, PAGE_SIZE, PageMap, page_down};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::io;
@@ -187,7 +187,7 @@ impl CodeCache {
         if let Some(code) = self.table.get(pc) {
             return Ok(code);
         }
-        let started = options.measure.then(monotonic_ns);
+        let started = options.measure.then(thread_cpu_ns);
         let inner = &mut *guard;
         let half = (self.arena.size() / 2) as u32;
         if inner.hot + HEADROOM > half || inner.cold + HEADROOM > 2 * half {
@@ -254,7 +254,7 @@ impl CodeCache {
             inner.alone.insert((pc, limits.max_insns), Alone { code, insns, loops });
         }
         if let Some(started) = started {
-            add_alone(&counters.translate_ns, monotonic_ns() - started);
+            add_alone(&counters.translate_ns, thread_cpu_ns() - started);
         }
         Ok(code)
     }

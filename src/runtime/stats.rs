@@ -52,7 +52,7 @@ stats! {
     hot_bytes
     /// Bytes of host code on unlikely paths.
     cold_bytes
-    /// Nanoseconds spent translating, with `Options::measure`.
+    /// Nanoseconds of CPU time spent translating, with `Options::measure`.
     translate_ns
     /// Jumps between blocks that were linked.
     links
