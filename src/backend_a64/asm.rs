@@ -382,6 +382,13 @@ impl Asm<'_> {
         }
     }
 
+    /// `to = a + (imm << shift)` for 12 bits and a shift of 0 or 12, and the flags of it.
+    pub(super) fn adds_imm(&mut self, sz: Sz, to: u8, a: u8, imm: u16, shift: u8) {
+        debug_assert!(imm < 1 << 12 && matches!(shift, 0 | 12));
+        let shifted = u32::from(shift / 12) << 22;
+        self.word(0x3100_0000 | sf(sz) | shifted | u32::from(imm) << 10 | r(a) << 5 | r(to));
+    }
+
     /// Sets the flags by `a - imm`, if the immediate fits.
     pub(super) fn cmp_imm(&mut self, sz: Sz, a: u8, imm: i64) -> bool {
         let op = if imm < 0 { 0x3100_0000 } else { 0x7100_0000 } | sf(sz) | r(ZR);

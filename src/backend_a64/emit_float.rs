@@ -12,7 +12,7 @@
 //! Flags accrue in FPSR as they do in `fcsr`, with one difference: the host detects tininess
 //! before rounding, RISC-V after it; see [`Emitter::underflowing`].
 
-use super::asm::{Alu, At, Cc, MRS_FPSR, MSR_FPSR, Mem, Sz, Test, Two, bits};
+use super::asm::{Alu, At, Cc, MRS_FPSR, MSR_FPSR, Mem, Sz, Test, Two};
 use super::emit::Emitter;
 use super::regs::{
     BOX, FLOAT_MAP, STATE, V29, V30, V31, X0, X1, X16, X30, ZR, field, float_slot, host_float,
@@ -609,37 +609,44 @@ impl Emitter<'_, '_> {
 
     /// `fclass`.
     fn fclass(&mut self, fmt: Fmt, rd: Reg, a: FReg) {
-        // (operand size, bits of the fraction, largest exponent, infinity shifted left by one)
-        let (sz, fraction, top, infinity) = match fmt {
-            Fmt::D => (Sz::X, 52, 0x7fe, 0xffe0_0000_0000_0000),
-            Fmt::S => (Sz::W, 23, 0xfe, 0xff00_0000),
+        // (operand size, bits of the fraction, infinity shifted left by one)
+        let (sz, fraction, infinity) = match fmt {
+            Fmt::D => (Sz::X, 52, 0xffe0_0000_0000_0000),
+            Fmt::S => (Sz::W, 23, 0xff00_0000),
             Fmt::H => return self.helper(1 << rd.0),
         };
         let dst = if rd.is_zero() { X30 } else { self.dest(rd) };
         self.check_boxed(fmt, &[a], Err(rd));
         let x = self.fuse(fmt, a, V29);
         self.a.dn(fmov_to_int(sz), X0, x);
-        // A normal number has an exponent from 1 to `top`.
-        self.a.ubfx(X16, X0, fraction, bits(sz) - 1 - fraction);
-        self.a.add_imm(Sz::W, X16, X16, -1);
-        self.a.cmp_imm(Sz::W, X16, top);
+        // The exponent of a normal number is neither 0 nor all ones: plus one, it has bits besides
+        // the lowest. Its sign is that of the sum.
+        let exponent = match sz {
+            Sz::W => {
+                self.a.adds_imm(sz, X16, X0, 1 << 11, 12);
+                0xfe << 23
+            }
+            Sz::X => {
+                self.a.shr_imm(true, sz, X16, X0, fraction);
+                self.a.adds_imm(sz, X16, X16, 1, 0);
+                0x7fe
+            }
+        };
+        self.a.logic_imm(Alu::And, Sz::W, X16, X16, exponent);
         let cold = self.a.buf.cold_pos();
-        self.a.jump_if(Test::Flags(Cc::Hs), cold);
-        // 1 << 6, or 1 << 1 if it is negative.
-        self.a.shr_imm(true, sz, X16, X0, bits(sz) - 1);
-        self.a.logic_imm(Alu::And, Sz::W, X16, X16, 62);
-        self.a.mov_imm(X1, 64);
-        self.a.alu(Alu::Sub, Sz::W, X16, X1, X16);
+        self.a.jump_if(Test::Zero(Sz::W, X16), cold);
+        self.a.mov_imm(X16, 1 << 6);
+        self.a.mov_imm(X1, 1 << 1);
+        self.a.csel(Cc::Mi, Sz::W, dst, X1, X16);
         let back = self.a.pos();
-        self.in_cold(|e| e.fclass_rare(sz, fraction, infinity, back));
-        self.a.mov(Sz::X, dst, X16);
+        self.in_cold(|e| e.fclass_rare(sz, dst, (fraction, infinity), back));
         if !rd.is_zero() {
             self.done(rd, dst, true);
         }
     }
 
     /// x16 = the class of what is in x0 and not a normal number.
-    fn fclass_rare(&mut self, sz: Sz, fraction: u8, infinity: u64, back: CodePtr) {
+    fn fclass_rare(&mut self, sz: Sz, dst: u8, (fraction, infinity): (u8, u64), back: CodePtr) {
         self.a.lsl_imm(sz, X1, X0, 1);
         self.a.mov_imm(X16, infinity);
         self.a.cmp(sz, X1, X16);
@@ -652,17 +659,17 @@ impl Emitter<'_, '_> {
         self.a.bind(infinite);
         let negative = self.a.branch_if(Test::Negative(sz, X0));
         self.a.mov_imm(X1, 1 << 4);
-        self.a.two(Two::Lsl, Sz::W, X16, X1, X16);
+        self.a.two(Two::Lsl, Sz::W, dst, X1, X16);
         self.a.b(back);
         self.a.bind(negative);
         self.a.mov_imm(X1, 1 << 3);
-        self.a.two(Two::Lsr, Sz::W, X16, X1, X16);
+        self.a.two(Two::Lsr, Sz::W, dst, X1, X16);
         self.a.b(back);
         self.a.bind(nan);
         // 1 << 8, or 1 << 9 if it is quiet.
         self.a.ubfx(X16, X0, fraction - 1, 1);
         self.a.add_imm(Sz::W, X16, X16, 1);
-        self.a.lsl_imm(Sz::W, X16, X16, 8);
+        self.a.lsl_imm(Sz::W, dst, X16, 8);
         self.a.b(back);
     }
 
