@@ -18,6 +18,7 @@ type Unless = (Cond, Reg, Reg);
 
 impl Emitter<'_, '_> {
     /// `rd = a op b`, unless the condition holds.
+    #[inline(never)]
     pub(super) fn select(
         &mut self,
         unless: Unless,
@@ -53,9 +54,10 @@ impl Emitter<'_, '_> {
         if (op, w) != (BinOp::Add, Width::D) {
             return None;
         }
-        if let (Some(x), Some(y)) = (self.sym.constant(a.0), self.const_of(b)) {
-            let value = x.wrapping_add(y) as i64;
-            return i32::try_from(value).ok().map(|value| (Opnd::Imm(value), true));
+        if let (Some(x), Some(y)) = (self.sym.constant(a.0), self.const_of(b))
+            && let Ok(value) = i32::try_from(x.wrapping_add(y) as i64)
+        {
+            return Some((Opnd::Imm(value), true));
         }
         (b == Src::Imm(0)).then(|| (self.use64(a), self.sym.is_narrow(a.0)))
     }
@@ -137,6 +139,7 @@ impl Emitter<'_, '_> {
     }
 
     /// `fd = op a`, unless the condition holds.
+    #[inline(never)]
     pub(super) fn fselect(
         &mut self,
         unless: Unless,
@@ -266,6 +269,7 @@ impl Emitter<'_, '_> {
 
     /// Emits `compare` and those of `following` whose condition is its result and that take no
     /// detour through it: how many, or none if `compare` has not been emitted.
+    #[inline(never)]
     pub(super) fn fcmp_select(&mut self, compare: &Op, following: &[Node]) -> usize {
         let Op::FCmp { op, fmt, rd, a, b } = *compare else { return 0 };
         let predicate = match op {
