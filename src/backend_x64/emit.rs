@@ -84,7 +84,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
     pub(super) fn block(&mut self, block: &Block) {
         let start = self.a.pos();
         self.a.buf.entries.push((block.pc, start));
-        if !self.float_loop(block) {
+        if !block.loops() || !self.float_loop(block) {
             self.count(Counted::Guest(block.pc));
             self.nodes(&block.nodes, block.next);
         }
@@ -158,7 +158,8 @@ impl<'b, 'c> Emitter<'b, 'c> {
     }
 
     /// Emits `op`, after which `following` come.
-    #[inline]
+    // What is called is not inlined, so that an operation bears the cost of its own code alone.
+    #[inline(always)]
     fn op(&mut self, op: &Op, following: &[Node]) {
         let last = following.is_empty();
         match *op {
@@ -222,8 +223,10 @@ impl<'b, 'c> Emitter<'b, 'c> {
     }
 
     fn settle_pending(&mut self, r: u8) {
-        if let Val::Shift { op, w, a, n } = self.sym.val(r) {
-            self.settle_shift(r, op, w, a, n);
+        match self.sym.val(r) {
+            Val::Const(k) => return self.settle_const(r, k),
+            Val::Shift { op, w, a, n } => self.settle_shift(r, op, w, a, n),
+            Val::Home | Val::Lin { .. } => {}
         }
         if !self.sym.is_sext(r) {
             self.settle_dependents(r);
@@ -231,19 +234,13 @@ impl<'b, 'c> Emitter<'b, 'c> {
         if !self.sym.is_pending(r) {
             return;
         }
-        if let Val::Const(k) = self.sym.val(r)
-            && self.write_home_imm(r, k)
-        {
-            return self.sym.settle(r);
-        }
         let from = self.home(r);
         let dst = self.result_reg(r);
         if self.sym.is_sext(r) {
             self.a.movsxd(dst, from);
         } else {
             match self.sym.val(r) {
-                Val::Home | Val::Shift { .. } => {}
-                Val::Const(k) => self.a.mov_imm_keep_flags(dst, k),
+                Val::Home | Val::Shift { .. } | Val::Const(_) => {}
                 Val::Lin { a, b: 0, imm: 0, .. } => {
                     let from = self.home(a);
                     self.move_home(r, dst, from);
@@ -253,6 +250,17 @@ impl<'b, 'c> Emitter<'b, 'c> {
             }
         }
         self.write_home(r, dst);
+        self.sym.settle(r);
+    }
+
+    /// Brings home the constant `k` that `r` is.
+    fn settle_const(&mut self, r: u8, k: u64) {
+        self.settle_dependents(r);
+        if !self.write_home_imm(r, k) {
+            let dst = self.result_reg(r);
+            self.a.mov_imm_keep_flags(dst, k);
+            self.write_home(r, dst);
+        }
         self.sym.settle(r);
     }
 

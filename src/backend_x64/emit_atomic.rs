@@ -67,6 +67,7 @@ impl Emitter<'_, '_> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn amo(&mut self, op: AmoOp, size: MemSize, rd: Reg, base: Reg, src: Reg) {
         let at = self.atomic_address(size, base);
         let value = self.use64(src);
@@ -161,6 +162,7 @@ impl Emitter<'_, '_> {
         self.a.cmov(keep, sz, RCX, Rm::R(RAX));
     }
 
+    #[inline(never)]
     pub(super) fn load_reserved(&mut self, size: MemSize, rd: Reg, base: Reg) {
         let at = self.atomic_address(size, base);
         self.fault_point();
@@ -187,6 +189,7 @@ impl Emitter<'_, '_> {
         self.atomic_slow(size, rd);
     }
 
+    #[inline(never)]
     pub(super) fn store_conditional(&mut self, size: MemSize, rd: Reg, base: Reg, src: Reg) {
         let at = self.atomic_address(size, base);
         let value = self.use64(src);
@@ -219,6 +222,7 @@ impl Emitter<'_, '_> {
         self.atomic_slow(size, rd);
     }
 
+    #[inline(never)]
     pub(super) fn cas(&mut self, size: MemSize, rd: Reg, base: Reg, src: Reg) {
         let at = self.atomic_address(size, base);
         let new = self.use64(src);

@@ -201,6 +201,7 @@ impl Emitter<'_, '_> {
 
     // Accrued flags and the rounding mode.
 
+    #[inline(never)]
     pub(super) fn read_flags(&mut self, rd: Reg) {
         let dst = self.int_dest(rd);
         self.flags_into(dst);
@@ -225,6 +226,7 @@ impl Emitter<'_, '_> {
         });
     }
 
+    #[inline(never)]
     pub(super) fn swap_flags(&mut self, rd: Reg, a: Src) {
         let new = self.use_src(Sz::D, a);
         let dst = if rd.is_zero() { RAX } else { self.int_dest(rd) };
@@ -249,6 +251,7 @@ impl Emitter<'_, '_> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn read_rounding(&mut self, rd: Reg) {
         let dst = self.int_dest(rd);
         self.a.movzx8(dst, Rm::S(field!(hart.frm)));

@@ -88,6 +88,7 @@ impl Emitter<'_, '_> {
         self.link(target);
     }
 
+    #[inline(never)]
     pub(super) fn branch(&mut self, cond: Cond, a: Reg, b: Reg, target: u64) {
         let backward = target <= self.pc;
         if let (Some(x), Some(y)) = (self.sym.constant(a.0), self.sym.constant(b.0)) {
@@ -145,6 +146,7 @@ impl Emitter<'_, '_> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn jump(&mut self, target: u64) {
         if target <= self.pc {
             self.poll();
@@ -156,6 +158,7 @@ impl Emitter<'_, '_> {
         self.jump_to(target);
     }
 
+    #[inline(never)]
     pub(super) fn call(&mut self, target: u64, link: Reg, ret: u64, last: bool) {
         // Calls forward alone close no loop. They can only be many, which a hostile guest may want.
         if target <= self.pc || self.ctx.mode == Mode::Sandbox {
@@ -173,6 +176,7 @@ impl Emitter<'_, '_> {
         self.return_site(link, ret, last);
     }
 
+    #[inline(never)]
     pub(super) fn call_indirect(&mut self, base: Reg, off: i32, link: Reg, ret: u64, last: bool) {
         self.flush();
         self.indirect_target(base, off);
@@ -181,6 +185,7 @@ impl Emitter<'_, '_> {
         self.return_site(link, ret, last);
     }
 
+    #[inline(never)]
     pub(super) fn jump_indirect(
         &mut self,
         base: Reg,
@@ -202,6 +207,7 @@ impl Emitter<'_, '_> {
     /// Emits `load` and `jump`, an indirect one, if they go together to where a constant place in
     /// memory says: a comparison of what is there with what was there when the block was made, and
     /// a direct jump. False if they are something else.
+    #[inline(never)]
     pub(super) fn jump_by_memory(&mut self, load: &Op, jump: &Node, last: bool) -> bool {
         let Op::Load { kind: LoadKind { size: MemSize::D, .. }, rd, base, off } = *load else {
             return false;
@@ -396,6 +402,7 @@ impl Emitter<'_, '_> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn exit(&mut self, kind: ExitKind) {
         self.flush();
         self.store_pc();

@@ -44,7 +44,6 @@ impl LoopHead {
 /// if there is no loop, or calls in it.
 fn loop_of(block: &Block) -> Option<&[Node]> {
     let back = |n: &Node| match n.op {
-        _ if !n.shape().may_leave() => false,
         Op::Branch { target, .. } | Op::Jump { target } => target == block.pc,
         _ => false,
     };
@@ -55,6 +54,7 @@ fn loop_of(block: &Block) -> Option<&[Node]> {
 
 impl Emitter<'_, '_> {
     /// Emits `block` if it begins with a loop that this is good for; false if not.
+    #[inline(never)]
     pub(super) fn float_loop(&mut self, block: &Block) -> bool {
         let Some(nodes) = loop_of(block) else { return false };
         let vectors = self.vector_loop(block);

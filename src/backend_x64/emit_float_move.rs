@@ -94,6 +94,7 @@ impl Emitter<'_, '_> {
 
     /// A comparison and the branch on its result: the result itself is a constant on either path,
     /// and mostly overwritten before anybody wants it.
+    #[inline(never)]
     pub(super) fn fcmp_branch(&mut self, compare: &Op, branch: &Op, branch_pc: u64) -> bool {
         let Op::FCmp { op, fmt, rd, a, b } = *compare else { return false };
         let Op::Branch { cond, a: left, b: right, target } = *branch else { return false };
@@ -271,6 +272,7 @@ impl Emitter<'_, '_> {
         self.fdone(Fmt::S, fd, dst, true);
     }
 
+    #[inline(never)]
     pub(super) fn fload(&mut self, fmt: Fmt, fd: FReg, base: Reg, off: i32) {
         if fmt == Fmt::H {
             return self.helper(0);
@@ -296,6 +298,7 @@ impl Emitter<'_, '_> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn fstore(&mut self, fmt: Fmt, fs: FReg, base: Reg, off: i32) {
         if fmt == Fmt::H {
             return self.helper(0);

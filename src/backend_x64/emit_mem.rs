@@ -73,6 +73,7 @@ impl Emitter<'_, '_> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn store(&mut self, size: MemSize, src: Reg, base: Reg, off: i32) {
         let value = match size {
             MemSize::D | MemSize::Q => self.use64(src),

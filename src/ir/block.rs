@@ -59,6 +59,8 @@ pub struct Block {
     pub ranges: Vec<(u64, u32)>,
     /// Number of guest instructions.
     pub insns: u32,
+    /// See [`Self::loops`].
+    loops: bool,
 }
 
 impl Block {
@@ -66,6 +68,24 @@ impl Block {
     #[must_use]
     pub fn falls_through(&self) -> bool {
         !self.nodes.last().is_some_and(|node| node.op.ends_block())
+    }
+
+    /// Whether a branch or jump in it goes back to its entry.
+    #[must_use]
+    pub const fn loops(&self) -> bool {
+        self.loops
+    }
+
+    /// Adds a node.
+    // Inlined so that only branches and jumps are looked at.
+    #[inline(always)]
+    pub(super) fn add(&mut self, node: Node) {
+        if let Op::Branch { target, .. } | Op::Jump { target } = node.op
+            && target == self.pc
+        {
+            self.loops = true;
+        }
+        self.nodes.push(node);
     }
 }
 
@@ -80,7 +100,7 @@ impl Builder {
     /// Starts a block at `pc`.
     pub fn start(&mut self, pc: u64) {
         let b = &mut self.block;
-        (b.pc, b.next, b.insns) = (pc, pc, 0);
+        (b.pc, b.next, b.insns, b.loops) = (pc, pc, 0, false);
         b.nodes.clear();
         b.ranges.clear();
         self.pc = pc;
@@ -101,12 +121,12 @@ impl Builder {
     /// Adds an operation.
     #[inline(always)]
     pub fn push(&mut self, op: Op) {
-        self.block.nodes.push(Node::new(op, self.pc));
+        self.block.add(Node::new(op, self.pc));
     }
 
     /// Adds an operation that belongs to the instruction at `pc`.
     pub fn push_at(&mut self, pc: u64, op: Op) {
-        self.block.nodes.push(Node::new(op, pc));
+        self.block.add(Node::new(op, pc));
     }
 
     /// Says where execution goes on.

@@ -70,7 +70,7 @@ fn block_line(block: &mut Block, line: &str) -> Option<()> {
             block.ranges.push((u64::read(addr)?, len.parse().ok()?));
         }
         "next" => block.next = u64::read(rest)?,
-        pc => block.nodes.push(Node::new(rest.parse().ok()?, u64::read(pc)?)),
+        pc => block.add(Node::new(rest.parse().ok()?, u64::read(pc)?)),
     }
     Some(())
 }
@@ -126,12 +126,13 @@ mod tests {
     fn blocks_survive_their_text() {
         let mut next = numbers();
         for _ in 0..100 {
-            let mut block = Block { pc: next(), insns: next() as u32, ..Block::default() };
+            let mut block = Block::default();
+            (block.pc, block.insns) = (next(), next() as u32);
             block.next = block.pc;
             block.ranges = (0..next() % 3).map(|_| (next(), next() as u32)).collect();
             for _ in 0..next() % 20 {
                 let op = ANY[(next() % ANY.len() as u64) as usize](&mut next);
-                block.nodes.push(Node::new(op, next()));
+                block.add(Node::new(op, next()));
             }
             if block.falls_through() {
                 block.next = next();

@@ -25,10 +25,10 @@ pub enum Shape {
     Branch,
     /// A branch whose target is not further on.
     BranchBack,
-    /// Everything must be in place for it: an atomic, or what the interpreter executes.
-    Helped,
-    /// The same: a jump, a call or an exit.
+    /// A jump, a call or an exit: everything must be in place for it.
     Leave,
+    /// The same for an atomic, and for what the interpreter executes.
+    Helped,
 }
 
 impl Shape {

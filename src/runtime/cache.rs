@@ -208,7 +208,7 @@ impl CodeCache {
         let lookup = |pc: u64| self.table.get(pc);
         // Where a stub leads is not known before it has been executed once: it may be bound then.
         let provisional = !self.alone && jumps_by_memory(block) && inner.stubs_seen.insert(pc);
-        let peek = |addr: u64| memory.read_u64(addr).ok().filter(|_| !provisional);
+        let peek = |addr: u64| if provisional { None } else { memory.read_u64(addr).ok() };
         let counts = options.count.then(|| self.counts.next());
         let context = EmitContext {
             mode: options.mode,
