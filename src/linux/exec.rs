@@ -13,7 +13,7 @@ use super::rootfs::Handle;
 use super::strace;
 use crate::sys::async_signal;
 use crate::sys::process;
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
@@ -354,9 +354,18 @@ fn replace(reentry: &Reentry) -> Errno {
     let strings: Result<Vec<CString>, _> =
         reentry.to_args().into_iter().map(CString::new).collect();
     match strings {
-        Ok(strings) => Errno::from(process::execve(c"/proc/self/exe", &strings, &[])),
+        Ok(strings) => {
+            Errno::from(process::execve(c"/proc/self/exe", &strings, &own_environment()))
+        }
         Err(_) => Errno::EINVAL,
     }
+}
+
+/// What steers the C library that we are linked with stays as we were started with it.
+fn own_environment() -> Vec<CString> {
+    let set = |value: OsString| [b"GLIBC_TUNABLES=", value.as_bytes()].concat();
+    let tunables = std::env::var_os("GLIBC_TUNABLES").map(set);
+    tunables.and_then(|t| CString::new(t).ok()).into_iter().collect()
 }
 
 /// The errors that loading would find after the point of no return.
