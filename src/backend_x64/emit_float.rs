@@ -96,8 +96,8 @@ pub(super) const fn scalar(fmt: Fmt) -> Pp {
     }
 }
 
-/// Prefix of comparisons and packed logic.
-const fn packed(fmt: Fmt) -> Pp {
+/// Prefix of comparisons, of packed logic, and of operations on all elements of a vector.
+pub(super) const fn packed(fmt: Fmt) -> Pp {
     match fmt {
         Fmt::D => Pp::P66,
         Fmt::S | Fmt::H => Pp::None,
@@ -107,7 +107,7 @@ const fn packed(fmt: Fmt) -> Pp {
 // Opcodes in map 0F.
 pub(super) const MOVU_LOAD: u8 = 0x10;
 pub(super) const MOVU_STORE: u8 = 0x11;
-const MOVAPS: u8 = 0x28;
+pub(super) const MOVAPS: u8 = 0x28;
 pub(super) const OR: u8 = 0x56;
 pub(super) const XOR: u8 = 0x57;
 pub(super) const UCOMI: u8 = 0x2e;

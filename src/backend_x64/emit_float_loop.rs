@@ -8,12 +8,11 @@
 use super::asm::{Alu, Cc, Map, Pp, Rm, Sz};
 use super::emit::Emitter;
 use super::emit_float::FloatState;
+use super::emit_float_arith::AND;
 use super::regs::{XMM0, field, float_slot, host_float};
 use crate::backend::{Counted, LinkSite};
 use crate::ir::{Block, FReg, Fmt, Node, Op};
 use crate::util::CodePtr;
-
-const AND: u8 = 0x54;
 
 /// The head of a loop, where more holds than the contract.
 #[derive(Clone)]

@@ -16,8 +16,10 @@
 use super::asm::{Alu, Cc, Guest, Map, Pp, Rm, Shift, Sz};
 use super::emit::Emitter;
 use super::emit_float::{
-    BOX, MAGNITUDE_D, MAGNITUDE_S, MOVU_LOAD, MOVU_STORE, OR, SIGN_D, SIGN_S, XOR, constant,
+    BOX, MAGNITUDE_D, MAGNITUDE_S, MOVAPS, MOVU_LOAD, MOVU_STORE, OR, SIGN_D, SIGN_S, XOR,
+    constant, packed,
 };
+use super::emit_float_arith::AND;
 use super::regs::{
     COPIES, FLOAT_MAP, INT_MAP, RAX, RCX, XMM0, XMM1, field, host_float, host_int, slot,
 };
@@ -28,8 +30,6 @@ use crate::util::CodePtr;
 
 /// Bytes of a vector, which are those of an array that a group has.
 const GROUP: i32 = 32;
-const AND: u8 = 0x54;
-const MOVAPS: u8 = 0x28;
 /// `vcmppd` and `vcmpps`, whose last byte is the condition.
 const COMPARE: u8 = 0xc2;
 const UNORDERED: u8 = 3;
@@ -42,14 +42,6 @@ struct Pointers {
     loaded: Vec<(u8, Array)>,
     /// Guest registers whose host registers are used for that, and which are in their slots then.
     moved: Vec<(u8, u8)>,
-}
-
-/// The prefix of operations on all elements of a vector.
-const fn packed(fmt: Fmt) -> Pp {
-    match fmt {
-        Fmt::D => Pp::P66,
-        Fmt::S | Fmt::H => Pp::None,
-    }
 }
 
 impl Emitter<'_, '_> {
