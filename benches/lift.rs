@@ -39,7 +39,7 @@ fn main() {
     let mut lifter = Lifter::new();
     let mut best = u64::MAX;
     let (mut insns, mut nodes) = (0, 0);
-    for _ in 0..times.min(3) {
+    for _ in 0..times {
         (insns, nodes) = (0, 0);
         let begin = cpu_time();
         for &pc in &starts {

@@ -463,7 +463,7 @@ mod tests {
             "fload.d f1, [x14 + 0]; fadd.d.dyn f2, f1, f2; fstore.d f2, [x15 + 0]"
         ));
         assert!(!is_elementwise("fstore.d f2, [x15 + 0]; fload.d f2, [x14 + 0]"));
-        // In memory: eight bytes back, but not four groups back, nor ahead.
+        // In memory: some bytes back, but not a whole group back, nor ahead.
         for (off, good) in [(-8, false), (-24, false), (-32, true), (0, true), (8, true)] {
             let load = format!("fload.d f1, [x15 + {off}]; fstore.d f1, [x15 + 0]");
             assert_eq!(is_elementwise(&load), good, "{off}");

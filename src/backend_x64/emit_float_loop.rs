@@ -4,6 +4,8 @@
 //! The block's entry checks it (boxes, NaNs, the rounding mode) and goes to the head proper, where
 //! back-edges lead from then on. If a check fails, one iteration is executed by a copy of the loop
 //! that relies on nothing; its back-edges lead to the entry again.
+//!
+//! Before all that, at the entry, iterations may be executed in groups: see `emit_vector`.
 
 use super::asm::{Alu, Cc, Map, Pp, Rm, Sz};
 use super::emit::Emitter;
@@ -11,7 +13,7 @@ use super::emit_float::FloatState;
 use super::emit_float_arith::AND;
 use super::regs::{XMM0, field, float_slot, host_float};
 use crate::backend::{Counted, LinkSite};
-use crate::ir::{Block, FReg, Fmt, Node, Op};
+use crate::ir::{Block, FReg, Fmt, Node, Op, Rounding};
 use crate::util::CodePtr;
 
 /// The head of a loop, where more holds than the contract.
@@ -79,10 +81,7 @@ impl Emitter<'_, '_> {
         if checks.is_empty() {
             return true;
         }
-        let copy = self.a.pos();
-        for site in checks {
-            self.a.buf.patch(site, super::patch::rel32(site, copy));
-        }
+        self.bind(&checks);
         (self.head, self.fp) = (None, FloatState::new());
         self.sym = crate::backend::Symbolic::new();
         self.count(Counted::Guest(block.pc));
@@ -118,8 +117,22 @@ impl Emitter<'_, '_> {
     /// to be filled in.
     fn check_head(&mut self, state: &FloatState) -> Vec<CodePtr> {
         let mut sites = Vec::new();
+        self.jump_unless_boxed(state.boxed, &mut sites);
+        // Values that no arithmetic has made may be signalling NaNs: no flags must be raised.
+        for (fmt, set) in [(Fmt::D, state.canon_d), (Fmt::S, state.canon_s)] {
+            for f in (0..32).filter(|f| set & 1 << f != 0) {
+                self.compare_nan(fmt, FReg(f));
+                self.jump_to_be_bound(Cc::A, &mut sites);
+            }
+        }
+        self.jump_unless_rounding(state.frm, &mut sites);
+        sites
+    }
+
+    /// Goes to a place yet unknown unless all registers in `set` are boxed singles.
+    pub(super) fn jump_unless_boxed(&mut self, set: u32, sites: &mut Vec<CodePtr>) {
         let mut boxes = None;
-        for f in (0..32).filter(|f| state.boxed & 1 << f != 0) {
+        for f in (0..32).filter(|f| set & 1 << f != 0) {
             match (host_float(f), boxes) {
                 (Some(x), None) => {
                     self.fmove(XMM0, x);
@@ -128,33 +141,42 @@ impl Emitter<'_, '_> {
                 (Some(x), Some(all)) => self.scalar_op(Pp::None, AND, all, all, Rm::R(x)),
                 (None, _) => {
                     self.a.alu_imm(Alu::Cmp, Sz::D, Rm::S(float_slot(f) + 4), -1);
-                    self.leave_for_copy(Cc::Ne, &mut sites);
+                    self.jump_to_be_bound(Cc::Ne, sites);
                 }
             }
         }
         if let Some(all) = boxes {
             self.compare_box_in(all);
-            self.leave_for_copy(Cc::Ne, &mut sites);
+            self.jump_to_be_bound(Cc::Ne, sites);
         }
-        // Values that no arithmetic has made may be signalling NaNs: no flags must be raised.
-        for (fmt, set) in [(Fmt::D, state.canon_d), (Fmt::S, state.canon_s)] {
-            for f in (0..32).filter(|f| set & 1 << f != 0) {
-                self.compare_nan(fmt, FReg(f));
-                self.leave_for_copy(Cc::A, &mut sites);
-            }
-        }
-        if let Some(code) = state.frm.and_then(Self::rounding_code) {
-            self.a.ins(Pp::None, Map::One, Sz::D, 0x80, 7, Rm::S(field!(hart.frm))); // cmp byte
-            self.a.byte(code);
-            self.leave_for_copy(Cc::Ne, &mut sites);
-        }
-        sites
     }
 
-    fn leave_for_copy(&mut self, cc: Cc, sites: &mut Vec<CodePtr>) {
+    /// Goes to a place yet unknown unless the dynamic rounding mode is `mode`, if there is one.
+    pub(super) fn jump_unless_rounding(
+        &mut self,
+        mode: Option<Rounding>,
+        sites: &mut Vec<CodePtr>,
+    ) {
+        if let Some(code) = mode.and_then(Self::rounding_code) {
+            self.a.ins(Pp::None, Map::One, Sz::D, 0x80, 7, Rm::S(field!(hart.frm))); // cmp byte
+            self.a.byte(code);
+            self.jump_to_be_bound(Cc::Ne, sites);
+        }
+    }
+
+    /// Jumps on a condition to where [`Self::bind`] says.
+    pub(super) fn jump_to_be_bound(&mut self, cc: Cc, sites: &mut Vec<CodePtr>) {
         self.a.bytes(&[0x0f, 0x80 | cc as u8]);
         sites.push(self.a.pos());
         self.a.imm32(0);
+    }
+
+    /// Lets jumps lead to what comes next.
+    pub(super) fn bind(&mut self, sites: &[CodePtr]) {
+        let here = self.a.pos();
+        for site in sites {
+            self.a.buf.patch(*site, super::patch::rel32(*site, here));
+        }
     }
 
     /// Makes ready for a jump back to `target`. True if [`Self::branch_to_head`] is to be used, or

@@ -57,7 +57,7 @@ impl Emitter<'_, '_> {
             return false;
         }
         self.count(Counted::Cold);
-        let mut singly = self.check_entry(&l);
+        let singly = self.check_entry(&l);
         let recovery = self.begin_groups(&l, &pointers);
 
         let head = self.a.pos();
@@ -73,18 +73,14 @@ impl Emitter<'_, '_> {
         self.a.jcc(Cc::Be, head);
 
         self.count(Counted::Cold);
-        let end = self.a.pos();
-        self.a.buf.patch(recovery, end.0);
-        early.iter().for_each(|site| self.a.buf.patch(*site, super::patch::rel32(*site, end)));
+        self.a.buf.patch(recovery, self.a.pos().0);
+        self.bind(&early);
         self.end_groups(&l, &pointers);
         self.compare_counter(&l);
         let done = self.a.buf.cold_pos();
         self.a.jcc(Cc::E, done);
         self.in_cold(|e| e.jump_to(l.after));
-        let singles = self.a.pos();
-        for site in singly.drain(..) {
-            self.a.buf.patch(site, super::patch::rel32(site, singles));
-        }
+        self.bind(&singly);
         true
     }
 
@@ -92,18 +88,17 @@ impl Emitter<'_, '_> {
     /// to be filled in. How far the loop goes, in bytes of an array, is in rax.
     fn check_entry(&mut self, l: &Elementwise<'_>) -> Vec<CodePtr> {
         let mut sites = Vec::new();
-        if let Some(code) = l.rounding.and_then(Self::rounding_code) {
-            self.a.ins(Pp::None, Map::One, Sz::D, 0x80, 7, Rm::S(field!(hart.frm))); // cmp byte
-            self.a.byte(code);
-            self.jump_unless(Cc::E, &mut sites);
-        }
+        self.jump_unless_rounding(l.rounding, &mut sites);
         if l.raises {
             // Where exceptions do not trap, flags could be set by iterations after a fault's.
             self.a.ins(Pp::None, Map::One, Sz::D, 0x80, 7, Rm::S(field!(known_fp)));
             self.a.byte(0);
-            self.jump_unless(Cc::Ns, &mut sites);
+            self.jump_to_be_bound(Cc::S, &mut sites);
         }
-        self.check_boxes(l, &mut sites);
+        if l.fmt == Fmt::S {
+            // What the loop writes is boxed.
+            self.jump_unless_boxed(l.constants, &mut sites);
+        }
         for conflict in &l.conflicts {
             self.check_conflict(&l.arrays, l.store, conflict, &mut sites);
         }
@@ -123,23 +118,8 @@ impl Emitter<'_, '_> {
         let conditions = l.pieces.iter().any(|p| matches!(p, Piece::Compare(_)));
         let least = if conditions { 4 } else { 2 };
         self.a.alu_imm(Alu::Cmp, Sz::Q, Rm::R(RAX), least * GROUP);
-        self.jump_unless(Cc::Ae, &mut sites);
+        self.jump_to_be_bound(Cc::B, &mut sites);
         sites
-    }
-
-    /// Singles that the loop only reads must be boxed: what it writes is.
-    fn check_boxes(&mut self, l: &Elementwise<'_>, sites: &mut Vec<CodePtr>) {
-        if l.fmt != Fmt::S || l.constants == 0 {
-            return;
-        }
-        let mut constants = (0..32).filter(|f| l.constants & 1 << f != 0).filter_map(host_float);
-        let first = constants.next().unwrap_or(XMM0);
-        self.fmove(XMM0, first);
-        for x in constants {
-            self.scalar_op(Pp::None, AND, XMM0, XMM0, Rm::R(x));
-        }
-        self.compare_box_in(XMM0);
-        self.jump_unless(Cc::E, sites);
     }
 
     fn check_conflict(
@@ -157,7 +137,7 @@ impl Emitter<'_, '_> {
         }
         self.a.alu_imm(Alu::Add, sz, Rm::R(RCX), off - c.lo - 1);
         self.a.alu_imm(Alu::Cmp, sz, Rm::R(RCX), c.hi - c.lo + GROUP - 1);
-        self.jump_unless(Cc::Ae, sites);
+        self.jump_to_be_bound(Cc::B, sites);
     }
 
     /// `to` = where an array begins.
@@ -174,12 +154,6 @@ impl Emitter<'_, '_> {
         } else {
             self.a.mov(Sz::Q, to, self.home(r.0));
         }
-    }
-
-    fn jump_unless(&mut self, cc: Cc, sites: &mut Vec<CodePtr>) {
-        self.a.bytes(&[0x0f, 0x80 | cc.inverse() as u8]);
-        sites.push(self.a.pos());
-        self.a.imm32(0);
     }
 
     /// Makes ready for the first group: where the place in the arena is to be filled in at which
@@ -269,7 +243,7 @@ impl Emitter<'_, '_> {
     /// Leaves the group if a comparison in the scratch register holds for any element.
     fn leave_if_any(&mut self, early: &mut Vec<CodePtr>) {
         self.a.vex256(Pp::P66, Map::M0F38, false, 0x17, XMM0, 0, Rm::R(XMM0)); // vptest
-        self.jump_unless(Cc::E, early);
+        self.jump_to_be_bound(Cc::Ne, early);
     }
 
     fn vector(&mut self, pp: Pp, op: u8, to: u8, a: u8, b: Rm) {
@@ -330,7 +304,7 @@ impl Emitter<'_, '_> {
         let mapped = |set: u32| FLOAT_MAP.iter().filter(move |(f, _)| set & 1 << f != 0);
         let mut none = Vec::new();
         self.a.test(Sz::Q, RAX, RAX);
-        self.jump_unless(Cc::Ne, &mut none);
+        self.jump_to_be_bound(Cc::E, &mut none);
         for (_, x) in mapped(l.written) {
             self.a.vex256(Pp::P66, Map::M0F3A, false, 0x19, *x, 0, Rm::R(XMM0)); // vextractf128
             self.a.byte(1);
@@ -355,8 +329,7 @@ impl Emitter<'_, '_> {
             }
             self.a.mov_to(Sz::Q, self.home(r.0), RCX);
         }
-        let here = self.a.pos();
-        none.iter().for_each(|site| self.a.buf.patch(*site, super::patch::rel32(*site, here)));
+        self.bind(&none);
         if l.fmt == Fmt::S {
             for (_, x) in mapped(l.constants) {
                 self.a.vex(Pp::None, Map::M0F, false, OR, *x, *x, constant(BOX));
