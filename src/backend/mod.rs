@@ -25,7 +25,7 @@ pub use state::{
     slot,
 };
 pub use sum::{Sum, join};
-pub use symbolic::{RegSet, ShiftOp, Symbolic, Val, fold, shifted};
+pub use symbolic::{KeptHome, RegSet, ShiftOp, Symbolic, Val, fold, shifted};
 
 use crate::ir::Block;
 use crate::mem::Mode;

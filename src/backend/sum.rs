@@ -1,6 +1,6 @@
 //! Sums and rotations among the symbolic values of registers.
 
-use super::symbolic::{ShiftOp, Symbolic, Val};
+use super::symbolic::{KeptHome, ShiftOp, Symbolic, Val};
 use crate::ir::Width;
 
 /// A sum over homes: (first, second, shift of the second, constant); register 0 is none.
@@ -38,9 +38,10 @@ impl Symbolic {
     }
 
     /// If `a` and `b` are pending shifts of one home that together, in a sum or an or, rotate it:
-    /// its width, the home, and how far it is rotated to the right.
+    /// its width, the home, and how far it is rotated to the right. `None` too if that home may be
+    /// written before the rotation is computed.
     #[must_use]
-    pub fn rotation(&self, a: u8, b: u8) -> Option<(Width, u8, u8)> {
+    pub fn rotation(&self, a: u8, b: u8) -> Option<(Width, KeptHome, u8)> {
         let (Val::Shift { op, w, a: from, n }, Val::Shift { op: op2, w: w2, a: from2, n: m }) =
             (self.val(a), self.val(b))
         else {
@@ -55,7 +56,10 @@ impl Symbolic {
             Width::W => 32,
             Width::D => 64,
         };
-        ((w, from, n + m) == (w2, from2, bits)).then_some((w, from, right))
+        if (w, from, n + m) != (w2, from2, bits) {
+            return None;
+        }
+        Some((w, self.kept(from, 1 << a | 1 << b)?, right))
     }
 }
 
@@ -104,7 +108,15 @@ mod tests {
         let mut s = Symbolic::new();
         s.set_shift(5, ShiftOp::Left, Width::W, 10, 8);
         s.set_shift(6, ShiftOp::Right, Width::W, 10, 24);
-        assert_eq!(s.rotation(5, 6), Some((Width::W, 10, 24)));
+        let (w, from, right) = s.rotation(5, 6).expect("a rotation");
+        assert_eq!((w, from.reg(), right), (Width::W, 10, 24));
+        // Its source is about to be written.
+        s.set_lin(10, 11, 0, 0, 0);
+        assert_eq!((s.rotation(5, 6), s.kept_shift(5)), (None, None));
+        s.settle(5);
+        s.settle(6);
+        s.settle(10);
+        s.set_shift(5, ShiftOp::Left, Width::W, 10, 8);
         s.set_shift(6, ShiftOp::Right, Width::W, 10, 23);
         assert_eq!(s.rotation(5, 6), None);
     }

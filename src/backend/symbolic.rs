@@ -53,6 +53,19 @@ pub enum Val {
     },
 }
 
+/// The home of a register that pending values are made of and that is not written when the homes of
+/// others are made ready for new values. Only [`Symbolic`] makes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptHome(u8);
+
+impl KeptHome {
+    /// The register.
+    #[must_use]
+    pub const fn reg(self) -> u8 {
+        self.0
+    }
+}
+
 /// The state of all 32 registers.
 #[derive(Clone, Debug)]
 pub struct Symbolic {
@@ -146,6 +159,22 @@ impl Symbolic {
             };
         }
         out
+    }
+
+    /// The shift that `r` is, pending, and the home that it is made of, if that is kept.
+    #[must_use]
+    pub fn kept_shift(&self, r: u8) -> Option<(ShiftOp, Width, KeptHome, u8)> {
+        match self.vals[r as usize] {
+            Val::Shift { op, w, a, n } => Some((op, w, self.kept(a, bit(r))?, n)),
+            _ => None,
+        }
+    }
+
+    /// The home of `r`, of which the pending registers `users` are made, if it is kept: `r` is
+    /// settled (a pending sign-extension leaves the low half, of which alone others are made), or
+    /// is among `users`, and so is made of its own home.
+    pub(super) fn kept(&self, r: u8, users: RegSet) -> Option<KeptHome> {
+        (!self.is_pending(r) || self.is_sext(r) || users & bit(r) != 0).then_some(KeptHome(r))
     }
 
     /// `r` is at home now, with a value about which nothing else is known than `narrow`.

@@ -236,7 +236,7 @@ impl Emitter<'_, '_> {
             self.a.mov_imm(X0, i64::from(off) as u64);
             return X0;
         }
-        let home = self.home_in_reg(base.0, X0);
+        let home = self.settled_in_reg(base, X0);
         if off == 0 && base != link {
             return home;
         }

@@ -3,7 +3,7 @@
 use super::asm::{Alu, Cc, Sz, Test, Two, bits};
 use super::emit::Emitter;
 use super::regs::{V31, X0, X1, X30, ZR, host_int};
-use crate::backend::{ShiftOp, Sum, Val, fold, join};
+use crate::backend::{KeptHome, ShiftOp, Sum, fold, join};
 use crate::ir::{BinOp, Reg, Src, UnOp, Width};
 
 pub(super) const fn size(w: Width) -> Sz {
@@ -250,12 +250,7 @@ impl Emitter<'_, '_> {
             self.three_plain(op, rd, x, b);
             return true;
         };
-        let y = self.home_in_reg(from, X1);
-        // A value that is not needed any more is not computed because its source changes.
-        let seen = self.dead;
-        self.dead |= self.dead_later & (1 << b.0);
-        let dst = self.dest(rd);
-        self.dead = seen;
+        let (dst, y) = self.dest_from(rd, from, X1, 1 << b.0);
         self.a.alu_shifted(op, Sz::X, dst, x, (y, by, n));
         self.done(rd, dst, false);
         true
@@ -269,11 +264,9 @@ impl Emitter<'_, '_> {
     }
 
     /// The home that `r` is a pending shift of as a doubleword, where to and how far.
-    fn shifted(&self, r: Reg) -> Option<(u8, ShiftOp, u8)> {
-        match self.sym.val(r.0) {
-            Val::Shift { op, w: Width::D, a, n } if !self.sym.is_pending(a) || a == r.0 => {
-                Some((a, op, n))
-            }
+    fn shifted(&self, r: Reg) -> Option<(KeptHome, ShiftOp, u8)> {
+        match self.sym.kept_shift(r.0)? {
+            (op, Width::D, from, n) => Some((from, op, n)),
             _ => None,
         }
     }
@@ -408,10 +401,9 @@ impl Emitter<'_, '_> {
                 return self.finish(w, rd, dst);
             }
         };
-        if let Val::Shift { op: ShiftOp::Left, w: v, a: from, n: left } = self.sym.val(a.0)
+        if let Some((ShiftOp::Left, v, from, left)) = self.sym.kept_shift(a.0)
             && w == v
             && op != ShiftOp::Left
-            && (from == a.0 || !self.sym.is_pending(from))
         {
             return self.shift_pair(op == ShiftOp::Signed, w, rd, from, (left, n));
         }
@@ -428,12 +420,18 @@ impl Emitter<'_, '_> {
         }
     }
 
-    /// `rd = (home(a) << left) >> right`, the shift to the right being arithmetic if `signed`; both
+    /// `rd = (from << left) >> right`, the shift to the right being arithmetic if `signed`; both
     /// are not 0.
-    fn shift_pair(&mut self, signed: bool, w: Width, rd: Reg, a: u8, (left, right): (u8, u8)) {
+    fn shift_pair(
+        &mut self,
+        signed: bool,
+        w: Width,
+        rd: Reg,
+        from: KeptHome,
+        (left, right): (u8, u8),
+    ) {
         let width = bits(size(w));
-        let x = self.home_in_reg(a, X0);
-        let dst = self.dest(rd);
+        let (dst, x) = self.dest_from(rd, from, X0, 0);
         if right >= left {
             self.a.bfx(signed, dst, x, right - left, width - right);
         } else {
@@ -453,15 +451,7 @@ impl Emitter<'_, '_> {
         if rd.is_zero() {
             return false;
         }
-        if self.sym.is_pending(from) && !self.sym.is_sext(from) && from != a.0 && from != b.0 {
-            return false;
-        }
-        // A half that is not needed any more is not computed because its source changes.
-        let seen = self.dead;
-        self.dead |= self.dead_later & (1 << a.0 | 1 << b.0);
-        let x = self.home_in_reg(from, X0);
-        let dst = self.dest(rd);
-        self.dead = seen;
+        let (dst, x) = self.dest_from(rd, from, X0, 1 << a.0 | 1 << b.0);
         self.a.ror_imm(sz, dst, x, right);
         self.finish(w, rd, dst);
         true
@@ -511,7 +501,7 @@ impl Emitter<'_, '_> {
             return false;
         }
         let x = self.use64(a, X0);
-        let y = self.home_in_reg(b.0, X1);
+        let y = self.use32(b, X1);
         self.a.cmp_sxtw(x, y);
         true
     }

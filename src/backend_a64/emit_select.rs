@@ -34,7 +34,7 @@ impl Emitter<'_, '_> {
         let (value, narrow) = self.select_value(op, w, a, b);
         let narrow = narrow && self.sym.is_narrow(rd.0);
         let cc = self.compare_for_select(unless);
-        let old = self.home_in_reg(rd.0, X0);
+        let old = self.settled_in_reg(rd, X0);
         let dst = host_int(rd.0).unwrap_or(X0);
         self.a.csel(cc, Sz::X, dst, value, old);
         self.done(rd, dst, narrow);

@@ -1,7 +1,7 @@
 //! Host code for aarch64.
 //!
 //! Reading order: `regs` (which register is what), `asm` (encodings), `entry` (common stubs),
-//! `emit` (a block from end to end), `emit_*` (one file per kind of operation), `patch`,
+//! `emit` (a block from end to end), `values` (where guest registers are), `emit_*` (one file per kind of operation), `patch`,
 //! `features`. File for file and function for function the counterpart of `backend_x64`. All of
 //! it is safe code: emitting is bytes, only running them is not.
 
@@ -20,6 +20,7 @@ mod entry;
 mod features;
 mod patch;
 mod regs;
+mod values;
 
 pub use features::Features;
 

@@ -16,7 +16,7 @@ impl Emitter<'_, '_> {
         if base.is_zero() {
             self.a.mov_imm(RDX, 0);
         } else {
-            let home = self.home(base.0);
+            let home = self.settled(base);
             self.a.mov(Sz::Q, RDX, home);
         }
         if size != MemSize::B {
@@ -134,7 +134,7 @@ impl Emitter<'_, '_> {
     }
 
     /// rcx = the operand if it is to replace the value in rax, else that value.
-    fn amo_select(&mut self, op: AmoOp, size: MemSize, value: super::emit::Opnd) {
+    fn amo_select(&mut self, op: AmoOp, size: MemSize, value: super::values::Opnd) {
         self.load_opnd(Sz::Q, RCX, value);
         // Small operands are compared at the top of a 32-bit register.
         let sz = if size == MemSize::D { Sz::Q } else { Sz::D };
@@ -175,7 +175,7 @@ impl Emitter<'_, '_> {
         if base.is_zero() {
             self.a.mov_imm(RCX, 0);
         } else {
-            let home = self.home(base.0);
+            let home = self.settled(base);
             self.a.mov(Sz::Q, RCX, home);
         }
         self.a.mov_to(Sz::Q, Rm::S(field!(hart.reservation.addr)), RCX);
@@ -197,7 +197,7 @@ impl Emitter<'_, '_> {
         if base.is_zero() {
             self.a.mov_imm(RAX, 0);
         } else {
-            let home = self.home(base.0);
+            let home = self.settled(base);
             self.a.mov(Sz::Q, RAX, home);
         }
         self.a.alu(Alu::Cmp, Sz::Q, RAX, Rm::S(field!(hart.reservation.addr)));

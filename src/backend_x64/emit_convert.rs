@@ -6,9 +6,10 @@
 //! could have raised flags that cannot be taken back.
 
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
-use super::emit::{Emitter, Opnd};
+use super::emit::Emitter;
 use super::emit_float::{ROUNDING_MASK, Writes, scalar};
 use super::regs::{RAX, RBP, RCX, RDX, XMM0, XMM1, field};
+use super::values::Opnd;
 use crate::ir::{FReg, Fmt, IntFmt, Reg, Rounding, Src};
 use crate::util::CodePtr;
 

@@ -3,7 +3,7 @@
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit::Emitter;
 use super::regs::{RAX, RCX, field};
-use super::slots::Copies;
+use super::values::Copies;
 use crate::backend::{Counted, LinkSite};
 use crate::ir::{Cond, ExitKind, LoadKind, MemSize, Node, Op, Reg, Src};
 use crate::mem::Mode;
@@ -282,7 +282,7 @@ impl Emitter<'_, '_> {
             self.a.mov_imm(RAX, i64::from(off) as u64);
             return;
         }
-        match self.home(base.0) {
+        match self.settled(base) {
             Rm::R(h) if off != 0 => self.a.lea(Sz::Q, RAX, Rm::B(h, off)),
             home => {
                 self.a.mov(Sz::Q, RAX, home);
@@ -299,7 +299,7 @@ impl Emitter<'_, '_> {
         if link.is_zero() {
             return;
         }
-        match (self.home(link.0), i32::try_from(ret)) {
+        match (self.settled(link), i32::try_from(ret)) {
             (Rm::R(h), _) => self.a.mov_imm_keep_flags(h, ret),
             (slot, Ok(ret)) => self.a.mov_mem_imm(Sz::Q, slot, ret),
             (slot, Err(_)) => {
@@ -350,7 +350,7 @@ impl Emitter<'_, '_> {
         self.reset_float();
         self.forget_copies();
         if link == RA {
-            let home = self.home(RA.0);
+            let home = self.settled(RA);
             if let Ok(imm) = i32::try_from(ret) {
                 self.a.alu_imm(Alu::Cmp, Sz::Q, home, imm);
             } else {

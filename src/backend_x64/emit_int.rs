@@ -1,8 +1,9 @@
 //! Integer operations but multiplication and division.
 
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
-use super::emit::{Emitter, Opnd};
+use super::emit::Emitter;
 use super::regs::{RAX, RCX, RDX};
+use super::values::Opnd;
 use crate::backend::{ShiftOp, Sum, Val, fold, join};
 use crate::ir::{BinOp, Reg, Src, UnOp, Width};
 
@@ -81,9 +82,8 @@ impl Emitter<'_, '_> {
         self.sym.set_sum(rd.0, sum);
         let (a, b, ..) = sum;
         // Each use of such a sum would load what is in a slot.
-        let slow = |q: u8| q != 0 && matches!(self.home(q), Rm::S(_));
         let lasts = self.passing & 1 << rd.0 == 0 || self.copies.often(rd.0);
-        if a != 0 && b != 0 && lasts && (slow(a) || slow(b)) {
+        if a != 0 && b != 0 && lasts && (self.in_slot(a) || self.in_slot(b)) {
             self.settle(rd.0);
         }
     }
@@ -216,7 +216,7 @@ impl Emitter<'_, '_> {
         }
         self.settle(a.0);
         let dst = self.dest(rd);
-        let from = self.home(a.0);
+        let from = self.settled(a);
         self.move_home(rd.0, dst, from);
         let narrow = self.sym.is_narrow(a.0);
         self.sym.set_home(rd.0, narrow);
@@ -453,20 +453,18 @@ impl Emitter<'_, '_> {
     /// A shift of what is pending as a doubleword shifted left by 32: an extension of the low half.
     /// False if it is something else.
     fn extend_again(&mut self, op: ShiftOp, w: Width, rd: Reg, a: Reg, n: u8) -> bool {
-        let Val::Shift { op: ShiftOp::Left, w: Width::D, a: from, n: 32 } = self.sym.val(a.0)
-        else {
+        let Some((ShiftOp::Left, Width::D, from, 32)) = self.sym.kept_shift(a.0) else {
             return false;
         };
         if w != Width::D || op == ShiftOp::Left || n > 32 || op == ShiftOp::Signed && n != 32 {
             return false;
         }
         // What was shifted up can be had from the result as well, if that takes its source's place.
-        let again = from == rd.0 && a != rd;
+        let again = from.reg() == rd.0 && a != rd;
         if again {
             self.sym.set_home(a.0, false);
         }
-        let source = self.home(from);
-        let dst = self.dest(rd);
+        let (dst, source) = self.dest_from(rd, from, 0);
         if op == ShiftOp::Signed {
             self.a.movsxd(dst, source);
         } else {
@@ -482,17 +480,8 @@ impl Emitter<'_, '_> {
         true
     }
 
-    /// Computes the pending shift that `r` is. A word shifted left is then a pending
-    /// sign-extension.
-    pub(super) fn settle_shift(&mut self, r: u8, op: ShiftOp, w: Width, a: u8, n: u8) {
-        let dst = self.dest(Reg(r));
-        let from = Opnd::Rm(self.home(a));
-        self.load_opnd(size(w), dst, from);
-        self.shift_done(r, op, w, dst, n);
-    }
-
     /// Shifts `dst`, which is then the value of `r`.
-    fn shift_done(&mut self, r: u8, op: ShiftOp, w: Width, dst: u8, n: u8) {
+    pub(super) fn shift_done(&mut self, r: u8, op: ShiftOp, w: Width, dst: u8, n: u8) {
         let host = match op {
             ShiftOp::Left => Shift::Shl,
             ShiftOp::Right => Shift::Shr,
@@ -514,12 +503,8 @@ impl Emitter<'_, '_> {
         let Src::Reg(b) = b else { return false };
         let Some((w, from, right)) = self.sym.rotation(a.0, b.0) else { return false };
         let sz = size(w);
-        // A half that is not needed any more is not computed because its source changes.
-        let seen = self.dead;
-        self.dead |= self.dead_later & (1 << a.0 | 1 << b.0);
-        let dst = self.dest(rd);
-        self.dead = seen;
-        match self.home(from) {
+        let (dst, source) = self.dest_from(rd, from, 1 << a.0 | 1 << b.0);
+        match source {
             rm if self.cpu.bmi2 && rm != Rm::R(dst) => {
                 self.a.vex(Pp::F2, Map::M0F3A, sz == Sz::Q, 0xf0, dst, 0, rm);
                 self.a.byte(right);
@@ -553,10 +538,7 @@ impl Emitter<'_, '_> {
             (self.sym.val(a.0), self.const_of(b))
             && !matches!(cc, Cc::B | Cc::Ae | Cc::Be | Cc::A)
         {
-            match self.home(a) {
-                Rm::R(h) => self.a.test(Sz::D, h, h),
-                rm => self.a.alu_imm(Alu::Cmp, Sz::D, rm, 0),
-            }
+            self.compare_low_with_zero(a);
             return cc;
         }
         // Sign-extended values compare as their low halves do, also as unsigned numbers.

@@ -1,9 +1,10 @@
 //! Multiplication and division.
 
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
-use super::emit::{Emitter, Opnd};
+use super::emit::Emitter;
 use super::emit_int::size;
 use super::regs::{RAX, RCX, RDX, XMM0, XMM1};
+use super::values::Opnd;
 use crate::ir::{BinOp, Reg, Src, Width};
 
 impl Emitter<'_, '_> {

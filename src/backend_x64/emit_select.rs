@@ -1,7 +1,7 @@
 //! Operations on a condition: `cmov`, and blends of vectors.
 
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
-use super::emit::{Emitter, Opnd};
+use super::emit::Emitter;
 use super::emit_exit::condition;
 use super::emit_float::{
     BOX, MAGNITUDE_D, MAGNITUDE_S, MOVU_LOAD, MOVU_STORE, SIGN_D, SIGN_S, Writes, XOR, constant,
@@ -10,6 +10,7 @@ use super::emit_float::{
 use super::emit_float_arith::{AND, MAX, MIN};
 use super::emit_int::size;
 use super::regs::{RAX, RCX, XMM0, XMM1, float_slot, host_float};
+use super::values::Opnd;
 use crate::backend::{Counted, MAX_COUNTERS};
 use crate::ir::{BinOp, Cond, FCmpOp, FReg, FSelectOp, Fmt, Node, Op, Reg, Src, Width};
 
@@ -129,7 +130,7 @@ impl Emitter<'_, '_> {
                 Rm::R(RCX)
             }
         };
-        let home = self.home(rd.0);
+        let home = self.settled(rd);
         let dst = self.target(rd.0, RAX);
         if home != Rm::R(dst) {
             self.a.mov(Sz::Q, dst, home);

@@ -106,7 +106,7 @@ impl Emitter<'_, '_> {
         let (high, low) = if by > 0 { (l.bound, counter) } else { (counter, l.bound) };
         self.copy_home(RAX, high);
         if !low.is_zero() {
-            self.a.alu(Alu::Sub, Sz::Q, RAX, self.home(low.0));
+            self.a.alu(Alu::Sub, Sz::Q, RAX, self.settled(low));
         }
         let log = |n: i32| n.unsigned_abs().trailing_zeros() as i8;
         match log(size_of(l.fmt)) - log(by) {
@@ -133,7 +133,7 @@ impl Emitter<'_, '_> {
         self.begin_of(RCX, arrays[stored]);
         let (a, b) = arrays[c.array];
         for r in [a, b].iter().filter(|r| !r.is_zero()) {
-            self.a.alu(Alu::Sub, sz, RCX, self.home(r.0));
+            self.a.alu(Alu::Sub, sz, RCX, self.settled(*r));
         }
         self.a.alu_imm(Alu::Add, sz, Rm::R(RCX), off - c.lo - 1);
         self.a.alu_imm(Alu::Cmp, sz, Rm::R(RCX), c.hi - c.lo + GROUP - 1);
@@ -144,7 +144,7 @@ impl Emitter<'_, '_> {
     fn begin_of(&mut self, to: u8, (a, b): Array) {
         self.copy_home(to, a);
         if !b.is_zero() {
-            self.a.alu(Alu::Add, Sz::Q, to, self.home(b.0));
+            self.a.alu(Alu::Add, Sz::Q, to, self.settled(b));
         }
     }
 
@@ -152,7 +152,7 @@ impl Emitter<'_, '_> {
         if r.is_zero() {
             self.a.mov_imm(to, 0);
         } else {
-            self.a.mov(Sz::Q, to, self.home(r.0));
+            self.a.mov(Sz::Q, to, self.settled(r));
         }
     }
 
@@ -327,7 +327,7 @@ impl Emitter<'_, '_> {
                 }
                 Last::Flag(value) => self.a.mov_imm(RCX, value.into()),
             }
-            self.a.mov_to(Sz::Q, self.home(r.0), RCX);
+            self.a.mov_to(Sz::Q, self.settled(*r), RCX);
         }
         self.bind(&none);
         if l.fmt == Fmt::S {
@@ -341,7 +341,7 @@ impl Emitter<'_, '_> {
     /// Advances a register as the groups, whose bytes are in rax, would have.
     fn advance(&mut self, fmt: Fmt, step: Step) {
         let size = size_of(fmt);
-        let home = self.home(step.reg.0);
+        let home = self.settled(step.reg);
         if step.by == size {
             return self.a.alu_to(Alu::Add, Sz::Q, home, RAX);
         }
@@ -352,7 +352,7 @@ impl Emitter<'_, '_> {
     }
 
     fn compare_counter(&mut self, l: &Elementwise<'_>) {
-        let counter = self.home(l.counter.reg.0);
+        let counter = self.settled(l.counter.reg);
         if l.bound.is_zero() {
             return self.a.alu_imm(Alu::Cmp, Sz::Q, counter, 0);
         }

@@ -1,7 +1,7 @@
 //! Host code for x86-64.
 //!
 //! Reading order: `regs` (which register is what), `asm` (encodings), `entry` (common stubs),
-//! `emit` (a block from end to end), `slots` (registers that have no host register), `emit_*` (one
+//! `emit` (a block from end to end), `values` (where guest registers are), `emit_*` (one
 //! file per kind of operation), `patch`, `features`. All of it is safe code: emitting is bytes, only running them is not.
 
 mod asm;
@@ -22,7 +22,7 @@ mod entry;
 mod features;
 mod patch;
 mod regs;
-mod slots;
+mod values;
 
 pub use features::Features;
 

@@ -6,10 +6,10 @@
 //! is then that host register, until another register takes its place. Copies are known within a
 //! run of plain operations only.
 
-use super::asm::{Guest, Rm, Sz};
-use super::emit::Emitter;
-use super::features::Features;
-use super::regs::{COPIES, RAX, RCX, RDX, host_int, slot};
+use super::super::asm::{Guest, Rm, Sz};
+use super::super::emit::Emitter;
+use super::super::features::Features;
+use super::super::regs::{COPIES, RAX, RCX, RDX, host_int, slot};
 use crate::backend::{Ahead, Recipe, RegSet};
 use crate::ir::Shape;
 use std::cell::Cell;
@@ -25,7 +25,7 @@ fn place_of(h: u8) -> Option<usize> {
 
 /// Which host register holds a copy of what.
 #[derive(Clone, Default)]
-pub(super) struct Copies {
+pub(in crate::backend_x64) struct Copies {
     /// Guest register of each of [`COPIES`].
     held: [Option<u8>; COPIES.len()],
     /// Guest registers among them whose slots are out of date.
@@ -44,17 +44,17 @@ pub(super) struct Copies {
 
 impl Copies {
     /// Guest registers that are not in their slots.
-    pub(super) const fn dirty(&self) -> RegSet {
+    pub(in crate::backend_x64) const fn dirty(&self) -> RegSet {
         self.dirty
     }
 
     /// True if `r` is read more than once again while copies last.
-    pub(super) const fn often(&self, r: u8) -> bool {
+    pub(in crate::backend_x64) const fn often(&self, r: u8) -> bool {
         self.often & 1 << r != 0
     }
 
     /// What a fault handler must know of them.
-    pub(super) fn recipes(&self) -> impl Iterator<Item = Recipe> {
+    pub(in crate::backend_x64) fn recipes(&self) -> impl Iterator<Item = Recipe> {
         let dirty = self.dirty;
         let pairs = self.held.into_iter().zip(COPIES).filter_map(|(r, h)| Some((r?, h)));
         pairs.filter(move |(r, _)| dirty & 1 << r != 0).map(|(r, h)| Recipe::Held(r, h))
@@ -97,7 +97,7 @@ impl Copies {
 impl Emitter<'_, '_> {
     /// Makes ready for an operation; `ahead` is what is known behind it.
     #[inline]
-    pub(super) fn begin_copies(&mut self, ahead: &Ahead) {
+    pub(in crate::backend_x64) fn begin_copies(&mut self, ahead: &Ahead) {
         let usable = ahead.keeps;
         self.copies.usable = usable;
         (self.copies.wanted, self.copies.often) = (ahead.again, ahead.often);
@@ -110,7 +110,7 @@ impl Emitter<'_, '_> {
     }
 
     /// Forgets all copies: control may come from elsewhere. The contract holds.
-    pub(super) fn forget_copies(&mut self) {
+    pub(in crate::backend_x64) fn forget_copies(&mut self) {
         debug_assert_eq!(self.copies.dirty, 0, "values would be lost");
         self.copies.held = [None; COPIES.len()];
     }
@@ -136,7 +136,7 @@ impl Emitter<'_, '_> {
     }
 
     /// A scratch register to be used while `other` is an operand too.
-    pub(super) fn scratch_beside(&mut self, other: Rm) -> u8 {
+    pub(in crate::backend_x64) fn scratch_beside(&mut self, other: Rm) -> u8 {
         let uses = |h: u8| match other {
             Rm::R(r) | Rm::B(r, _) => r == h,
             Rm::S(_) => false,
@@ -205,7 +205,7 @@ impl Emitter<'_, '_> {
     }
 
     /// The register to compute a new home of `r` into: its own, one for a copy, or `scratch`.
-    pub(super) fn target(&mut self, r: u8, scratch: u8) -> u8 {
+    pub(in crate::backend_x64) fn target(&mut self, r: u8, scratch: u8) -> u8 {
         host_int(r)
             .or_else(|| {
                 self.copies.place(r, true).map(|n| {
@@ -222,7 +222,7 @@ impl Emitter<'_, '_> {
 
     /// The home of `r`, which is computed in `from`, which came from [`Self::target`] or is a
     /// scratch register, is stored if it is a slot and the value lasts.
-    pub(super) fn write_home(&mut self, r: u8, from: u8) {
+    pub(in crate::backend_x64) fn write_home(&mut self, r: u8, from: u8) {
         if host_int(r).is_some() {
             return;
         }
@@ -240,7 +240,7 @@ impl Emitter<'_, '_> {
 
     /// Moves `from` home for `r`, by way of `to` if that is worth something: it came from
     /// [`Self::target`].
-    pub(super) fn move_home(&mut self, r: u8, to: u8, from: Rm) {
+    pub(in crate::backend_x64) fn move_home(&mut self, r: u8, to: u8, from: Rm) {
         match from {
             Rm::R(h) if to == RAX => {
                 self.copies.forget(r);
@@ -266,7 +266,7 @@ impl Emitter<'_, '_> {
     }
 
     /// The scratch register for results.
-    pub(super) fn result_reg(&mut self, r: u8) -> u8 {
+    pub(in crate::backend_x64) fn result_reg(&mut self, r: u8) -> u8 {
         self.target(r, RAX)
     }
 }
@@ -274,7 +274,7 @@ impl Emitter<'_, '_> {
 /// The places for copies that the code of an operation neither uses as scratch registers nor calls
 /// anybody who does.
 #[inline]
-pub(super) const fn spares(shape: Shape, cpu: Features) -> Places {
+pub(in crate::backend_x64) const fn spares(shape: Shape, cpu: Features) -> Places {
     const _: () = assert!(COPIES[0] == RDX && COPIES[1] == RCX);
     match shape {
         Shape::Simple | Shape::Memory | Shape::Branch | Shape::BranchBack => ALL,
