@@ -204,6 +204,7 @@ fn describe(campaign: &Campaign, mut mismatch: Box<Mismatch>) -> Box<Mismatch> {
     let kind = match campaign.kind {
         Kind::Single => " --single",
         Kind::Block => "",
+        Kind::Compiled => " --compiled",
     };
     let number = mismatch.case.number;
     mismatch.replay = Some(format!("rvnative fuzz{kind} --seed {} --case {number}", campaign.seed));

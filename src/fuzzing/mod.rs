@@ -1,12 +1,13 @@
 //! Differential fuzzing: random cases, and what must hold for each of them.
 //!
 //! Reading order: `rng`, `pool` (which instructions there are to choose from), `program` (random
-//! programs), `rig` (running one program on two engines), `report` (what is said about a
+//! programs), `compiled` (programs as compilers write them), `rig` (running one program on two engines), `report` (what is said about a
 //! difference), `campaign` (many programs), `decoder` and `elf` (checks without engines).
 //!
 //! Everything follows from a seed and the number of a case, so that a case can be run again.
 
 mod campaign;
+mod compiled;
 mod decoder;
 mod elf;
 mod loops;

@@ -3,6 +3,7 @@
 //! Some registers have a fixed use, so that most accesses succeed and all loops end; the rest is
 //! random. A program ends with `ecall`, `ebreak`, an illegal instruction or a fault.
 
+use super::compiled;
 use super::pool::{Class, Pool, class, writes_x};
 use super::rig::{ADDRESS_BITS, Setup};
 use super::rng::Rng;
@@ -43,8 +44,10 @@ pub(super) const EDGE: u8 = 8;
 pub enum Kind {
     /// One instruction of any kind with special operands.
     Single,
-    /// A program with branches, loops and calls.
+    /// A program with branches, loops and calls: of instructions at random, or `Compiled`.
     Block,
+    /// A program as compilers write it.
+    Compiled,
 }
 
 /// One case: a program and the state in which it starts.
@@ -65,22 +68,33 @@ pub struct Case {
 }
 
 impl Case {
-    /// Case `number` of `seed`.
-    pub(super) fn new(seed: u64, number: u64, kind: Kind, setup: &Setup, pool: &Pool) -> Self {
+    /// Case `number`, whose decisions are those of `rng`.
+    pub(super) fn new(
+        mut rng: Rng,
+        number: u64,
+        kind: Kind,
+        setup: &Setup,
+        pool: &Pool,
+        address: u64,
+    ) -> Self {
         let isa = &setup.isa;
         let sandbox = setup.mode == Mode::Sandbox;
-        let mut rng = Rng::new(seed, number);
-        let hart = Box::new(registers(&mut rng));
+        // The state has numbers of its own, so that whoever chooses the bytes decides about the
+        // program.
+        let mut state = Rng::new(rng.next_u64(), 0);
+        let mut hart = Box::new(registers(&mut state));
         let mut data = vec![0; DATA_LEN];
         for part in data.chunks_exact_mut(8) {
-            part.copy_from_slice(&rng.next_u64().to_le_bytes());
+            part.copy_from_slice(&state.next_u64().to_le_bytes());
         }
         let favourites = std::array::from_fn(|_| rng.below(32) as u8);
         let mut b = Builder {
             rng,
+            state,
             isa,
             pool,
             sandbox,
+            address,
             code: Vec::new(),
             starts: Vec::new(),
             favourites,
@@ -88,7 +102,8 @@ impl Case {
         };
         match kind {
             Kind::Single => b.single(),
-            Kind::Block => b.program(),
+            Kind::Block if b.rng.chance(30) => b.program(),
+            Kind::Block | Kind::Compiled => compiled::write(&mut b, &mut hart, &mut data),
         }
         b.code.truncate(MAX_CODE);
         let end = b.code.len() as u16;
@@ -211,11 +226,15 @@ pub(super) struct Hole {
 
 pub(super) struct Builder<'a> {
     pub(super) rng: Rng,
+    /// For values, not for decisions.
+    state: Rng,
     pub(super) isa: &'a Isa,
     pool: &'a Pool,
     /// Any address is a guest address; otherwise some name memory of the host, which the
     /// interpreter refuses and translated code accesses.
     sandbox: bool,
+    /// Where the program will be.
+    pub(super) address: u64,
     pub(super) code: Vec<u8>,
     starts: Vec<u16>,
     favourites: [u8; 6],
@@ -229,7 +248,7 @@ const FUNCTIONS: usize = 3;
 const SKIPPING: usize = 1;
 
 impl Builder<'_> {
-    fn half(&mut self, bits: u16) {
+    pub(super) fn half(&mut self, bits: u16) {
         self.starts.push(self.code.len() as u16);
         self.code.extend(bits.to_le_bytes());
     }
@@ -243,6 +262,41 @@ impl Builder<'_> {
         let at = self.code.len();
         self.word(isa::encode(&plain(op, rd, rs1, rs2, imm)));
         at
+    }
+
+    /// Offset of the next instruction.
+    pub(super) fn here(&self) -> usize {
+        self.code.len()
+    }
+
+    /// Any 64 bits, as a value.
+    pub(super) fn state_bits(&mut self) -> u64 {
+        self.state.next_u64()
+    }
+
+    /// An operation on integers.
+    pub(super) fn pool_int(&mut self) -> Op {
+        self.rng.pick(&self.pool.int)
+    }
+
+    /// An operation on floating-point numbers; there is one.
+    pub(super) fn pool_float(&mut self) -> Op {
+        self.rng.pick(&self.pool.float)
+    }
+
+    /// An atomic operation of its own, if there is one.
+    pub(super) fn pool_amo(&mut self) -> Option<Op> {
+        let op = (!self.pool.atomic.is_empty()).then(|| self.rng.pick(&self.pool.atomic))?;
+        (op.format() == Format::Amo && !matches!(op, Op::ScW | Op::ScD)).then_some(op)
+    }
+
+    /// Puts an address into `r` and jumps there, with `link` as return address; the lowest bit of the
+    /// address is `odd`, and of no meaning.
+    pub(super) fn far(&mut self, r: u8, link: u8, odd: i32) -> Hole {
+        let at = self.insn(Op::Auipc, r, 0, 0, 0);
+        self.insn(Op::Addi, r, r, 0, 0);
+        self.insn(Op::Jalr, link, r, 0, odd);
+        Hole { at, insn: plain(Op::Auipc, r, 0, 0, 0), pair: true }
     }
 
     /// Emits an instruction whose offset is filled in later.
@@ -260,13 +314,13 @@ impl Builder<'_> {
             }
         };
         if hole.pair {
-            put(hole.at + 4, &plain(Op::Addi, SCRATCH, SCRATCH, 0, offset));
+            put(hole.at + 4, &plain(Op::Addi, hole.insn.rd, hole.insn.rd, 0, offset));
         } else {
             put(hole.at, &Insn { imm: offset, ..hole.insn });
         }
     }
 
-    fn has_c(&self) -> bool {
+    pub(super) fn has_c(&self) -> bool {
         self.isa.has(Ext::Zca)
     }
 

@@ -35,7 +35,7 @@ impl Mismatch {
     /// Address of the program.
     #[must_use]
     pub fn address(&self) -> u64 {
-        address(&self.case)
+        address(self.case.number)
     }
 
     fn code(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

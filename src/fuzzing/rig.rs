@@ -3,6 +3,7 @@
 use super::pool::Pool;
 use super::program::{Case, DATA, DATA_LEN, Kind, MAX_CODE, READ_ONLY_LEN};
 use super::report::Mismatch;
+use super::rng::Rng;
 use crate::cpu::{Exit, Hart};
 use crate::debug;
 use crate::interp::{self, Interp};
@@ -176,7 +177,13 @@ impl Rig {
     /// Case `number` of `seed` for this rig.
     #[must_use]
     pub fn case(&self, seed: u64, number: u64, kind: Kind) -> Case {
-        Case::new(seed, number, kind, &self.setup, &self.pool)
+        self.case_of(Rng::new(seed, number), number, kind)
+    }
+
+    /// Case `number`, which follows from `rng`.
+    #[must_use]
+    pub fn case_of(&self, rng: Rng, number: u64, kind: Kind) -> Case {
+        Case::new(rng, number, kind, &self.setup, &self.pool, address(number))
     }
 
     fn subject_memory(&self) -> &Memory {
@@ -194,7 +201,7 @@ impl Rig {
         let len = (BATCH * MAX_CODE) as u64;
         let mut image = vec![0; BATCH * MAX_CODE];
         for case in cases {
-            let at = slot(case) * MAX_CODE;
+            let at = slot(case.number) * MAX_CODE;
             image[at..at + case.code.len()].copy_from_slice(&case.code);
         }
         for memory in [&self.reference, self.subject_memory()] {
@@ -213,7 +220,7 @@ impl Rig {
     /// The difference between both engines.
     pub fn check(&mut self, case: &Case) -> Result<bool, Box<Mismatch>> {
         let mut expected = *case.hart;
-        expected.pc = address(case);
+        expected.pc = address(case.number);
         let mut got = expected;
         if self.reference.write_bytes(DATA, &case.data).is_err() {
             return Ok(false);
@@ -275,7 +282,7 @@ impl Rig {
     /// What the translator makes of the beginning of the program.
     fn translation(&self, case: &Case) -> Option<String> {
         let machine = self.machine()?;
-        let dump = || machine.translate_for_dump(address(case)).map(|t| debug::dump(&t));
+        let dump = || machine.translate_for_dump(address(case.number)).map(|t| debug::dump(&t));
         catch_unwind(AssertUnwindSafe(dump)).ok()?.ok()
     }
 
@@ -385,13 +392,13 @@ fn message(payload: &(dyn Any + Send)) -> String {
     }
 }
 
-fn slot(case: &Case) -> usize {
-    (case.number % BATCH as u64) as usize
+fn slot(number: u64) -> usize {
+    (number % BATCH as u64) as usize
 }
 
-/// Where the code of a case is placed.
-pub(super) fn address(case: &Case) -> u64 {
-    CODE + (slot(case) * MAX_CODE) as u64
+/// Where the code of case `number` is placed.
+pub(super) fn address(number: u64) -> u64 {
+    CODE + (slot(number) * MAX_CODE) as u64
 }
 
 /// Machines that a test or a command has made, for whoever wants to look inside.
