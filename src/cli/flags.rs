@@ -257,6 +257,10 @@ pub(super) struct FuzzFlags {
     #[arg(long)]
     pub(super) single: bool,
 
+    /// Only programs as compilers write them, not also instructions at random.
+    #[arg(long, conflicts_with = "single")]
+    pub(super) compiled: bool,
+
     /// Threads; one per processor by default.
     #[arg(long, value_name = "N")]
     pub(super) jobs: Option<usize>,

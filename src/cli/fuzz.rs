@@ -14,7 +14,11 @@ pub(super) fn fuzz(flags: &FuzzFlags) -> Result<ExitCode, Failure> {
         flags.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
     let campaign = Campaign {
         seed: flags.seed,
-        kind: if flags.single { Kind::Single } else { Kind::Block },
+        kind: match (flags.single, flags.compiled) {
+            (true, _) => Kind::Single,
+            (_, true) => Kind::Compiled,
+            _ => Kind::Block,
+        },
         subject: Subject::Translator,
         time: match flags.blocks {
             Some(_) => Duration::MAX,
@@ -35,8 +39,12 @@ pub(super) fn fuzz(flags: &FuzzFlags) -> Result<ExitCode, Failure> {
     let start = Instant::now();
     let live = std::io::stderr().is_terminal();
     let rate = |done: u64| done as f64 / start.elapsed().as_secs_f64().max(1e-9);
+    let mut told = false;
     let report = |p: Progress| {
-        if live {
+        if p.found && !told {
+            told = true;
+            eprintln!("difference found; leaving out what does not matter");
+        } else if live {
             let _ =
                 write!(std::io::stderr(), "\r{} cases, {:.0} per second ", p.done, rate(p.done));
         }

@@ -40,6 +40,8 @@ pub struct Progress {
     pub skipped: u64,
     /// Blocks that were translated, and so executed, in those that ran on both engines.
     pub blocks: u64,
+    /// There is a difference, which is being made smaller.
+    pub found: bool,
 }
 
 /// Sets of instructions that are tried, with the host features that are left out then.
@@ -80,6 +82,7 @@ struct Shared<'a> {
     skipped: AtomicU64,
     blocks: AtomicU64,
     stop: AtomicBool,
+    differs: AtomicBool,
     found: Mutex<Option<Box<Mismatch>>>,
 }
 
@@ -110,12 +113,14 @@ pub fn run(
         skipped: AtomicU64::new(0),
         blocks: AtomicU64::new(0),
         stop: AtomicBool::new(false),
+        differs: AtomicBool::new(false),
         found: Mutex::new(None),
     };
     let progress = || Progress {
         done: shared.done.load(Ordering::Relaxed),
         skipped: shared.skipped.load(Ordering::Relaxed),
         blocks: shared.blocks.load(Ordering::Relaxed),
+        found: shared.differs.load(Ordering::Relaxed),
     };
     if campaign.jobs == 0 {
         worker(&shared, &Watched::default())?;
@@ -188,6 +193,7 @@ fn worker(shared: &Shared<'_>, watched: &Watched) -> io::Result<()> {
                 Ok(false) => shared.skipped.fetch_add(1, Ordering::Relaxed),
                 Err(mismatch) => {
                     shared.stop.store(true, Ordering::Relaxed);
+                    shared.differs.store(true, Ordering::Relaxed);
                     let smaller = rig.shrink(mismatch)?;
                     let mut found = shared.found.lock().unwrap_or_else(PoisonError::into_inner);
                     found.get_or_insert(describe(campaign, smaller));
@@ -226,22 +232,24 @@ pub fn replay(campaign: &Campaign, number: u64) -> io::Result<Option<Box<Mismatc
     }
 }
 
-/// Runs one case, for fuzzers that choose the numbers themselves. Engines are kept from case to
-/// case.
+/// Runs the program that `bytes` say, for fuzzers that choose them: the first says on which of the
+/// setups, the second at which place, and each of the others decides about something, so that similar
+/// bytes are similar programs. Engines are kept from case to case.
 ///
 /// # Panics
 /// The engines disagree.
-pub fn check_case(kind: Kind, seed: u64, number: u64) {
+pub fn check_bytes(kind: Kind, bytes: &[u8]) {
     thread_local! {
         static RIGS: RefCell<HashMap<usize, Rig>> = RefCell::default();
     }
+    let [setup, place, decisions @ ..] = bytes else { return };
     let setups = setups();
-    let index = setup_of(seed, number / BATCH as u64, setups.len());
+    let index = usize::from(*setup) % setups.len();
     RIGS.with_borrow_mut(|rigs| {
         let rig = rigs.entry(index).or_insert_with(|| {
             Rig::new(setups[index].clone(), Subject::Translator).expect("memory for the engines")
         });
-        let case = rig.case(seed, number, kind);
+        let case = rig.case_of(Rng::of_bytes(decisions), u64::from(*place), kind);
         if let Err(mismatch) = rig.check_alone(&case).expect("memory can be protected") {
             panic!("{mismatch}");
         }
@@ -259,7 +267,7 @@ mod tests {
 
     #[test]
     fn cached_and_single_steps_agree() {
-        for kind in [Kind::Single, Kind::Block] {
+        for kind in [Kind::Single, Kind::Block, Kind::Compiled] {
             let (progress, found) = run(&campaign(kind, Subject::Steps, 4000), |_| ()).unwrap();
             if let Some(m) = found {
                 panic!("{m}");
@@ -273,7 +281,8 @@ mod tests {
     /// A second or so of what `rvnative fuzz` does.
     #[test]
     fn translator_and_interpreter_agree() {
-        for (kind, cases) in [(Kind::Single, 60_000), (Kind::Block, 15_000)] {
+        let kinds = [(Kind::Single, 60_000), (Kind::Block, 15_000), (Kind::Compiled, 15_000)];
+        for (kind, cases) in kinds {
             let c = Campaign { jobs: 2, ..campaign(kind, Subject::Translator, cases) };
             let (progress, found) = run(&c, |_| ()).unwrap();
             if let Some(m) = found {
@@ -282,6 +291,23 @@ mod tests {
             assert_eq!(progress.done + progress.skipped, cases);
             // A program that begins with a rounding mode of its own is interpreted.
             assert!(progress.blocks > progress.done / 2, "{progress:?}");
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_a_program() {
+        check_bytes(Kind::Compiled, &[]);
+        check_bytes(Kind::Compiled, &[1]);
+        let mut rng = Rng::new(3, 0);
+        for n in 0..300 {
+            let bytes: Vec<u8> = (0..n).map(|_| rng.next_u64() as u8).collect();
+            for kind in [Kind::Single, Kind::Block, Kind::Compiled] {
+                check_bytes(kind, &bytes);
+            }
+        }
+        // The same decision again and again.
+        for byte in [0, 1, 0x7f, 0x80, 0xff] {
+            check_bytes(Kind::Compiled, &[byte; 600]);
         }
     }
 

@@ -17,7 +17,7 @@ mod report;
 mod rig;
 mod rng;
 
-pub use campaign::{Campaign, Progress, check_case, replay, run};
+pub use campaign::{Campaign, Progress, check_bytes, replay, run};
 pub use decoder::check_decoder;
 pub use elf::{check_elf, mutate};
 pub use program::{Case, Kind};

@@ -51,7 +51,7 @@ impl Writer<'_, '_> {
             return;
         }
         match self.b.rng.below(100) {
-            0..=19 => self.skip(depth),
+            0..=19 => self.skip(),
             20..=27 => self.either(),
             28..=45 if depth < 2 => self.repeat(depth, first),
             46..=55 => self.jump(),
@@ -62,8 +62,8 @@ impl Writer<'_, '_> {
         }
     }
 
-    /// A branch over a few instructions; in a loop, sometimes one that leaves it.
-    fn skip(&mut self, depth: usize) {
+    /// A branch over a few instructions.
+    fn skip(&mut self) {
         let op = self.b.rng.pick(&BRANCHES);
         let (x, y) = (self.src(), if self.b.rng.chance(40) { 0 } else { self.src() });
         let hole = self.b.hole(op, 0, x, y);
@@ -76,10 +76,9 @@ impl Writer<'_, '_> {
             let n = 1 + self.b.rng.below(5);
             self.straight(n);
         }
-        if depth > 0 && self.b.rng.chance(20) {
-            self.simple();
-        }
-        self.b.fill(hole, self.b.here());
+        let odd = !self.b.has_c() && self.b.rng.chance(2);
+        // Where all instructions are aligned to 4 bytes, between two of them is no place to go.
+        self.b.fill(hole, self.b.here() + if odd { 2 } else { 0 });
     }
 
     /// What compilers branch over where they would select.
