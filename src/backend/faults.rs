@@ -151,27 +151,35 @@ const fn signed_len(n: i64) -> u32 {
     if n == 0 { 0 } else { (64 - unsigned.leading_zeros()) / 8 + 1 }
 }
 
+/// The packed points, or the last of them if those before ended with the point at `host` for `pc`
+/// (at first, the base of the part and the block's address): place, pc, and what is pending there.
+pub fn points(
+    packed: &[u8],
+    (mut host, mut pc): (u32, u64),
+) -> impl Iterator<Item = (CodePtr, u64, Vec<Recipe>)> {
+    let mut reader = Reader(packed);
+    std::iter::from_fn(move || {
+        let mut recipes = Vec::new();
+        loop {
+            let kind = reader.byte()?;
+            if kind != POINT {
+                recipes.push(reader.recipe(kind)?);
+                continue;
+            }
+            host += reader.number()? as u32;
+            let step = reader.number()?;
+            pc = pc.wrapping_add(step >> 1 ^ (step & 1).wrapping_neg());
+            return Some((CodePtr(host), pc, recipes));
+        }
+    })
+}
+
 /// Finds in the packed points of a part that lies at `base`, of the block at `pc`, the one at
 /// `place`: the guest's pc, and what is pending there.
 #[must_use]
-pub fn find(packed: &[u8], (base, pc): (u32, u64), place: CodePtr) -> Option<(u64, Vec<Recipe>)> {
-    let mut reader = Reader(packed);
-    let (mut host, mut pc) = (base, pc);
-    let mut recipes = Vec::new();
-    loop {
-        let kind = reader.byte()?;
-        if kind != POINT {
-            recipes.push(reader.recipe(kind)?);
-            continue;
-        }
-        host += reader.number()? as u32;
-        let step = reader.number()?;
-        pc = pc.wrapping_add(step >> 1 ^ (step & 1).wrapping_neg());
-        if host == place.0 {
-            return Some((pc, recipes));
-        }
-        recipes.clear();
-    }
+pub fn find(packed: &[u8], start: (u32, u64), place: CodePtr) -> Option<(u64, Vec<Recipe>)> {
+    let (_, pc, recipes) = points(packed, start).find(|point| point.0 == place)?;
+    Some((pc, recipes))
 }
 
 /// A signed number as an unsigned one that is small if it is close to zero.

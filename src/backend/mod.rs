@@ -7,6 +7,8 @@
 
 mod ahead;
 mod buf;
+#[cfg(debug_assertions)]
+pub mod check;
 mod code;
 mod elementwise;
 pub mod faults;

@@ -259,26 +259,20 @@ pub fn shifted(op: ShiftOp, w: Width, x: u64, n: u8) -> u64 {
 /// The value of an operation on two constants; `None` where it is not worth knowing.
 #[must_use]
 pub fn fold(op: BinOp, w: Width, a: u64, b: u64) -> Option<u64> {
-    let v = match (op, w) {
-        (BinOp::Add, _) => a.wrapping_add(b),
-        (BinOp::Sub, _) => a.wrapping_sub(b),
-        (BinOp::And, _) => a & b,
-        (BinOp::Or, _) => a | b,
-        (BinOp::Xor, _) => a ^ b,
-        (BinOp::Sll, Width::D) => a << (b & 63),
-        (BinOp::Srl, Width::D) => a >> (b & 63),
-        (BinOp::Sra, Width::D) => ((a as i64) >> (b & 63)) as u64,
-        (BinOp::Sll, Width::W) => a << (b & 31),
-        (BinOp::Srl, Width::W) => u64::from(a as u32 >> (b & 31)),
-        (BinOp::Sra, Width::W) => ((a as i32) >> (b & 31)) as u64,
-        (BinOp::Slt, _) => u64::from((a as i64) < (b as i64)),
-        (BinOp::Sltu, _) => u64::from(a < b),
-        _ => return None,
-    };
-    Some(match w {
-        Width::D => v,
-        Width::W => v as i32 as u64,
-    })
+    let cheap = matches!(
+        op,
+        BinOp::Add
+            | BinOp::Sub
+            | BinOp::And
+            | BinOp::Or
+            | BinOp::Xor
+            | BinOp::Sll
+            | BinOp::Srl
+            | BinOp::Sra
+            | BinOp::Slt
+            | BinOp::Sltu
+    );
+    cheap.then(|| op.eval(w, a, b))
 }
 
 #[cfg(test)]

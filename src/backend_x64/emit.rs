@@ -91,6 +91,8 @@ impl<'b, 'c> Emitter<'b, 'c> {
         Ahead::of(nodes, &mut ahead, |shape| spares(shape, cpu));
         let (mut rest, mut known) = (nodes, &ahead[..]);
         let mut before = None;
+        #[cfg(debug_assertions)]
+        let mut checker = super::check::Checker::new(self, nodes, after);
         while let ([node, following @ ..], [now, later @ ..]) = (rest, known) {
             let shape = node.shape();
             self.passing = now.passing;
@@ -120,12 +122,16 @@ impl<'b, 'c> Emitter<'b, 'c> {
                     self.count(Counted::Guest(rest.first().map_or(after, |n| n.pc)));
                 }
             }
+            #[cfg(debug_assertions)]
+            checker.emitted(self, nodes.len() - rest.len());
         }
         *self.ahead = ahead;
         if open {
             self.pc = after;
             self.flush();
             self.jump_to(after);
+            #[cfg(debug_assertions)]
+            checker.ended(self);
         }
     }
 

@@ -6,6 +6,8 @@
 //! them is not.
 
 mod asm;
+#[cfg(debug_assertions)]
+mod check;
 mod emit;
 mod emit_atomic;
 mod emit_convert;

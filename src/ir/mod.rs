@@ -6,9 +6,11 @@
 //! the dynamic rounding mode, which FP operations use as the hart does.
 //!
 //! Reading order: `op` (operations), `operands` (which registers they read and write), `shape` (what
-//! they have in common), `block` (how they are put together), `print` (how they read), `verify` (what holds in every block).
+//! they have in common), `block` (how they are put together), `print` (how they read), `eval` (what they
+//! mean), `verify` (what holds in every block).
 
 mod block;
+mod eval;
 mod forms;
 mod op;
 mod operands;
@@ -18,6 +20,7 @@ mod shape;
 mod verify;
 
 pub use block::{Block, Builder, Node};
+pub use eval::{Flow, Memory, eval};
 pub use op::{
     AmoOp, BinOp, Cond, ExitKind, FBinOp, FCmpOp, FReg, FSelectOp, FUnOp, Fence, Fmt, IntFmt,
     LoadKind, MemSize, Op, Reg, Rounding, Src, UnOp, Width,

@@ -60,6 +60,13 @@ impl Copies {
         pairs.filter(move |(r, _)| dirty & 1 << r != 0).map(|(r, h)| Recipe::Held(r, h))
     }
 
+    /// All copies: guest register, host register, and whether the slot is out of date.
+    #[cfg(debug_assertions)]
+    pub(super) fn held(&self) -> impl Iterator<Item = (u8, u8, bool)> {
+        let pairs = self.held.into_iter().zip(COPIES).filter_map(|(r, h)| Some((r?, h)));
+        pairs.map(|(r, h)| (r, h, self.dirty & 1 << r != 0))
+    }
+
     fn position(&self, r: u8) -> Option<usize> {
         self.held.iter().position(|held| *held == Some(r))
     }

@@ -1,0 +1,759 @@
+//! A checker beside the allocator, in debug builds.
+//!
+//! An emitter believes things about each guest register: where its home is, what is pending, what
+//! is narrow. Behind each operation that it has emitted, the belief is compared with a model: some
+//! harts with random registers on which [`ir::eval`](crate::ir::eval) executes the operation, and as
+//! many simulated hosts ([`Host`]) that execute the host code just emitted. A belief is wrong if its
+//! value on the simulated host is not the guest's. The same is done at exits, where the contract
+//! must hold, and for what fault points say.
+//!
+//! What a simulated host does not know (vectors, atomics) writes random values; what the operation
+//! defines is then taken from the belief, and everything else is checked as before.
+
+use super::faults::{Recipe, points};
+use super::symbolic::{RegSet, Symbolic, Val, shifted};
+use super::{CodeBuf, EmitContext};
+use crate::ir::{self, Flow, Node, Op};
+use crate::mem::Mode;
+use crate::util::CodePtr;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+/// Harts that execute each block.
+const STATES: u64 = 3;
+
+/// Host instructions that an operation may take: more only if a loop does not end.
+const PATIENCE: usize = 5000;
+
+/// Random numbers, the same for the same block (splitmix64).
+#[derive(Clone, Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// The next one.
+    pub fn next_u64(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mix(self.0)
+    }
+
+    /// Others.
+    #[must_use]
+    pub fn fork(&mut self) -> Self {
+        Self(self.next_u64())
+    }
+
+    /// A value as registers have them: now and then one that is special to many operations.
+    fn value(&mut self) -> u64 {
+        const SPECIAL: [u64; 8] =
+            [0, 1, u64::MAX, 1 << 63, 0x7fff_ffff, 0xffff_ffff, 0xffff_ffff_8000_0000, 64];
+        let r = self.next_u64();
+        match r % 8 {
+            0 => SPECIAL[(r >> 8) as usize % SPECIAL.len()],
+            1 => r as i32 as u64,
+            _ => self.next_u64(),
+        }
+    }
+}
+
+fn mix(x: u64) -> u64 {
+    let x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ x >> 31
+}
+
+/// The guest's memory: what is at an address follows from the address, whatever is stored.
+#[derive(Clone)]
+pub struct Guest<'c> {
+    key: u64,
+    mode: Mode,
+    /// What real memory holds, in one of the states.
+    peek: Option<&'c dyn Fn(u64) -> Option<u64>>,
+    /// What has been found there: the guest may write to it meanwhile.
+    peeked: HashMap<u64, Option<u64>>,
+    /// What was stored: address, bytes, value.
+    stores: Vec<(u64, u32, u64)>,
+    /// Addresses of accesses whose values are not known.
+    touched: Vec<u64>,
+    /// Something was executed of which not all is known.
+    pub unknown: bool,
+}
+
+impl Guest<'_> {
+    /// How guest addresses become host addresses.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// An access of which nothing is known but its address.
+    pub fn touch(&mut self, addr: u64) {
+        self.touched.push(self.reduced(addr));
+    }
+
+    const fn reduced(&self, addr: u64) -> u64 {
+        match self.mode {
+            Mode::Sandbox => addr & 0xffff_ffff,
+            Mode::Identity | Mode::Guarded => addr,
+        }
+    }
+
+    fn begin(&mut self) {
+        self.stores.clear();
+        self.touched.clear();
+        self.unknown = false;
+    }
+}
+
+impl ir::Memory for Guest<'_> {
+    fn load(&mut self, addr: u64, bytes: u32) -> u64 {
+        let addr = self.reduced(addr);
+        if bytes == 8
+            && let Some(peek) = self.peek
+            && let Some(value) = *self.peeked.entry(addr).or_insert_with(|| peek(addr))
+        {
+            return value;
+        }
+        let word = |at: u64| mix(at ^ self.key);
+        let (low, shift) = (word(addr & !7), addr % 8 * 8);
+        let high = if shift == 0 { 0 } else { word((addr & !7).wrapping_add(8)) << (64 - shift) };
+        (low >> shift | high) & (u64::MAX >> (64 - 8 * bytes))
+    }
+
+    fn store(&mut self, addr: u64, bytes: u32, value: u64) {
+        self.stores.push((self.reduced(addr), bytes, value & (u64::MAX >> (64 - 8 * bytes))));
+    }
+}
+
+/// What an instruction did.
+#[derive(Clone, Copy, Debug)]
+pub enum Step {
+    /// Execution goes on behind it.
+    Next,
+    /// It goes on elsewhere.
+    Jump {
+        /// Where.
+        to: CodePtr,
+    },
+    /// It does so on a condition.
+    Branch {
+        /// Where.
+        to: CodePtr,
+        /// Whether the condition holds.
+        taken: bool,
+    },
+    /// It goes on elsewhere, and comes back.
+    Call {
+        /// Where.
+        to: CodePtr,
+    },
+    /// It leaves the block for a guest address that is in registers.
+    Indirect {
+        /// Which.
+        target: u64,
+        /// Whether it comes back.
+        call: bool,
+    },
+}
+
+/// A simulated host: general registers, flags, thread state.
+pub trait Host: Clone {
+    /// One with random contents.
+    fn new(random: &mut Random) -> Self;
+
+    /// What the home of a guest register holds: its host register or its slot.
+    fn home(&self, r: u8) -> u64;
+
+    /// Changes that.
+    fn set_home(&mut self, r: u8, value: u64);
+
+    /// A general register.
+    fn register(&self, h: u8) -> u64;
+
+    /// Changes that.
+    fn set_register(&mut self, h: u8, value: u64);
+
+    /// Gives random values to all that belongs to no guest register.
+    fn scramble(&mut self);
+
+    /// Executes the instruction at the start of `code`, which lies at `at`: its length, the place
+    /// of the four bytes that linking would change if it is a jump, and what it did.
+    fn step(&mut self, code: &[u8], at: CodePtr, guest: &mut Guest<'_>) -> (u32, CodePtr, Step);
+
+    /// Host code as text.
+    fn listing(code: &[u8], at: CodePtr) -> String;
+}
+
+/// What an emitter believes.
+pub struct Belief<'e> {
+    /// Of integer registers.
+    pub sym: &'e Symbolic,
+    /// Copies of slots: guest register, host register, and whether the slot is out of date.
+    pub copies: &'e [(u8, u8, bool)],
+    /// The code so far.
+    pub buf: &'e CodeBuf,
+    /// What is emitted next lies here.
+    pub at: CodePtr,
+}
+
+impl Belief<'_> {
+    /// What stands for the home of `r`.
+    fn home<H: Host>(&self, host: &H, r: u8) -> u64 {
+        match self.copies.iter().find(|(g, _, dirty)| *dirty && *g == r) {
+            Some((_, h, _)) => host.register(*h),
+            None if r == 0 => 0,
+            None => host.home(r),
+        }
+    }
+
+    /// The value that `r` has.
+    fn value<H: Host>(&self, host: &H, r: u8) -> u64 {
+        let home = |r| self.home(host, r);
+        if self.sym.is_sext(r) { home(r) as i32 as u64 } else { value(self.sym.val(r), r, home) }
+    }
+
+    /// Why the belief about `r`, which is `value`, is wrong, if it is.
+    fn wrong<H: Host>(&self, host: &H, r: u8, value: u64) -> Option<String> {
+        let (home, found) = (self.home(host, r), self.value(host, r));
+        let copy = self.copies.iter().find(|(g, ..)| *g == r).map(|(_, h, _)| *h);
+        let at_home = matches!(self.sym.val(r), Val::Const(_)) && !self.sym.is_pending(r);
+        Some(if found != value {
+            format!("is {found:#x}")
+        } else if self.sym.is_narrow(r) && value != value as i32 as u64 {
+            "is said to be narrow".to_owned()
+        } else if self.sym.is_sext(r) && home >> 32 != 0 {
+            format!("has a home whose upper half is not zero: {home:#x}")
+        } else if at_home && home != value {
+            format!("is said to be at home as well, where {home:#x} is")
+        } else if let Some(h) = copy.filter(|h| host.register(*h) != home) {
+            format!("has a home of {home:#x} and a copy of it of {:#x}", host.register(h))
+        } else {
+            return None;
+        })
+    }
+
+    /// Makes `r`, of whose value nothing is known, what it is believed to be: the value.
+    fn adopt<H: Host>(&self, host: &mut H, r: u8) -> u64 {
+        let mut home = self.home(host, r);
+        if self.sym.is_sext(r) {
+            home &= 0xffff_ffff;
+        } else if self.sym.is_narrow(r) && self.sym.val(r) == Val::Home {
+            home = home as i32 as u64;
+        }
+        match self.copies.iter().find(|(g, ..)| *g == r) {
+            Some((_, h, true)) => host.set_register(*h, home),
+            Some((_, h, false)) => {
+                host.set_register(*h, home);
+                host.set_home(r, home);
+            }
+            None => host.set_home(r, home),
+        }
+        self.value(host, r)
+    }
+
+    fn text(&self, r: u8) -> String {
+        let mut out = format!("{:?}", self.sym.val(r));
+        if self.sym.is_sext(r) {
+            out += ", to be sign-extended";
+        } else if self.sym.is_pending(r) {
+            out += ", pending";
+        }
+        if let Some((_, h, dirty)) = self.copies.iter().find(|(g, ..)| *g == r) {
+            let which = if *dirty { "the home" } else { "a copy of it" };
+            let _ = write!(out, ", {which} in host register {h}");
+        }
+        out
+    }
+}
+
+/// The value of `r` that `val` says, of homes.
+fn value(val: Val, r: u8, home: impl Fn(u8) -> u64) -> u64 {
+    match val {
+        Val::Home => home(r),
+        Val::Const(k) => k,
+        Val::Lin { a, b, shift, imm } => {
+            let term = |q| if q == 0 { 0 } else { home(q) };
+            term(a).wrapping_add(term(b) << shift).wrapping_add(i64::from(imm) as u64)
+        }
+        Val::Shift { op, w, a, n } => shifted(op, w, home(a), n),
+    }
+}
+
+/// Which way conditional jumps go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ways {
+    /// As flags say.
+    Flags,
+    /// Never to where they jump.
+    Stay,
+    /// The first that may leave the block goes where it jumps, others as flags say.
+    Leave,
+}
+
+/// How the code of an operation ended.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// Behind itself.
+    Behind,
+    /// The block is left for a guest address.
+    Exit(u64),
+    /// The same, by a call that comes back to a place.
+    Call(u64, CodePtr),
+    /// By way of a stub.
+    Stub(CodePtr),
+    /// A loop that did not end.
+    Lost,
+}
+
+/// A hart and a host.
+#[derive(Clone)]
+struct State<'c, H> {
+    host: H,
+    x: [u64; 32],
+    /// What they were before the instructions that are executed now.
+    before: Vec<(u64, [u64; 32])>,
+    guest: Guest<'c>,
+}
+
+/// A fault point to be checked: the guest's pc and what is pending.
+type Point = (u64, Vec<Recipe>);
+
+/// The model of one run of nodes.
+pub struct Check<'n, 'c, H> {
+    nodes: &'n [Node],
+    /// Where execution goes on behind them.
+    after: u64,
+    ctx: &'c EmitContext<'c>,
+    random: Random,
+    states: Vec<State<'c, H>>,
+    /// What nobody sees behind each node.
+    unseen: Vec<RegSet>,
+    /// Nodes that have been checked.
+    done: usize,
+    /// Code that has been checked ends here.
+    at: CodePtr,
+    /// Fault points that have been read: bytes of hot and cold ones, place and pc of the last.
+    read: [(usize, u32, u64); 2],
+    points: HashMap<u32, Point>,
+}
+
+/// What is checked now.
+struct Now<'a, 'e> {
+    belief: &'a Belief<'e>,
+    nodes: &'a [Node],
+    from: CodePtr,
+    /// Guest address of what comes behind them.
+    next: u64,
+    /// Registers of which nothing is known, as the operation defines them in its own way.
+    adopted: RegSet,
+    /// The first such operation.
+    inexact: Option<&'a Node>,
+}
+
+impl Now<'_, '_> {
+    /// True of an address behind the first of the nodes and not behind the last.
+    fn between(&self, pc: u64) -> bool {
+        matches!(self.nodes, [first, .., last] if first.pc < pc && pc <= last.pc)
+    }
+}
+
+impl<'n, 'c, H: Host> Check<'n, 'c, H> {
+    /// A model of `nodes`, behind which execution goes on at `after`, and of the code that will be
+    /// emitted for them at `at` of `buf`.
+    pub fn new(
+        (nodes, after): (&'n [Node], u64),
+        ctx: &'c EmitContext<'c>,
+        buf: &CodeBuf,
+        at: CodePtr,
+    ) -> Self {
+        let seed = nodes.first().map_or(0, |n| n.pc);
+        let mut unseen = vec![0; nodes.len()];
+        for i in (1..nodes.len()).rev() {
+            let n = &nodes[i];
+            if n.shape().is_plain() {
+                unseen[i - 1] = (unseen[i] | n.writes()) & !n.reads();
+            }
+        }
+        let [hot, cold] = [&buf.hot_faults, &buf.cold_faults].map(|faults| {
+            let (len, (host, pc)) = faults.mark();
+            (len, host, pc)
+        });
+        let mut check = Self {
+            nodes,
+            after,
+            ctx,
+            random: Random(seed),
+            states: Vec::new(),
+            unseen,
+            done: 0,
+            at,
+            read: [hot, cold],
+            points: HashMap::new(),
+        };
+        check.refresh();
+        check
+    }
+
+    /// Forgets everything: the contract holds, and nothing else is known.
+    fn refresh(&mut self) {
+        self.states.clear();
+        for n in 0..STATES {
+            let host = H::new(&mut self.random);
+            let guest = Guest {
+                key: self.random.next_u64(),
+                mode: self.ctx.mode,
+                peek: (n == 0).then_some(self.ctx.peek),
+                peeked: HashMap::new(),
+                stores: Vec::new(),
+                touched: Vec::new(),
+                unknown: false,
+            };
+            let mut state = State { host, x: [0; 32], before: Vec::new(), guest };
+            self.fill(&mut state);
+            self.states.push(state);
+        }
+    }
+
+    /// Gives all guest registers new values, at home.
+    fn fill(&mut self, state: &mut State<'c, H>) {
+        for r in 1..32 {
+            let value = self.random.value();
+            state.x[usize::from(r)] = value;
+            state.host.set_home(r, value);
+        }
+    }
+
+    /// Checks what has been emitted for the nodes before `done` that has not been checked.
+    ///
+    /// # Panics
+    /// What the emitter believes is wrong: its bug.
+    pub fn emitted(&mut self, done: usize, belief: &Belief<'_>) {
+        self.read_points(belief.buf);
+        let nodes = &self.nodes[std::mem::replace(&mut self.done, done)..done];
+        let from = std::mem::replace(&mut self.at, belief.at);
+        let next = self.nodes.get(done).map_or(self.after, |n| n.pc);
+        let mut now = Now { belief, nodes, from, next, adopted: 0, inexact: None };
+        let mut goes_on = true;
+        for mut state in std::mem::take(&mut self.states) {
+            goes_on &= self.execute(&mut state, &mut now);
+            self.states.push(state);
+        }
+        if nodes.last().is_some_and(|n| n.op.ends_block()) {
+            return;
+        }
+        if !goes_on {
+            self.refresh();
+        }
+        let unseen = if done == 0 { 0 } else { self.unseen[done - 1] };
+        for state in &mut self.states {
+            for r in (1..32).filter(|r| unseen & 1 << r == 0) {
+                if goes_on && now.adopted & 1 << r != 0 {
+                    state.x[usize::from(r)] = belief.adopt(&mut state.host, r);
+                }
+            }
+        }
+        for state in &self.states {
+            for r in (1..32).filter(|r| unseen & 1 << r == 0) {
+                let value = state.x[usize::from(r)];
+                if let Some(why) = belief.wrong(&state.host, r, value) {
+                    self.fail(&now, &format!("x{r} {why}, not {value:#x}: {}", belief.text(r)));
+                }
+            }
+        }
+    }
+
+    /// Checks what was emitted behind the last node, to go on elsewhere.
+    ///
+    /// # Panics
+    /// As [`Self::emitted`].
+    pub fn ended(&mut self, belief: &Belief<'_>) {
+        self.read_points(belief.buf);
+        let now =
+            Now { belief, nodes: &[], from: self.at, next: self.after, adopted: 0, inexact: None };
+        for mut state in std::mem::take(&mut self.states) {
+            let end = self.run(&mut state, &now, Ways::Flags, now.from);
+            self.leaves(&state, &now, end, Flow::Goto(now.next));
+        }
+    }
+
+    /// Executes the nodes and their code; whether execution goes on behind them.
+    fn execute(&mut self, state: &mut State<'c, H>, now: &mut Now<'_, '_>) -> bool {
+        state.guest.begin();
+        state.before.clear();
+        let mut expected = Vec::new();
+        let mut flow = Flow::Next;
+        for node in now.nodes {
+            if state.before.last().is_none_or(|(pc, _)| *pc != node.pc) {
+                state.before.push((node.pc, state.x));
+            }
+            let accessed = address(&node.op, &state.x);
+            flow = ir::eval(&node.op, &mut state.x, &mut state.guest);
+            if flow == Flow::Unknown {
+                now.inexact = now.inexact.or(Some(node));
+                now.adopted |= node.writes();
+                expected.extend(accessed.map(|addr| state.guest.reduced(addr)));
+            }
+        }
+        let stores = std::mem::take(&mut state.guest.stores);
+        let goes_on = match now.nodes.last().map(|n| n.op) {
+            Some(Op::Branch { target, .. }) => self.both_ways(state, now, flow, Flow::Goto(target)),
+            _ if now.inexact.is_some() => self.both_ways(state, now, flow, Flow::Unknown),
+            _ => {
+                let end = self.run(state, now, Ways::Flags, now.from);
+                self.end(state, now, end, flow)
+            }
+        };
+        let found = &state.guest;
+        if found.unknown {
+            // Made by instructions that the host does not know.
+            now.adopted |= now.nodes.iter().fold(0, |set, node| set | node.writes());
+        }
+        if !found.unknown && now.inexact.is_none() && stores != found.stores {
+            self.fail(
+                now,
+                &format!("stores {:x?} (address, bytes, value), not {stores:x?}", found.stores),
+            );
+        }
+        let touched: Vec<u64> =
+            found.touched.iter().copied().chain(found.stores.iter().map(|s| s.0)).collect();
+        if let Some(addr) = expected.iter().find(|addr| !touched.contains(addr))
+            && !touched.is_empty()
+        {
+            self.fail(now, &format!("accesses {touched:x?}, not {addr:#x}"));
+        }
+        goes_on
+    }
+
+    /// A branch, or what may take a way round: both ways are gone, whichever is the guest's.
+    fn both_ways(
+        &mut self,
+        state: &mut State<'c, H>,
+        now: &Now<'_, '_>,
+        flow: Flow,
+        way_out: Flow,
+    ) -> bool {
+        for ways in [Ways::Flags, Ways::Leave] {
+            let mut other = state.clone();
+            let end = self.run(&mut other, now, ways, now.from);
+            let left = !matches!(end, End::Behind);
+            if ways == Ways::Flags && !other.guest.unknown && left != matches!(flow, Flow::Goto(_))
+            {
+                self.fail(now, &format!("goes by {end:x?}, not {flow:x?}"));
+            }
+            if left {
+                self.leaves(&other, now, end, way_out);
+            }
+        }
+        matches!(self.run(state, now, Ways::Stay, now.from), End::Behind)
+    }
+
+    /// Checks how code has ended; whether execution goes on behind it.
+    fn end(&mut self, state: &mut State<'c, H>, now: &Now<'_, '_>, end: End, flow: Flow) -> bool {
+        match end {
+            End::Behind => {
+                matches!(flow, Flow::Next | Flow::Unknown)
+                    || self.fail(now, &format!("ends by {end:x?}"))
+            }
+            End::Lost => self.fail(now, "does not end"),
+            End::Call(_, back) => {
+                self.leaves(state, now, end, flow);
+                self.fill(state);
+                state.host.scramble();
+                if let Some(Op::Call { link, ret, .. } | Op::CallIndirect { link, ret, .. }) =
+                    now.nodes.last().map(|n| n.op)
+                {
+                    state.x[usize::from(link.0)] = ret;
+                    state.host.set_home(link.0, ret);
+                }
+                let end = self.run(state, now, Ways::Flags, back);
+                matches!(end, End::Behind) || self.fail(now, &format!("ends by {end:x?}"))
+            }
+            _ => {
+                self.leaves(state, now, end, flow);
+                false
+            }
+        }
+    }
+
+    /// Checks that the block may be left as it is.
+    fn leaves(&self, state: &State<'c, H>, now: &Now<'_, '_>, end: End, flow: Flow) {
+        match (end, flow) {
+            (End::Exit(to), Flow::Goto(target))
+            | (End::Exit(to) | End::Call(to, _), Flow::Call(target))
+                if to & !1 == target => {}
+            // The interpreter has executed it on the way.
+            (End::Exit(_), Flow::Unknown) => {}
+            (End::Exit(to), _) if state.guest.unknown && now.between(to) => {}
+            (End::Stub(at), Flow::Leave(_)) if at == self.ctx.stubs.exit => {}
+            (End::Stub(at), _) if at == self.ctx.stubs.link => {}
+            _ => self.fail(now, &format!("leaves by {end:x?}, not {flow:x?}")),
+        }
+        for r in (1..32).filter(|r| now.adopted & 1 << r == 0) {
+            let (home, value) = (state.host.home(r), state.x[usize::from(r)]);
+            if home != value {
+                self.fail(now, &format!("x{r} is {home:#x} at {end:x?}, not {value:#x}"));
+            }
+        }
+    }
+
+    /// Executes code from `at` on to the end of what has been emitted.
+    fn run(&self, state: &mut State<'c, H>, now: &Now<'_, '_>, ways: Ways, mut at: CodePtr) -> End {
+        let buf = now.belief.buf;
+        let mut may_leave = ways == Ways::Leave;
+        for _ in 0..PATIENCE {
+            if at == now.belief.at {
+                return End::Behind;
+            }
+            let Some((code, cold)) = code_at(buf, at) else { return End::Stub(at) };
+            if let Some(point) = self.points.get(&at.0) {
+                self.fault(state, now, point);
+            }
+            let (len, site, step) = state.host.step(code, at, &mut state.guest);
+            let next = CodePtr(at.0 + len);
+            let link = buf.links.iter().find(|link| link.site == site);
+            let leaves =
+                |to: CodePtr| link.is_some() || code_at(buf, to).is_some_and(|c| c.1 && !cold);
+            at = match step {
+                Step::Next => next,
+                Step::Branch { to, taken } => {
+                    let goes = match ways {
+                        Ways::Stay => false,
+                        Ways::Leave if may_leave && leaves(to) => {
+                            may_leave = false;
+                            true
+                        }
+                        Ways::Flags | Ways::Leave => taken,
+                    };
+                    match link {
+                        _ if !goes => next,
+                        Some(link) => return End::Exit(link.target),
+                        None => to,
+                    }
+                }
+                Step::Jump { to } => match link {
+                    Some(link) => return End::Exit(link.target),
+                    None => to,
+                },
+                Step::Call { to } => match link {
+                    Some(link) => return End::Call(link.target, next),
+                    None if to == self.ctx.stubs.helper => {
+                        self.interpreted(state, now);
+                        state.host.scramble();
+                        state.guest.unknown |= now.inexact.is_some();
+                        next
+                    }
+                    None => return End::Stub(to),
+                },
+                Step::Indirect { target, call: true } => return End::Call(target, next),
+                Step::Indirect { target, call: false } => return End::Exit(target),
+            };
+        }
+        End::Lost
+    }
+
+    /// The interpreter is called for the operation: it takes registers from their homes.
+    fn interpreted(&self, state: &mut State<'c, H>, now: &Now<'_, '_>) {
+        let Some(node) = now.inexact.or(now.nodes.last()) else { return };
+        let before = &state.before[0].1;
+        for r in (1..32).filter(|r| node.reads() & !now.adopted & 1 << r != 0) {
+            let (home, value) = (state.host.home(r), before[usize::from(r)]);
+            if home != value {
+                self.fail(now, &format!("x{r} is {home:#x} for the interpreter, not {value:#x}"));
+            }
+        }
+        for r in (1..32).filter(|r| node.writes() & 1 << r != 0) {
+            let known = now.adopted & 1 << r == 0;
+            let random = mix(state.guest.key ^ state.host.home(r));
+            state.host.set_home(r, if known { state.x[usize::from(r)] } else { random });
+        }
+    }
+
+    /// Reads the fault points that have been added.
+    fn read_points(&mut self, buf: &CodeBuf) {
+        for (read, faults) in self.read.iter_mut().zip([&buf.hot_faults, &buf.cold_faults]) {
+            let (start, host, pc) = *read;
+            for (place, pc, recipes) in points(&faults.packed()[start..], (host, pc)) {
+                self.points.insert(place.0, (pc, recipes));
+            }
+            let (len, (host, pc)) = faults.mark();
+            *read = (len, host, pc);
+        }
+    }
+
+    /// Checks that a fault now would show the guest its registers before the operation.
+    fn fault(&self, state: &State<'c, H>, now: &Now<'_, '_>, (pc, recipes): &Point) {
+        let mut homes: [u64; 32] = std::array::from_fn(|r| match r as u8 {
+            0 => 0,
+            r => state.host.home(r),
+        });
+        for recipe in recipes {
+            if let Recipe::Held(r, h) = *recipe {
+                homes[usize::from(r)] = state.host.register(h);
+            }
+        }
+        let mut x = homes;
+        for recipe in recipes {
+            match *recipe {
+                Recipe::Int(r, val) => {
+                    x[usize::from(r)] = value(val, r, |r| homes[usize::from(r)]);
+                }
+                Recipe::Sext(r) => x[usize::from(r)] = homes[usize::from(r)] as i32 as u64,
+                Recipe::Held(..) | Recipe::CanonD(_) | Recipe::CanonS(_) | Recipe::Box(_) => {}
+            }
+        }
+        let Some((_, before)) = state.before.iter().find(|(at, _)| at == pc) else {
+            self.fail(now, &format!("a fault point is for {pc:#x}"))
+        };
+        // The operation may have begun to define its own.
+        for r in (1..32u8).filter(|r| now.adopted & 1 << r == 0) {
+            let (found, value) = (x[usize::from(r)], before[usize::from(r)]);
+            if found != value {
+                self.fail(
+                    now,
+                    &format!("x{r} is {found:#x} at a fault, not {value:#x}: {recipes:?}"),
+                );
+            }
+        }
+    }
+
+    /// Reports a wrong belief.
+    fn fail(&self, now: &Now<'_, '_>, what: &str) -> ! {
+        let mut out = String::from("a wrong belief of the emitter\n");
+        let _ = writeln!(out, "nodes:");
+        for (i, node) in self.nodes.iter().enumerate() {
+            let here = i < self.done && i + now.nodes.len() >= self.done;
+            let _ = writeln!(out, "{} {node}", if here { ">" } else { " " });
+        }
+        let buf = now.belief.buf;
+        let until = (now.belief.at.0 - now.from.0) as usize;
+        if let Some((code, _)) = code_at(buf, now.from) {
+            let code = &code[..until.min(code.len())];
+            let _ = writeln!(out, "code:\n{}", H::listing(code, now.from));
+        }
+        panic!("{out}{what}");
+    }
+}
+
+/// The address that an operation accesses.
+fn address(op: &Op, x: &[u64; 32]) -> Option<u64> {
+    let (base, off) = match *op {
+        Op::FLoad { base, off, .. } | Op::FStore { base, off, .. } => (base, off),
+        Op::Amo { base, .. }
+        | Op::LoadReserved { base, .. }
+        | Op::StoreConditional { base, .. }
+        | Op::Cas { base, .. } => (base, 0),
+        _ => return None,
+    };
+    Some(x[usize::from(base.0)].wrapping_add(i64::from(off) as u64))
+}
+
+/// The code from `at` on, and whether it is cold.
+fn code_at(buf: &CodeBuf, at: CodePtr) -> Option<(&[u8], bool)> {
+    let part = |code: &'_ super::Code, base: u32| {
+        let from = at.0.checked_sub(base)? as usize;
+        (from < code.len()).then_some(from)
+    };
+    if let Some(from) = part(&buf.hot, buf.hot_base) {
+        return Some((&buf.hot[from..], false));
+    }
+    part(&buf.cold, buf.cold_base).map(|from| (&buf.cold[from..], true))
+}

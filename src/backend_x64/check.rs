@@ -1,0 +1,734 @@
+//! A simulated x86-64 host, on which [`crate::backend::check`] executes what was emitted.
+//!
+//! It knows the instructions that integer code is made of. Any other one gives random values to the
+//! registers, flags and fields of the thread state that it writes, as far as the decoder tells.
+
+use super::emit::Emitter;
+use super::regs::{RBP, RSP, host_int, slot};
+use crate::backend::check::{Belief, Check, Guest, Host, Random, Step};
+use crate::backend::{STATE_BIAS, ThreadState};
+use crate::ir::{Memory as _, Node};
+use crate::mem::Mode;
+use crate::util::CodePtr;
+use iced_x86::{
+    Code, ConditionCode, Decoder, DecoderOptions, Formatter, GasFormatter, Instruction,
+    InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register,
+};
+
+/// The model of the nodes that are being emitted.
+pub(super) struct Checker<'n, 'c>(Check<'n, 'c, Machine>);
+
+impl<'n, 'c> Checker<'n, 'c> {
+    /// Begins with `nodes`, of which nothing has been emitted, and which go on at `after`.
+    pub(super) fn new(e: &Emitter<'_, 'c>, nodes: &'n [Node], after: u64) -> Self {
+        Self(Check::new((nodes, after), e.ctx, e.a.buf, e.a.pos()))
+    }
+
+    /// Checks what has been emitted for the nodes before `done`.
+    pub(super) fn emitted(&mut self, e: &Emitter<'_, '_>, done: usize) {
+        let copies: Vec<_> = e.copies.held().collect();
+        let belief = Belief { sym: &e.sym, copies: &copies, buf: e.a.buf, at: e.a.pos() };
+        self.0.emitted(done, &belief);
+    }
+
+    /// Checks what follows the last node.
+    pub(super) fn ended(&mut self, e: &Emitter<'_, '_>) {
+        let belief = Belief { sym: &e.sym, copies: &[], buf: e.a.buf, at: e.a.pos() };
+        self.0.ended(&belief);
+    }
+}
+
+/// Those flags that emitted code looks at.
+#[derive(Clone, Copy, Default)]
+struct Flags {
+    carry: bool,
+    zero: bool,
+    sign: bool,
+    overflow: bool,
+    parity: bool,
+}
+
+/// The host.
+#[derive(Clone)]
+struct Machine {
+    registers: [u64; 16],
+    flags: Flags,
+    state: Vec<u8>,
+    random: Random,
+}
+
+/// What a memory operand names.
+enum Place {
+    /// Guest memory.
+    Guest(u64),
+    /// The thread state, at an offset.
+    State(usize),
+    /// The host's stack, counters, tables: nothing that matters.
+    Other,
+}
+
+impl Host for Machine {
+    fn new(random: &mut Random) -> Self {
+        let random = random.fork();
+        let state = vec![0; size_of::<ThreadState>()];
+        let mut machine = Self { registers: [0; 16], flags: Flags::default(), state, random };
+        machine.scramble();
+        machine
+    }
+
+    fn home(&self, r: u8) -> u64 {
+        match host_int(r) {
+            Some(h) => self.registers[usize::from(h)],
+            None => self.field(place_of(slot(r).into())),
+        }
+    }
+
+    fn set_home(&mut self, r: u8, value: u64) {
+        match host_int(r) {
+            Some(h) => self.registers[usize::from(h)] = value,
+            None => self.write_state(place_of(slot(r).into()), 8, value),
+        }
+    }
+
+    fn register(&self, h: u8) -> u64 {
+        self.registers[usize::from(h)]
+    }
+
+    fn set_register(&mut self, h: u8, value: u64) {
+        self.registers[usize::from(h)] = value;
+    }
+
+    fn scramble(&mut self) {
+        for h in [0, 1, 2] {
+            self.registers[h] = self.random.next_u64();
+        }
+        self.random_flags();
+    }
+
+    fn step(&mut self, code: &[u8], at: CodePtr, guest: &mut Guest<'_>) -> (u32, CodePtr, Step) {
+        let i = Decoder::with_ip(64, code, at.0.into(), DecoderOptions::NONE).decode();
+        let len = i.len() as u32;
+        let site = CodePtr((at.0 + len).wrapping_sub(4));
+        let to = CodePtr(i.near_branch_target() as u32);
+        let step = match i.mnemonic() {
+            Mnemonic::Jmp if i.op0_kind() == OpKind::NearBranch64 => Step::Jump { to },
+            Mnemonic::Call if i.op0_kind() == OpKind::NearBranch64 => Step::Call { to },
+            // Where the table was looked up, for the address that rax holds, rotated.
+            Mnemonic::Jmp => {
+                Step::Indirect { target: self.registers[0].rotate_left(1), call: false }
+            }
+            Mnemonic::Call => {
+                Step::Indirect { target: self.registers[0].rotate_left(1), call: true }
+            }
+            // The guest's return address belongs to it.
+            Mnemonic::Ret => Step::Indirect { target: self.home(1), call: false },
+            _ if i.is_jcc_short_or_near() => {
+                Step::Branch { to, taken: self.holds(i.condition_code()) }
+            }
+            _ => {
+                if self.execute(&i, guest).is_none() {
+                    self.unknown(&i, guest);
+                }
+                Step::Next
+            }
+        };
+        (len, site, step)
+    }
+
+    fn listing(code: &[u8], at: CodePtr) -> String {
+        let mut formatter = GasFormatter::new();
+        let mut out = String::new();
+        for i in Decoder::with_ip(64, code, at.0.into(), DecoderOptions::NONE) {
+            out += &format!("  {:#x}  ", i.ip());
+            formatter.format(&i, &mut out);
+            out.push('\n');
+        }
+        out
+    }
+}
+
+/// Index into the state's bytes of a displacement from the state pointer.
+fn place_of(disp: i64) -> usize {
+    usize::try_from(disp + STATE_BIAS as i64).unwrap_or(usize::MAX)
+}
+
+fn mask(bytes: u32) -> u64 {
+    u64::MAX >> (64 - 8 * bytes)
+}
+
+/// A value of `bytes` bytes, sign-extended.
+fn signed(bytes: u32, value: u64) -> i64 {
+    let unused = 64 - 8 * bytes;
+    (value << unused) as i64 >> unused
+}
+
+impl Machine {
+    fn field(&self, at: usize) -> u64 {
+        self.read_state(at, 8)
+    }
+
+    fn read_state(&self, at: usize, bytes: u32) -> u64 {
+        let mut out = [0; 8];
+        if let Some(from) = self.state.get(at..at.saturating_add(bytes as usize)) {
+            out[..from.len()].copy_from_slice(from);
+        }
+        u64::from_le_bytes(out)
+    }
+
+    fn write_state(&mut self, at: usize, bytes: u32, value: u64) {
+        if let Some(to) = self.state.get_mut(at..at.saturating_add(bytes as usize)) {
+            to.copy_from_slice(&value.to_le_bytes()[..bytes as usize]);
+        }
+    }
+
+    fn random_flags(&mut self) {
+        let r = self.random.next_u64();
+        let [carry, zero, sign, overflow, parity] = [1, 2, 4, 8, 16].map(|bit| r & bit != 0);
+        self.flags = Flags { carry, zero, sign, overflow, parity };
+    }
+
+    fn random_bit(&mut self) -> bool {
+        self.random.next_u64() & 1 != 0
+    }
+
+    fn holds(&self, cc: ConditionCode) -> bool {
+        let Flags { carry, zero, sign, overflow, parity } = self.flags;
+        match cc {
+            ConditionCode::None => true,
+            ConditionCode::o => overflow,
+            ConditionCode::no => !overflow,
+            ConditionCode::b => carry,
+            ConditionCode::ae => !carry,
+            ConditionCode::e => zero,
+            ConditionCode::ne => !zero,
+            ConditionCode::be => carry || zero,
+            ConditionCode::a => !carry && !zero,
+            ConditionCode::s => sign,
+            ConditionCode::ns => !sign,
+            ConditionCode::p => parity,
+            ConditionCode::np => !parity,
+            ConditionCode::l => sign != overflow,
+            ConditionCode::ge => sign == overflow,
+            ConditionCode::le => zero || sign != overflow,
+            ConditionCode::g => !zero && sign == overflow,
+        }
+    }
+
+    // Operands.
+
+    /// The address of a memory operand.
+    fn effective(&self, i: &Instruction) -> u64 {
+        let part = |r: Register| {
+            let all = r.is_gpr().then(|| self.registers[r.full_register().number()]);
+            all.unwrap_or(0)
+        };
+        let scaled = part(i.memory_index()).wrapping_mul(u64::from(i.memory_index_scale()));
+        let sum = part(i.memory_base()).wrapping_add(scaled);
+        let sum = sum.wrapping_add(i.memory_displacement64());
+        let short = |r: Register| r.is_gpr32();
+        if short(i.memory_base()) || short(i.memory_index()) { sum & 0xffff_ffff } else { sum }
+    }
+
+    fn place(&self, i: &Instruction, mode: Mode) -> Place {
+        let base = i.memory_base();
+        let absolute = matches!(
+            i.code(),
+            Code::Mov_RAX_moffs64 | Code::Mov_moffs64_RAX | Code::Mov_EAX_moffs32
+        );
+        if base == Register::RBP {
+            return Place::State(place_of(i.memory_displacement64() as i64));
+        }
+        let segment = i.segment_prefix() == Register::GS;
+        if base == Register::RSP || absolute || segment == (mode == Mode::Identity) {
+            return Place::Other;
+        }
+        let none = base == Register::None && i.memory_index() == Register::None;
+        let at = self.effective(i);
+        Place::Guest(if none && mode == Mode::Sandbox { at & 0xffff_ffff } else { at })
+    }
+
+    /// Bytes of an operand; `None` if it is nothing that is known.
+    fn bytes(i: &Instruction, op: u32) -> Option<u32> {
+        match i.op_kind(op) {
+            OpKind::Register => {
+                let r = i.op_register(op);
+                let high = matches!(r, Register::AH | Register::BH | Register::CH | Register::DH);
+                (r.is_gpr() && !high).then(|| r.size() as u32)
+            }
+            OpKind::Memory => Some(i.memory_size().size() as u32).filter(|n| (1..=8).contains(n)),
+            _ => Some(8),
+        }
+    }
+
+    fn get(&mut self, i: &Instruction, op: u32, guest: &mut Guest<'_>) -> Option<u64> {
+        let bytes = Self::bytes(i, op)?;
+        Some(match i.op_kind(op) {
+            OpKind::Register => {
+                self.registers[i.op_register(op).full_register().number()] & mask(bytes)
+            }
+            OpKind::Memory => match self.place(i, guest.mode()) {
+                Place::Guest(at) => guest.load(at, bytes),
+                Place::State(at) => self.read_state(at, bytes),
+                Place::Other => self.random.next_u64() & mask(bytes),
+            },
+            _ => i.immediate(op),
+        })
+    }
+
+    fn put(&mut self, i: &Instruction, op: u32, value: u64, guest: &mut Guest<'_>) -> Option<()> {
+        let bytes = Self::bytes(i, op)?;
+        match i.op_kind(op) {
+            OpKind::Register => self.set_sized(i.op_register(op), value),
+            OpKind::Memory => match self.place(i, guest.mode()) {
+                Place::Guest(at) => guest.store(at, bytes, value),
+                Place::State(at) => self.write_state(at, bytes, value),
+                Place::Other => {}
+            },
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn set_sized(&mut self, r: Register, value: u64) {
+        let to = &mut self.registers[r.full_register().number()];
+        *to = match r.size() as u32 {
+            8 => value,
+            4 => value & 0xffff_ffff,
+            n => *to & !mask(n) | value & mask(n),
+        };
+    }
+
+    // Flags.
+
+    fn flags_of(&mut self, bytes: u32, result: u64) {
+        self.flags.zero = result & mask(bytes) == 0;
+        self.flags.sign = signed(bytes, result) < 0;
+        self.flags.parity = (result as u8).count_ones() % 2 == 0;
+    }
+
+    fn logic_flags(&mut self, bytes: u32, result: u64) {
+        self.flags_of(bytes, result);
+        (self.flags.carry, self.flags.overflow) = (false, false);
+    }
+
+    fn add(&mut self, bytes: u32, a: u64, b: u64) -> u64 {
+        let sum = a.wrapping_add(b) & mask(bytes);
+        self.flags_of(bytes, sum);
+        self.flags.carry =
+            u128::from(a & mask(bytes)) + u128::from(b & mask(bytes)) > mask(bytes).into();
+        self.flags.overflow = signed(bytes, (a ^ sum) & (b ^ sum)) < 0;
+        sum
+    }
+
+    fn subtract(&mut self, bytes: u32, a: u64, b: u64) -> u64 {
+        let difference = a.wrapping_sub(b) & mask(bytes);
+        self.flags_of(bytes, difference);
+        self.flags.carry = a & mask(bytes) < b & mask(bytes);
+        self.flags.overflow = signed(bytes, (a ^ b) & (a ^ difference)) < 0;
+        difference
+    }
+
+    // Instructions.
+
+    /// Executes an instruction that is known; `None` if it is not.
+    fn execute(&mut self, i: &Instruction, guest: &mut Guest<'_>) -> Option<()> {
+        if i.has_lock_prefix() {
+            return None;
+        }
+        match i.mnemonic() {
+            Mnemonic::Nop | Mnemonic::Pause => Some(()),
+            Mnemonic::Mov | Mnemonic::Movzx => {
+                let value = self.get(i, 1, guest)?;
+                self.put(i, 0, value, guest)
+            }
+            Mnemonic::Movsx | Mnemonic::Movsxd => {
+                let value = signed(Self::bytes(i, 1)?, self.get(i, 1, guest)?) as u64;
+                self.put(i, 0, value, guest)
+            }
+            Mnemonic::Lea => {
+                let at = self.effective(i);
+                self.put(i, 0, at, guest)
+            }
+            Mnemonic::Add
+            | Mnemonic::Or
+            | Mnemonic::And
+            | Mnemonic::Sub
+            | Mnemonic::Xor
+            | Mnemonic::Cmp
+            | Mnemonic::Test
+            | Mnemonic::Andn => self.arithmetic(i, guest),
+            Mnemonic::Shl
+            | Mnemonic::Shr
+            | Mnemonic::Sar
+            | Mnemonic::Rol
+            | Mnemonic::Ror
+            | Mnemonic::Shld => self.shift(i, guest),
+            Mnemonic::Shlx | Mnemonic::Shrx | Mnemonic::Sarx | Mnemonic::Rorx => {
+                let bytes = Self::bytes(i, 0)?;
+                let (value, n) = (self.get(i, 1, guest)?, self.get(i, 2, guest)?);
+                let n = n as u32 & (8 * bytes - 1);
+                let value = match i.mnemonic() {
+                    Mnemonic::Shlx => value << n,
+                    Mnemonic::Shrx => value >> n,
+                    Mnemonic::Sarx => (signed(bytes, value) >> n) as u64,
+                    _ => rotate_right(bytes, value, n),
+                };
+                self.put(i, 0, value, guest)
+            }
+            Mnemonic::Not => {
+                let value = !self.get(i, 0, guest)?;
+                self.put(i, 0, value, guest)
+            }
+            Mnemonic::Neg => {
+                let bytes = Self::bytes(i, 0)?;
+                let value = self.get(i, 0, guest)?;
+                let value = self.subtract(bytes, 0, value);
+                self.put(i, 0, value, guest)
+            }
+            Mnemonic::Mul | Mnemonic::Imul | Mnemonic::Div | Mnemonic::Idiv => {
+                self.multiply(i, guest)
+            }
+            Mnemonic::Cdq => {
+                let sign = (self.registers[0] as i32 >> 31) as u64;
+                self.set_sized(Register::EDX, sign);
+                Some(())
+            }
+            Mnemonic::Cqo => {
+                self.registers[2] = (self.registers[0] as i64 >> 63) as u64;
+                Some(())
+            }
+            Mnemonic::Bt | Mnemonic::Bts | Mnemonic::Btr | Mnemonic::Btc => self.bit(i, guest),
+            Mnemonic::Bsr | Mnemonic::Bsf | Mnemonic::Lzcnt | Mnemonic::Tzcnt => {
+                self.zeros(i, guest)
+            }
+            Mnemonic::Popcnt => {
+                let value = self.get(i, 1, guest)?;
+                self.logic_flags(8, value);
+                self.put(i, 0, value.count_ones().into(), guest)
+            }
+            Mnemonic::Bswap => {
+                let value = self.get(i, 0, guest)?.swap_bytes();
+                let value = if Self::bytes(i, 0)? == 4 { value >> 32 } else { value };
+                self.put(i, 0, value, guest)
+            }
+            _ if i.condition_code() != ConditionCode::None => {
+                let holds = self.holds(i.condition_code());
+                let value = match i.op_count() {
+                    1 => holds.into(),
+                    2 => [self.get(i, 0, guest)?, self.get(i, 1, guest)?][usize::from(holds)],
+                    _ => return None,
+                };
+                self.put(i, 0, value, guest)
+            }
+            _ => None,
+        }
+    }
+
+    fn arithmetic(&mut self, i: &Instruction, guest: &mut Guest<'_>) -> Option<()> {
+        let bytes = Self::bytes(i, 0)?;
+        let mnemonic = i.mnemonic();
+        if mnemonic == Mnemonic::Andn {
+            let value = !self.get(i, 1, guest)? & self.get(i, 2, guest)?;
+            self.logic_flags(bytes, value);
+            return self.put(i, 0, value, guest);
+        }
+        let (a, b) = (self.get(i, 0, guest)?, self.get(i, 1, guest)?);
+        let result = match mnemonic {
+            Mnemonic::Add => self.add(bytes, a, b),
+            Mnemonic::Sub | Mnemonic::Cmp => self.subtract(bytes, a, b),
+            _ => {
+                let result = match mnemonic {
+                    Mnemonic::Or => a | b,
+                    Mnemonic::Xor => a ^ b,
+                    _ => a & b,
+                };
+                self.logic_flags(bytes, result);
+                result
+            }
+        };
+        match mnemonic {
+            Mnemonic::Cmp | Mnemonic::Test => Some(()),
+            _ => self.put(i, 0, result, guest),
+        }
+    }
+
+    fn shift(&mut self, i: &Instruction, guest: &mut Guest<'_>) -> Option<()> {
+        let bytes = Self::bytes(i, 0)?;
+        let bits = 8 * bytes;
+        let a = self.get(i, 0, guest)?;
+        let count = self.get(i, i.op_count() - 1, guest)?;
+        let n = count as u32 & if bytes == 8 { 63 } else { 31 };
+        if n == 0 {
+            return self.put(i, 0, a, guest);
+        }
+        if n >= bits {
+            return None;
+        }
+        let result = match i.mnemonic() {
+            Mnemonic::Shl => a << n,
+            Mnemonic::Shr => a >> n,
+            Mnemonic::Sar => (signed(bytes, a) >> n) as u64,
+            Mnemonic::Rol => rotate_right(bytes, a, bits - n),
+            Mnemonic::Ror => rotate_right(bytes, a, n),
+            _ => a << n | self.get(i, 1, guest)? >> (bits - n),
+        };
+        if !matches!(i.mnemonic(), Mnemonic::Rol | Mnemonic::Ror) {
+            self.flags_of(bytes, result);
+        }
+        (self.flags.carry, self.flags.overflow) = (self.random_bit(), self.random_bit());
+        self.put(i, 0, result, guest)
+    }
+
+    /// Products and quotients. All flags are undefined, or nobody looks at them.
+    fn multiply(&mut self, i: &Instruction, guest: &mut Guest<'_>) -> Option<()> {
+        let bytes = Self::bytes(i, 0)?;
+        self.random_flags();
+        if i.op_count() > 1 {
+            let first = i.op_count() - 2;
+            let product = self.get(i, first, guest)?.wrapping_mul(self.get(i, first + 1, guest)?);
+            return self.put(i, 0, product, guest);
+        }
+        let bits = 8 * bytes;
+        let y = self.get(i, 0, guest)?;
+        let (low, high) = (self.registers[0] & mask(bytes), self.registers[2] & mask(bytes));
+        let (low, high) = match i.mnemonic() {
+            Mnemonic::Mul => {
+                let product = u128::from(low) * u128::from(y);
+                (product as u64, (product >> bits) as u64)
+            }
+            Mnemonic::Imul => {
+                let product = i128::from(signed(bytes, low)) * i128::from(signed(bytes, y));
+                (product as u64, (product >> bits) as u64)
+            }
+            Mnemonic::Div => {
+                let x = u128::from(high) << bits | u128::from(low);
+                let (q, r) = (x.checked_div(y.into())?, x.checked_rem(y.into())?);
+                (u64::try_from(q).ok().filter(|q| *q <= mask(bytes))?, r as u64)
+            }
+            _ => {
+                let x = i128::from(signed(bytes, high)) << bits | i128::from(low);
+                let y = i128::from(signed(bytes, y));
+                let (q, r) = (x.checked_div(y)?, x.checked_rem(y)?);
+                (signed(bytes, q as u64) as i128 == q).then_some((q as u64, r as u64))?
+            }
+        };
+        let [a, d] = match bytes {
+            8 => [Register::RAX, Register::RDX],
+            4 => [Register::EAX, Register::EDX],
+            _ => return None,
+        };
+        self.set_sized(a, low);
+        self.set_sized(d, high);
+        Some(())
+    }
+
+    fn bit(&mut self, i: &Instruction, guest: &mut Guest<'_>) -> Option<()> {
+        let bits = 8 * Self::bytes(i, 0)?;
+        if i.op0_kind() != OpKind::Register {
+            return None;
+        }
+        let (a, n) = (self.get(i, 0, guest)?, self.get(i, 1, guest)?);
+        let bit = 1 << (n & u64::from(bits - 1));
+        let zero = self.flags.zero;
+        self.random_flags();
+        (self.flags.carry, self.flags.zero) = (a & bit != 0, zero);
+        let result = match i.mnemonic() {
+            Mnemonic::Bt => return Some(()),
+            Mnemonic::Bts => a | bit,
+            Mnemonic::Btr => a & !bit,
+            _ => a ^ bit,
+        };
+        self.put(i, 0, result, guest)
+    }
+
+    fn zeros(&mut self, i: &Instruction, guest: &mut Guest<'_>) -> Option<()> {
+        let bits = 8 * Self::bytes(i, 0)?;
+        let a = self.get(i, 1, guest)?;
+        let leading = a.leading_zeros() - (64 - bits);
+        let trailing = a.trailing_zeros().min(bits);
+        self.random_flags();
+        let result = match i.mnemonic() {
+            Mnemonic::Lzcnt => leading,
+            Mnemonic::Tzcnt => trailing,
+            other => {
+                self.flags.zero = a == 0;
+                if a == 0 {
+                    // The destination is not defined.
+                    let value = self.random.next_u64();
+                    return self.put(i, 0, value, guest);
+                }
+                if other == Mnemonic::Bsr { bits - 1 - leading } else { trailing }
+            }
+        };
+        self.put(i, 0, result.into(), guest)
+    }
+
+    /// Executes an instruction of which only is known what it writes.
+    fn unknown(&mut self, i: &Instruction, guest: &mut Guest<'_>) {
+        let writes = |access| {
+            matches!(
+                access,
+                OpAccess::Write
+                    | OpAccess::CondWrite
+                    | OpAccess::ReadWrite
+                    | OpAccess::ReadCondWrite
+            )
+        };
+        guest.unknown = true;
+        let mut factory = InstructionInfoFactory::new();
+        let info = factory.info(i);
+        for used in info.used_registers() {
+            let r = used.register();
+            if writes(used.access())
+                && r.is_gpr()
+                && !matches!(r.full_register().number() as u8, RSP | RBP)
+            {
+                let value = self.random.next_u64();
+                self.set_sized(r, value);
+            }
+        }
+        for used in info.used_memory() {
+            match self.place(i, guest.mode()) {
+                Place::Guest(at) => guest.touch(at),
+                Place::State(at) if writes(used.access()) => {
+                    let bytes = used.memory_size().size();
+                    for at in at..at + bytes {
+                        let value = self.random.next_u64();
+                        self.write_state(at, 1, value);
+                    }
+                }
+                Place::State(_) | Place::Other => {}
+            }
+        }
+        if i.rflags_modified() != 0 {
+            self.random_flags();
+        }
+    }
+}
+
+/// A value of `bytes` bytes rotated by `n` bits, fewer than it has.
+fn rotate_right(bytes: u32, value: u64, n: u32) -> u64 {
+    match bytes {
+        8 => value.rotate_right(n),
+        4 => u64::from((value as u32).rotate_right(n)),
+        2 => u64::from((value as u16).rotate_right(n)),
+        _ => u64::from((value as u8).rotate_right(n)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::asm::{Alu, Rm, Sz};
+    use super::super::features::Features;
+    use super::super::regs::{RAX, RCX};
+    use super::*;
+    use crate::backend::{CodeBuf, EmitContext, Stubs};
+    use crate::ir::{Block, Reg};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    const HELPER: CodePtr = CodePtr(0x100);
+
+    /// What the checker says of code that `emit` makes for `nodes`; nothing if it is right.
+    fn verdict(nodes: &str, emit: impl FnOnce(&mut Emitter<'_, '_>)) -> String {
+        let block: Block = format!("block 0x1000 insns 9\n{nodes}").parse().expect("nodes");
+        let ctx = EmitContext {
+            mode: Mode::Identity,
+            stubs: Stubs { helper: HELPER, ..Stubs::default() },
+            exact_flags: false,
+            lookup: &|_| None,
+            conditional_links: true,
+            peek: &|_| None,
+            counters: None,
+        };
+        let (mut buf, mut ahead) = (CodeBuf::default(), Vec::new());
+        buf.start(0x1000, [0x1000, 0x10_0000], 0);
+        let mut e = Emitter::new(&mut buf, &ctx, Features::detect(), &mut ahead);
+        e.pc = 0x1000;
+        let mut checker = Checker::new(&e, &block.nodes, 0x2000);
+        emit(&mut e);
+        let result = catch_unwind(AssertUnwindSafe(|| checker.emitted(&e, block.nodes.len())));
+        result.err().map_or_else(String::new, |said| match said.downcast::<String>() {
+            Ok(text) => text.lines().last().unwrap_or_default().to_owned(),
+            Err(_) => "a panic of another kind".to_owned(),
+        })
+    }
+
+    fn home(r: u8) -> Rm {
+        host_int(r).map_or(Rm::S(slot(r)), Rm::R)
+    }
+
+    #[test]
+    fn right_code_passes() {
+        let copy = "0x1000 add.d x5, x15, 0";
+        assert_eq!(verdict(copy, |e| e.sym.set_lin(5, 15, 0, 0, 0)), "");
+        let add = |e: &mut Emitter<'_, '_>| {
+            e.a.lea(Sz::Q, RAX, Rm::B(3, 7));
+            e.a.mov_to(Sz::Q, home(5), RAX);
+        };
+        assert_eq!(verdict("0x1000 add.d x5, x15, 7", add), "");
+    }
+
+    #[test]
+    fn wrong_beliefs_are_named() {
+        let copy = "0x1000 add.d x5, x15, 0";
+        let said = verdict(copy, |_| ());
+        assert!(said.starts_with("x5 is ") && said.ends_with(": Home"), "{said}");
+        // The home of another register is lost.
+        let said = verdict(copy, |e| {
+            e.sym.set_lin(5, 15, 0, 0, 0);
+            e.a.alu_imm(Alu::Add, Sz::Q, home(15), 1);
+        });
+        assert!(said.starts_with("x5 is "), "{said}");
+        let said = verdict(copy, |e| {
+            e.sym.set_lin(5, 15, 0, 0, 0);
+            e.sym.mark_narrow(5);
+        });
+        assert!(said.starts_with("x5 is said to be narrow"), "{said}");
+        let said = verdict("0x1000 const x5, 0x7", |e| e.sym.set_const(5, 7, true));
+        assert!(said.starts_with("x5 is said to be at home as well"), "{said}");
+        let said = verdict("0x1000 add.w x15, x14, 0", |e| {
+            e.a.movsxd(3, home(14));
+            e.sym.set_sext(15);
+        });
+        assert!(said.contains("upper half is not zero"), "{said}");
+        // What belongs to nobody may not be written by an instruction that is not known, either.
+        let said = verdict("0x1000 fmovetoint.d x5, f2", |e| {
+            e.movq_from_vector(3, 2);
+            e.a.mov_to(Sz::Q, home(5), 3);
+        });
+        assert!(said.starts_with("x15 is "), "{said}");
+    }
+
+    #[test]
+    fn wrong_accesses_and_exits_are_named() {
+        let store = |off| {
+            move |e: &mut Emitter<'_, '_>| {
+                let to = Rm::M(super::super::asm::Guest { base: Some(3), index: None, disp: off });
+                e.fault_point();
+                e.a.mov_to(Sz::Q, to, 6);
+            }
+        };
+        assert_eq!(verdict("0x1000 store.d x14, [x15 + 8]", store(8)), "");
+        let said = verdict("0x1000 store.d x14, [x15 + 8]", store(16));
+        assert!(said.starts_with("stores "), "{said}");
+        let said = verdict("0x1000 store.d x14, [x15 + 8]", |e| {
+            e.a.mov(Sz::Q, RCX, home(13));
+            e.a.alu_imm(Alu::Add, Sz::Q, home(13), 1);
+            store(8)(e);
+            e.a.mov(Sz::Q, 8, Rm::R(RCX));
+        });
+        assert!(said.starts_with("x13 is ") && said.contains("at a fault"), "{said}");
+        let branch = "0x1000 branch.eq x15, x14, 0x3000";
+        let taken = |set: fn(&mut Emitter<'_, '_>)| {
+            move |e: &mut Emitter<'_, '_>| {
+                set(e);
+                e.branch(crate::ir::Cond::Eq, Reg(15), Reg(14), 0x3000);
+            }
+        };
+        assert_eq!(verdict(branch, taken(|_| ())), "");
+        let said = verdict(branch, taken(|e| e.a.mov_imm(9, 0)));
+        assert!(said.starts_with("x12 is 0x0 at Exit"), "{said}");
+        let said = verdict("0x1000 jump 0x3000", |e| e.jump(0x4000));
+        assert!(said.starts_with("leaves by Exit(4000)"), "{said}");
+    }
+}
