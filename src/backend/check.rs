@@ -12,7 +12,7 @@
 
 use super::faults::{Recipe, points};
 use super::symbolic::{RegSet, Symbolic, Val, shifted};
-use super::{CodeBuf, EmitContext};
+use super::{CodeBuf, EmitContext, MAX_COUNTERS};
 use crate::ir::{self, Flow, Node, Op};
 use crate::mem::Mode;
 use crate::util::CodePtr;
@@ -66,6 +66,8 @@ fn mix(x: u64) -> u64 {
 pub struct Guest<'c> {
     key: u64,
     mode: Mode,
+    /// Addresses of counters, which are none of the guest's.
+    counters: std::ops::Range<u64>,
     /// What real memory holds, in one of the states.
     peek: Option<&'c dyn Fn(u64) -> Option<u64>>,
     /// What has been found there: the guest may write to it meanwhile.
@@ -83,6 +85,12 @@ impl Guest<'_> {
     #[must_use]
     pub const fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// Whether a host address is that of a counter.
+    #[must_use]
+    pub fn is_counter(&self, host: u64) -> bool {
+        self.counters.contains(&host)
     }
 
     /// An access of which nothing is known but its address.
@@ -193,6 +201,8 @@ pub struct Belief<'e> {
     pub buf: &'e CodeBuf,
     /// What is emitted next lies here.
     pub at: CodePtr,
+    /// Conditional branches that have no target yet, of those whose it is known.
+    pub unbound: &'e [(CodePtr, CodePtr)],
 }
 
 impl Belief<'_> {
@@ -300,6 +310,10 @@ enum End {
     Call(u64, CodePtr),
     /// By way of a stub.
     Stub(CodePtr),
+    /// At earlier code of the block: the head of a loop.
+    Back,
+    /// By a branch, at this place, to what will be emitted behind the block.
+    Later(CodePtr),
     /// A loop that did not end.
     Lost,
 }
@@ -334,6 +348,17 @@ pub struct Check<'n, 'c, H> {
     /// Fault points that have been read: bytes of hot and cold ones, place and pc of the last.
     read: [(usize, u32, u64); 2],
     points: HashMap<u32, Point>,
+    later: Vec<Later<'c, H>>,
+}
+
+/// A branch that has been taken to what will be emitted behind the block.
+struct Later<'c, H> {
+    site: CodePtr,
+    state: State<'c, H>,
+    /// Which nodes it belongs to.
+    nodes: std::ops::Range<usize>,
+    adopted: RegSet,
+    target: Flow,
 }
 
 /// What is checked now.
@@ -350,6 +375,20 @@ struct Now<'a, 'e> {
 }
 
 impl Now<'_, '_> {
+    /// True if a conditional branch may leave the block.
+    fn branches(&self) -> bool {
+        self.nodes.last().is_some_and(|n| matches!(n.op, Op::Branch { .. }))
+    }
+
+    /// How the operation ends that jumps to `to`, if that is code of an earlier one.
+    fn earlier(&self, to: CodePtr) -> Option<End> {
+        let buf = self.belief.buf;
+        let hot = code_at(buf, to).is_some_and(|to| !to.1);
+        let entry = buf.entries.iter().find(|entry| entry.1 == to);
+        let end = entry.map_or(End::Back, |entry| End::Exit(entry.0));
+        (hot && to.0 < self.from.0).then_some(end)
+    }
+
     /// True of an address behind the first of the nodes and not behind the last.
     fn between(&self, pc: u64) -> bool {
         matches!(self.nodes, [first, .., last] if first.pc < pc && pc <= last.pc)
@@ -388,6 +427,7 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
             at,
             read: [hot, cold],
             points: HashMap::new(),
+            later: Vec::new(),
         };
         check.refresh();
         check
@@ -401,6 +441,7 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
             let guest = Guest {
                 key: self.random.next_u64(),
                 mode: self.ctx.mode,
+                counters: self.ctx.counters.map_or(0..0, |at| at..at + 8 * MAX_COUNTERS as u64),
                 peek: (n == 0).then_some(self.ctx.peek),
                 peeked: HashMap::new(),
                 stores: Vec::new(),
@@ -475,6 +516,30 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
         }
     }
 
+    /// Checks what was emitted behind the block for branches that are taken.
+    ///
+    /// # Panics
+    /// As [`Self::emitted`].
+    pub fn taken(&mut self, belief: &Belief<'_>) {
+        for Later { site, mut state, nodes, adopted, target } in std::mem::take(&mut self.later) {
+            self.done = nodes.end;
+            let nodes = &self.nodes[nodes];
+            let link = belief.buf.links.iter().find(|link| link.site == site);
+            let Some((code, _)) = code_at(belief.buf, site) else { continue };
+            let from = match (link, state.host.clone().step(code, site, &mut state.guest).2) {
+                (Some(link), _) => link.stub,
+                (None, Step::Branch { to, .. }) => to,
+                (None, _) => continue,
+            };
+            let now = Now { belief, nodes, from, next: self.after, adopted, inexact: None };
+            if link.is_some() {
+                self.leaves(&state, &now, End::Back, target);
+            }
+            let end = self.run(&mut state, &now, Ways::Flags, from);
+            self.leaves(&state, &now, end, target);
+        }
+    }
+
     /// Executes the nodes and their code; whether execution goes on behind them.
     fn execute(&mut self, state: &mut State<'c, H>, now: &mut Now<'_, '_>) -> bool {
         state.guest.begin();
@@ -539,8 +604,16 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
             {
                 self.fail(now, &format!("goes by {end:x?}, not {flow:x?}"));
             }
-            if left {
-                self.leaves(&other, now, end, way_out);
+            match end {
+                End::Behind => {}
+                End::Later(site) => self.later.push(Later {
+                    site,
+                    state: other,
+                    nodes: self.done - now.nodes.len()..self.done,
+                    adopted: now.adopted,
+                    target: way_out,
+                }),
+                _ => self.leaves(&other, now, end, way_out),
             }
         }
         matches!(self.run(state, now, Ways::Stay, now.from), End::Behind)
@@ -583,12 +656,18 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
             // The interpreter has executed it on the way.
             (End::Exit(_), Flow::Unknown) => {}
             (End::Exit(to), _) if state.guest.unknown && now.between(to) => {}
+            (End::Back, Flow::Goto(_)) => {}
             (End::Stub(at), Flow::Leave(_)) if at == self.ctx.stubs.exit => {}
             (End::Stub(at), _) if at == self.ctx.stubs.link => {}
             _ => self.fail(now, &format!("leaves by {end:x?}, not {flow:x?}")),
         }
+        let part = |to| state.before.iter().skip(1).find(|(pc, _)| *pc == to);
+        let x = match end {
+            End::Exit(to) => part(to).map_or(&state.x, |(_, x)| x),
+            _ => &state.x,
+        };
         for r in (1..32).filter(|r| now.adopted & 1 << r == 0) {
-            let (home, value) = (state.host.home(r), state.x[usize::from(r)]);
+            let (home, value) = (state.host.home(r), x[usize::from(r)]);
             if home != value {
                 self.fail(now, &format!("x{r} is {home:#x} at {end:x?}, not {value:#x}"));
             }
@@ -610,11 +689,16 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
             let (len, site, step) = state.host.step(code, at, &mut state.guest);
             let next = CodePtr(at.0 + len);
             let link = buf.links.iter().find(|link| link.site == site);
-            let leaves =
-                |to: CodePtr| link.is_some() || code_at(buf, to).is_some_and(|c| c.1 && !cold);
+            let unbound = |to: CodePtr| to == at;
+            let leaves = |to: CodePtr| {
+                let to_cold = code_at(buf, to).is_some_and(|to| to.1 && !cold);
+                link.is_some() || unbound(to) || to_cold
+            };
             at = match step {
                 Step::Next => next,
                 Step::Branch { to, taken } => {
+                    let known = now.belief.unbound.iter().find(|branch| branch.0 == at);
+                    let to = known.map_or(to, |branch| branch.1);
                     let goes = match ways {
                         Ways::Stay => false,
                         Ways::Leave if may_leave && leaves(to) => {
@@ -623,15 +707,19 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
                         }
                         Ways::Flags | Ways::Leave => taken,
                     };
-                    match link {
+                    match (link, now.earlier(to)) {
                         _ if !goes => next,
-                        Some(link) => return End::Exit(link.target),
-                        None => to,
+                        (Some(link), _) => return End::Exit(link.target),
+                        (None, _) if unbound(to) && now.branches() => return End::Later(at),
+                        (None, _) if unbound(to) => next,
+                        (None, Some(end)) => return end,
+                        (None, None) => to,
                     }
                 }
-                Step::Jump { to } => match link {
-                    Some(link) => return End::Exit(link.target),
-                    None => to,
+                Step::Jump { to } => match (link, now.earlier(to)) {
+                    (Some(link), _) => return End::Exit(link.target),
+                    (None, Some(end)) => return end,
+                    (None, None) => to,
                 },
                 Step::Call { to } => match link {
                     Some(link) => return End::Call(link.target, next),
@@ -724,7 +812,7 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
             let _ = writeln!(out, "{} {node}", if here { ">" } else { " " });
         }
         let buf = now.belief.buf;
-        let until = (now.belief.at.0 - now.from.0) as usize;
+        let until = now.belief.at.0.saturating_sub(now.from.0) as usize;
         if let Some((code, _)) = code_at(buf, now.from) {
             let code = &code[..until.min(code.len())];
             let _ = writeln!(out, "code:\n{}", H::listing(code, now.from));

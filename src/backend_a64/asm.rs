@@ -256,7 +256,7 @@ pub(super) fn logical_imm(sz: Sz, value: u64) -> Option<u32> {
 pub(super) struct Veneer {
     pub(super) at: CodePtr,
     word: u32,
-    target: CodePtr,
+    pub(super) target: CodePtr,
 }
 
 /// Where the next instruction goes.

@@ -83,6 +83,8 @@ impl<'b, 'c> Emitter<'b, 'c> {
         let mut ahead = Vec::new();
         Ahead::of(nodes, &mut ahead, |_| 0);
         let mut rest = nodes;
+        #[cfg(debug_assertions)]
+        let mut checker = super::check::Checker::new(self, nodes, after);
         while let [node, following @ ..] = rest {
             let at = nodes.len() - rest.len();
             let now = ahead[at];
@@ -110,14 +112,20 @@ impl<'b, 'c> Emitter<'b, 'c> {
             if open && (again || done.op.may_leave()) {
                 self.count(Counted::Guest(next));
             }
+            #[cfg(debug_assertions)]
+            checker.emitted(self, nodes.len() - rest.len());
         }
         if open {
             self.pc = after;
             self.flush();
             self.jump_to(after);
+            #[cfg(debug_assertions)]
+            checker.ended(self);
         }
         self.count_end(if open { after } else { u64::MAX });
         self.taken_branches();
+        #[cfg(debug_assertions)]
+        checker.taken(self);
     }
 
     /// Emits two operations that are one instruction here, if they are.

@@ -6,6 +6,8 @@
 //! of `backend_x64`. All of it is safe code: emitting is bytes, only running them is not.
 
 mod asm;
+#[cfg(debug_assertions)]
+mod check;
 mod emit;
 mod emit_atomic;
 mod emit_convert;

@@ -11,7 +11,7 @@ use crate::ir::{Memory as _, Node};
 use crate::mem::Mode;
 use crate::util::CodePtr;
 use iced_x86::{
-    Code, ConditionCode, Decoder, DecoderOptions, Formatter, GasFormatter, Instruction,
+    ConditionCode, Decoder, DecoderOptions, Formatter, GasFormatter, Instruction,
     InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register,
 };
 
@@ -27,13 +27,14 @@ impl<'n, 'c> Checker<'n, 'c> {
     /// Checks what has been emitted for the nodes before `done`.
     pub(super) fn emitted(&mut self, e: &Emitter<'_, '_>, done: usize) {
         let copies: Vec<_> = e.copies.held().collect();
-        let belief = Belief { sym: &e.sym, copies: &copies, buf: e.a.buf, at: e.a.pos() };
+        let belief =
+            Belief { sym: &e.sym, copies: &copies, buf: e.a.buf, at: e.a.pos(), unbound: &[] };
         self.0.emitted(done, &belief);
     }
 
     /// Checks what follows the last node.
     pub(super) fn ended(&mut self, e: &Emitter<'_, '_>) {
-        let belief = Belief { sym: &e.sym, copies: &[], buf: e.a.buf, at: e.a.pos() };
+        let belief = Belief { sym: &e.sym, copies: &[], buf: e.a.buf, at: e.a.pos(), unbound: &[] };
         self.0.ended(&belief);
     }
 }
@@ -229,22 +230,19 @@ impl Machine {
         if short(i.memory_base()) || short(i.memory_index()) { sum & 0xffff_ffff } else { sum }
     }
 
-    fn place(&self, i: &Instruction, mode: Mode) -> Place {
+    fn place(&self, i: &Instruction, guest: &Guest<'_>) -> Place {
         let base = i.memory_base();
-        let absolute = matches!(
-            i.code(),
-            Code::Mov_RAX_moffs64 | Code::Mov_moffs64_RAX | Code::Mov_EAX_moffs32
-        );
         if base == Register::RBP {
             return Place::State(place_of(i.memory_displacement64() as i64));
         }
         let segment = i.segment_prefix() == Register::GS;
-        if base == Register::RSP || absolute || segment == (mode == Mode::Identity) {
+        let at = self.effective(i);
+        let other = base == Register::RSP || guest.is_counter(at);
+        if other || segment == (guest.mode() == Mode::Identity) {
             return Place::Other;
         }
         let none = base == Register::None && i.memory_index() == Register::None;
-        let at = self.effective(i);
-        Place::Guest(if none && mode == Mode::Sandbox { at & 0xffff_ffff } else { at })
+        Place::Guest(if none && guest.mode() == Mode::Sandbox { at & 0xffff_ffff } else { at })
     }
 
     /// Bytes of an operand; `None` if it is nothing that is known.
@@ -266,7 +264,7 @@ impl Machine {
             OpKind::Register => {
                 self.registers[i.op_register(op).full_register().number()] & mask(bytes)
             }
-            OpKind::Memory => match self.place(i, guest.mode()) {
+            OpKind::Memory => match self.place(i, guest) {
                 Place::Guest(at) => guest.load(at, bytes),
                 Place::State(at) => self.read_state(at, bytes),
                 Place::Other => self.random.next_u64() & mask(bytes),
@@ -279,7 +277,7 @@ impl Machine {
         let bytes = Self::bytes(i, op)?;
         match i.op_kind(op) {
             OpKind::Register => self.set_sized(i.op_register(op), value),
-            OpKind::Memory => match self.place(i, guest.mode()) {
+            OpKind::Memory => match self.place(i, guest) {
                 Place::Guest(at) => guest.store(at, bytes, value),
                 Place::State(at) => self.write_state(at, bytes, value),
                 Place::Other => {}
@@ -588,7 +586,7 @@ impl Machine {
             }
         }
         for used in info.used_memory() {
-            match self.place(i, guest.mode()) {
+            match self.place(i, guest) {
                 Place::Guest(at) => guest.touch(at),
                 Place::State(at) if writes(used.access()) => {
                     let bytes = used.memory_size().size();
