@@ -106,27 +106,45 @@ fn parse_script(script: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
 
 /// Longest argument or variable (`MAX_ARG_STRLEN`).
 const MAX_STRING: usize = 128 << 10;
-/// Most arguments or variables that are looked at before `E2BIG`.
-const MAX_STRINGS: usize = 1 << 20;
 
-/// Copies a NULL-terminated array of strings.
-fn read_strings(t: &Thread, array: GuestPtr<u64>) -> Result<Vec<Vec<u8>>, Errno> {
-    let mut all = Vec::new();
+/// Counts a NULL-terminated array of addresses, as the kernel does before it looks at a string.
+fn count_strings(t: &Thread, array: GuestPtr<u64>) -> Result<u64, Errno> {
     if array.is_null() {
-        return Ok(all);
+        return Ok(0);
     }
-    for i in 0.. {
-        let at = array.add(i).read(t.memory())?;
-        if at == 0 {
-            break;
-        }
-        let string = t.memory().read_c_string(at, MAX_STRING)?.ok_or(Errno::E2BIG)?;
-        all.push(string);
-        if all.len() > MAX_STRINGS {
-            return Err(Errno::E2BIG);
+    for n in 0.. {
+        if array.add(n).read(t.memory())? == 0 {
+            return Ok(n);
         }
     }
-    Ok(all)
+    Err(Errno::E2BIG)
+}
+
+/// Copies arguments and environment, which may have as many bytes as the limit of the stack allows:
+/// many addresses may name the same long string.
+fn read_strings(
+    t: &Thread,
+    args: GuestPtr<u64>,
+    env: GuestPtr<u64>,
+) -> Result<(Vec<Vec<u8>>, Vec<Vec<u8>>), Errno> {
+    let counts = [count_strings(t, args)?, count_strings(t, env)?];
+    let most = lock(&t.process.limits).arguments();
+    let addresses = (counts[0].max(1) + counts[1]) * 8;
+    let mut room: u64 = most.checked_sub(addresses).filter(|&r| r != 0).ok_or(Errno::E2BIG)?;
+    let mut copy = |array: GuestPtr<u64>, n: u64| -> Result<Vec<Vec<u8>>, Errno> {
+        let mut all = Vec::new();
+        for i in (0..n).rev() {
+            let at = array.add(i).read(t.memory())?;
+            let string = t.memory().read_c_string(at, MAX_STRING)?.ok_or(Errno::E2BIG)?;
+            room = room.checked_sub(string.len() as u64 + 1).ok_or(Errno::E2BIG)?;
+            all.push(string);
+        }
+        all.reverse();
+        Ok(all)
+    };
+    // The kernel copies the environment first, and the last string of each.
+    let env = copy(env, counts[1])?;
+    Ok((copy(args, counts[0])?, env))
 }
 
 impl From<LoadError> for Errno {
@@ -143,14 +161,6 @@ impl From<LoadError> for Errno {
             LoadError::TooLong => Self::E2BIG,
         }
     }
-}
-
-/// Refuses arguments and environment that are longer than the limit of the stack allows.
-fn check_length(t: &Thread, args: &[Vec<u8>], env: &[Vec<u8>]) -> Result<(), Errno> {
-    // Each string with its NUL and its address.
-    let bytes: usize = args.iter().chain(env).map(|s| s.len() + 9).sum();
-    let most = lock(&t.process.limits).arguments();
-    if bytes as u64 > most { Err(Errno::E2BIG) } else { Ok(()) }
 }
 
 pub(super) fn sys_execve(
@@ -177,13 +187,12 @@ pub(super) fn sys_execveat(
     // The next program, which is us, needs descriptors before it can know its limit.
     let _raised = limits::raise();
     let path = named(t, dir, &given, flags)?;
-    let strings = read_strings(t, args).and_then(|args| Ok((args, read_strings(t, env)?)));
+    let strings = read_strings(t, args, env);
     if strings.is_err() {
         // A program that is not there is found out first.
         find_program(&t.process.options, &path, vec![Vec::new()])?;
     }
     let (args, env) = strings?;
-    check_length(t, &args, &env)?;
     let by_fd = given.is_empty() || (dir != Fd::CWD && given.first() != Some(&b'/'));
     exec(t, &path, by_fd.then_some((dir.0, &given)), args, env)
 }

@@ -189,8 +189,9 @@ const FUTEX_TID_MASK: u32 = 0x3fff_ffff;
 /// A robust futex in the guest's list: address of its word, and whether it inherits priorities.
 type RobustFutex = (u64, bool);
 
-/// The list of a thread: what it owns, and what it is about to take or give back. A list that
-/// cannot be read ends there, as for the kernel.
+/// The list of a thread: what it owns, and what it is about to take or give back. It may be any
+/// shape: what is counted are steps. A list that cannot be read ends there, and what is pending is
+/// passed over, as by the kernel.
 fn read_robust(t: &Thread) -> (Vec<RobustFutex>, Option<RobustFutex>) {
     let mut owned = Vec::new();
     let head = t.robust_list;
@@ -199,13 +200,16 @@ fn read_robust(t: &Thread) -> (Vec<RobustFutex>, Option<RobustFutex>) {
     };
     let futex = |entry: u64| ((entry & !1).wrapping_add(offset), entry & 1 != 0);
     let mut entry = first;
-    while entry & !1 != head && owned.len() < ROBUST_LIMIT {
+    for _ in 0..ROBUST_LIMIT {
+        if entry & !1 == head {
+            break;
+        }
         if entry & !1 != pending & !1 {
             owned.push(futex(entry));
         }
         match t.memory().read_u64(entry & !1) {
             Ok(next) => entry = next,
-            Err(_) => break,
+            Err(_) => return (owned, None),
         }
     }
     (owned, (pending & !1 != 0).then(|| futex(pending)))

@@ -83,6 +83,8 @@ const HOST_EVENT: usize = size_of::<libc::epoll_event>();
 const HOST_DATA: usize = HOST_EVENT - 8;
 /// Events that one call reports at most, however many the guest has room for.
 const MAX_EVENTS: usize = 1024;
+/// Events that there may be room for (`EP_MAX_EVENTS`): their length is an `int`.
+const EP_MAX_EVENTS: usize = i32::MAX as usize / size_of::<EpollEvent>();
 
 /// The host's event for the guest's.
 fn host_event(guest: &EpollEvent) -> [u8; HOST_EVENT] {
@@ -118,7 +120,7 @@ pub(super) fn sys_epoll_ctl(
 /// Room for the events of one call.
 fn event_buffer(count: i32) -> Result<Vec<[u8; HOST_EVENT]>, Errno> {
     match usize::try_from(count) {
-        Ok(n) if n > 0 => Ok(vec![[0; HOST_EVENT]; n.min(MAX_EVENTS)]),
+        Ok(n) if n > 0 && n <= EP_MAX_EVENTS => Ok(vec![[0; HOST_EVENT]; n.min(MAX_EVENTS)]),
         _ => Err(Errno::EINVAL),
     }
 }
@@ -186,6 +188,7 @@ mod tests {
         assert_eq!(event_buffer(0).err(), Some(Errno::EINVAL));
         assert_eq!(event_buffer(-1).err(), Some(Errno::EINVAL));
         assert_eq!(event_buffer(3).map(|b| b.len()), Ok(3));
-        assert_eq!(event_buffer(i32::MAX).map(|b| b.len()), Ok(MAX_EVENTS));
+        assert_eq!(event_buffer(i32::MAX / 16).map(|b| b.len()), Ok(MAX_EVENTS));
+        assert_eq!(event_buffer(i32::MAX / 16 + 1).err(), Some(Errno::EINVAL));
     }
 }

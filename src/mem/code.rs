@@ -13,6 +13,7 @@
 
 use super::map::{Mark, Memory, State};
 use super::{Access, Fault};
+use crate::sys::access::Refused;
 use crate::sys::mmap::HostProt;
 use crate::util::{PAGE_SIZE, RangeMap, page_down};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +44,9 @@ pub(super) struct CodePages {
     patched: BTreeMap<u64, u64>,
     /// What the kernel may be writing on behalf of which thread.
     in_kernel: Vec<(ThreadId, Range<u64>)>,
+    /// How often the meaning of addresses or the host's protection of them has changed: every
+    /// change goes through [`Memory::forget_code`] or is one of this file.
+    changes: u64,
 }
 
 /// Times that a page without fences is invalidated by stores: once for each word of it.
@@ -115,6 +119,7 @@ impl Memory {
                     // The kernel would report a fault for what it cannot write, where a hart tries
                     // again. If the host refuses, or so, the page is treated as written from the
                     // start.
+                    state.code.changes += 1;
                     if !state.code.kernel_writes(page)
                         && self.region.protect(host, HostProt::READ).is_ok()
                     {
@@ -180,6 +185,7 @@ impl Memory {
     /// protection again that the guest gave them, which they may keep (`remap`, `advise`).
     pub(super) fn forget_code(&self, state: &mut State, range: &Range<u64>) {
         let code = &mut state.code;
+        code.changes += 1;
         code.fenced.remove(range.clone());
         let patched: Vec<u64> = code.patched.range(range.clone()).map(|(p, _)| *p).collect();
         for page in patched {
@@ -224,6 +230,7 @@ impl Memory {
             let _ = self.region.protect(host, HostProt::RW);
         }
         if !pages.is_empty() {
+            state.code.changes += 1;
             self.code_changes();
         }
         !pages.is_empty()
@@ -267,12 +274,29 @@ impl Memory {
         self.explain_fault(addr, len, access)
     }
 
-    /// Looks for the first byte of the access that the map refuses. If it refuses none, another
-    /// hart has changed the map since (try again) or the file behind the page is too short.
+    /// The fault of an access: what the map refuses, or else what the host does. `Ok` if neither
+    /// refuses it any more. An access that the host refuses while the map allows it and nothing
+    /// has changed would fault for ever: it is the guest's fault, and the host says which.
     fn explain_fault(&self, addr: u64, len: u64, access: Access) -> Result<(), Fault> {
+        loop {
+            let seen = self.refused_by_map(addr, len, access)?;
+            let Err((at, host)) = self.probe(addr, len, access) else { return Ok(()) };
+            if self.lock().code.changes == seen {
+                let fault = Fault { addr: at, access, mapped: true, beyond_file: false };
+                return Err(match host {
+                    Refused::Object => Fault { beyond_file: true, ..fault },
+                    Refused::Nothing => Fault { mapped: false, ..fault },
+                    Refused::Protected => fault,
+                });
+            }
+        }
+    }
+
+    /// Looks for the first byte of the access that the map refuses. If it refuses none, the number
+    /// of changes of the map so far.
+    fn refused_by_map(&self, addr: u64, len: u64, access: Access) -> Result<u64, Fault> {
         let state = self.lock();
         let mut at = addr;
-        let mut beyond = false;
         loop {
             let found = state.map.get(at);
             let allowed = found.as_ref().is_some_and(|(_, m)| match access {
@@ -284,18 +308,12 @@ impl Memory {
                 let mapped = found.is_some();
                 return Err(Fault { addr: at, access, mapped, beyond_file: false });
             }
-            beyond |= found.is_some_and(|(_, m)| matches!(m.backing, super::Backing::File { .. }));
             let next = page_down(at) + PAGE_SIZE;
             if next - addr >= len {
-                break;
+                return Ok(state.code.changes);
             }
             at = next;
         }
-        drop(state);
-        if beyond && !self.probe(addr, len) {
-            return Err(Fault { addr, access, mapped: true, beyond_file: true });
-        }
-        Ok(())
     }
 }
 

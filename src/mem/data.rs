@@ -6,7 +6,7 @@
 
 use super::map::Memory;
 use super::{Access, Fault, Mode};
-use crate::sys::access;
+use crate::sys::access::{self, Refused};
 use crate::util::{HostAddr, PAGE_SIZE, page_down};
 
 macro_rules! accessors {
@@ -228,18 +228,22 @@ impl Memory {
         self.read_u16(addr).map_err(|f| Fault { access: Access::Execute, ..f })
     }
 
-    /// True if the host can read every page of the range now.
-    pub(super) fn probe(&self, addr: u64, len: u64) -> bool {
+    /// Tries the access on every page of the range now. If the host refuses, the first address at
+    /// which it does, and why. Contents stay as they are.
+    pub(super) fn probe(&self, addr: u64, len: u64, access: Access) -> Result<(), (u64, Refused)> {
         let mut at = addr;
         while at - addr < len.max(1) {
-            let Ok(host) = self.host(at, 1, Access::Read) else { return false };
+            let Ok(host) = self.host(at, 1, access) else { return Err((at, Refused::Nothing)) };
             // SAFETY: `host` returns addresses of the region.
-            if unsafe { access::load_1(host) }.is_err() {
-                return false;
+            let mut tried = unsafe { access::load_1(host) };
+            if let (Ok(byte), Access::Write) = (tried, access) {
+                // SAFETY: as above. Where the byte has changed meanwhile, it is not written.
+                tried = unsafe { access::cas_1(host, byte, byte) };
             }
+            tried.map_err(|_| (at, access::refused()))?;
             at = page_down(at) + PAGE_SIZE;
         }
-        true
+        Ok(())
     }
 }
 

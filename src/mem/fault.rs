@@ -23,6 +23,7 @@ pub struct Fault {
     /// True if the page is mapped and its protection forbids the access (Linux: `SEGV_ACCERR`),
     /// false if nothing is mapped (`SEGV_MAPERR`).
     pub mapped: bool,
-    /// True if the page is mapped from a file that ends before it (Linux: `SIGBUS`).
+    /// True if what is mapped, a file or shared memory, ends before the page or cannot be had
+    /// (Linux: `SIGBUS`).
     pub beyond_file: bool,
 }

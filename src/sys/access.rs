@@ -10,6 +10,7 @@
 //! is the caller's promise, and all callers are in `mem`.
 
 use crate::util::HostAddr;
+use std::cell::Cell;
 
 /// The host refused an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -329,15 +330,43 @@ unsafe extern "C" {
     fn rvn_fill(to: usize, byte: u64, len: usize) -> Outcome;
 }
 
-/// Where to continue if the host faulted at `pc` inside one of the routines; `None` if `pc` is
-/// elsewhere. Async-signal-safe.
+/// Why the host refused an access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Nothing is mapped there (`SEGV_MAPERR`).
+    Nothing,
+    /// The mapping does not allow it (other causes of SIGSEGV).
+    Protected,
+    /// What is mapped ends before, or cannot be had (SIGBUS).
+    Object,
+}
+
+thread_local! {
+    static LAST: Cell<Refused> = const { Cell::new(Refused::Nothing) };
+}
+
+/// Why the calling thread's last access that yielded [`HostFault`] was refused.
 #[must_use]
-pub fn recover(pc: HostAddr) -> Option<HostAddr> {
+pub fn refused() -> Refused {
+    LAST.get()
+}
+
+/// Where to continue if the host faulted at `pc` inside one of the routines, with `signal` and
+/// `code`; `None` if `pc` is elsewhere. Async-signal-safe.
+#[must_use]
+pub fn recover(pc: HostAddr, signal: i32, code: i32) -> Option<HostAddr> {
     let begin = &raw const rvn_access_begin as usize;
     let end = &raw const rvn_access_end as usize;
     if !(begin..end).contains(&pc.0) {
         return None;
     }
+    /// `SEGV_MAPERR`.
+    const MAPERR: i32 = 1;
+    LAST.set(match signal {
+        libc::SIGBUS => Refused::Object,
+        _ if code == MAPERR => Refused::Nothing,
+        _ => Refused::Protected,
+    });
     let wide = &raw const rvn_cas_16_access as usize;
     let copy = rvn_copy as *const () as usize;
     let fill = rvn_fill as *const () as usize;

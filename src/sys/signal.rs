@@ -111,7 +111,7 @@ extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, uc: *mut libc::c_
     let (code, addr) = unsafe { ((*info).si_code, (*info).si_addr() as usize) };
     // A positive si_code is the kernel's own: the instruction at pc faulted. Others were sent.
     if code > 0 {
-        if let Some(to) = access::recover(context.pc()) {
+        if let Some(to) = access::recover(context.pc(), signal, code) {
             context.set_pc(to);
             return;
         }
