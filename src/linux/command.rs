@@ -1,6 +1,7 @@
 //! Starting a guest program: the door of the Linux layer.
 
 use super::abi::{Errno, Fd};
+use super::core_dump::{self, Gathering};
 use super::exec::{self, find_program};
 use super::ids::Credentials;
 use super::inherit::Inherited;
@@ -409,12 +410,14 @@ impl Command {
             warned: Mutex::new(BTreeSet::new()),
             limits: Arc::new(Mutex::new(inherited.limits)),
             aio: Arc::default(),
+            core: Gathering::default(),
             restrictions: Mutex::default(),
             personality: AtomicU32::new(inherited.personality),
             credentials: Mutex::new(self.options.credentials.clone()),
             on_exit: Mutex::new(self.on_exit.take()),
             machine,
         });
+        core_dump::settle(&process);
         for &fd in &self.close {
             // One that is not open is as it should be.
             let _ = host::host_call(libc::SYS_close, &[fd.into()]);

@@ -1,9 +1,9 @@
 //! How threads and processes end (exit(2), exit_group(2); kernel: `kernel/exit.c`).
 
-use super::abi::{Errno, SysResult};
+use super::abi::{Errno, SigInfo, SysResult};
 use super::host::{HostArg, host_call};
 use super::process::{Thread, lock};
-use super::{ExitStatus, futex};
+use super::{ExitStatus, core_dump, futex};
 use crate::sys::async_signal;
 use std::sync::atomic::Ordering;
 
@@ -45,11 +45,13 @@ pub(super) fn sys_exit_group(t: &mut Thread, code: i32) -> SysResult {
     Err(Errno::NO_RESULT)
 }
 
-/// Ends the process as a signal's default action does.
-pub(super) fn die_of_signal(t: &mut Thread, signal: i32) -> ! {
-    at_end(t, ExitStatus::killed(signal));
+/// Ends the process as the default action of `info`'s signal does.
+pub(super) fn die_of_signal(t: &mut Thread, info: &SigInfo) -> ! {
+    let dumped = core_dump::dump(t, info);
+    at_end(t, ExitStatus::killed(info.signo));
     futex::release_robust(t);
-    async_signal::die_of(signal)
+    dumped.settle();
+    async_signal::die_of(info.signo)
 }
 
 /// Before another program takes the place of this one.

@@ -2,6 +2,7 @@
 //! riscv64 has no calls of their own.
 
 use super::abi::{CloneArgs, Errno, GuestPtr, SysResult};
+use super::core_dump::Gathering;
 use super::host::Pod;
 use super::limits;
 use super::process::{Options, Process, Thread, lock};
@@ -147,7 +148,7 @@ impl CloneRequest {
         let held = (
             lock(&process.layout),
             lock(&process.actions),
-            (lock(&process.warned), lock(&process.credentials)),
+            (lock(&process.warned), lock(&process.credentials), process.core.hold()),
             process.options.world.as_ref().map(|world| world.bound()),
             lock(&process.on_exit),
             (lock(&process.limits), lock(&process.aio), lock(&process.restrictions)),
@@ -179,6 +180,7 @@ impl CloneRequest {
             return Ok(pid as u64);
         }
         limits::after_fork();
+        t.process.core.after_fork();
         t.tid = sys::ids().0;
         (t.robust_list, t.robust) = (0, None);
         lock(&t.process.layout).lock_future = None;
@@ -304,6 +306,7 @@ fn child_of(parent: &Process, shares_actions: bool) -> Process {
         on_exit: Mutex::new(None),
         limits: Arc::new(Mutex::new(*lock(&parent.limits))),
         aio: Arc::clone(&parent.aio),
+        core: Gathering::default(),
         restrictions: Mutex::new(Vec::new()),
     }
 }

@@ -4,6 +4,7 @@
 //! we need descriptors of our own ([`raise`]).
 
 use super::abi::{Errno, GuestPtr, RLimit, SysResult};
+use super::core_dump;
 use super::host::{HostArg, has_capability, host_call};
 use super::process::{Process, Thread, lock};
 use crate::mem::{Mapping, Memory};
@@ -133,6 +134,17 @@ fn get(pid: i32, resource: u32) -> Result<RLimit, Errno> {
 fn set(resource: u32, limit: &RLimit) -> SysResult {
     let args = [0.into(), resource.into(), HostArg::of(limit), HostArg::NULL];
     host_call(libc::SYS_prlimit64, &args)
+}
+
+/// Bytes that a core may have.
+pub(super) fn core_limit() -> u64 {
+    get(0, libc::RLIMIT_CORE).map_or(0, |l| l.cur)
+}
+
+/// Sets the soft limit of cores, as far as the hard one allows.
+pub(super) fn set_core_limit(bytes: u64) -> SysResult {
+    let limit = get(0, libc::RLIMIT_CORE)?;
+    set(libc::RLIMIT_CORE, &RLimit { cur: bytes.min(limit.max), ..limit })
 }
 
 /// How often the host's soft limit of descriptors has been raised, and what it is otherwise.
@@ -315,6 +327,9 @@ pub(super) fn sys_prlimit64(
             _ => {
                 let args = [pid.into(), resource.into(), HostArg::of(&limit), HostArg::NULL];
                 t.host(libc::SYS_prlimit64, &args)?;
+                if resource == libc::RLIMIT_CORE && is_own(pid) {
+                    core_dump::settle(&t.process);
+                }
             }
         }
     }

@@ -20,6 +20,8 @@ pub mod abi;
 mod aio;
 mod args;
 mod command;
+mod core_dump;
+mod core_file;
 mod dir;
 pub mod doc;
 mod exec;

@@ -2,6 +2,7 @@
 
 use super::abi::{Errno, Fd, NSIG, SigAction, SigStack};
 use super::aio;
+use super::core_dump::Gathering;
 use super::host::path_of;
 use super::ids::Credentials;
 use super::limits::Limits;
@@ -104,6 +105,8 @@ pub struct Process {
     pub(super) limits: Arc<Mutex<Limits>>,
     /// Contexts of asynchronous requests.
     pub(super) aio: Arc<Mutex<aio::Contexts>>,
+    /// What its threads are at, once it dies with a core.
+    pub(super) core: Gathering,
     /// Filters of all threads' system calls.
     pub(super) restrictions: Mutex<Restrictions>,
     /// What `personality` was last told.

@@ -2,12 +2,15 @@
 
 use super::abi::{Errno, SysResult};
 use super::process::Thread;
-use super::{futex, seccomp, strace, table};
+use super::{core_dump, futex, seccomp, strace, table};
 use crate::cpu::Exit;
 
 /// Runs the thread until it ends.
 pub(super) fn run(t: &mut Thread) {
     while !t.ended {
+        if t.process.core.begun() {
+            core_dump::stop(t);
+        }
         if t.signals.is_pending() {
             t.deliver_signals();
         }

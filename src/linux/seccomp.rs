@@ -280,7 +280,10 @@ pub(super) fn allow(t: &mut Thread) -> Result<(), SysResult> {
         Verdict::KillThread if t.process.threads.load(Ordering::Acquire) > 1 => {
             Err(exit::sys_exit(t, libc::SIGSYS))
         }
-        Verdict::KillThread | Verdict::Kill => exit::die_of_signal(t, libc::SIGSYS),
+        Verdict::KillThread | Verdict::Kill => {
+            let info = SigInfo { signo: libc::SIGSYS, code: SYS_SECCOMP, ..SigInfo::zeroed() };
+            exit::die_of_signal(t, &info)
+        }
     }
 }
 
@@ -383,6 +386,11 @@ impl Process {
     /// The restrictions of all threads.
     fn restrictions(&self) -> Vec<Arc<Restriction>> {
         lock(&self.restrictions).iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Ids of the threads that have not ended.
+    pub(super) fn thread_ids(&self) -> Vec<i32> {
+        self.restrictions().iter().map(|r| r.tid).collect()
     }
 
     /// Keeps a new thread's restriction in mind.

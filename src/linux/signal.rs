@@ -8,9 +8,9 @@
 
 use super::abi::{Errno, GuestPtr, NSIG, SigAction, SigContext, SigInfo, SigSet, SigStack};
 use super::abi::{SysResult, TimeSpec, UContext};
-use super::exit;
 use super::host::{HostArg, Pod};
 use super::process::{Process, Thread, lock};
+use super::{core_dump, exit};
 use crate::cpu::{Exit, Fault, Hart};
 use crate::mem::Access;
 use crate::sys::async_signal::{self, Disposition, RawInfo, UNBLOCKABLE};
@@ -101,6 +101,9 @@ fn mirror(signal: i32, action: &SigAction) {
         return sys_signal::set_restart(signal, restart);
     }
     let what = match action.handler {
+        SIG_DFL if core_dump::records(signal) => {
+            Disposition::Record { restart: true, no_child_stop: false, no_child_wait: false }
+        }
         SIG_DFL => Disposition::Default,
         SIG_IGN => Disposition::Ignore,
         _ => Disposition::Record {
@@ -124,6 +127,14 @@ impl Process {
     pub(super) fn mirror_library_signals(&self) {
         for signal in 32..34 {
             mirror(signal, &lock(&self.actions)[signal as usize]);
+        }
+    }
+
+    /// Makes the host do what it is to do on `signal`, if the guest has the default action for it.
+    pub(super) fn mirror_default(&self, signal: i32) {
+        let actions = lock(&self.actions);
+        if actions[signal as usize].handler == SIG_DFL {
+            mirror(signal, &actions[signal as usize]);
         }
     }
 
@@ -387,7 +398,9 @@ impl Thread {
         let action = self.process.take_action(info.signo);
         match action.handler {
             SIG_IGN => {}
-            SIG_DFL if bit(info.signo) & UNBLOCKABLE != 0 => exit::die_of_signal(self, info.signo),
+            // The first process of a name space does not die of what is sent to it.
+            SIG_DFL if info.code <= 0 && std::process::id() == 1 => {}
+            SIG_DFL if core_dump::is_core_signal(info.signo) => exit::die_of_signal(self, info),
             // The action changed after the signal was recorded; the host does the default one.
             SIG_DFL => self.send_again(info),
             _ => self.enter_handler(info, &action),
@@ -407,7 +420,7 @@ impl Thread {
         let signal = info.signo;
         let action = self.process.take_action(signal);
         if action.handler <= SIG_IGN || self.sigmask & bit(signal) != 0 {
-            exit::die_of_signal(self, signal);
+            exit::die_of_signal(self, info);
         }
         self.enter_handler(info, &action);
         self.settle_mask();
@@ -435,7 +448,7 @@ impl Thread {
         let Some(frame) = self.push_frame(info, action) else {
             let segv = SigInfo { signo: libc::SIGSEGV, code: SI_KERNEL, ..SigInfo::zeroed() };
             if signal == libc::SIGSEGV {
-                exit::die_of_signal(self, signal);
+                exit::die_of_signal(self, &segv);
             }
             return self.force_signal(&segv);
         };

@@ -199,6 +199,8 @@ pub(super) struct State {
     /// What may not be changed any more.
     sealed: RangeMap<Mark>,
     pub(super) code: CodePages,
+    /// What is left out of core dumps (`MADV_DONTDUMP`).
+    undumped: RangeMap<Mark>,
 }
 
 /// A property of addresses that says nothing more.
@@ -425,6 +427,7 @@ impl Memory {
             }
             _ => self.region.map_anon(host, prot, mapping.shared)?,
         }
+        state.undumped.remove(range.clone());
         state.map.insert(range, mapping);
         Ok(())
     }
@@ -447,6 +450,7 @@ impl Memory {
         self.forget_code(&mut state, &range);
         self.note_prot(mapping.prot);
         self.region.attach_segment(self.offsets(&range), id, !mapping.prot.writable())?;
+        state.undumped.remove(range.clone());
         state.map.insert(range, mapping);
         Ok(())
     }
@@ -470,6 +474,7 @@ impl Memory {
         state.check_seals(&range)?;
         self.forget_code(&mut state, &range);
         self.region.unmap(self.offsets(&range))?;
+        state.undumped.remove(range.clone());
         state.map.remove(range);
         Ok(())
     }
@@ -515,6 +520,12 @@ impl Memory {
         self.forget_code(&mut state, &old);
         self.forget_code(&mut state, &new);
         self.region.move_pages(self.offsets(&old), self.offsets(&new))?;
+        let left_out = state.undumped.get(old.start).is_some();
+        state.undumped.remove(old.clone());
+        state.undumped.remove(new.clone());
+        if left_out {
+            state.undumped.insert(new.clone(), Mark);
+        }
         state.map.remove(old);
         state.map.insert(new, mapping);
         Ok(())
@@ -542,6 +553,11 @@ impl Memory {
             }
             Advice::Other(n) => n,
         };
+        match raw {
+            libc::MADV_DONTDUMP => state.undumped.insert(range.clone(), Mark),
+            libc::MADV_DODUMP => state.undumped.remove(range.clone()),
+            _ => {}
+        }
         Ok(self.region.advise(self.offsets(&range), raw)?)
     }
 
@@ -564,6 +580,13 @@ impl Memory {
     #[must_use]
     pub fn mapping(&self, addr: u64) -> Option<(Range<u64>, Mapping)> {
         self.lock().map.get(addr).map(|(r, m)| (r, m.clone()))
+    }
+
+    /// Parts of `range` that are to be left out of core dumps, lowest first.
+    #[must_use]
+    pub fn left_out_of_cores(&self, range: Range<u64>) -> Vec<Range<u64>> {
+        let within = |r: Range<u64>| r.start.max(range.start)..r.end.min(range.end);
+        self.lock().undumped.overlapping(range.clone()).map(|(r, _)| within(r)).collect()
     }
 
     /// All mappings, lowest first.

@@ -7,7 +7,7 @@
 //! Entries are accessed as atomics inside bounds that are checked; the reservation lives as long
 //! as the table.
 
-use crate::sys::mmap::{ADVISE_POPULATE, HostProt, Reservation};
+use crate::sys::mmap::{ADVISE_POPULATE, ADVISE_UNDUMPED, HostProt, Reservation};
 use crate::util::{CodePtr, HostAddr};
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -32,6 +32,8 @@ impl PcTable {
         let bytes = entries as usize * 4;
         let memory = Reservation::new(bytes)?;
         memory.map_anon(0..bytes, HostProt::RW, false)?;
+        // Few pages of it are there, and a core dump of the host would have the size of all.
+        memory.advise(0..bytes, ADVISE_UNDUMPED)?;
         Ok(Self { memory, entries })
     }
 

@@ -30,6 +30,8 @@ impl HostProt {
 
 /// Advice: pages of the range shall be made now, ready to be written to (Linux 5.14).
 pub const ADVISE_POPULATE: i32 = libc::MADV_POPULATE_WRITE;
+/// Advice: core dumps of the host leave the range out.
+pub const ADVISE_UNDUMPED: i32 = libc::MADV_DONTDUMP;
 /// Advice: the range shall consist of huge pages.
 pub const ADVISE_HUGE: i32 = libc::MADV_HUGEPAGE;
 

@@ -33,6 +33,7 @@ impl Nodes {
         let page = super::mmap::host_page_size();
         let memory = Reservation::new(len + page)?;
         memory.map_anon(0..len + page, HostProt::RW, false)?;
+        memory.advise(0..len + page, super::mmap::ADVISE_UNDUMPED)?;
         let distance = (base.0 as u64).wrapping_sub(memory.base().0 as u64);
         Ok(Arc::new(Self { memory, distance }))
     }
