@@ -237,6 +237,16 @@ impl Target {
         self.end += len;
     }
 
+    /// A page of zeros, which counts as the kernel counts it, and takes no room.
+    fn put_zeros(&mut self) -> io::Result<()> {
+        if self.limit.saturating_sub(self.written) < PAGE_SIZE {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.written += PAGE_SIZE;
+        self.skip(PAGE_SIZE);
+        Ok(())
+    }
+
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.jump()?;
         let room = self.limit.saturating_sub(self.written).min(bytes.len() as u64) as usize;
@@ -329,7 +339,7 @@ impl Source {
             let got = self.mem.read_at(&mut buffer[..want], self.base + at).unwrap_or(0);
             let got = got / PAGE_SIZE as usize * PAGE_SIZE as usize;
             for page in buffer[..got].chunks(PAGE_SIZE as usize) {
-                if page.iter().all(|&b| b == 0) { to.skip(PAGE_SIZE) } else { to.put(page)? }
+                if page.iter().all(|&b| b == 0) { to.put_zeros()? } else { to.put(page)? }
             }
             if got == 0 {
                 to.skip(PAGE_SIZE);
