@@ -29,8 +29,12 @@ const COMMANDS: [&str; 6] = ["run", "profile", "disasm", "info", "fuzz", "help"]
 /// Flags that are not those of `run`.
 const GLOBAL: [&str; 4] = ["-h", "--help", "-V", "--version"];
 
-/// Runs the command that the arguments ask for.
+/// Runs the command that the arguments ask for, whatever the limit of the stack is.
 pub(crate) fn main() -> ExitCode {
+    rvnative::linux::with_room(run_command)
+}
+
+fn run_command() -> ExitCode {
     // A program that a guest has started: not for people, and on everybody's path.
     if let Some(reentry) = Reentry::from_args(std::env::args_os()) {
         return run::reenter(reentry).unwrap_or_else(Failure::report);

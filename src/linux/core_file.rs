@@ -249,11 +249,14 @@ impl Target {
 
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.jump()?;
-        let room = self.limit.saturating_sub(self.written).min(bytes.len() as u64) as usize;
-        self.file.write_all(&bytes[..room])?;
-        self.written += room as u64;
-        self.end += room as u64;
-        if room == bytes.len() { Ok(()) } else { Err(io::ErrorKind::FileTooLarge.into()) }
+        if self.limit.saturating_sub(self.written) < bytes.len() as u64 {
+            // As by the kernel, nothing is cut.
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.file.write_all(bytes)?;
+        self.written += bytes.len() as u64;
+        self.end += bytes.len() as u64;
+        Ok(())
     }
 
     /// Does what was skipped.
@@ -460,7 +463,7 @@ mod tests {
         to.put(b"12345678").unwrap();
         to.skip(100);
         assert!(to.put(b"abcd").is_err());
-        assert_eq!(file.metadata().unwrap().len(), 110);
+        assert_eq!(file.metadata().unwrap().len(), 8);
         let mut to = Target::new(crate::sys::mmap::memfd(c"other", 0).unwrap(), 10, true);
         to.skip(4096);
         let copy = to.file.try_clone().unwrap();

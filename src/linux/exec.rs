@@ -128,7 +128,7 @@ fn read_strings(
     env: GuestPtr<u64>,
 ) -> Result<(Vec<Vec<u8>>, Vec<Vec<u8>>), Errno> {
     let counts = [count_strings(t, args)?, count_strings(t, env)?];
-    let most = lock(&t.process.limits).arguments();
+    let most = t.process.limits().arguments();
     let addresses = (counts[0].max(1) + counts[1]) * 8;
     let mut room: u64 = most.checked_sub(addresses).filter(|&r| r != 0).ok_or(Errno::E2BIG)?;
     let mut copy = |array: GuestPtr<u64>, n: u64| -> Result<Vec<Vec<u8>>, Errno> {
@@ -352,7 +352,7 @@ fn exec_host(t: &Thread, program: &Program, env: &[Vec<u8>]) -> SysResult {
     let (Ok(path), Ok(args), Ok(env)) = (path, args, env) else { return Err(Errno::EINVAL) };
     // Its machine is not the guest's: what the kernel has no loader for it refuses.
     strace::succeeds(t);
-    lock(&t.process.limits).hand_over();
+    t.process.limits().hand_over();
     let error = process::execve(&path, &args, &env);
     Limits::take_over();
     Err(Errno::from(error))

@@ -2,7 +2,7 @@
 //! keep.
 
 use super::limits::{self, Limits};
-use super::process::{Thread, lock};
+use super::process::Thread;
 use super::seccomp::Restriction;
 use std::sync::atomic::Ordering;
 
@@ -27,7 +27,7 @@ impl Inherited {
     pub(super) fn of(t: &Thread) -> Self {
         Self {
             personality: t.process.personality.load(Ordering::Relaxed),
-            limits: *lock(&t.process.limits),
+            limits: t.process.limits(),
             filters: t.restriction.to_text(),
         }
     }

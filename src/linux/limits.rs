@@ -4,11 +4,16 @@
 //! we need descriptors of our own ([`raise`]).
 
 use super::abi::{Errno, GuestPtr, RLimit, SysResult};
-use super::core_dump;
 use super::host::{HostArg, has_capability, host_call};
 use super::process::{Process, Thread, lock};
+use super::{core_dump, others};
 use crate::mem::{Mapping, Memory};
+use crate::sys::mmap;
+use crate::util::PAGE_SIZE;
+use std::fs::File;
 use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 /// No limit.
@@ -24,6 +29,40 @@ const AS: usize = 0;
 const DATA: usize = 1;
 const STACK: usize = 2;
 const FILES: usize = 3;
+
+/// Limits that another guest process may look at and change, as [`Limits::to_words`] gives them:
+/// of addresses, data and stack. The host's own of this process would hit more than its guest.
+static PUBLIC: [AtomicU64; 2 * FILES] = [const { AtomicU64::new(INFINITY) }; 2 * FILES];
+
+/// Host address of what [`other`] reads.
+pub(super) fn public_address() -> u64 {
+    std::ptr::from_ref(&PUBLIC) as u64
+}
+
+/// The memory of another guest process, with the host address of such limits.
+fn other(pid: i32, writable: bool) -> Option<(File, u64)> {
+    let _raised = raise();
+    let found = others::find(u32::try_from(pid).ok()?)?;
+    let file = File::options().read(true).write(writable).open(format!("/proc/{pid}/mem")).ok()?;
+    Some((file, found.limits))
+}
+
+/// A limit that another guest process keeps.
+fn get_other(pid: i32, kept: usize) -> Option<RLimit> {
+    let (memory, at) = other(pid, false)?;
+    let mut bytes = [0; 16];
+    memory.read_exact_at(&mut bytes, at + 16 * kept as u64).ok()?;
+    let word = |i: usize| u64::from_ne_bytes(std::array::from_fn(|n| bytes[8 * i + n]));
+    Some(RLimit { cur: word(0), max: word(1) })
+}
+
+/// Sets it. Who may not write to the process's memory changes nothing.
+fn set_other(pid: i32, kept: usize, limit: &RLimit) {
+    let bytes = [limit.cur.to_ne_bytes(), limit.max.to_ne_bytes()].concat();
+    if let Some((memory, at)) = other(pid, true) {
+        let _ = memory.write_all_at(&bytes, at + 16 * kept as u64);
+    }
+}
 
 /// Numbers in which [`Limits`] are handed on.
 pub(super) const WORDS: usize = 2 * KEPT.len();
@@ -48,7 +87,11 @@ impl Limits {
                 libc::RLIMIT_NOFILE => limit.cur,
                 _ => INFINITY,
             };
-            let raised = RLimit { cur: wanted.min(limit.max), max: limit.max };
+            let max = match wanted > limit.max && has_capability(CAP_SYS_RESOURCE) {
+                true => wanted,
+                false => limit.max,
+            };
+            let raised = RLimit { cur: wanted.min(max), max };
             if raised.cur > limit.cur {
                 // Without it, less is possible.
                 let _ = set(resource, &raised);
@@ -75,10 +118,27 @@ impl Limits {
         Self(std::array::from_fn(|i| RLimit { cur: words[2 * i], max: words[2 * i + 1] }))
     }
 
-    /// Lets the host hold the guest to its limit of descriptors.
+    /// Lets the host hold the guest to its limit of descriptors, and other guests see the limits.
     pub(super) fn settle(&self) {
+        self.publish();
         // It was the host's before a program of the guest was started.
         let _ = set_files(self.0[FILES]);
+    }
+
+    /// Lets other guests read the limits, and change them.
+    fn publish(&self) {
+        for (word, value) in PUBLIC.iter().zip(self.to_words()) {
+            word.store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes what another guest may have changed.
+    fn adopt(&mut self) {
+        let mut words = self.to_words();
+        for (word, value) in words.iter_mut().zip(&PUBLIC) {
+            *word = value.load(Ordering::Relaxed);
+        }
+        *self = Self::from_words(words);
     }
 
     /// Bytes of the main thread's stack.
@@ -88,7 +148,9 @@ impl Limits {
         /// With a limit below this, the kernel still gives room for what `execve` passes.
         const LEAST: u64 = 256 << 10;
         let wanted = self.0[STACK].cur;
-        if wanted < 1 << 32 { wanted.max(LEAST) } else { UNLIMITED }
+        let size = if wanted < 1 << 32 { wanted.max(LEAST) } else { UNLIMITED };
+        // For the host it is data, as for the kernel no stack is.
+        size.min((mmap::limits()[1] / 8).max(LEAST))
     }
 
     /// Bytes that arguments and environment of a program may have, with their addresses
@@ -147,6 +209,9 @@ pub(super) fn set_core_limit(bytes: u64) -> SysResult {
     set(libc::RLIMIT_CORE, &RLimit { cur: bytes.min(limit.max), ..limit })
 }
 
+/// Descriptors that we want to be able to have.
+const OWN_FILES: u64 = 256;
+
 /// How often the host's soft limit of descriptors has been raised, and what it is otherwise.
 static RAISED: Mutex<(u32, u64)> = Mutex::new((0, 0));
 
@@ -161,8 +226,12 @@ pub(super) fn raise() -> Raised {
         && let Ok(limit) = get(0, libc::RLIMIT_NOFILE)
     {
         raised.1 = limit.cur;
-        // The soft limit may always be as high as the hard one.
-        let _ = set(libc::RLIMIT_NOFILE, &RLimit { cur: limit.max, ..limit });
+        // The soft limit may always be as high as the hard one, which only some may raise.
+        let max = match limit.max < OWN_FILES && has_capability(CAP_SYS_RESOURCE) {
+            true => OWN_FILES,
+            false => limit.max,
+        };
+        let _ = set(libc::RLIMIT_NOFILE, &RLimit { cur: max, max });
     }
     raised.0 += 1;
     Raised(())
@@ -215,7 +284,48 @@ fn set_files(limit: RLimit) -> SysResult {
     set(libc::RLIMIT_NOFILE, &RLimit { cur: if raised.0 == 0 { limit.cur } else { max }, max })
 }
 
+/// Bytes that are left for ourselves where the host holds us to a limit: for what is translated,
+/// and for threads.
+const OWN_ROOM: u64 = 8 << 20;
+
 impl Process {
+    /// The limits that are kept here.
+    pub(super) fn limits(&self) -> Limits {
+        let mut limits = lock(&self.limits);
+        if !self.borrowed {
+            limits.adopt();
+        }
+        *limits
+    }
+
+    /// Refuses a mapping of `len` bytes where the host's limits, which could not be raised, would
+    /// leave no room for ourselves.
+    fn host_may_map(&self, len: u64, data: bool) -> Result<(), Errno> {
+        let [addresses, most_data] = mmap::limits();
+        let counts = [
+            self.memory().takes_addresses() && addresses != INFINITY,
+            data && most_data != INFINITY,
+        ];
+        if !counts.contains(&true) {
+            return Ok(());
+        }
+        let _raised = raise();
+        // Pages: all of them, then, as the sixth number, data and stack.
+        let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+        let used = |n: usize| {
+            text.split(' ').nth(n).and_then(|p| p.parse::<u64>().ok()).unwrap_or(0) * PAGE_SIZE
+        };
+        for (counts, used, limit) in
+            [(counts[0], used(0), addresses), (counts[1], used(5), most_data)]
+        {
+            let room = OWN_ROOM.min(limit / 8);
+            if counts && used.saturating_add(len).saturating_add(room) > limit {
+                return Err(Errno::ENOMEM);
+            }
+        }
+        Ok(())
+    }
+
     /// Refuses a mapping of `len` bytes that the limits of addresses and data do not allow. Pages of
     /// `replaced` are going to be unmapped for it.
     pub(super) fn may_map(
@@ -224,7 +334,8 @@ impl Process {
         data: bool,
         replaced: Option<Range<u64>>,
     ) -> Result<(), Errno> {
-        let limits = lock(&self.limits).0;
+        self.host_may_map(len, data)?;
+        let limits = self.limits().0;
         if limits[AS].cur == INFINITY && (limits[DATA].cur == INFINITY || !data) {
             return Ok(());
         }
@@ -293,8 +404,12 @@ fn is_own(pid: i32) -> bool {
 
 fn current(t: &Thread, pid: i32, resource: u32) -> Result<RLimit, Errno> {
     match KEPT.iter().position(|&k| k == resource) {
-        Some(FILES) if is_own(pid) => files(lock(&t.process.limits).0[FILES]),
-        Some(i) if is_own(pid) => Ok(lock(&t.process.limits).0[i]),
+        Some(FILES) if is_own(pid) => files(t.process.limits().0[FILES]),
+        Some(i) if is_own(pid) => Ok(t.process.limits().0[i]),
+        Some(i) if i != FILES => {
+            let host = get(pid, resource)?;
+            Ok(get_other(pid, i).unwrap_or(host))
+        }
         _ => get(pid, resource),
     }
 }
@@ -320,10 +435,23 @@ pub(super) fn sys_prlimit64(
                 if i == FILES {
                     set_files(limit)?;
                 }
-                lock(&t.process.limits).0[i] = limit;
+                let mut kept = lock(&t.process.limits);
+                kept.0[i] = limit;
+                if !t.process.borrowed {
+                    kept.publish();
+                }
+                drop(kept);
+                if i == STACK {
+                    let _raised = raise();
+                    t.process.resize_stack(limit.cur);
+                }
             }
-            // What another process is limited to by the host would hit more than its guest.
-            Some(AS | DATA | STACK) => {}
+            Some(i @ (AS | DATA | STACK)) => {
+                if limit.max > before.max && !has_capability(CAP_SYS_RESOURCE) {
+                    return Err(Errno::EPERM);
+                }
+                set_other(pid, i, &limit);
+            }
             _ => {
                 let args = [pid.into(), resource.into(), HostArg::of(&limit), HostArg::NULL];
                 t.host(libc::SYS_prlimit64, &args)?;

@@ -57,6 +57,7 @@ const MAP_TYPE: u32 = 0xf;
 const MAP_FIXED: u32 = 0x10;
 const MAP_ANONYMOUS: u32 = 0x20;
 const MAP_DENYWRITE: u32 = 0x800;
+const MAP_NORESERVE: u32 = 0x4000;
 const MAP_POPULATE: u32 = 0x8000;
 const MAP_HUGETLB: u32 = 0x4_0000;
 const MAP_FIXED_NOREPLACE: u32 = 0x10_0000;
@@ -109,7 +110,7 @@ pub(super) fn sys_brk(t: &mut Thread, addr: u64) -> SysResult {
         let allowed = process.may_map(new - old, true, None).is_ok();
         allowed
             && mem.is_free(old..new)
-            && mem.map(old, new - old, heap, None, true).is_ok()
+            && mem.map_counted(old, new - old, heap, true).is_ok()
             && lock_new(mem, &layout, old..new).is_ok()
     } else if new < old {
         mem.unmap(new, old - new).is_ok()
@@ -156,7 +157,12 @@ pub(super) fn sys_mmap(
     let own_copy = is_data(&mapping);
     process.may_map(len, own_copy, Some(at..at + len))?;
     let fd = file.then(|| guest_fd(fd)).transpose()?;
-    mem.map(at, len, mapping, fd, flags & MAP_FIXED_NOREPLACE != 0)?;
+    let fresh = flags & MAP_FIXED_NOREPLACE != 0;
+    if fd.is_some() || flags & MAP_NORESERVE != 0 {
+        mem.map(at, len, mapping, fd, fresh)?;
+    } else {
+        mem.map_counted(at, len, mapping, fresh)?;
+    }
     lock_new(mem, &layout, at..at + len)?;
     drop(layout);
     if flags & MAP_POPULATE != 0 {

@@ -54,6 +54,7 @@ mod shm;
 mod signal;
 mod socket;
 mod stack;
+mod stack_limit;
 mod stat;
 mod strace;
 mod table;
@@ -62,6 +63,7 @@ mod time;
 mod trace;
 mod unix;
 
+pub use crate::sys::process::with_room;
 pub use abi::Errno;
 pub use command::{Command, ExitStatus, Reentry};
 pub use host::{Arg, HostArg, Pod, host_call};

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 /// First word of a description.
-const MARK: &[u8] = b"rvnative-guest-1";
+const MARK: &[u8] = b"rvnative-guest-2";
 
 /// What a guest process says of itself.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub(super) struct Other {
     pub base: u64,
     /// Size of its address space in bytes.
     pub size: u64,
+    /// Host address of the limits that it keeps.
+    pub limits: u64,
     /// Path of its program as the guest knows it.
     pub exe: Vec<u8>,
     /// Where the host finds the program.
@@ -31,7 +33,8 @@ pub(super) struct Other {
 
 /// What a process writes behind its strings about itself: four strings with NULs.
 pub(super) fn describe(mem: &Memory, exe: &Path, exe_host: &Path) -> Vec<u8> {
-    let place = format!("{:x} {:x}", mem.base().0, mem.size());
+    let limits = limits::public_address();
+    let place = format!("{:x} {:x} {limits:x}", mem.base().0, mem.size());
     let (exe, host) = (exe.as_os_str().as_bytes(), exe_host.as_os_str().as_bytes());
     [MARK, place.as_bytes(), exe, host, b""].join(&0)
 }
@@ -42,10 +45,11 @@ fn parse(bytes: &[u8]) -> Option<Other> {
     if strings.next()? != MARK {
         return None;
     }
-    let (base, size) = std::str::from_utf8(strings.next()?).ok()?.split_once(' ')?;
-    let number = |text| u64::from_str_radix(text, 16).ok();
+    let mut place = std::str::from_utf8(strings.next()?).ok()?.split(' ');
+    let mut number = || u64::from_str_radix(place.next()?, 16).ok();
+    let (base, size, limits) = (number()?, number()?, number()?);
     let (exe, exe_host) = (strings.next()?.to_vec(), strings.next()?.to_vec());
-    Some(Other { base: number(base)?, size: number(size)?, exe, exe_host })
+    Some(Other { base, size, limits, exe, exe_host })
 }
 
 /// Device and inode of our own executable.
@@ -126,10 +130,10 @@ mod tests {
 
     #[test]
     fn descriptions_are_understood() {
-        let bytes = b"./a\0rvnative-guest-1\x001000 4000\0/bin/a\0/root/bin/a\0rest";
+        let bytes = b"./a\0rvnative-guest-2\x001000 4000 77\0/bin/a\0/root/bin/a\0rest";
         let other = parse(bytes).unwrap();
         let (exe, exe_host) = (b"/bin/a".to_vec(), b"/root/bin/a".to_vec());
-        assert_eq!(other, Other { base: 0x1000, size: 0x4000, exe, exe_host });
+        assert_eq!(other, Other { base: 0x1000, size: 0x4000, limits: 0x77, exe, exe_host });
         assert_eq!(other.host_addr(0x3ff8, 8), Some(0x4ff8));
         assert_eq!(other.host_addr(0x3ff8, 9), None);
         assert_eq!(parse(b"./a\0something else\0\0\0"), None);
@@ -138,7 +142,8 @@ mod tests {
 
     #[test]
     fn only_the_guests_mappings_are_shown() {
-        let other = Other { base: 0x10000, size: 0x10000, exe: vec![], exe_host: vec![] };
+        let other =
+            Other { base: 0x10000, size: 0x10000, limits: 0, exe: vec![], exe_host: vec![] };
         let host = "00001000-00002000 r--p 0 0:0 0 /host\n\
                     00010000-00014000 ---p 0 0:0 0 \n\
                     00014000-00016000 rw-p 0 0:0 0 \n\

@@ -259,7 +259,7 @@ pub(super) fn content(t: &Thread, at: &HostPath) -> Result<Option<Vec<u8>>, Errn
             }
             filtered(&text, t.restriction.mode(), t.restriction.count()).into_bytes()
         }
-        ProcFile::Limits => lock(&t.process.limits).correct(&host_text(at)?).into_bytes(),
+        ProcFile::Limits => t.process.limits().correct(&host_text(at)?).into_bytes(),
         ProcFile::CpuInfo => {
             let host = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
             let cpus = host.lines().filter(|l| l.starts_with("processor")).count();

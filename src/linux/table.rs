@@ -407,7 +407,7 @@ syscalls! {
     258 riscv_hwprobe full machine::sys_riscv_hwprobe;
     259 riscv_flush_icache full machine::sys_riscv_flush_icache;
     260 wait4 pass [V, W(4), V, W(144)];
-    261 prlimit64 partial "limits of addresses, data and stack hold for the guest's memory and can be set for the calling process only" limits::sys_prlimit64;
+    261 prlimit64 partial "limits of addresses, data and stack hold for the guest's memory, and of other processes can be set for guests only" limits::sys_prlimit64;
     262 fanotify_init full dir::sys_fanotify_init;
     263 fanotify_mark full dir::sys_fanotify_mark;
     264 name_to_handle_at full file::sys_name_to_handle_at;

@@ -2,7 +2,7 @@
 
 use super::code::CodePages;
 use super::whole;
-use crate::sys::mmap::{HostProt, Reservation, host_page_size};
+use crate::sys::mmap::{HostProt, Reservation, host_page_size, limits as sys_limits};
 use crate::util::{HostAddr, PAGE_SIZE, RangeMap, Split, page_up};
 use std::io;
 use std::ops::Range;
@@ -239,6 +239,9 @@ const SMALL_GUARD: usize = 1 << 20;
 /// from programs without privileges (`vm.mmap_min_addr`).
 const LOWEST: [usize; 2] = [0x1000, 0x1_0000];
 
+/// Where it begins if nobody is asked.
+const UNHELD_LOWEST: usize = LOWEST[1];
+
 /// Whether guest memory can be had from a host with pages of `size` bytes: with larger ones than
 /// the guest's (aarch64 kernels may be built with 16 or 64 KiB), parts of a page could not be
 /// protected for themselves, and writes to code not be noticed.
@@ -276,8 +279,15 @@ impl Memory {
             // Below is nothing, and negative addresses are the kernel's: no guard is needed.
             let end = size as usize + guard;
             let mut tries = LOWEST.iter().map(|&low| Reservation::new_at(HostAddr(low), end - low));
-            let first = tries.find_map(Result::ok);
-            (first.ok_or_else(|| io::Error::from_raw_os_error(libc::EEXIST))?, HostAddr(0))
+            let region = match tries.find_map(Result::ok) {
+                Some(region) => region,
+                // Under a limit of addresses only what is mapped may count.
+                None if sys_limits()[0] < end as u64 => {
+                    Reservation::new_unheld(HostAddr(UNHELD_LOWEST), end - UNHELD_LOWEST)?
+                }
+                None => return Err(io::Error::from_raw_os_error(libc::EEXIST)),
+            };
+            (region, HostAddr(0))
         } else {
             let region = Reservation::new(size as usize + 2 * guard)?;
             let base = HostAddr(region.base().0 + guard);
@@ -313,6 +323,13 @@ impl Memory {
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// True if addresses count for the host's limit when something is mapped at them, and false if
+    /// they have been reserved.
+    #[must_use]
+    pub fn takes_addresses(&self) -> bool {
+        !self.region.is_held()
     }
 
     /// The address that an access to `addr` really goes to: the same, or its low 32 bits.
@@ -427,6 +444,31 @@ impl Memory {
             }
             _ => self.region.map_anon(host, prot, mapping.shared)?,
         }
+        state.undumped.remove(range.clone());
+        state.map.insert(range, mapping);
+        Ok(())
+    }
+
+    /// As [`Self::map`] of zero pages, which the host may refuse for want of memory.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn map_counted(
+        &self,
+        addr: u64,
+        len: u64,
+        mapping: Mapping,
+        fresh: bool,
+    ) -> Result<(), MapError> {
+        let range = self.pages(addr, len)?;
+        let mut state = self.lock();
+        if fresh && state.map.overlapping(range.clone()).next().is_some() {
+            return Err(MapError::Occupied);
+        }
+        state.check_seals(&range)?;
+        self.forget_code(&mut state, &range);
+        self.note_prot(mapping.prot);
+        self.region.map_counted(self.offsets(&range), mapping.prot.host(), mapping.shared)?;
         state.undumped.remove(range.clone());
         state.map.insert(range, mapping);
         Ok(())

@@ -8,6 +8,7 @@
 //! The handler reads only atomics of a static table, whose slots are filled before code of the
 //! arena runs and emptied after the last hart has left it.
 
+use super::table;
 use super::thread::{fp_trap, recovery, return_stack_overflow, save_registers};
 use crate::backend::Recipe;
 use crate::cpu::{Hart, canonical};
@@ -55,9 +56,13 @@ const STATE_REGISTER: usize = super::select::STATE_REGISTER;
 /// The host's stack pointer.
 const STACK_REGISTER: usize = super::select::STACK_REGISTER;
 
-/// The hook of the signal handler: true if the fault was in translated code.
+/// The hook of the signal handler: true if the fault was in translated code, or was a part of a
+/// table that was touched for the first time.
 pub(super) fn hook(context: &mut Context, info: &HostFaultInfo) -> bool {
     let pc = context.pc().0;
+    if table::fill(info.addr) {
+        return true;
+    }
     for [from, to, stub] in &ARENAS[..USED.load(Ordering::Acquire)] {
         if pc >= to.load(Ordering::Acquire) || pc < from.load(Ordering::Relaxed) {
             continue;

@@ -11,6 +11,7 @@ use super::stats::{Counters, Stats, add};
 use crate::isa::{Isa, Op};
 use crate::lift::Limits;
 use crate::mem::{CodeEvent, Memory, Mode};
+use crate::sys::mmap::limits;
 use crate::sys::signal;
 use crate::util::{CodePtr, HostAddr, PAGE_SIZE};
 use std::io;
@@ -72,6 +73,14 @@ fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Smallest address space that is tried, as a power of two.
 const MIN_ADDRESS_BITS: u32 = 28;
 
+/// Bytes of a code cache under limits of addresses and data, of which it takes a sixteenth.
+fn arena_size(wanted: usize, limits: [u64; 2]) -> usize {
+    const LEAST: usize = 2 << 20;
+    let share = limits.into_iter().min().map_or(u64::MAX, |l| l / 16).max(LEAST as u64);
+    let share = 1_usize << share.min(1 << 62).ilog2();
+    wanted.min(share.max(LEAST))
+}
+
 impl Machine {
     /// Reserves memory and sets up the engine. Installs the process's fault handlers if that has
     /// not been done.
@@ -81,6 +90,7 @@ impl Machine {
     pub fn new(options: &Options) -> io::Result<Arc<Self>> {
         signal::install(fault::hook)?;
         let mut options = options.clone();
+        options.arena_size = arena_size(options.arena_size, limits());
         let counts = Arc::new(Counts::default());
         let (memory, generation) = loop {
             match Self::reserve(&mut options, &counts) {

@@ -42,6 +42,8 @@ pub struct Reservation {
     len: usize,
     /// Parts that stay the host's, as byte offsets, lowest first; they do not touch.
     holes: Vec<Range<usize>>,
+    /// What is not mapped is held by a mapping without access; else by nobody wanting it.
+    held: bool,
 }
 
 fn check(rc: *mut libc::c_void) -> io::Result<HostAddr> {
@@ -61,7 +63,7 @@ impl Reservation {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: a new mapping at an address of the kernel's choice disturbs nothing.
         let p = unsafe { libc::mmap(std::ptr::null_mut(), len, libc::PROT_NONE, flags, -1, 0) };
-        Ok(Self { base: check(p)?, len, holes: Vec::new() })
+        Ok(Self { base: check(p)?, len, holes: Vec::new(), held: true })
     }
 
     /// As [`Self::new`], at `base`.
@@ -76,9 +78,22 @@ impl Reservation {
         let at = base.0 as *mut libc::c_void;
         // SAFETY: MAP_FIXED_NOREPLACE leaves alone what is there.
         let p = unsafe { libc::mmap(at, len, libc::PROT_NONE, flags, -1, 0) };
-        let got = Self { base: check(p)?, len, holes: Vec::new() };
+        let got = Self { base: check(p)?, len, holes: Vec::new(), held: true };
         // Kernels before 4.17 take the address for a hint; what they gave is unmapped here.
         if got.base == base { Ok(got) } else { Err(io::Error::from_raw_os_error(libc::EEXIST)) }
+    }
+
+    /// As [`Self::new_at`], but takes no addresses that a limit would count: what is not mapped is
+    /// just free. `base` must be far below where the host places mappings by itself, which goes
+    /// downwards from the end of its addresses, or upwards from a third of them.
+    ///
+    /// # Errors
+    /// `EEXIST` if something is mapped there, and what reading `/proc/self/maps` says.
+    pub fn new_unheld(base: HostAddr, len: usize) -> io::Result<Self> {
+        if occupied()?.iter().any(|r| r.start < base.0 + len && base.0 < r.end) {
+            return Err(io::Error::from_raw_os_error(libc::EEXIST));
+        }
+        Ok(Self { base, len, holes: Vec::new(), held: false })
     }
 
     /// As [`Self::new_at`], but for `holes` (byte offsets, lowest first), which stay as they are.
@@ -96,7 +111,13 @@ impl Reservation {
         }
         // From here on they are one.
         parts.into_iter().for_each(std::mem::forget);
-        Ok(Self { base, len, holes })
+        Ok(Self { base, len, holes, held: true })
+    }
+
+    /// False if what is not mapped is just free ([`Self::new_unheld`]).
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.held
     }
 
     /// First address.
@@ -143,9 +164,28 @@ impl Reservation {
     /// # Errors
     /// What `mmap` says; `EINVAL` for a range outside.
     pub fn map_anon(&self, range: Range<usize>, prot: HostProt, shared: bool) -> io::Result<()> {
+        self.map_zero(range, prot, shared, libc::MAP_NORESERVE)
+    }
+
+    /// As [`Self::map_anon`], of memory that the host's rules of overcommitting may refuse
+    /// (proc_sys_vm(5), `overcommit_memory`).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn map_counted(&self, range: Range<usize>, prot: HostProt, shared: bool) -> io::Result<()> {
+        self.map_zero(range, prot, shared, 0)
+    }
+
+    fn map_zero(
+        &self,
+        range: Range<usize>,
+        prot: HostProt,
+        shared: bool,
+        more: i32,
+    ) -> io::Result<()> {
         let at = self.at(&range)?;
         let kind = if shared { libc::MAP_SHARED } else { libc::MAP_PRIVATE };
-        let flags = kind | libc::MAP_ANONYMOUS | libc::MAP_FIXED | libc::MAP_NORESERVE;
+        let flags = kind | libc::MAP_ANONYMOUS | libc::MAP_FIXED | more;
         // SAFETY: MAP_FIXED inside our own reservation, checked by `at`.
         check(unsafe { libc::mmap(at, range.len(), prot.0, flags, -1, 0) })?;
         Ok(())
@@ -156,6 +196,11 @@ impl Reservation {
     /// # Errors
     /// As [`Self::map_anon`].
     pub fn unmap(&self, range: Range<usize>) -> io::Result<()> {
+        if !self.held && !range.is_empty() {
+            let at = self.at(&range)?;
+            // SAFETY: pages of our own reservation, checked by `at`.
+            return check_zero(unsafe { libc::munmap(at, range.len()) });
+        }
         self.map_anon(range, HostProt::NONE, false)
     }
 
@@ -272,6 +317,33 @@ pub fn memfd(name: &std::ffi::CStr, len: usize) -> io::Result<File> {
     let file = unsafe { File::from_raw_fd(fd) };
     file.set_len(len as u64)?;
     Ok(file)
+}
+
+/// Maps `len` bytes of zero pages at `at`, unless something is mapped there. True if something is
+/// afterwards. Async-signal-safe.
+///
+/// # Safety
+/// The addresses must be the caller's.
+pub unsafe fn map_in_handler(at: HostAddr, len: usize) -> bool {
+    let flags =
+        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
+    let prot = libc::PROT_READ | libc::PROT_WRITE;
+    let args = [at.0 as u64, len as u64, prot as u64, flags as u64, u64::MAX, 0];
+    // SAFETY: the caller's promise; what is there is left alone.
+    let got = unsafe { super::syscall::raw(libc::SYS_mmap, args) };
+    got == at.0 as i64 || got == -i64::from(libc::EEXIST)
+}
+
+/// Bytes of addresses and of data that the process may have (`RLIMIT_AS`, `RLIMIT_DATA`); the
+/// greatest number without a limit.
+#[must_use]
+pub fn limits() -> [u64; 2] {
+    [libc::RLIMIT_AS, libc::RLIMIT_DATA].map(|resource| {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: `limit` is a local variable.
+        let rc = unsafe { libc::getrlimit(resource, &raw mut limit) };
+        if rc == 0 { limit.rlim_cur } else { u64::MAX }
+    })
 }
 
 /// Size of a host page in bytes.

@@ -47,6 +47,75 @@ pub fn spawn(stack: usize, body: impl FnOnce() + Send + 'static) -> io::Result<(
     Ok(())
 }
 
+// A function and its argument on another stack, whose end is the first argument.
+#[cfg(target_arch = "x86_64")]
+std::arch::global_asm!(
+    ".text",
+    ".globl rvn_on_stack",
+    "rvn_on_stack:",
+    "push rbp",
+    "mov rbp, rsp",
+    "mov rsp, rdi",
+    "mov rdi, rdx",
+    "call rsi",
+    "mov rsp, rbp",
+    "pop rbp",
+    "ret",
+);
+
+#[cfg(target_arch = "aarch64")]
+std::arch::global_asm!(
+    ".text",
+    ".globl rvn_on_stack",
+    "rvn_on_stack:",
+    "stp x29, x30, [sp, #-16]!",
+    "mov x29, sp",
+    "mov sp, x0",
+    "mov x0, x2",
+    "blr x1",
+    "mov sp, x29",
+    "ldp x29, x30, [sp], #16",
+    "ret",
+);
+
+unsafe extern "C" {
+    fn rvn_on_stack(end: usize, body: extern "C" fn(*mut libc::c_void), arg: *mut libc::c_void);
+}
+
+/// Runs `body` with at least a mebibyte of stack: on another one, if the limit of the calling
+/// thread's, the process's first, is lower (`RLIMIT_STACK`).
+pub fn with_room<T>(body: impl FnOnce() -> T) -> T {
+    const LEAST: u64 = 1 << 20;
+    const OWN: usize = 4 << 20;
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a local variable.
+    let rc = unsafe { libc::getrlimit(libc::RLIMIT_STACK, &raw mut limit) };
+    if rc != 0 || limit.rlim_cur >= LEAST {
+        return body();
+    }
+    let page = super::mmap::host_page_size();
+    let own = Reservation::new(page + OWN)
+        .and_then(|own| own.map_anon(page..page + OWN, HostProt::RW, false).map(|()| own));
+    // Without memory for another, this one may do.
+    let Ok(own) = own else { return body() };
+    struct Call<F, T>(Option<F>, Option<T>);
+    extern "C" fn run<F: FnOnce() -> T, T>(call: *mut libc::c_void) {
+        // SAFETY: the address of `call` below, whose frame waits for us.
+        let call = unsafe { &mut *call.cast::<Call<F, T>>() };
+        call.1 = call.0.take().map(|body| body());
+    }
+    fn entry<F: FnOnce() -> T, T>(_: &Call<F, T>) -> extern "C" fn(*mut libc::c_void) {
+        run::<F, T>
+    }
+    let mut call = Call(Some(body), None);
+    let run = entry(&call);
+    let end = (own.base().0 + own.len()) & !15;
+    // SAFETY: the stack is ours and big enough; a panic in `run` ends the process.
+    unsafe { rvn_on_stack(end, run, (&raw mut call).cast()) };
+    let Some(result) = call.1 else { unreachable!("it has returned") };
+    result
+}
+
 /// As fork(2): 0 in the child.
 ///
 /// # Errors

@@ -5,6 +5,7 @@ mod engines;
 mod faults;
 mod insns;
 mod instructions;
+mod limits;
 mod snapshots;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod softfloat;
