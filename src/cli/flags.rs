@@ -237,15 +237,42 @@ pub(super) struct DisasmFlags {
 
 #[derive(Args, Debug)]
 pub(super) struct FuzzFlags {
-    /// Stop after this time.
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    pub(super) seconds: u64,
+    /// Take the blocks of these files instead of random programs: executables, libraries, object
+    /// files, and directories of them. All blocks that differ are executed.
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["case", "single"])]
+    pub(super) from: Vec<PathBuf>,
 
-    /// What the random programs follow from.
+    /// Stop after this time; 10 by default, none with --from.
+    #[arg(long, value_name = "N")]
+    pub(super) seconds: Option<u64>,
+
+    /// What is random follows from it.
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub(super) seed: u64,
 
-    /// Stop after this many programs.
+    /// States from which each block of a file is executed.
+    #[arg(long, value_name = "N", default_value_t = rvnative::fuzzing::STATES, requires = "from",
+        value_parser = clap::value_parser!(u32).range(1..256))]
+    pub(super) states: u32,
+
+    /// Of the blocks of all files, execute so many, drawn at random.
+    #[arg(long, value_name = "N", requires = "from")]
+    pub(super) sample: Option<usize>,
+
+    /// Go on after a difference, and list all of them by kind at the end.
+    #[arg(long, requires = "from")]
+    pub(super) keep_going: bool,
+
+    /// Execute the block at this address of the file again, as a report says.
+    #[arg(long, value_name = "ADDR", value_parser = address, requires_all = ["from", "setup"],
+        conflicts_with = "sample")]
+    pub(super) at: Option<u64>,
+
+    /// With this memory mode and these host features, by number.
+    #[arg(long, value_name = "N", requires = "at")]
+    pub(super) setup: Option<u32>,
+
+    /// Stop after this many programs or blocks.
     #[arg(long, value_name = "N")]
     pub(super) blocks: Option<u64>,
 

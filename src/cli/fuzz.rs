@@ -2,7 +2,8 @@
 
 use super::fail::Failure;
 use super::flags::FuzzFlags;
-use rvnative::fuzzing::{self, Campaign, Kind, Mismatch, Progress, Subject};
+use rvnative::fuzzing::{self, Campaign, Group, Harvest, HarvestError, Kind, Mismatch, Progress};
+use rvnative::fuzzing::{Reaped, Subject};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -12,6 +13,9 @@ pub(super) fn fuzz(flags: &FuzzFlags) -> Result<ExitCode, Failure> {
     std::panic::set_hook(Box::new(|_| ()));
     let jobs =
         flags.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
+    if !flags.from.is_empty() {
+        return harvest(flags, jobs);
+    }
     let campaign = Campaign {
         seed: flags.seed,
         kind: match (flags.single, flags.compiled) {
@@ -22,7 +26,7 @@ pub(super) fn fuzz(flags: &FuzzFlags) -> Result<ExitCode, Failure> {
         subject: Subject::Translator,
         time: match flags.blocks {
             Some(_) => Duration::MAX,
-            None => Duration::from_secs(flags.seconds),
+            None => Duration::from_secs(flags.seconds.unwrap_or(10)),
         },
         cases: flags.blocks.unwrap_or(u64::MAX),
         jobs,
@@ -69,6 +73,82 @@ pub(super) fn fuzz(flags: &FuzzFlags) -> Result<ExitCode, Failure> {
             ExitCode::SUCCESS
         }
     })
+}
+
+/// Code of real programs.
+fn harvest(flags: &FuzzFlags, jobs: usize) -> Result<ExitCode, Failure> {
+    let plan = Harvest {
+        from: flags.from.clone(),
+        seed: flags.seed,
+        states: flags.states,
+        jobs,
+        time: flags.seconds.map_or(Duration::MAX, Duration::from_secs),
+        blocks: flags.blocks.unwrap_or(u64::MAX),
+        sample: flags.sample,
+        keep_going: flags.keep_going,
+    };
+    if let (Some(addr), Some(setup)) = (flags.at, flags.setup) {
+        return Ok(match fuzzing::replay_at(&plan, addr, setup).map_err(no_code)? {
+            Some(finding) => {
+                println!("{finding}");
+                ExitCode::FAILURE
+            }
+            None => {
+                println!("{addr:#x}: no difference");
+                ExitCode::SUCCESS
+            }
+        });
+    }
+    let start = Instant::now();
+    let rate = |n: u64| n as f64 / start.elapsed().as_secs_f64().max(1e-9);
+    let live = std::io::stderr().is_terminal();
+    let report = |r: Reaped| {
+        if live {
+            let (blocks, rate) = (r.blocks, rate(r.executions));
+            let _ = write!(std::io::stderr(), "\r{blocks} blocks, {rate:.0} executions per second ");
+        }
+    };
+    let crop = fuzzing::harvest(&plan, report).map_err(no_code)?;
+    if live {
+        let _ = writeln!(std::io::stderr());
+    }
+    for text in &crop.damaged {
+        let _ = writeln!(std::io::stderr(), "rvnative: left out: {text}");
+    }
+    let r = crop.reaped;
+    println!(
+        "{} different blocks at {} places of {} files on {jobs} threads in {:.1} s: {} executions, \
+         {:.0} per second; {} states were left out",
+        r.blocks,
+        r.places,
+        r.files,
+        start.elapsed().as_secs_f64(),
+        r.executions,
+        rate(r.executions),
+        r.left_out,
+    );
+    for group in &crop.groups {
+        println!("\n{}", group.first);
+    }
+    if crop.groups.is_empty() {
+        println!("no difference");
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("{} blocks differ, in {} ways:", r.differences, crop.groups.len());
+    for Group { first, count } in &crop.groups {
+        println!("  {count:6}  {}\n          {}", first.kind, first.replay);
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+/// As for a program that cannot be run.
+fn no_code(e: HarvestError) -> Failure {
+    let missing = e.host().is_some_and(|e| e.kind() == std::io::ErrorKind::NotFound);
+    let code = if missing { Failure::NOT_FOUND } else { Failure::CANNOT_RUN };
+    match e.host() {
+        Some(host) => Failure::file(e.path(), host),
+        None => Failure::new(e).code(code),
+    }
 }
 
 fn show(mismatch: &Mismatch) -> ExitCode {

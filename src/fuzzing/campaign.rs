@@ -88,11 +88,11 @@ struct Shared<'a> {
 
 /// One worker as the watchdog sees it.
 #[derive(Default)]
-struct Watched {
+pub(super) struct Watched {
     /// Counts cases.
-    beat: AtomicU64,
+    pub(super) beat: AtomicU64,
     /// What can interrupt the rig that runs now.
-    rig: Mutex<Option<Interrupter>>,
+    pub(super) rig: Mutex<Option<Interrupter>>,
 }
 
 /// Runs a campaign; `report` is told of its progress now and then, from one thread. Returns how
@@ -152,7 +152,7 @@ pub fn run(
 }
 
 /// Interrupts a worker whose case has not ended for too long.
-fn watch(watched: &Watched, beat: &mut (u64, Instant)) {
+pub(super) fn watch(watched: &Watched, beat: &mut (u64, Instant)) {
     let now = watched.beat.load(Ordering::Relaxed);
     if now != beat.0 {
         *beat = (now, Instant::now());

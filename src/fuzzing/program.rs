@@ -113,7 +113,7 @@ impl Case {
 }
 
 /// A value at which arithmetic changes its ways, or a random one.
-fn special_int(rng: &mut Rng) -> u64 {
+pub(super) fn special_int(rng: &mut Rng) -> u64 {
     let bit = 1u64 << rng.below(64);
     match rng.below(12) {
         0 => 0,
@@ -132,7 +132,7 @@ fn special_int(rng: &mut Rng) -> u64 {
 }
 
 /// Bits of a floating-point register: special values of either width, boxed rightly or wrongly.
-fn special_float(rng: &mut Rng) -> u64 {
+pub(super) fn special_float(rng: &mut Rng) -> u64 {
     const DOUBLES: [u64; 20] = [
         0,
         0x3ff0_0000_0000_0000,

@@ -59,26 +59,6 @@ impl Mismatch {
         Ok(())
     }
 
-    /// Registers that differ: at the start, as they should be, as they are.
-    fn registers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (start, good, bad) = (&self.case.hart, &self.expected.hart, &self.got.hart);
-        let mut row = |name: &str, v: &dyn Fn(&Hart) -> u64| {
-            let (g, b) = (v(good), v(bad));
-            if g == b {
-                return Ok(());
-            }
-            writeln!(f, "  {name:<5} {:016x}  {g:016x}  {b:016x}", v(start))
-        };
-        for r in 0..32 {
-            row(reg::x_name(r), &|h| h.x[usize::from(r)])?;
-        }
-        for r in 0..32 {
-            row(reg::f_name(r), &|h| h.f[usize::from(r)])?;
-        }
-        row("pc", &|h| h.pc)?;
-        row("fcsr", &|h| u64::from(h.fcsr()))
-    }
-
     fn memory(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let pairs = self.expected.data.chunks(8).zip(self.got.data.chunks(8));
         for (i, (good, bad)) in pairs.enumerate().filter(|(_, (g, b))| g != b) {
@@ -89,6 +69,40 @@ impl Mismatch {
         }
         Ok(())
     }
+}
+
+/// Registers in which two states differ: at the start, as they should be, as they are.
+pub(super) fn differing_registers(
+    f: &mut fmt::Formatter<'_>,
+    start: &Hart,
+    good: &Hart,
+    bad: &Hart,
+) -> fmt::Result {
+    let mut row = |name: &str, v: &dyn Fn(&Hart) -> u64| {
+        let (g, b) = (v(good), v(bad));
+        if g == b {
+            return Ok(());
+        }
+        writeln!(f, "  {name:<5} {:016x}  {g:016x}  {b:016x}", v(start))
+    };
+    for r in 0..32 {
+        row(reg::x_name(r), &|h| h.x[usize::from(r)])?;
+    }
+    for r in 0..32 {
+        row(reg::f_name(r), &|h| h.f[usize::from(r)])?;
+    }
+    row("pc", &|h| h.pc)?;
+    row("fcsr", &|h| u64::from(h.fcsr()))
+}
+
+/// All registers of the state in which a case begins.
+pub(super) fn registers(f: &mut fmt::Formatter<'_>, h: &Hart) -> fmt::Result {
+    writeln!(f, "registers at start:")?;
+    for r in 0..32u8 {
+        let (x, v) = (usize::from(r), reg::f_name(r));
+        writeln!(f, "  {:<4} {:016x}  {v:<4} {:016x}", reg::x_name(r), h.x[x], h.f[x])?;
+    }
+    writeln!(f, "  fcsr {:x}", h.fcsr())
 }
 
 impl fmt::Display for Mismatch {
@@ -104,15 +118,9 @@ impl fmt::Display for Mismatch {
         if self.expected.exit != self.got.exit {
             writeln!(f, "  exit  {:?}  {:?}", self.expected.exit, self.got.exit)?;
         }
-        self.registers(f)?;
+        differing_registers(f, &self.case.hart, &self.expected.hart, &self.got.hart)?;
         self.memory(f)?;
-        writeln!(f, "registers at start:")?;
-        for r in 0..32u8 {
-            let h = &self.case.hart;
-            let (x, v) = (usize::from(r), reg::f_name(r));
-            writeln!(f, "  {:<4} {:016x}  {v:<4} {:016x}", reg::x_name(r), h.x[x], h.f[x])?;
-        }
-        writeln!(f, "  fcsr {:x}", self.case.hart.fcsr())?;
+        registers(f, &self.case.hart)?;
         if let Some(t) = &self.translation {
             writeln!(f, "translation:\n{t}")?;
         }

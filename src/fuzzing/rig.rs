@@ -384,7 +384,7 @@ fn step(hart: &mut Hart, memory: &Memory, isa: &Isa, planted: Option<Op>) -> Res
 }
 
 /// What a panic said.
-fn message(payload: &(dyn Any + Send)) -> String {
+pub(super) fn message(payload: &(dyn Any + Send)) -> String {
     match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
         (Some(text), _) => (*text).to_owned(),
         (_, Some(text)) => text.clone(),

@@ -155,6 +155,14 @@ pub fn fetch(mem: &Memory, isa: &Isa, pc: u64) -> Result<Insn, Exit> {
     } else {
         low
     };
+    decode(bits, isa)
+}
+
+/// Decodes an instruction that has been fetched; the upper half of `bits` is zero if it has 16 bits.
+///
+/// # Errors
+/// It is none of `isa`.
+pub fn decode(bits: u32, isa: &Isa) -> Result<Insn, Exit> {
     let insn = isa::decode(bits, isa).ok_or(Exit::Illegal { bits })?;
     if csr::present(&insn, isa) { Ok(insn) } else { Err(Exit::Illegal { bits }) }
 }

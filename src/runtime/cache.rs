@@ -59,6 +59,8 @@ struct Inner {
     buf: CodeBuf,
     lifter: Lifter,
     source: Source,
+    /// Where the hot code of the first block is.
+    first: u32,
     hot: u32,
     cold: u32,
     blocks: Chunks<BlockInfo>,
@@ -132,6 +134,7 @@ impl CodeCache {
             buf,
             lifter: Lifter::new(),
             source: Source::new(),
+            first: hot,
             hot,
             cold: half,
             blocks: Chunks::default(),
@@ -365,6 +368,29 @@ impl CodeCache {
             inner.alone.clear();
             self.invalidations.fetch_add(1, Ordering::Release);
         }
+    }
+
+    /// Forgets all blocks, and lets new ones lie where they were. No hart may be inside of one.
+    pub(super) fn clear(&self) {
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        // All entries of a block are addresses of its code.
+        for &(pc, len) in inner.ranges.iter() {
+            for pc in (pc..pc + u64::from(len)).step_by(2) {
+                if self.table.get(pc).is_some() {
+                    self.table.set(pc, None);
+                }
+            }
+        }
+        (inner.hot, inner.cold) = (inner.first, (self.arena.size() / 2) as u32);
+        inner.alone.clear();
+        inner.blocks.clear();
+        inner.ranges.clear();
+        inner.links.clear();
+        inner.pages.clear();
+        inner.faults.clear();
+        inner.stubs_seen.clear();
+        self.invalidations.fetch_add(1, Ordering::Release);
     }
 
     fn kill(&self, inner: &mut Inner, id: u32) {

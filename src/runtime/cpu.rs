@@ -172,6 +172,47 @@ impl Cpu {
         self.machine.add_hart(&self.shared);
     }
 
+    /// Executes translated code from the pc on until it is left: at a jump to what has not been
+    /// translated, by an exit, and if `armed` at the first poll or indirect jump. Only the block
+    /// at the pc is translated for it. `None`: the hart is at an instruction boundary, perhaps the
+    /// same as before, from which it can go on. For who compares engines piece by piece.
+    pub fn run_piece(&mut self, armed: bool) -> Option<Exit> {
+        self.ensure_alt_stack();
+        if self.take_flags() {
+            return Some(Exit::Interrupted);
+        }
+        self.machine.serve_code_events();
+        if self.hart().frm > 3 {
+            return self.step().err();
+        }
+        let code = loop {
+            self.adopt_changes();
+            let pc = self.hart().pc;
+            if let Some(code) = self.generation.cache.table.get(pc) {
+                break code;
+            }
+            match self.translate(pc) {
+                Some(Ok(code)) => break code,
+                Some(Err(exit)) => return exit,
+                None => {}
+            }
+        };
+        if armed {
+            self.shared.remote.arm();
+        }
+        let exit = self.enter(code);
+        if armed {
+            self.disarm();
+        }
+        exit
+    }
+
+    /// Forgets all translations of the machine, and predictions of returns, as if nothing had been
+    /// executed yet. False if it has other harts: then nothing has changed.
+    pub fn forget_translations(&mut self) -> bool {
+        self.machine.forget_translations()
+    }
+
     /// Executes one instruction with the interpreter.
     ///
     /// # Errors

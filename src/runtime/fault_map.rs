@@ -44,6 +44,13 @@ impl FaultMap {
         self.blocks.push(Packed { pc, hot: buf.hot_base, cold: buf.cold_base, at, len });
     }
 
+    /// Forgets all blocks.
+    pub(super) fn clear(&mut self) {
+        self.pieces.truncate(1);
+        self.pieces.iter_mut().for_each(Vec::clear);
+        self.blocks.clear();
+    }
+
     /// The guest's pc at `place`, which is in the cold part or not, and what is pending there.
     pub(super) fn find(&self, place: CodePtr, cold: bool) -> Option<(u64, Vec<Recipe>)> {
         let start = |b: &Packed| if cold { b.cold } else { b.hot };

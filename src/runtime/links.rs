@@ -60,6 +60,12 @@ impl Links {
         self.all.len()
     }
 
+    /// Forgets them all.
+    pub(super) fn clear(&mut self) {
+        self.all.clear();
+        self.latest.clear();
+    }
+
     /// Adds one; its number is how many there were.
     pub(super) fn push(&mut self, link: &LinkSite) {
         let number = self.all.len() as u32 + 1;

@@ -303,6 +303,18 @@ impl Machine {
         self.generation().cache.invalidate(range, &self.counters);
     }
 
+    /// Forgets all translations at once, if the caller has the machine's only hart, which is not
+    /// running.
+    pub(super) fn forget_translations(&self) -> bool {
+        let harts = lock(&self.harts);
+        let alone = harts.iter().filter(|h| h.strong_count() > 0).count() <= 1;
+        if alone {
+            // Whoever adds a hart waits for the lock.
+            self.generation().cache.clear();
+        }
+        alone
+    }
+
     pub(super) fn add_hart(&self, hart: &Arc<Shared>) {
         let several = {
             let mut harts = lock(&self.harts);

@@ -34,7 +34,17 @@ impl<T> Chunks<T> {
 
     #[cold]
     fn add_chunk(&mut self) {
-        self.chunks.push(Vec::with_capacity(CHUNK));
+        // One may be left by `clear`.
+        if self.chunks.len() * CHUNK <= self.len {
+            self.chunks.push(Vec::with_capacity(CHUNK));
+        }
+    }
+
+    /// Removes all items, and keeps the memory of the first ones.
+    pub fn clear(&mut self) {
+        self.chunks.truncate(1);
+        self.chunks.iter_mut().for_each(Vec::clear);
+        self.len = 0;
     }
 
     /// Number of items.

@@ -65,6 +65,13 @@ impl<T: Default> PageMap<T> {
         self.index.iter().map(|(page, n)| (page * PAGE_SIZE, &self.items[*n as usize]))
     }
 
+    /// Removes all items.
+    pub fn clear(&mut self) {
+        self.items.clear();
+        self.index.clear();
+        self.recent = [(NONE, 0); RECENT];
+    }
+
     /// Number of items.
     #[must_use]
     pub fn len(&self) -> usize {
