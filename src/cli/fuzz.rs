@@ -105,7 +105,8 @@ fn harvest(flags: &FuzzFlags, jobs: usize) -> Result<ExitCode, Failure> {
     let report = |r: Reaped| {
         if live {
             let (blocks, rate) = (r.blocks, rate(r.executions));
-            let _ = write!(std::io::stderr(), "\r{blocks} blocks, {rate:.0} executions per second ");
+            let _ =
+                write!(std::io::stderr(), "\r{blocks} blocks, {rate:.0} executions per second ");
         }
     };
     let crop = fuzzing::harvest(&plan, report).map_err(no_code)?;

@@ -187,7 +187,7 @@ pub fn harvest(plan: &Harvest, mut report: impl FnMut(Reaped)) -> Result<Outcome
     Ok(Outcome { reaped, groups, damaged })
 }
 
-fn read(path: &Path) -> Result<(Image, u64), Error> {
+pub(super) fn read(path: &Path) -> Result<(Image, u64), Error> {
     let bytes = std::fs::read(path).map_err(|e| Error::new(path, Problem::Io(e)))?;
     let mut contents = FxHasher::default();
     contents.write(&bytes);
@@ -353,14 +353,15 @@ fn worker(shared: &Shared<'_>, watched: &Watched) -> io::Result<()> {
     }
 }
 
-fn describe(
+pub(super) fn describe(
     rig: &Rig<'_>,
     image: &Image,
     plan: &Harvest,
     offset: u64,
     difference: Box<Difference>,
 ) -> Finding {
-    let states = if plan.states == STATES { String::new() } else { format!(" --states {}", plan.states) };
+    let states =
+        if plan.states == STATES { String::new() } else { format!(" --states {}", plan.states) };
     let replay = format!(
         "rvnative fuzz --from {} --seed {}{states} --at {:#x} --setup {}",
         quoted(&image.path),

@@ -46,8 +46,8 @@ pub(super) struct Difference {
 
 impl Difference {
     /// True if translated code may just have run further than the interpreter.
-    pub(super) fn unknown_state(&self) -> bool {
-        self.what == Got::State
+    pub(super) fn may_be_ahead(&self) -> bool {
+        matches!(self.what, Got::State | Got::Exit(_))
     }
 
     /// True if the engine itself failed.

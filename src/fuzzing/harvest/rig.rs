@@ -18,6 +18,7 @@ use crate::fuzzing::Rng;
 use crate::interp;
 use crate::isa::{Insn, Isa};
 use crate::mem::{Memory, Mode, Prot};
+use crate::runtime::ignores_top_byte;
 use crate::runtime::{Cpu, EngineKind, HostFeatures, Interrupter, Machine, Options};
 use crate::util::page_down;
 use std::io;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 /// Pieces of translated code that are executed from a state.
 const CHAIN: usize = 8;
 /// Instructions of a trace; and if translated code has run further, of a second try.
-const BUDGETS: [usize; 2] = [192, 8192];
+const BUDGETS: [usize; 2] = [192, usize::MAX];
 /// Changes of a state that are tried so that a trace comes further.
 const STEERS: usize = 8;
 /// Bytes of code memory: for the blocks behind one.
@@ -211,17 +212,18 @@ impl<'a> Rig<'a> {
         };
         let mut hart = start(&mut rng, n, around);
         hart.pc = self.world.base + offset;
-        self.record(hart, BUDGETS[0]);
+        self.record(hart, BUDGETS[0], true);
         for _ in 0..STEERS {
             if !steer(&mut rng, &self.trace, &mut hart) {
                 break;
             }
             self.undo();
-            self.record(hart, BUDGETS[0]);
+            self.record(hart, BUDGETS[0], true);
         }
         for (i, budget) in BUDGETS.into_iter().enumerate() {
-            if i > 0 {
-                self.record(hart, budget);
+            if i > 0 || self.trace.end == Some(End::Fails) {
+                self.undo();
+                self.record(hart, budget, false);
             }
             self.undo();
             if self.trace.end == Some(End::Counter) || self.strays() {
@@ -233,7 +235,7 @@ impl<'a> Rig<'a> {
             match result {
                 Ok(()) => break,
                 // It may have come further than the trace.
-                Err(d) if cut && i == 0 && d.unknown_state() => {}
+                Err(d) if cut && i == 0 && d.may_be_ahead() => {}
                 Err(_) if self.trace.aliased(self.machine.memory()) => {
                     self.counts.left_out += 1;
                     break;
@@ -247,7 +249,7 @@ impl<'a> Rig<'a> {
         Ok(())
     }
 
-    fn record(&mut self, hart: Hart, budget: usize) {
+    fn record(&mut self, hart: Hart, budget: usize, trying: bool) {
         let memory = self.machine.memory();
         let decoder = Decoder {
             image: self.image,
@@ -258,7 +260,8 @@ impl<'a> Rig<'a> {
             planted: self.planted,
         };
         let decode = |pc| decoder.decode(pc);
-        self.trace.record(hart, (memory, &self.setup.isa), &mut self.world, budget, decode);
+        let limits = (budget, trying);
+        self.trace.record(hart, (memory, &self.setup.isa), &mut self.world, limits, decode);
     }
 
     fn undo(&self) {
@@ -271,9 +274,12 @@ impl<'a> Rig<'a> {
         let size = 1 << ADDRESS_BITS;
         match self.trace.exit() {
             Some(Exit::Fault(f)) if f.access != Access::Execute => {
-                let near = f.addr.wrapping_add(size) < 3 * size;
+                // What the host makes of it.
+                let top = if ignores_top_byte() { 8 } else { 0 };
+                let addr = ((f.addr << top) as i64 >> top) as u64;
+                let near = addr.wrapping_add(size) < 3 * size && addr == f.addr;
                 // Not canonical on any host, wherever the region lies: always caught.
-                let wild = (1 << 47..u64::MAX - (1 << 47)).contains(&f.addr);
+                let wild = (1 << 47..u64::MAX - (1 << 47)).contains(&addr);
                 self.setup.mode != Mode::Sandbox && !near && !wild
             }
             _ => false,

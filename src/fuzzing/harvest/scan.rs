@@ -260,6 +260,9 @@ impl CodeSource for ImageSource<'_> {
 
     fn piece(&mut self, addr: u64) -> Option<Piece<'_>> {
         let page = addr / PAGE_SIZE * PAGE_SIZE;
+        if addr >= self.bytes.len() as u64 {
+            return None;
+        }
         let end = (page as usize + PAGE_SIZE as usize + TAIL).min(self.bytes.len());
         let code = self.bytes.get(page as usize..end)?;
         let n = match self.pages.iter().position(|(p, _)| *p == page) {

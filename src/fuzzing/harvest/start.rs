@@ -89,6 +89,7 @@ pub(super) fn steer(rng: &mut Rng, trace: &Trace, hart: &mut Hart) -> bool {
             let wanted = fault.addr / WINDOW * WINDOW == EDGE;
             !wanted && other_address(rng, trace, hart)
         }
+        Some(End::Fails) => other_address(rng, trace, hart),
         Some(End::Exit(Exit::Misaligned(_))) => rng.chance(80) && other_address(rng, trace, hart),
         Some(End::Cut) => leave_loop(rng, trace, hart),
         _ => false,
@@ -162,9 +163,8 @@ fn leave_loop(rng: &mut Rng, trace: &Trace, hart: &mut Hart) -> bool {
     let when = times[(1 + rng.below(4) as usize).min(times.len() - 1)];
     let (first, second) = (usize::from(insn.rs1), usize::from(insn.rs2));
     let (a, b) = (states[when].x[first], states[when].x[second]);
-    let fixed = |r: usize| {
-        r != 0 && !trace.insns.iter().any(|i| writes_x(i.op) && usize::from(i.rd) == r)
-    };
+    let fixed =
+        |r: usize| r != 0 && !trace.insns.iter().any(|i| writes_x(i.op) && usize::from(i.rd) == r);
     if fixed(second) {
         hart.x[second] = match (insn.op, taken) {
             (Op::Beq, true) | (Op::Bne, false) => a.wrapping_add(1),

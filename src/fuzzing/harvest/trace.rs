@@ -7,11 +7,18 @@ use crate::isa::{Format, Insn, Isa, Op};
 use crate::mem::Memory;
 use rustc_hash::FxHashMap;
 
+/// Most instructions of a trace.
+const MOST: usize = 8192;
+/// How often a trace of which the end is cut off has gone back, if it is not very long.
+const BACK: usize = 32;
+
 /// Why a trace ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     /// The interpreter stopped.
     Exit(Exit),
+    /// The next instruction accesses what is nowhere, which was not tried.
+    Fails,
     /// It could go on.
     Cut,
     /// The next instruction reads a counter, which differs from one reading to the next.
@@ -49,14 +56,15 @@ pub(super) struct Trace {
 }
 
 impl Trace {
-    /// Executes at most `max` instructions from `hart` on. What they write stays in memory.
-    /// `decode` gives the instruction at an address.
+    /// Executes `max` instructions from `hart` on, and more until it has gone back often enough that
+    /// translated code, which polls there, is left before the end. What they write stays in memory.
+    /// `decode` gives the instruction at an address. `trying`: an access that will fail is not made.
     pub(super) fn record(
         &mut self,
         mut hart: Hart,
         (memory, isa): (&Memory, &Isa),
         world: &mut World,
-        max: usize,
+        (max, trying): (usize, bool),
         decode: impl Fn(u64) -> Result<Insn, Exit>,
     ) {
         self.insns.clear();
@@ -65,9 +73,11 @@ impl Trace {
         let compressed = isa.has(crate::isa::Ext::Zca);
         debug_assert!(compressed, "jumps go to any even address");
         self.states.push(hart);
+        let mut back = 0;
         self.end = Some(loop {
             let n = self.states.len() - 1;
-            if n == max {
+            back += usize::from(n > 0 && hart.pc <= self.states[n - 1].pc);
+            if n >= max && back >= BACK || n == MOST {
                 break End::Cut;
             }
             let insn = match decode(hart.pc) {
@@ -78,13 +88,14 @@ impl Trace {
                 break End::Counter;
             }
             let place = place(&insn, &hart);
-            let result = loop {
-                match interp::execute(&mut hart, memory, &insn) {
-                    Err(Exit::Fault(fault)) if world.serve(memory, &fault) => {}
-                    result => break result,
-                }
-            };
             self.insns.push(insn);
+            if let Some(place) = place
+                && !world.serve(memory, place.addr, place.len)
+                && trying
+            {
+                break End::Fails;
+            }
+            let result = interp::execute(&mut hart, memory, &insn);
             if let Some(place) = place.filter(|p| p.writes) {
                 // Also one that did not complete may have written in the first of two pages.
                 self.note(n, memory.effective(place.addr), place.len, memory);

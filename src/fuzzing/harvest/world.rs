@@ -8,10 +8,10 @@
 use super::image::Image;
 use crate::fuzzing::Rng;
 use crate::fuzzing::program::{special_float, special_int};
-use crate::mem::{Backing, Fault, MapError, Mapping, Memory, Mode, Prot};
+use crate::mem::{Backing, MapError, Mapping, Memory, Mode, Prot};
 use crate::sys::mmap::memfd;
 use crate::util::PAGE_SIZE;
-use std::collections::BTreeSet;
+use rustc_hash::FxHashSet;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -39,7 +39,7 @@ const EDGE_PAGES: [Option<Prot>; 8] = [
 /// Below is nothing, as in any program.
 const LOWEST: u64 = 0x1_0000;
 /// Windows that are mapped as they are asked for, before all are unmapped again.
-const MOST_WINDOWS: usize = 256;
+const MOST_WINDOWS: usize = 1024;
 /// Address bits in `Guarded` and `Identity` mode.
 pub(super) const ADDRESS_BITS: u32 = 34;
 /// Where code may lie, below and above 2 GiB: which of them fits an immediate of the host.
@@ -57,7 +57,7 @@ pub(super) struct World {
     pub(super) base: u64,
     code: Range<u64>,
     /// Windows that were asked for.
-    windows: BTreeSet<u64>,
+    windows: FxHashSet<u64>,
     /// Scratch: what is there after a run.
     found: Vec<u8>,
 }
@@ -91,7 +91,7 @@ impl World {
             pristine: contents(seed, base, functions),
             base,
             code: base..base + len,
-            windows: BTreeSet::new(),
+            windows: FxHashSet::default(),
             found: vec![0; WINDOW as usize],
             backing,
         };
@@ -117,12 +117,27 @@ impl World {
         memory.map(range.start, range.end - range.start, mapping, Some(self.file.as_fd()), true)
     }
 
-    /// Maps data where an access has found nothing; false where nothing shall be.
-    pub(super) fn serve(&mut self, memory: &Memory, fault: &Fault) -> bool {
-        let at = memory.effective(fault.addr);
+    /// Sees to data where `len` bytes at `addr` are about to be accessed; false if part of them is
+    /// nowhere, so that the access will fail.
+    pub(super) fn serve(&mut self, memory: &Memory, addr: u64, len: u64) -> bool {
+        let last = addr.wrapping_add(len - 1);
+        self.serve_byte(memory, addr)
+            && (addr / WINDOW == last / WINDOW || self.serve_byte(memory, last))
+    }
+
+    #[inline]
+    fn serve_byte(&mut self, memory: &Memory, addr: u64) -> bool {
+        let at = memory.effective(addr);
         let start = at / WINDOW * WINDOW;
-        let edge = start == EDGE;
-        if fault.mapped || at < LOWEST || at >= memory.size() || edge || self.code.contains(&at) {
+        // By far the most; and where some pages are missing on purpose.
+        start == DATA || start == EDGE || self.serve_elsewhere(memory, at, start)
+    }
+
+    fn serve_elsewhere(&mut self, memory: &Memory, at: u64, start: u64) -> bool {
+        if self.code.contains(&at) {
+            return true;
+        }
+        if at < LOWEST || at >= memory.size() {
             return false;
         }
         let (mut range, code) = (start..start + WINDOW, &self.code);
@@ -130,8 +145,7 @@ impl World {
             // One side of it: the one that was asked for.
             if at < code.start { range.end = code.start } else { range.start = code.end }
         }
-        self.windows.insert(range.start);
-        self.map(memory, range, Prot::RW).is_ok()
+        !self.windows.insert(range.start) || self.map(memory, range, Prot::RW).is_ok()
     }
 
     /// Unmaps what was mapped by [`Self::serve`] if that has become much.
