@@ -236,6 +236,10 @@ pub(super) struct DisasmFlags {
 }
 
 #[derive(Args, Debug)]
+#[command(
+    after_long_help = "Exit codes: 0 if no difference is found, 1 if one is; with --from, 127 if a \
+FILE does not exist and 126 if no code can be read from it; 125 if rvnative itself fails."
+)]
 pub(super) struct FuzzFlags {
     /// Take the blocks of these files instead of random programs: executables, libraries, object
     /// files, and directories of them. All blocks that differ are executed.

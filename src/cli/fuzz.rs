@@ -4,6 +4,7 @@ use super::fail::Failure;
 use super::flags::FuzzFlags;
 use rvnative::fuzzing::{self, Campaign, Group, Harvest, HarvestError, Kind, Mismatch, Progress};
 use rvnative::fuzzing::{Reaped, Subject};
+use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -89,14 +90,8 @@ fn harvest(flags: &FuzzFlags, jobs: usize) -> Result<ExitCode, Failure> {
     };
     if let (Some(addr), Some(setup)) = (flags.at, flags.setup) {
         return Ok(match fuzzing::replay_at(&plan, addr, setup).map_err(no_code)? {
-            Some(finding) => {
-                println!("{finding}");
-                ExitCode::FAILURE
-            }
-            None => {
-                println!("{addr:#x}: no difference");
-                ExitCode::SUCCESS
-            }
+            Some(finding) => say(&finding.to_string(), ExitCode::FAILURE),
+            None => say(&format!("{addr:#x}: no difference\n"), ExitCode::SUCCESS),
         });
     }
     let start = Instant::now();
@@ -117,9 +112,9 @@ fn harvest(flags: &FuzzFlags, jobs: usize) -> Result<ExitCode, Failure> {
         let _ = writeln!(std::io::stderr(), "rvnative: left out: {text}");
     }
     let r = crop.reaped;
-    println!(
+    let mut text = format!(
         "{} different blocks at {} places of {} files on {jobs} threads in {:.1} s: {} executions, \
-         {:.0} per second; {} states were left out",
+         {:.0} per second; {} states were left out\n",
         r.blocks,
         r.places,
         r.files,
@@ -128,18 +123,23 @@ fn harvest(flags: &FuzzFlags, jobs: usize) -> Result<ExitCode, Failure> {
         rate(r.executions),
         r.left_out,
     );
-    for group in &crop.groups {
-        println!("\n{}", group.first);
-    }
     if crop.groups.is_empty() {
-        println!("no difference");
-        return Ok(ExitCode::SUCCESS);
+        return Ok(say(&(text + "no difference\n"), ExitCode::SUCCESS));
     }
-    println!("{} blocks differ, in {} ways:", r.differences, crop.groups.len());
+    for group in &crop.groups {
+        let _ = writeln!(text, "\n{}", group.first);
+    }
+    let _ = writeln!(text, "{} blocks differ, in {} ways:", r.differences, crop.groups.len());
     for Group { first, count } in &crop.groups {
-        println!("  {count:6}  {}\n          {}", first.kind, first.replay);
+        let _ = writeln!(text, "  {count:6}  {}\n          {}", first.kind, first.replay);
     }
-    Ok(ExitCode::FAILURE)
+    Ok(say(&text, ExitCode::FAILURE))
+}
+
+/// Prints `text`; who reads it may stop reading.
+fn say(text: &str, code: ExitCode) -> ExitCode {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    code
 }
 
 /// As for a program that cannot be run.

@@ -525,3 +525,42 @@ fn a_closed_pipe_is_no_panic() {
     drop(child.stdout.take());
     let _ = child.wait().unwrap();
 }
+
+#[test]
+fn code_of_files_is_compared() {
+    let fuzz = |args: &[&str], file: &Path| {
+        rvnative().args(["fuzz", "--from"]).arg(file).args(args).output().unwrap()
+    };
+    let o = fuzz(&["--blocks", "40", "--jobs", "2"], &guest("hello"));
+    assert_eq!(o.status.code(), Some(0), "{}", stdout(&o));
+    assert!(stdout(&o).starts_with("40 different blocks at "), "{}", stdout(&o));
+    assert!(stdout(&o).ends_with("\nno difference\n"), "{}", stdout(&o));
+    let entry = ["--at", "10078", "--setup", "3"];
+    let scratch = Scratch::new("harvest");
+    let program = scratch.file("program", &exits(&[], 3), 0o755);
+    let o = fuzz(&entry, &program);
+    assert_eq!((o.status.code(), stdout(&o)), (Some(0), "0x10078: no difference\n".to_owned()));
+    // What has no code that can be read is said in one line.
+    let bytes = fs::read(guest("hello")).unwrap();
+    let cut = scratch.file("cut", &bytes[..bytes.len() / 2], 0o644);
+    let text = scratch.file("text", b"hello", 0o644);
+    let empty = scratch.0.join("empty");
+    fs::create_dir(&empty).unwrap();
+    let ours = Path::new(env!("CARGO_BIN_EXE_rvnative"));
+    for (file, code, what) in [
+        (&*cut, 126, "cut: truncated: "),
+        (&*text, 126, "text: not an ELF file"),
+        (&*empty, 126, "empty: a directory without RISC-V ELF files"),
+        (ours, 126, "built for another machine"),
+        (&*scratch.0.join("none"), 127, "none: No such file or directory"),
+        (Path::new("/dev/null"), 126, "/dev/null: neither a file nor a directory"),
+    ] {
+        let o = fuzz(&[], file);
+        assert_eq!((o.status.code(), stdout(&o)), (Some(code), String::new()), "{}", stderr(&o));
+        assert!(stderr(&o).contains(what), "{}", stderr(&o));
+        assert_eq!(stderr(&o).lines().count(), 1, "{}", stderr(&o));
+    }
+    let o = fuzz(&["--at", "10079", "--setup", "3"], &program);
+    assert_eq!(o.status.code(), Some(126), "{}", stderr(&o));
+    assert!(stderr(&o).contains("no code at 0x10079"), "{}", stderr(&o));
+}

@@ -165,7 +165,7 @@ fn a_planted_fault_is_found_and_shrunk() {
         let small = rig.shrink(offset, difference);
         let kind = small.kind();
         // What is planted is told as what the interpreter has executed.
-        assert!(kind.split(' ').count() < 6, "{kind}");
+        assert!(kind.split(' ').count() < 9, "{kind}");
         // The code is what it was again, and so is memory.
         rig.plant(|i| *i);
         assert!(rig.check(offset, 4).is_ok(), "{kind}");
