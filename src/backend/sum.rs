@@ -37,11 +37,12 @@ impl Symbolic {
         }
     }
 
-    /// If `a` and `b` are pending shifts of one home that together, in a sum or an or, rotate it:
+    /// If `a` and `b` are pending shifts of one home that together, in a sum or an or of width
+    /// `result`, rotate it (a sum of words of two shifted doublewords does not):
     /// its width, the home, and how far it is rotated to the right. `None` too if that home may be
     /// written before the rotation is computed.
     #[must_use]
-    pub fn rotation(&self, a: u8, b: u8) -> Option<(Width, KeptHome, u8)> {
+    pub fn rotation(&self, result: Width, a: u8, b: u8) -> Option<(Width, KeptHome, u8)> {
         let (Val::Shift { op, w, a: from, n }, Val::Shift { op: op2, w: w2, a: from2, n: m }) =
             (self.val(a), self.val(b))
         else {
@@ -56,7 +57,7 @@ impl Symbolic {
             Width::W => 32,
             Width::D => 64,
         };
-        if (w, from, n + m) != (w2, from2, bits) {
+        if (w, from, n + m) != (w2, from2, bits) || (result, w) == (Width::W, Width::D) {
             return None;
         }
         Some((w, self.kept(from, 1 << a | 1 << b)?, right))
@@ -108,16 +109,16 @@ mod tests {
         let mut s = Symbolic::new();
         s.set_shift(5, ShiftOp::Left, Width::W, 10, 8);
         s.set_shift(6, ShiftOp::Right, Width::W, 10, 24);
-        let (w, from, right) = s.rotation(5, 6).expect("a rotation");
+        let (w, from, right) = s.rotation(Width::D, 5, 6).expect("a rotation");
         assert_eq!((w, from.reg(), right), (Width::W, 10, 24));
         // Its source is about to be written.
         s.set_lin(10, 11, 0, 0, 0);
-        assert_eq!((s.rotation(5, 6), s.kept_shift(5)), (None, None));
+        assert_eq!((s.rotation(Width::D, 5, 6), s.kept_shift(5)), (None, None));
         s.settle(5);
         s.settle(6);
         s.settle(10);
         s.set_shift(5, ShiftOp::Left, Width::W, 10, 8);
         s.set_shift(6, ShiftOp::Right, Width::W, 10, 23);
-        assert_eq!(s.rotation(5, 6), None);
+        assert_eq!(s.rotation(Width::D, 5, 6), None);
     }
 }

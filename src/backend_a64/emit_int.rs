@@ -82,7 +82,7 @@ impl Emitter<'_, '_> {
     }
 
     fn add(&mut self, rd: Reg, a: Reg, b: Src) {
-        if self.rotation(rd, a, b) || self.three_shifted(Alu::Add, rd, a, b, true) {
+        if self.rotation(Width::D, rd, a, b) || self.three_shifted(Alu::Add, rd, a, b, true) {
             return;
         }
         // Bringing `b` home may change what `a` is made of, so `a` is looked at again after that.
@@ -156,7 +156,7 @@ impl Emitter<'_, '_> {
     }
 
     fn addw(&mut self, rd: Reg, a: Reg, b: Src) {
-        if self.rotation(rd, a, b) {
+        if self.rotation(Width::W, rd, a, b) {
             return;
         }
         if self.const_of(b) == Some(0) && self.sym.is_narrow(a.0) {
@@ -294,7 +294,9 @@ impl Emitter<'_, '_> {
             (Alu::Or | Alu::Eor, Some(0)) => return self.add(rd, a, Src::Imm(0)),
             _ => {}
         }
-        if op != Alu::And && self.rotation(rd, a, b) || self.three_shifted(op, rd, a, b, true) {
+        if op != Alu::And && self.rotation(Width::D, rd, a, b)
+            || self.three_shifted(op, rd, a, b, true)
+        {
             return;
         }
         let narrow = self.sym.is_narrow(a.0)
@@ -444,9 +446,9 @@ impl Emitter<'_, '_> {
 
     /// The sum, or, or exclusive or of two pending shifts of one home that together rotate it;
     /// false if it is something else.
-    fn rotation(&mut self, rd: Reg, a: Reg, b: Src) -> bool {
+    fn rotation(&mut self, result: Width, rd: Reg, a: Reg, b: Src) -> bool {
         let Src::Reg(b) = b else { return false };
-        let Some((w, from, right)) = self.sym.rotation(a.0, b.0) else { return false };
+        let Some((w, from, right)) = self.sym.rotation(result, a.0, b.0) else { return false };
         let sz = size(w);
         if rd.is_zero() {
             return false;

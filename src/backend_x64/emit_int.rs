@@ -501,7 +501,7 @@ impl Emitter<'_, '_> {
     /// false if it is something else.
     fn rotation(&mut self, rd: Reg, a: Reg, b: Src) -> bool {
         let Src::Reg(b) = b else { return false };
-        let Some((w, from, right)) = self.sym.rotation(a.0, b.0) else { return false };
+        let Some((w, from, right)) = self.sym.rotation(Width::D, a.0, b.0) else { return false };
         let sz = size(w);
         let (dst, source) = self.dest_from(rd, from, 1 << a.0 | 1 << b.0);
         match source {

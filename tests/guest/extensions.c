@@ -34,6 +34,7 @@
   ONE(R, S, T, H, G, over, source, "slli " H ", " S ", 20\n srli " G ", " S ", 44", "or " R ", " H ", " G, s << 20 | s >> 44) \
   ONE(R, S, T, H, G, over, source, "srli " H ", " S ", 1\n slli " G ", " S ", 63", "add " R ", " H ", " G, s >> 1 | s << 63) \
   ONE(R, S, T, H, G, over, source, "slliw " H ", " S ", 7\n srliw " G ", " S ", 25", "xor " R ", " H ", " G, (i32)((u32)s << 7 | (u32)s >> 25)) \
+  ONE(R, S, T, H, G, over, source, "srli " H ", " S ", 55\n slli " G ", " S ", 9", "addw " R ", " G ", " H, (i32)(s << 9 | s >> 55)) \
   ONE(R, S, T, H, G, over, source, "slli " H ", " S ", 8\n srli " G ", " S ", 56", "or " R ", " G ", " H "\n add " R ", " R ", " G, (s << 8 | s >> 56) + (s >> 56)) \
   ONE(R, S, T, H, G, over, source, "slli " H ", " S ", 32", "srli " R ", " H ", 32\n add " R ", " R ", " H, (u32)s + (s << 32)) \
   ONE(R, S, T, H, G, over, source, "slli " H ", " S ", 32", "mv " T ", " R "\n srli " R ", " H ", 32\n add " R ", " R ", " T, (u32)s + r) \
