@@ -47,39 +47,44 @@ pub fn spawn(stack: usize, body: impl FnOnce() + Send + 'static) -> io::Result<(
     Ok(())
 }
 
-// A function and its argument on another stack, whose end is the first argument.
+/// Calls a function with its argument on another stack, whose end is the first argument.
 #[cfg(target_arch = "x86_64")]
-std::arch::global_asm!(
-    ".text",
-    ".globl rvn_on_stack",
-    "rvn_on_stack:",
-    "push rbp",
-    "mov rbp, rsp",
-    "mov rsp, rdi",
-    "mov rdi, rdx",
-    "call rsi",
-    "mov rsp, rbp",
-    "pop rbp",
-    "ret",
-);
+#[unsafe(naked)]
+unsafe extern "C" fn on_stack(
+    end: usize,
+    body: extern "C" fn(*mut libc::c_void),
+    arg: *mut libc::c_void,
+) {
+    std::arch::naked_asm!(
+        "push rbp",
+        "mov rbp, rsp",
+        "mov rsp, rdi",
+        "mov rdi, rdx",
+        "call rsi",
+        "mov rsp, rbp",
+        "pop rbp",
+        "ret",
+    )
+}
 
+/// As on x86-64.
 #[cfg(target_arch = "aarch64")]
-std::arch::global_asm!(
-    ".text",
-    ".globl rvn_on_stack",
-    "rvn_on_stack:",
-    "stp x29, x30, [sp, #-16]!",
-    "mov x29, sp",
-    "mov sp, x0",
-    "mov x0, x2",
-    "blr x1",
-    "mov sp, x29",
-    "ldp x29, x30, [sp], #16",
-    "ret",
-);
-
-unsafe extern "C" {
-    fn rvn_on_stack(end: usize, body: extern "C" fn(*mut libc::c_void), arg: *mut libc::c_void);
+#[unsafe(naked)]
+unsafe extern "C" fn on_stack(
+    end: usize,
+    body: extern "C" fn(*mut libc::c_void),
+    arg: *mut libc::c_void,
+) {
+    std::arch::naked_asm!(
+        "stp x29, x30, [sp, #-16]!",
+        "mov x29, sp",
+        "mov sp, x0",
+        "mov x0, x2",
+        "blr x1",
+        "mov sp, x29",
+        "ldp x29, x30, [sp], #16",
+        "ret",
+    )
 }
 
 /// Runs `body` with at least a mebibyte of stack: on another one, if the limit of the calling
@@ -111,7 +116,7 @@ pub fn with_room<T>(body: impl FnOnce() -> T) -> T {
     let run = entry(&call);
     let end = (own.base().0 + own.len()) & !15;
     // SAFETY: the stack is ours and big enough; a panic in `run` ends the process.
-    unsafe { rvn_on_stack(end, run, (&raw mut call).cast()) };
+    unsafe { on_stack(end, run, (&raw mut call).cast()) };
     let Some(result) = call.1 else { unreachable!("it has returned") };
     result
 }
@@ -207,51 +212,52 @@ pub fn fork_into(flags: u64, more: &CloneMore) -> io::Result<(i32, i32)> {
 
 // clone3 with a stack: arguments, their size, a function and its argument for the child.
 #[cfg(target_arch = "x86_64")]
-std::arch::global_asm!(
-    ".text",
-    ".globl rvn_clone3",
-    "rvn_clone3:",
-    "mov r8, rcx",
-    "mov eax, 435",
-    "syscall",
-    "test rax, rax",
-    "jz 2f",
-    "ret",
-    "2:",
-    "xor ebp, ebp",
-    "mov rdi, r8",
-    "call rdx",
-    "mov edi, eax",
-    "mov eax, 231",
-    "syscall",
-    "ud2",
-);
+#[unsafe(naked)]
+unsafe extern "C" fn clone3(
+    args: *const CloneArgs,
+    size: usize,
+    child: extern "C" fn(*mut libc::c_void) -> i32,
+    arg: *mut libc::c_void,
+) -> i64 {
+    std::arch::naked_asm!(
+        "mov r8, rcx",
+        "mov eax, 435",
+        "syscall",
+        "test rax, rax",
+        "jz 2f",
+        "ret",
+        "2:",
+        "xor ebp, ebp",
+        "mov rdi, r8",
+        "call rdx",
+        "mov edi, eax",
+        "mov eax, 231",
+        "syscall",
+        "ud2",
+    )
+}
 
 #[cfg(target_arch = "aarch64")]
-std::arch::global_asm!(
-    ".text",
-    ".globl rvn_clone3",
-    "rvn_clone3:",
-    "mov x8, #435",
-    "svc #0",
-    "cbz x0, 2f",
-    "ret",
-    "2:",
-    "mov x29, #0",
-    "mov x0, x3",
-    "blr x2",
-    "mov x8, #94",
-    "svc #0",
-    "brk #0",
-);
-
-unsafe extern "C" {
-    fn rvn_clone3(
-        args: *const CloneArgs,
-        size: usize,
-        child: extern "C" fn(*mut libc::c_void) -> i32,
-        arg: *mut libc::c_void,
-    ) -> i64;
+#[unsafe(naked)]
+unsafe extern "C" fn clone3(
+    args: *const CloneArgs,
+    size: usize,
+    child: extern "C" fn(*mut libc::c_void) -> i32,
+    arg: *mut libc::c_void,
+) -> i64 {
+    std::arch::naked_asm!(
+        "mov x8, #435",
+        "svc #0",
+        "cbz x0, 2f",
+        "ret",
+        "2:",
+        "mov x29, #0",
+        "mov x0, x3",
+        "blr x2",
+        "mov x8, #94",
+        "svc #0",
+        "brk #0",
+    )
 }
 
 /// A descriptor of a child that nobody has waited for, closed by `execve`.
@@ -299,7 +305,7 @@ pub fn share(
         (args.stack, args.stack_size) = (bottom as u64, (top - bottom) as u64);
         let arg = (&raw mut child).cast();
         // SAFETY: as below.
-        let pid = unsafe { rvn_clone3(&raw const args, size_of::<CloneArgs>(), start, arg) };
+        let pid = unsafe { clone3(&raw const args, size_of::<CloneArgs>(), start, arg) };
         let failed = || io::Error::from_raw_os_error(-pid as i32);
         return if pid < 0 { Err(failed()) } else { Ok(pid as i32) };
     }
@@ -323,6 +329,12 @@ pub fn execve(path: &CStr, args: &[CString], env: &[CString]) -> io::Error {
     // SAFETY: NULL-terminated arrays of strings that outlive the call.
     unsafe { libc::execve(path.as_ptr(), args.as_ptr(), env.as_ptr()) };
     io::Error::last_os_error()
+}
+
+/// True if the calling thread is known to be the process's only one.
+#[must_use]
+pub fn has_one_thread() -> bool {
+    std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1)
 }
 
 /// Waits for a child. Returns the status word of wait(2).

@@ -2,9 +2,9 @@
 #![allow(unsafe_code, reason = "issues system calls")]
 //! # Safety
 //! What a system call does to memory is its caller's promise. The interruptible routine keeps
-//! everything in registers and on the caller's stack; between the symbols
-//! `rvn_syscall_begin` and `rvn_syscall_end` it may be left for `rvn_syscall_abort`, since the
-//! system call has then not been made, or the kernel has set the pc back to make it again.
+//! everything in registers and on the caller's stack; between its parts [`BEGIN`] and [`END`] it may
+//! be left for [`ABORT`], since the system call has then not been made, or the kernel has set the pc
+//! back to make it again.
 
 use crate::util::HostAddr;
 use std::sync::atomic::AtomicU32;
@@ -13,78 +13,82 @@ use std::sync::atomic::AtomicU32;
 // the kernel are one step for signal handlers: a handler that finds the pc between the two labels
 // moves it to `abort`.
 #[cfg(target_arch = "x86_64")]
-std::arch::global_asm!(
-    ".text",
-    ".balign 16",
-    ".globl rvn_syscall",
-    "rvn_syscall:",
-    "mov r11, rdi",
-    "mov rax, rsi",
-    "mov rcx, rdx",
-    "mov rdi, [rcx]",
-    "mov rsi, [rcx + 8]",
-    "mov rdx, [rcx + 16]",
-    "mov r10, [rcx + 24]",
-    "mov r8, [rcx + 32]",
-    "mov r9, [rcx + 40]",
-    ".globl rvn_syscall_begin",
-    "rvn_syscall_begin:",
-    "cmp dword ptr [r11], 0",
-    "jne rvn_syscall_abort",
-    "syscall",
-    ".globl rvn_syscall_end",
-    "rvn_syscall_end:",
-    "ret",
-    ".globl rvn_syscall_abort",
-    "rvn_syscall_abort:",
-    "mov rax, -513",
-    "ret",
-    // What the kernel returns to from a handler: rt_sigreturn.
-    ".globl rvn_sigreturn",
-    "rvn_sigreturn:",
-    "mov eax, 15",
-    "syscall",
-    "ud2",
-);
+#[unsafe(naked)]
+unsafe extern "C" fn syscall(flag: *const AtomicU32, number: i64, args: *const [u64; 6]) -> i64 {
+    std::arch::naked_asm!(
+        "20: mov r11, rdi",
+        "mov rax, rsi",
+        "mov rcx, rdx",
+        "mov rdi, [rcx]",
+        "mov rsi, [rcx + 8]",
+        "mov rdx, [rcx + 16]",
+        "mov r10, [rcx + 24]",
+        "mov r8, [rcx + 32]",
+        "mov r9, [rcx + 40]",
+        ".org 20b + {begin}",
+        "cmp dword ptr [r11], 0",
+        "jne 21f",
+        "syscall",
+        ".org 20b + {end}",
+        "ret",
+        ".org 20b + {abort}",
+        "21: mov rax, -513",
+        "ret",
+        begin = const BEGIN,
+        end = const END,
+        abort = const ABORT,
+    )
+}
+/// Where the parts of [`syscall`] are: the test of the flag, what is behind the entry into the
+/// kernel, and where it is left instead.
+#[cfg(target_arch = "x86_64")]
+const PARTS: [usize; 3] = [32, 40, 48];
+
+/// What the kernel returns to from a handler: rt_sigreturn.
+#[cfg(target_arch = "x86_64")]
+#[unsafe(naked)]
+unsafe extern "C" fn sigreturn() {
+    std::arch::naked_asm!("mov eax, 15", "syscall", "ud2")
+}
 
 #[cfg(target_arch = "aarch64")]
-std::arch::global_asm!(
-    ".text",
-    ".balign 16",
-    ".globl rvn_syscall",
-    "rvn_syscall:",
-    "mov x9, x0",
-    "mov x8, x1",
-    "mov x10, x2",
-    "ldp x0, x1, [x10]",
-    "ldp x2, x3, [x10, #16]",
-    "ldp x4, x5, [x10, #32]",
-    ".globl rvn_syscall_begin",
-    "rvn_syscall_begin:",
-    "ldr w10, [x9]",
-    "cbnz w10, rvn_syscall_abort",
-    "svc #0",
-    ".globl rvn_syscall_end",
-    "rvn_syscall_end:",
-    "ret",
-    ".globl rvn_syscall_abort",
-    "rvn_syscall_abort:",
-    "mov x0, #-513",
-    "ret",
-    ".globl rvn_sigreturn",
-    "rvn_sigreturn:",
-    "mov x8, #139",
-    "svc #0",
-    "brk #0",
-);
-
-unsafe extern "C" {
-    fn rvn_syscall(flag: *const AtomicU32, number: i64, args: *const [u64; 6]) -> i64;
-    fn rvn_syscall_begin();
-    fn rvn_syscall_end();
-    fn rvn_syscall_abort();
-    fn rvn_sigreturn();
+#[unsafe(naked)]
+unsafe extern "C" fn syscall(flag: *const AtomicU32, number: i64, args: *const [u64; 6]) -> i64 {
+    std::arch::naked_asm!(
+        "20: mov x9, x0",
+        "mov x8, x1",
+        "mov x10, x2",
+        "ldp x0, x1, [x10]",
+        "ldp x2, x3, [x10, #16]",
+        "ldp x4, x5, [x10, #32]",
+        ".org 20b + {begin}",
+        "ldr w10, [x9]",
+        "cbnz w10, 21f",
+        "svc #0",
+        ".org 20b + {end}",
+        "ret",
+        ".org 20b + {abort}",
+        "21: mov x0, #-513",
+        "ret",
+        begin = const BEGIN,
+        end = const END,
+        abort = const ABORT,
+    )
 }
+/// As on x86-64.
+#[cfg(target_arch = "aarch64")]
+const PARTS: [usize; 3] = [24, 36, 40];
+
+/// As on x86-64.
+#[cfg(target_arch = "aarch64")]
+#[unsafe(naked)]
+unsafe extern "C" fn sigreturn() {
+    std::arch::naked_asm!("mov x8, #139", "svc #0", "brk #0")
+}
+
+const BEGIN: usize = PARTS[0];
+const END: usize = PARTS[1];
+const ABORT: usize = PARTS[2];
 
 /// What [`interruptible`] returns instead of a result if the call has not been made, or must be
 /// made again after a signal: the kernel's own number for that (`ERESTARTNOINTR`), negated, which
@@ -101,7 +105,7 @@ pub unsafe fn raw(number: i64, args: [u64; 6]) -> i64 {
     // The flag is never set; a handler that leaves the call by `abort_pc` has us make it again.
     loop {
         // SAFETY: the caller's promise.
-        let result = unsafe { rvn_syscall(&raw const NEVER, number, &raw const args) };
+        let result = unsafe { syscall(&raw const NEVER, number, &raw const args) };
         if result != NOT_MADE {
             return result;
         }
@@ -117,22 +121,21 @@ pub unsafe fn raw(number: i64, args: [u64; 6]) -> i64 {
 /// As for [`raw`].
 pub unsafe fn interruptible(flag: &AtomicU32, number: i64, args: [u64; 6]) -> i64 {
     // SAFETY: the caller's promise.
-    unsafe { rvn_syscall(flag, number, &raw const args) }
+    unsafe { syscall(flag, number, &raw const args) }
 }
 
 /// For a signal handler that was entered at `pc`: where to continue if a system call was about to
 /// be made, or to be made again.
 #[must_use]
 pub fn abort_pc(pc: HostAddr) -> Option<HostAddr> {
-    let begin = rvn_syscall_begin as *const () as usize;
-    let end = rvn_syscall_end as *const () as usize;
-    (begin..end).contains(&pc.0).then_some(HostAddr(rvn_syscall_abort as *const () as usize))
+    let start = syscall as *const () as usize;
+    (start + BEGIN..start + END).contains(&pc.0).then_some(HostAddr(start + ABORT))
 }
 
 /// Address of code that returns from a signal handler, for `sa_restorer`.
 #[must_use]
 pub fn sigreturn_trampoline() -> HostAddr {
-    HostAddr(rvn_sigreturn as *const () as usize)
+    HostAddr(sigreturn as *const () as usize)
 }
 
 /// The host's number of `io_pgetevents`, which the C library does not name.
@@ -249,6 +252,17 @@ mod tests {
         // SAFETY: as above.
         let made = unsafe { interruptible(&flag, libc::SYS_close, [u64::MAX, 0, 0, 0, 0, 0]) };
         assert_eq!(made, -i64::from(libc::EBADF));
+    }
+
+    #[test]
+    fn the_entry_into_the_kernel_is_the_last_thing_that_can_be_left() {
+        let at = (syscall as *const () as usize + END) as *const u8;
+        // SAFETY: code of this program, which can be read.
+        let around = unsafe { std::slice::from_raw_parts(at.sub(4), 8) };
+        #[cfg(target_arch = "x86_64")]
+        assert_eq!(&around[2..5], [0x0f, 0x05, 0xc3], "syscall; ret");
+        #[cfg(target_arch = "aarch64")]
+        assert_eq!(around, [0x01, 0, 0, 0xd4, 0xc0, 0x03, 0x5f, 0xd6], "svc #0; ret");
     }
 
     #[test]

@@ -306,6 +306,9 @@ fn unsafe_stays_at_home() {
         if has_word(&s.code, "libc") && !LIBC_HOMES.contains(&s.module()) {
             let _ = writeln!(bad, "src/{}: only {LIBC_HOMES:?} name libc", s.path);
         }
+        if [".globl", "no_mangle", "export_name"].iter().any(|w| s.text.contains(w)) {
+            let _ = writeln!(bad, "src/{}: a name that another version would have too", s.path);
+        }
         if has_word(&s.code, "target_arch") && !ARCH_HOMES.iter().any(|h| s.path.starts_with(h)) {
             let _ = writeln!(bad, "src/{}: only {ARCH_HOMES:?} ask for the host", s.path);
         }
