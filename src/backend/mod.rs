@@ -23,8 +23,8 @@ pub use elementwise::{Array, Conflict, Elementwise, Last, Piece, Step, size_of};
 pub use faults::{FaultPoints, Recipe};
 pub(crate) use state::field;
 pub use state::{
-    CONSTANTS, Constants, FLAGS_UNKNOWN, LeaveKind, STATE_BIAS, ThreadState, float_slot, homes,
-    slot,
+    CONSTANTS, Constants, FLAGS_UNKNOWN, HANDLER_ROOM, LeaveKind, STATE_BIAS, ThreadState,
+    float_slot, homes, slot,
 };
 pub use sum::{Sum, join};
 pub use symbolic::{KeptHome, RegSet, ShiftOp, Symbolic, Val, fold, shifted};
@@ -71,6 +71,8 @@ pub struct EmitContext<'a> {
     /// The doubleword that is at a guest address now, if it can be read: a hint, which may be wrong
     /// by the time the block is executed.
     pub peek: &'a dyn Fn(u64) -> Option<u64>,
+    /// [`HANDLER_ROOM`] bytes are kept free below the stack of return addresses.
+    pub handler_room: bool,
     /// Host address of [`MAX_COUNTERS`] 64-bit counters that the block shall increment as it is
     /// executed.
     pub counters: Option<u64>,

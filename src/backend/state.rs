@@ -7,6 +7,11 @@ use crate::sys::ucontext::Registers;
 /// integer registers are within reach of an 8-bit displacement.
 pub const STATE_BIAS: usize = 128;
 
+/// Bytes that stay free below the stack of return addresses while code runs that looks for them
+/// before each push ([`super::EmitContext::handler_room`]). The kernel puts the frames of signal
+/// handlers without `SA_ONSTACK` there, and the handlers run there.
+pub const HANDLER_ROOM: usize = 256 << 10;
+
 /// Displacement from the state pointer of a guest integer register's slot.
 #[must_use]
 pub const fn slot(r: u8) -> i32 {

@@ -5,7 +5,7 @@ use super::emit::Emitter;
 use super::emit_float::FloatState;
 use super::patch;
 use super::regs::{LR, SP, STATE, X0, X1, X16, ZR, field, host_int, slot};
-use crate::backend::{Counted, LinkSite, STATE_BIAS, Symbolic};
+use crate::backend::{Counted, HANDLER_ROOM, LinkSite, STATE_BIAS, Symbolic};
 use crate::ir::{Cond, ExitKind, Reg};
 use crate::util::CodePtr;
 
@@ -39,6 +39,15 @@ impl Emitter<'_, '_> {
         self.fault_point();
         // The end of the page below the state.
         self.a.mem(Mem::LoadW, ZR, At::Disp(STATE, -(STATE_BIAS as i32) - 8));
+    }
+
+    /// Before a push on the stack of return addresses: faults if there would be less room left than
+    /// handlers of the host need, and is executed again on an empty stack then. Changes x30.
+    fn look_for_room(&mut self) {
+        if self.ctx.handler_room {
+            self.a.mov_imm(LR, (HANDLER_ROOM as u64).wrapping_neg());
+            self.a.mem(Mem::LoadW, ZR, At::Index(SP, LR, false));
+        }
     }
 
     /// Emits a jump (or the jump of a call) to `target`, and the stub it leads to until it is
@@ -224,6 +233,7 @@ impl Emitter<'_, '_> {
             self.a.mov_imm(X1, ret);
             X1
         });
+        self.look_for_room();
         // Behind this instruction, the push, and the branch.
         self.a.adr(LR, 12);
         self.a.pair(STP_PUSH, (LR, guest), SP, -2);
@@ -269,6 +279,7 @@ impl Emitter<'_, '_> {
                 self.a.mov_imm(X1, ret);
                 X1
             });
+            self.look_for_room();
             // Behind this instruction, the push, and what follows below.
             self.a.adr(LR, 4 * 10);
             self.a.pair(STP_PUSH, (LR, guest), SP, -2);

@@ -4,7 +4,7 @@ use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit::Emitter;
 use super::regs::{RAX, RCX, field};
 use super::values::Copies;
-use crate::backend::{Counted, LinkSite};
+use crate::backend::{Counted, HANDLER_ROOM, LinkSite};
 use crate::ir::{Cond, ExitKind, LoadKind, MemSize, Node, Op, Reg, Src};
 use crate::mem::Mode;
 use crate::util::CodePtr;
@@ -52,6 +52,16 @@ impl Emitter<'_, '_> {
         // test [rbp - STATE_BIAS - 8], eax: the end of the page below the state.
         let at = Rm::S(-(crate::backend::STATE_BIAS as i32) - 8);
         self.a.ins(Pp::None, Map::One, Sz::D, 0x85, RAX, at);
+    }
+
+    /// Before a push on the stack of return addresses: faults if there would be less room left than
+    /// handlers of the host need, and is executed again on an empty stack then.
+    fn look_for_room(&mut self) {
+        if self.ctx.handler_room {
+            // test [rsp - HANDLER_ROOM], eax, with a SIB byte that names no index.
+            self.a.bytes(&[0x85, 0x84, 0x24]);
+            self.a.imm32((HANDLER_ROOM as i32).wrapping_neg());
+        }
     }
 
     /// Emits the four bytes of a jump to `target`, and the stub it leads to until it is linked.
@@ -167,6 +177,7 @@ impl Emitter<'_, '_> {
         self.set_const(link, ret);
         self.flush();
         if link == RA {
+            self.look_for_room();
             self.a.pad_for_patch(1);
             self.a.byte(0xe8);
             self.link(target);
@@ -247,6 +258,9 @@ impl Emitter<'_, '_> {
             self.set_const(link, ret);
         }
         self.flush();
+        if is_call && link == RA {
+            self.look_for_room();
+        }
         self.a.pad_for_patch(1);
         self.a.byte(if is_call && link == RA { 0xe8 } else { 0xe9 });
         self.link(target);
@@ -317,6 +331,9 @@ impl Emitter<'_, '_> {
     /// beyond the table. An empty entry is 0 and leads to the arena's first bytes, which are the
     /// lookup stub. All ways to that stub come with the rotated address.
     fn dispatch(&mut self, modrm: u8) {
+        if modrm == CALL {
+            self.look_for_room();
+        }
         self.a.shift_imm(Shift::Ror, Sz::Q, Rm::R(RAX), 1);
         if self.a.cold {
             self.a.mov_imm_keep_flags(RCX, 0);

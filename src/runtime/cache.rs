@@ -220,6 +220,7 @@ impl CodeCache {
             lookup: &lookup,
             conditional_links: !inner.shared,
             peek: &peek,
+            handler_room: options.foreign_handlers,
             counters: counts.as_ref().map(BlockCounts::address),
         };
         inner.backend.emit_block(block, &mut inner.buf, &context);

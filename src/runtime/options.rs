@@ -39,6 +39,9 @@ pub struct Options {
     /// on at which the guest looks at them for the first time; before that, an aarch64 host may
     /// accrue an underflow that RISC-V, which detects tininess after rounding, does not.
     pub exact_flags: bool,
+    /// The process has signal handlers without `SA_ONSTACK`, or may get some: translated code keeps
+    /// room for them on its stack, which costs a load for each call.
+    pub foreign_handlers: bool,
     /// Translated code counts how often its parts are executed, and runs at half its speed or less.
     pub count: bool,
     /// The time that translation takes is measured, which takes time itself.
@@ -55,6 +58,7 @@ impl Default for Options {
             host_features: HostFeatures::detect(),
             arena_size: 128 << 20,
             exact_flags: false,
+            foreign_handlers: false,
             count: false,
             measure: false,
         }

@@ -6,7 +6,7 @@
 //! code runs on this thread. Other threads touch `table_limit` alone, as an atomic.
 
 use super::select::{fp_flags, fp_word};
-use crate::backend::{STATE_BIAS, Stubs, ThreadState};
+use crate::backend::{HANDLER_ROOM, STATE_BIAS, Stubs, ThreadState};
 use crate::cpu::Hart;
 use crate::sys::mmap::{HostProt, Reservation};
 use crate::sys::ucontext::Registers;
@@ -16,8 +16,8 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Bytes of a stack of return addresses: 32768 calls deep.
-const RETURN_STACK: usize = 256 << 10;
+/// Bytes of a stack of return addresses: 32768 calls deep, and room behind them.
+const RETURN_STACK: usize = (256 << 10) + HANDLER_ROOM;
 
 /// One hart's state and what belongs to it.
 #[derive(Debug)]
@@ -130,7 +130,8 @@ impl Thread {
 }
 
 /// If `fault` is a push beyond the end of the return stack of the state that translated code's
-/// state register points to: the empty position, at which the push can be tried again.
+/// state register points to, or the look at that end before a push: the empty position, at which it
+/// can be tried again.
 /// Async-signal-safe.
 pub(super) fn return_stack_overflow(state_register: u64, fault: HostAddr) -> Option<u64> {
     let state = (state_register - STATE_BIAS as u64) as *const ThreadState;

@@ -44,6 +44,7 @@ fn emitted<B: Backend>(mut backend: B, block: &Block, mode: Mode, exact_flags: b
         lookup: &|_| None,
         peek: &|_| None,
         conditional_links: true,
+        handler_room: false,
         counters: None,
     };
     backend.emit_block(block, &mut buf, &context);
