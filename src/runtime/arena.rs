@@ -119,6 +119,9 @@ impl Arena {
     /// Copies code to its place, where nothing is executed yet. Other threads may reach it after
     /// [`icache::sync_cores`].
     pub(super) fn write(&self, at: CodePtr, code: &[u8]) {
+        if code.is_empty() {
+            return;
+        }
         self.make_ready(at.0 as usize + code.len());
         let to = self.writable(at, code.len());
         // SAFETY: `writable` checked the bounds; the view is ours and no reference to it exists.

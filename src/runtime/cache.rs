@@ -90,10 +90,11 @@ pub(super) struct Alone {
     pub(super) loops: bool,
 }
 
-/// Where a block's hot code and its ranges begin; they end where the next block's begin.
+/// Where a block's hot code, its ranges and its links begin; they end where the next block's begin.
 struct BlockInfo {
     hot: CodePtr,
     ranges: u32,
+    links: u32,
     /// It is still valid.
     live: bool,
 }
@@ -196,14 +197,17 @@ impl CodeCache {
         if inner.hot + HEADROOM > half || inner.cold + HEADROOM > 2 * half {
             return Err(Full::NoRoom);
         }
-        if inner.ready_last != pc / STEP {
+        let mut source = inner.source.over(memory);
+        let block = inner.lifter.lift(&mut source, &options.isa, pc, limits);
+        // What is no code (zeros, where a guest has strayed) is not kept, and takes no table.
+        let refused = !self.alone
+            && matches!(block.nodes[..], [ir::Node { op: ir::Op::Exit(ir::ExitKind::Fetch), .. }]);
+        if !refused && inner.ready_last != pc / STEP {
             inner.ready_last = pc / STEP;
             if inner.ready.insert(pc / STEP) {
                 self.table.make_ready(pc);
             }
         }
-        let mut source = inner.source.over(memory);
-        let block = inner.lifter.lift(&mut source, &options.isa, pc, limits);
         if !self.exact_flags && looks_at_flags(block, &mut source) {
             return Err(Full::NeedsExactFlags);
         }
@@ -250,7 +254,7 @@ impl CodeCache {
         let first_range = inner.ranges.len();
         // What is to be made again when it is known where it leads runs once and is not kept. Nor
         // is what depends on no code, as it cannot be fetched.
-        if !provisional {
+        if !provisional && !refused {
             block.ranges.iter().for_each(|range| inner.ranges.push(*range));
         }
         let code = self.publish(inner, pc, first_range, counters);
@@ -285,12 +289,13 @@ impl CodeCache {
         inner.faults.push(pc, &inner.buf);
 
         add_alone(&counters.links, inner.buf.links.len() as u64);
+        let links = inner.links.len() as u32;
         inner.buf.links.iter().for_each(|link| inner.links.push(link));
         if inner.ranges.len() == first_range {
             return start;
         }
         let id = inner.blocks.len() as u32;
-        inner.blocks.push(BlockInfo { hot: start, ranges: first_range as u32, live: true });
+        inner.blocks.push(BlockInfo { hot: start, ranges: first_range as u32, links, live: true });
         for n in first_range..inner.ranges.len() {
             for page in pages_of(inner.ranges[n]) {
                 let blocks = inner.pages.entry(page);
@@ -310,16 +315,17 @@ impl CodeCache {
     }
 
     /// Redirects all jumps to guest address `pc`: to code, or back to their stubs.
-    fn relink(&self, inner: &Inner, pc: u64, code: Option<CodePtr>) {
-        for link in inner.links.to(pc) {
+    fn relink(&self, inner: &mut Inner, pc: u64, code: Option<CodePtr>) {
+        let shared = inner.shared;
+        inner.links.each_to(pc, |link| {
             let to = code.unwrap_or(link.stub);
-            let fixed = link.inner || inner.shared && link.conditional.is_some();
+            let fixed = link.inner || shared && link.conditional.is_some();
             if (code.is_none() || !fixed)
                 && let Some(word) = Host::link_word(&link, to)
             {
                 self.arena.patch(link.site, word);
             }
-        }
+        });
     }
 
     /// Says whether several harts may execute the code. No hart does so while this is called.
@@ -345,25 +351,34 @@ impl CodeCache {
     pub(super) fn invalidate(&self, range: Range<u64>, counters: &Counters) {
         let mut guard = self.lock();
         let inner = &mut *guard;
-        let mut hit = Vec::new();
-        let mut page = page_down(range.start);
-        if (range.end - page) / PAGE_SIZE > inner.pages.len() as u64 {
-            let within = |p: u64| p >= page && p < range.end;
-            hit.extend(inner.pages.iter().filter(|(p, _)| within(*p)).flat_map(|(_, b)| b));
+        let first = page_down(range.start);
+        let mut pages: Vec<u64> = Vec::new();
+        if range.end.saturating_sub(first) / PAGE_SIZE > inner.pages.len() as u64 {
+            pages.extend(
+                inner.pages.iter().map(|(p, _)| p).filter(|p| (first..range.end).contains(p)),
+            );
         } else {
-            while page < range.end {
-                hit.extend(inner.pages.get(page).into_iter().flatten());
-                page += PAGE_SIZE;
-            }
+            pages.extend((first..range.end).step_by(PAGE_SIZE as usize));
         }
         let mut any = false;
-        for id in hit {
-            let overlaps = |(a, n): (u64, u32)| a < range.end && a + u64::from(n) > range.start;
-            if inner.blocks[id as usize].live && inner.ranges_of(id).any(overlaps) {
-                self.kill(inner, id);
-                add(&counters.invalidated, 1);
-                any = true;
+        for page in pages {
+            if inner.pages.get(page).is_none_or(Vec::is_empty) {
+                continue;
             }
+            let mut blocks = std::mem::take(inner.pages.entry(page));
+            // Those that died on account of another page are still here.
+            blocks.retain(|&id| {
+                let overlaps = |(a, n): (u64, u32)| a < range.end && a + u64::from(n) > range.start;
+                let live = inner.blocks[id as usize].live;
+                if live && inner.ranges_of(id).any(overlaps) {
+                    self.kill(inner, id);
+                    add(&counters.invalidated, 1);
+                    any = true;
+                    return false;
+                }
+                live
+            });
+            *inner.pages.entry(page) = blocks;
         }
         if any {
             inner.alone.clear();
@@ -399,9 +414,14 @@ impl CodeCache {
         let start = inner.blocks[id as usize].hot;
         let end = inner.blocks.get(id as usize + 1).map_or(CodePtr(inner.hot), |b| b.hot);
         let ranges: Vec<_> = inner.ranges_of(id).collect();
-        for &range in &ranges {
-            for page in pages_of(range) {
-                inner.pages.entry(page).retain(|b| *b != id);
+        let links = inner.blocks[id as usize].links as usize;
+        let links_end =
+            inner.blocks.get(id as usize + 1).map_or(inner.links.len(), |b| b.links as usize);
+        for n in links..links_end {
+            // Whoever is still in the block leaves it at its end: nobody redirects the link again.
+            let link = inner.links.bury(n);
+            if let Some(word) = Host::link_word(&link, link.stub) {
+                self.arena.patch(link.site, word);
             }
         }
         // All entries of a block are addresses of its code.

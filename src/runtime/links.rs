@@ -1,8 +1,9 @@
 //! The jumps between blocks, by the guest address that they lead to.
 //!
 //! There are two or three for each block, so they are small. Those that lead to the same few bytes of
-//! guest code are chained, and where the chains begin is kept by the page of guest code: what a
-//! block jumps to is mostly near, so little memory is looked at.
+//! guest code are chained, and where the chains begin is kept by the line of guest code: what a
+//! block jumps to is mostly near, so little memory is looked at. Links of blocks that are no more are
+//! marked, and taken out of their chain by whoever walks it next, so that each costs one step.
 
 use crate::backend::LinkSite;
 use crate::util::{Chunks, CodePtr, PAGE_SIZE, PageMap};
@@ -11,7 +12,8 @@ use crate::util::{Chunks, CodePtr, PAGE_SIZE, PageMap};
 #[derive(Default)]
 pub(super) struct Links {
     all: Chunks<Link>,
-    latest: PageMap<Box<Page>>,
+    /// By line, of which [`place`] makes pages.
+    latest: PageMap<Line>,
 }
 
 struct Link {
@@ -20,26 +22,25 @@ struct Link {
     stub: CodePtr,
     /// [`LinkSite::conditional`], or 0.
     conditional: u32,
-    /// The number of the link before it in its chain and one, or 0; and [`CALL`], [`INNER`].
+    /// The number of the link before it in its chain and one, or 0; and [`FLAGS`].
     before: u32,
 }
 
-/// For each part of a page of guest code the number of the latest link to it and one, or 0.
-struct Page([u32; PARTS]);
+/// For each part of a line of guest code the number of the latest link to it and one, or 0. A line
+/// is small, as a hostile guest may jump once to each.
+#[derive(Default)]
+struct Line([u32; PARTS]);
 
-impl Default for Page {
-    fn default() -> Self {
-        Self([0; PARTS])
-    }
-}
-
-/// Parts of a page.
-const PARTS: usize = PAGE_SIZE as usize / PART;
+/// Parts of a line.
+const PARTS: usize = 16;
 /// Bytes of a part: what few blocks begin in.
-const PART: usize = 16;
+const PART: u64 = 16;
 
 const CALL: u32 = 1 << 31;
 const INNER: u32 = 1 << 30;
+/// Its block is no more.
+const DEAD: u32 = 1 << 29;
+const FLAGS: u32 = CALL | INNER | DEAD;
 
 impl Link {
     fn site(&self) -> LinkSite {
@@ -69,7 +70,7 @@ impl Links {
     /// Adds one; its number is how many there were.
     pub(super) fn push(&mut self, link: &LinkSite) {
         let number = self.all.len() as u32 + 1;
-        let latest = &mut self.latest.entry(link.target).0[part(link.target)];
+        let latest = &mut self.latest.entry(place(link.target)).0[part(link.target)];
         let flags = if link.call { CALL } else { 0 } | if link.inner { INNER } else { 0 };
         self.all.push(Link {
             target: link.target,
@@ -91,21 +92,46 @@ impl Links {
         self.all.iter().map(Link::site)
     }
 
-    /// Those that lead to `target`.
-    pub(super) fn to(&self, target: u64) -> impl Iterator<Item = LinkSite> {
-        let mut next = self.latest.get(target).map_or(0, |page| page.0[part(target)]);
-        let chain = std::iter::from_fn(move || {
-            let link = &self.all[next.checked_sub(1)? as usize];
-            next = link.before & !(CALL | INNER);
-            Some(link)
-        });
-        chain.filter(move |link| link.target == target).map(Link::site)
+    /// Marks link `n`, which is then none of those that lead anywhere, and returns it.
+    pub(super) fn bury(&mut self, n: usize) -> LinkSite {
+        self.all[n].before |= DEAD;
+        self.all[n].site()
+    }
+
+    /// Calls `f` for each that leads to `target`, the latest first.
+    pub(super) fn each_to(&mut self, target: u64, mut f: impl FnMut(LinkSite)) {
+        if self.latest.get(place(target)).is_none() {
+            return;
+        }
+        let first = &mut self.latest.entry(place(target)).0[part(target)];
+        let mut next = *first;
+        let mut kept: Option<usize> = None;
+        while let Some(n) = next.checked_sub(1).map(|n| n as usize) {
+            let link = &self.all[n];
+            next = link.before & !FLAGS;
+            if link.before & DEAD == 0 {
+                if link.target == target {
+                    f(link.site());
+                }
+                kept = Some(n);
+            } else if let Some(after) = kept {
+                let after = &mut self.all[after].before;
+                *after = *after & FLAGS | next;
+            } else {
+                *first = next;
+            }
+        }
     }
 }
 
-/// The part of its page that `target` is in.
+/// An address in the page that stands for the line of `target`.
+const fn place(target: u64) -> u64 {
+    (target / (PART * PARTS as u64)).wrapping_mul(PAGE_SIZE)
+}
+
+/// The part of its line that `target` is in.
 const fn part(target: u64) -> usize {
-    (target % PAGE_SIZE) as usize / PART
+    (target / PART) as usize % PARTS
 }
 
 #[cfg(test)]
@@ -115,7 +141,12 @@ mod tests {
     #[test]
     fn links_are_found_by_their_targets() {
         let mut links = Links::default();
-        assert_eq!(links.to(2).count(), 0);
+        let to = |links: &mut Links, target| {
+            let mut found = Vec::new();
+            links.each_to(target, |link| found.push(link));
+            found
+        };
+        assert!(to(&mut links, 2).is_empty());
         let link = |n: u32| LinkSite {
             site: CodePtr(n),
             target: u64::from(n % 1000) * 2,
@@ -128,9 +159,24 @@ mod tests {
         assert_eq!((links.len(), links.target(4999)), (5000, 999 * 2));
         assert!(links.iter().eq((0..5000).map(link)));
         for target in 0..1000 {
-            let expected = (0..5).rev().map(|n| link(n * 1000 + target));
-            assert!(links.to(u64::from(target) * 2).eq(expected), "{target}");
+            let expected: Vec<_> = (0..5).rev().map(|n| link(n * 1000 + target)).collect();
+            assert_eq!(to(&mut links, u64::from(target) * 2), expected, "{target}");
         }
-        assert_eq!(links.to(2000).count(), 0);
+        assert!(to(&mut links, 2000).is_empty());
+        // The first, the last and one in the middle of each chain, in this order.
+        for part in [4, 0, 2] {
+            (0..1000).for_each(|n| {
+                assert_eq!(links.bury(part * 1000 + n), link((part * 1000 + n) as u32))
+            });
+            for target in 0..1000 {
+                let left = to(&mut links, target * 2);
+                assert!(left.iter().all(|link| link.site.0 as usize / 1000 != part));
+            }
+        }
+        for target in 0..1000 {
+            let expected = [link(3000 + target), link(1000 + target)];
+            assert_eq!(to(&mut links, u64::from(target) * 2), expected, "{target}");
+        }
+        assert_eq!(links.target(4999), 999 * 2);
     }
 }

@@ -11,9 +11,9 @@
 //! as the table. What of it is not mapped is mapped by the fault handler when it is touched.
 
 use crate::sys::mmap::{
-    ADVISE_POPULATE, ADVISE_UNDUMPED, HostProt, Reservation, limits, map_in_handler,
+    ADVISE_NO_HUGE, ADVISE_POPULATE, ADVISE_UNDUMPED, HostProt, Reservation, limits, map_in_handler,
 };
-use crate::util::{CodePtr, HostAddr};
+use crate::util::{CodePtr, HostAddr, PAGE_SIZE};
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -21,8 +21,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 /// Guest addresses from here on have no entry; code there is interpreted.
 pub const MAX_TABLE: u64 = 1 << 39;
 
-/// Bytes of guest code for whose entries memory is asked at once.
-pub(super) const STEP: u64 = 16 << 10;
+/// Bytes of guest code for whose entries memory is asked at once: a page, so that the table takes no
+/// more than twice what the guest has in pages with code.
+pub(super) const STEP: u64 = PAGE_SIZE;
 
 /// The table. Entry 0 means "not translated".
 #[derive(Debug)]
@@ -84,6 +85,8 @@ impl PcTable {
             memory.map_anon(0..bytes, HostProt::RW, false)?;
             // Few pages of it are there, and a core dump of the host would have the size of all.
             memory.advise(0..bytes, ADVISE_UNDUMPED)?;
+            // A huge page for each place that has code would be five hundred times what it needs.
+            let _ = memory.advise(0..bytes, ADVISE_NO_HUGE);
             Ok::<_, io::Error>(memory)
         };
         match reserve() {

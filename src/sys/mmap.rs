@@ -35,6 +35,11 @@ pub const ADVISE_UNDUMPED: i32 = libc::MADV_DONTDUMP;
 /// Advice: the range shall consist of huge pages.
 pub const ADVISE_HUGE: i32 = libc::MADV_HUGEPAGE;
 
+/// Advice: the range shall have no huge pages.
+pub const ADVISE_NO_HUGE: i32 = libc::MADV_NOHUGEPAGE;
+/// Advice: a child of `fork` shall find zeros there (Linux 4.14).
+pub const ADVISE_WIPE_ON_FORK: i32 = libc::MADV_WIPEONFORK;
+
 /// A range of addresses that belongs to us, but for holes, and is unmapped when dropped.
 #[derive(Debug)]
 pub struct Reservation {
