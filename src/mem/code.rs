@@ -18,7 +18,7 @@ use crate::sys::mmap::HostProt;
 use crate::util::{PAGE_SIZE, RangeMap, page_down};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::ThreadId;
 
 /// What happened to pages that hold translated code.
@@ -34,7 +34,7 @@ pub(super) struct CodePages {
     /// Pages of which translations exist.
     watched: BTreeSet<u64>,
     /// Of these, the writable ones that the host has been told to protect.
-    protected: BTreeSet<u64>,
+    protected: Protected,
     /// Pages written since they were watched.
     dirty: BTreeSet<u64>,
     events: Vec<CodeEvent>,
@@ -47,6 +47,78 @@ pub(super) struct CodePages {
     /// How often the meaning of addresses or the host's protection of them has changed: every
     /// change goes through [`Memory::forget_code`] or is one of this file.
     changes: u64,
+}
+
+/// Pages, and how many rows of neighbours they make: the host has a mapping for each and for what
+/// lies between them, and of these a process can have 65,530 ([mmap(2)], `vm.max_map_count`).
+///
+/// [mmap(2)]: https://man7.org/linux/man-pages/man2/mmap.2.html
+#[derive(Default)]
+struct Protected {
+    pages: BTreeSet<u64>,
+    rows: usize,
+}
+
+/// Rows of all memories of the process.
+static ROWS: AtomicUsize = AtomicUsize::new(0);
+/// Rows that all memories together have, beyond [`OWN_ROWS`] of each.
+const MAX_ROWS: usize = 8192;
+/// Rows that a memory may have whatever others have: what one block of code can be made from.
+const OWN_ROWS: usize = 128;
+
+impl Protected {
+    fn contains(&self, page: u64) -> bool {
+        self.pages.contains(&page)
+    }
+
+    /// True if another row would be too much for the host.
+    fn is_full(&self) -> bool {
+        self.rows >= OWN_ROWS && ROWS.load(Ordering::Relaxed) >= MAX_ROWS
+    }
+
+    fn neighbours(&self, page: u64) -> usize {
+        let beside = [page.checked_sub(PAGE_SIZE), page.checked_add(PAGE_SIZE)];
+        beside.iter().flatten().filter(|p| self.pages.contains(p)).count()
+    }
+
+    fn set_rows(&mut self, rows: usize) {
+        ROWS.fetch_add(rows.wrapping_sub(self.rows), Ordering::Relaxed);
+        self.rows = rows;
+    }
+
+    fn insert(&mut self, page: u64) {
+        if self.pages.insert(page) {
+            self.set_rows(self.rows + 1 - self.neighbours(page));
+        }
+    }
+
+    fn remove(&mut self, page: u64) -> bool {
+        let found = self.pages.remove(&page);
+        if found {
+            self.set_rows(self.rows + self.neighbours(page) - 1);
+        }
+        found
+    }
+
+    /// Takes all out, as rows.
+    fn take(&mut self) -> Vec<Range<u64>> {
+        let mut rows: Vec<Range<u64>> = Vec::with_capacity(self.rows);
+        for page in std::mem::take(&mut self.pages) {
+            match rows.last_mut() {
+                Some(row) if row.end == page => row.end += PAGE_SIZE,
+                _ => rows.push(page..page + PAGE_SIZE),
+            }
+        }
+        debug_assert_eq!(rows.len(), self.rows, "rows are counted as they come and go");
+        self.set_rows(0);
+        rows
+    }
+}
+
+impl Drop for Protected {
+    fn drop(&mut self) {
+        self.set_rows(0);
+    }
 }
 
 /// Times that a page without fences is invalidated by stores: once for each word of it.
@@ -114,7 +186,11 @@ impl Memory {
                     // Who maps it elsewhere may write to it there.
                     state.code.dirty.insert(page);
                 }
-                if mapping.prot.writable() && !state.code.protected.contains(&page) {
+                if mapping.prot.writable() && !state.code.protected.contains(page) {
+                    if state.code.protected.is_full() {
+                        self.unprotect_all(&mut state.code);
+                        state.code.watched.insert(page);
+                    }
                     let host = self.offsets(&(page..page + PAGE_SIZE));
                     // The kernel would report a fault for what it cannot write, where a hart tries
                     // again. If the host refuses, or so, the page is treated as written from the
@@ -132,6 +208,21 @@ impl Memory {
             }
         }
         (end > range.start).then_some(Watched { end, steady })
+    }
+
+    /// Gives all pages their write permission back: translations of them are void.
+    fn unprotect_all(&self, code: &mut CodePages) {
+        for row in code.protected.take() {
+            let watched: Vec<u64> = code.watched.range(row.clone()).copied().collect();
+            for page in watched {
+                code.watched.remove(&page);
+            }
+            // As in `unprotect_code`.
+            let _ = self.region.protect(self.offsets(&row), HostProt::RW);
+            code.events.push(CodeEvent::Void(row));
+        }
+        self.code_pending.store(true, Ordering::Release);
+        self.code_changes();
     }
 
     /// Changes whenever watched code may have changed since it was read.
@@ -159,7 +250,7 @@ impl Memory {
         let dirty = std::mem::take(&mut state.code.dirty);
         for page in &dirty {
             // One that was translated again after the write stays protected.
-            if !state.code.protected.contains(page) {
+            if !state.code.protected.contains(*page) {
                 state.code.watched.remove(page);
             }
         }
@@ -192,11 +283,14 @@ impl Memory {
             code.patched.remove(&page);
         }
         let pages: Vec<u64> = code.watched.range(range.clone()).copied().collect();
-        debug_assert!(code.protected.is_subset(&code.watched), "what is protected is watched");
+        debug_assert!(
+            code.protected.pages.is_subset(&code.watched),
+            "what is protected is watched"
+        );
         for page in &pages {
             code.watched.remove(page);
             code.dirty.remove(page);
-            if code.protected.remove(page) {
+            if code.protected.remove(*page) {
                 let host = self.offsets(&(*page..*page + PAGE_SIZE));
                 // As in `unprotect_code`: the access that follows shows a failure.
                 let _ = self.region.protect(host, HostProt::RW);
@@ -214,9 +308,9 @@ impl Memory {
     pub fn unprotect_code(&self, range: Range<u64>) -> bool {
         let mut state = self.lock();
         let first = page_down(range.start);
-        let pages: Vec<u64> = state.code.protected.range(first..range.end).copied().collect();
+        let pages: Vec<u64> = state.code.protected.pages.range(first..range.end).copied().collect();
         for &page in &pages {
-            state.code.protected.remove(&page);
+            state.code.protected.remove(page);
             if state.code.patch(page) {
                 state.code.watched.remove(&page);
                 state.code.events.push(CodeEvent::Void(page..page + PAGE_SIZE));
@@ -334,6 +428,32 @@ mod tests {
         mem.advise(0x20000, PAGE_SIZE, Advice::DontNeed).unwrap();
         mem.write_u32(0x20000, 8).unwrap();
         assert_eq!(mem.read_u32(0x20000), Ok(8));
+    }
+
+    #[test]
+    fn scattered_code_takes_a_limited_number_of_mappings() {
+        let size = 4 * super::MAX_ROWS as u64 * PAGE_SIZE;
+        let mem = Memory::new(Mode::Guarded, (2 * size).next_power_of_two()).unwrap();
+        mem.map_zero(0x10000, size, Prot::RWX).unwrap();
+        let watch = |page: u64| {
+            let at = 0x10000 + page * PAGE_SIZE;
+            mem.watch_code(at..at + 4).unwrap();
+        };
+        let rows = || mem.lock().code.protected.rows;
+        let mut void = 0;
+        for page in (0..4 * super::MAX_ROWS as u64).step_by(2) {
+            watch(page);
+            assert!(rows() <= super::MAX_ROWS, "{page}");
+            void += mem.take_code_events().len();
+        }
+        assert!(void > 0);
+        // Pages in between join rows, and stores divide them.
+        let last = 4 * super::MAX_ROWS as u64 - 2;
+        let before = rows();
+        watch(last - 1);
+        assert_eq!(rows(), before - 1);
+        mem.write_u32(0x10000 + (last - 1) * PAGE_SIZE, 1).unwrap();
+        assert_eq!(rows(), before);
     }
 
     #[test]
