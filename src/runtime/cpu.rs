@@ -1,6 +1,6 @@
 //! One hart: the loop around translated code and interpreter.
 
-use super::cache::Alone;
+use super::cache::{Alone, CodeCache};
 use super::fault;
 use super::handshake::Wants;
 use super::helpers::{HelperContext, interpret_one};
@@ -12,12 +12,11 @@ use crate::backend::LeaveKind;
 use crate::cpu::{Exit, Hart};
 use crate::interp::{self, Interp};
 use crate::lift::Limits;
-use crate::sys::signal::AltStack;
+use crate::sys::signal::ensure_alt_stack;
 use crate::util::{CodePtr, HostAddr};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::ThreadId;
 
 /// Somebody wants `run` to return.
 const INTERRUPT: u32 = 1;
@@ -71,12 +70,12 @@ pub struct Cpu {
     thread: Thread,
     shared: Arc<Shared>,
     context: Box<HelperContext>,
-    generation: Arc<Generation>,
+    /// `None` with the interpreter alone.
+    generation: Option<Arc<Generation>>,
     /// The cache's count of invalidations at which the return stack was last in order.
     returns_at: u64,
     interp: Interp,
     interp_epoch: u64,
-    alt_stack: Option<(ThreadId, AltStack)>,
 }
 
 impl std::fmt::Debug for Cpu {
@@ -112,7 +111,6 @@ impl Cpu {
             returns_at: 0,
             interp: Interp::new(),
             interp_epoch: machine.code_epoch.load(Ordering::Acquire),
-            alt_stack: None,
             machine,
         };
         cpu.adopt_generation();
@@ -144,13 +142,13 @@ impl Cpu {
 
     /// Runs until something must be served. `fence.i` is served here.
     pub fn run(&mut self) -> Exit {
-        self.ensure_alt_stack();
+        let may_translate = self.may_translate();
         loop {
             if self.take_flags() {
                 return Exit::Interrupted;
             }
             self.machine.serve_code_events();
-            let stopped = if self.machine.translates() && self.hart().frm <= 3 {
+            let stopped = if may_translate && self.hart().frm <= 3 {
                 if self.machine.verifies() { self.run_verified() } else { self.run_translated() }
             } else {
                 self.run_interpreted()
@@ -165,6 +163,14 @@ impl Cpu {
                 None => {}
             }
         }
+    }
+
+    /// True if translated code can be run here: there is a code cache that is not another process's,
+    /// and a stack for the fault handler. The interpreter needs neither.
+    fn may_translate(&self) -> bool {
+        self.machine.translates()
+            && ensure_alt_stack().is_ok()
+            && self.machine.own_generation().is_ok()
     }
 
     /// To be called in the child of [`Machine::fork`], where this hart is the only one.
@@ -236,7 +242,7 @@ impl Cpu {
     fn disarm(&self) {
         let disarm = || {
             self.shared.stop.store(false, Ordering::Release);
-            self.shared.remote.disarm(self.generation.cache.table.limit());
+            self.shared.remote.disarm(self.table_limit());
         };
         self.shared.wants.disarm(disarm, || self.shared.arm());
     }
@@ -269,7 +275,7 @@ impl Cpu {
     fn run_translated(&mut self) -> Option<Exit> {
         self.adopt_changes();
         let pc = self.hart().pc;
-        let code = match self.generation.cache.table.get(pc) {
+        let code = match self.cache().table.get(pc) {
             Some(code) => code,
             None => match self.translate(pc)? {
                 Ok(code) => code,
@@ -281,12 +287,11 @@ impl Cpu {
 
     /// Takes note of a new code cache and of invalidated blocks.
     pub(super) fn adopt_changes(&mut self) {
-        if self.generation.cache.id != self.machine.generation_id() {
+        if self.cache().id != self.machine.generation_id() {
             self.generation = self.machine.generation();
             self.adopt_generation();
         }
-        let cache = &self.generation.cache;
-        let invalidations = cache.invalidations.load(Ordering::Acquire);
+        let invalidations = self.cache().invalidations.load(Ordering::Acquire);
         if invalidations != self.returns_at {
             self.returns_at = invalidations;
             let empty = self.return_empty();
@@ -298,8 +303,8 @@ impl Cpu {
     pub(super) fn enter(&mut self, code: CodePtr) -> Option<Exit> {
         let state = self.thread.state_mut();
         load_fp(state);
-        let cache = &self.generation.cache;
-        let kind = self.thread.enter(cache.arena.exec_base(), &cache.stubs, code);
+        let (base, stubs) = (self.cache().arena.exec_base(), self.cache().stubs);
+        let kind = self.thread.enter(base, &stubs, code);
         let state = self.thread.state_mut();
         state.hart.fflags = fp_flags(state.guest_fp);
         self.left(LeaveKind::from_raw(kind))
@@ -308,16 +313,18 @@ impl Cpu {
     /// The block at `pc` in a cache whose blocks are not connected; `None` if there is none.
     pub(super) fn block_alone(&mut self, pc: u64, limits: &Limits) -> Option<Alone> {
         self.adopt_changes();
-        if pc & 1 != 0 || pc / 2 >= self.generation.cache.table.limit() {
+        if pc & 1 != 0 || pc / 2 >= self.table_limit() {
             return None;
         }
-        if let Some(found) = self.generation.cache.find_alone(pc, limits.max_insns) {
+        if let Some(found) = self.cache().find_alone(pc, limits.max_insns) {
             return Some(found);
         }
-        while let Ok(None) = self.machine.translate(&self.generation, pc, limits) {
+        while let Some(generation) = self.generation.clone()
+            && let Ok(None) = self.machine.translate(&generation, pc, limits)
+        {
             self.adopt_changes();
         }
-        self.generation.cache.find_alone(pc, limits.max_insns)
+        self.cache().find_alone(pc, limits.max_insns)
     }
 
     /// Runs a block that is not connected. `armed`: it is left at the next poll too.
@@ -337,11 +344,15 @@ impl Cpu {
     /// Code for `pc`. `None`: the loop must go round again. An inner `Err` is what to return
     /// from [`Self::run_translated`].
     fn translate(&mut self, pc: u64) -> Option<Result<CodePtr, Option<Exit>>> {
-        if pc & 1 != 0 || pc / 2 >= self.generation.cache.table.limit() {
+        let generation = self.generation.as_ref();
+        let Some(generation) = generation.filter(|g| pc & 1 == 0 && pc / 2 < g.cache.table.limit())
+        else {
             // No block begins there; the interpreter knows what happens.
             return Some(Err(self.run_interpreted()));
-        }
-        match self.machine.translate(&self.generation, pc, &Limits::default()) {
+        };
+        match self.machine.translate(generation, pc, &Limits::default()) {
+            // Other pages with code may have lost their protection for this one's.
+            Ok(Some(_)) if self.machine.memory().has_code_events() => None,
             Ok(Some(code)) => Some(Ok(code)),
             Ok(None) => None,
             // No memory for a new code cache: slowly is better than not at all.
@@ -355,7 +366,7 @@ impl Cpu {
         match kind {
             LeaveKind::Link => {
                 add(&counters.link_exits, 1);
-                self.hart_mut().pc = self.generation.cache.link_target(payload);
+                self.hart_mut().pc = self.cache().link_target(payload);
                 None
             }
             LeaveKind::Lookup => {
@@ -420,7 +431,7 @@ impl Cpu {
     /// Sets pc and pending registers after translated code was left at host address `at` with
     /// `general` in the host's registers.
     fn recover(&mut self, at: HostAddr, general: &[u64]) {
-        let cache = &self.generation.cache;
+        let cache = self.cache();
         let found = cache.arena.place(at).and_then(|place| cache.fault_point(place));
         let Some((pc, recipes)) = found else {
             // Every instruction that may fault has a fault point: this is a bug of the emitter.
@@ -431,32 +442,39 @@ impl Cpu {
         fault::apply(hart, &recipes, general);
     }
 
+    /// The code cache of a hart that translates.
+    fn cache(&self) -> &CodeCache {
+        let Some(generation) = &self.generation else {
+            unreachable!("the interpreter runs no translated code")
+        };
+        &generation.cache
+    }
+
+    /// Entries of the table.
+    fn table_limit(&self) -> u64 {
+        self.generation.as_ref().map_or(0, |g| g.cache.table.limit())
+    }
+
     fn return_empty(&self) -> HostAddr {
-        let cache = &self.generation.cache;
+        let cache = self.cache();
         HostAddr(cache.arena.exec_base().0 + cache.stubs.return_empty.0 as usize)
     }
 
     /// Makes the state ready for code of `self.generation`.
     fn adopt_generation(&mut self) {
+        if self.generation.is_none() {
+            return;
+        }
         let empty = self.return_empty();
-        let cache = &self.generation.cache;
-        self.returns_at = cache.invalidations.load(Ordering::Acquire);
+        let cache = self.cache();
+        let returns_at = cache.invalidations.load(Ordering::Acquire);
         let (table, limit) = (cache.table.base().0 as u64, cache.table.limit());
         let arena = cache.arena.exec_base().0 as u64;
+        self.returns_at = returns_at;
         let state = self.thread.state_mut();
         (state.table, state.arena) = (table, arena);
         let remote = &self.shared.remote;
         self.shared.wants.disarm(|| remote.disarm(limit), || remote.arm());
         self.thread.reset_returns(empty);
-    }
-
-    /// The thread that runs guest code needs an alternate stack for the fault handler.
-    fn ensure_alt_stack(&mut self) {
-        let me = std::thread::current().id();
-        if self.alt_stack.as_ref().is_some_and(|(id, _)| *id == me) {
-            return;
-        }
-        // Without memory for one, a fault ends the process: nothing better can be done.
-        self.alt_stack = AltStack::install().ok().map(|s| (me, s));
     }
 }

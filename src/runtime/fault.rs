@@ -15,37 +15,60 @@ use crate::cpu::{Hart, canonical};
 use crate::sys::signal::HostFaultInfo;
 use crate::sys::ucontext::Context;
 use crate::util::HostAddr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Arenas that exist at one time: one a machine, more while a full one is being left.
-const SLOTS: usize = 1024;
+/// Arenas in a part of the handler's table.
+const SLOTS: usize = 256;
 
-/// Start, end and fault stub of each arena. A slot is free if its end is 0.
-static ARENAS: [[AtomicUsize; 3]; SLOTS] =
-    [const { [AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0)] }; SLOTS];
-/// Slots in use lie below this.
-static USED: AtomicUsize = AtomicUsize::new(0);
+/// A part of the table of arenas, whose parts are never freed: the handler may look at them at any
+/// time.
+struct Part {
+    /// Start, end and fault stub of each arena. A slot is free if its start is 0, and in use if its
+    /// end is not.
+    slots: [[AtomicUsize; 3]; SLOTS],
+    /// Slots in use lie below this.
+    used: AtomicUsize,
+    next: OnceLock<Box<Part>>,
+}
+
+impl Part {
+    const fn new() -> Self {
+        Self {
+            slots: [const { [AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0)] };
+                SLOTS],
+            used: AtomicUsize::new(0),
+            next: OnceLock::new(),
+        }
+    }
+}
+
+static ARENAS: Part = Part::new();
 
 /// An arena's entry in the handler's table.
 #[derive(Debug)]
-pub(super) struct Registered(usize);
+pub(super) struct Registered(&'static [AtomicUsize; 3]);
 
-/// Makes the handler know an arena; `None` if there are too many.
-pub(super) fn register(start: HostAddr, len: usize, fault_stub: HostAddr) -> Option<Registered> {
-    for (i, [from, to, stub]) in ARENAS.iter().enumerate() {
-        if from.compare_exchange(0, start.0, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-            stub.store(fault_stub.0, Ordering::Relaxed);
-            to.store(start.0 + len, Ordering::Release);
-            USED.fetch_max(i + 1, Ordering::AcqRel);
-            return Some(Registered(i));
+/// Makes the handler know an arena.
+pub(super) fn register(start: HostAddr, len: usize, fault_stub: HostAddr) -> Registered {
+    let mut part = &ARENAS;
+    loop {
+        for (i, slot) in part.slots.iter().enumerate() {
+            let [from, to, stub] = slot;
+            if from.compare_exchange(0, start.0, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                stub.store(fault_stub.0, Ordering::Relaxed);
+                to.store(start.0 + len, Ordering::Release);
+                part.used.fetch_max(i + 1, Ordering::AcqRel);
+                return Registered(slot);
+            }
         }
+        part = part.next.get_or_init(|| Box::new(Part::new()));
     }
-    None
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        let [from, to, _] = &ARENAS[self.0];
+        let [from, to, _] = self.0;
         to.store(0, Ordering::Release);
         from.store(0, Ordering::Release);
     }
@@ -63,7 +86,9 @@ pub(super) fn hook(context: &mut Context, info: &HostFaultInfo) -> bool {
     if table::fill(info.addr) {
         return true;
     }
-    for [from, to, stub] in &ARENAS[..USED.load(Ordering::Acquire)] {
+    let parts = std::iter::successors(Some(&ARENAS), |part| part.next.get().map(|next| &**next));
+    let slots = parts.flat_map(|part| &part.slots[..part.used.load(Ordering::Acquire)]);
+    for [from, to, stub] in slots {
         if pc >= to.load(Ordering::Acquire) || pc < from.load(Ordering::Relaxed) {
             continue;
         }

@@ -12,7 +12,7 @@ use crate::isa::{Isa, Op};
 use crate::lift::Limits;
 use crate::mem::{CodeEvent, Memory, Mode};
 use crate::sys::mmap::limits;
-use crate::sys::signal;
+use crate::sys::{forks, signal};
 use crate::util::{CodePtr, HostAddr, PAGE_SIZE};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,9 +25,12 @@ pub struct Machine {
     pub(super) counters: Counters,
     /// What translated code counts.
     counts: Arc<Counts>,
-    generation: Mutex<Arc<Generation>>,
+    /// The current one; `None` with the interpreter alone.
+    generation: Mutex<Option<Arc<Generation>>>,
     /// Id of the current generation, or 0 with the interpreter alone.
     generation_id: AtomicU64,
+    /// Of the process that translates ([`forks::epoch`]).
+    epoch: AtomicU64,
     /// Grows whenever decoded instructions may be out of date.
     pub(super) code_epoch: AtomicU64,
     /// Taken while translations are invalidated.
@@ -105,7 +108,7 @@ impl Machine {
                 other => break other?,
             }
         };
-        let generation_id = AtomicU64::new(generation.cache.id);
+        let generation_id = AtomicU64::new(generation.as_ref().map_or(0, |g| g.cache.id));
         Ok(Arc::new(Self {
             memory,
             options,
@@ -113,6 +116,7 @@ impl Machine {
             counts,
             generation: Mutex::new(generation),
             generation_id,
+            epoch: AtomicU64::new(forks::epoch()),
             code_epoch: AtomicU64::new(0),
             turns: Turns::new(),
             observer: Mutex::new(None),
@@ -124,7 +128,7 @@ impl Machine {
     fn reserve(
         options: &mut Options,
         counts: &Arc<Counts>,
-    ) -> io::Result<(Memory, Arc<Generation>)> {
+    ) -> io::Result<(Memory, Option<Arc<Generation>>)> {
         let size = 1 << options.address_bits;
         let memory = match Memory::new(options.mode, size) {
             // Something lies there, such as the memory of another machine.
@@ -134,7 +138,10 @@ impl Machine {
             }
             other => other?,
         };
-        let generation = Self::make_generation(options, memory.size(), counts)?;
+        let generation = match options.engine {
+            EngineKind::Interpreter => None,
+            _ => Some(Self::make_generation(options, memory.size(), counts)?),
+        };
         Ok((memory, generation))
     }
 
@@ -146,8 +153,7 @@ impl Machine {
         let cache = CodeCache::new(options, size, counts)?;
         let base = cache.arena.exec_base();
         let stub = HostAddr(base.0 + cache.stubs.fault.0 as usize);
-        let registered = fault::register(base, cache.arena.size(), stub)
-            .ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))?;
+        let registered = fault::register(base, cache.arena.size(), stub);
         Ok(Arc::new(Generation { _registered: registered, cache }))
     }
 
@@ -196,8 +202,35 @@ impl Machine {
         self.generation_id.load(Ordering::Acquire)
     }
 
-    pub(super) fn generation(&self) -> Arc<Generation> {
-        Arc::clone(&lock(&self.generation))
+    /// `None` with the interpreter alone.
+    pub(super) fn generation(&self) -> Option<Arc<Generation>> {
+        lock(&self.generation).clone()
+    }
+
+    /// Sees to a code cache that is this process's own: the host may have called `fork` itself.
+    /// Cheap if it has not.
+    ///
+    /// # Errors
+    /// What the host says to a new code cache. The old one must not be used then.
+    pub(super) fn own_generation(&self) -> io::Result<()> {
+        let epoch = forks::epoch();
+        if self.epoch.load(Ordering::Acquire) != epoch {
+            let mut current = lock(&self.generation);
+            self.renew_shared(&mut current)?;
+            self.epoch.store(epoch, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// In a child process: replaces a code cache whose memory is shared with the parent.
+    fn renew_shared(&self, current: &mut Option<Arc<Generation>>) -> io::Result<()> {
+        if let Some(old) = current.as_ref().filter(|g| !g.cache.arena.is_private()) {
+            let options = Options { exact_flags: old.cache.exact_flags, ..self.options.clone() };
+            let new = Self::make_generation(&options, self.memory.size(), &self.counts)?;
+            self.generation_id.store(new.cache.id, Ordering::Release);
+            *current = Some(new);
+        }
+        Ok(())
     }
 
     pub(super) fn verifies(&self) -> bool {
@@ -242,14 +275,14 @@ impl Machine {
     /// # Errors
     /// What the host says to a new code cache, if the old one is full.
     pub fn prepare(&self, pcs: impl IntoIterator<Item = u64>) -> io::Result<()> {
-        let mut generation = self.generation();
+        let Some(mut generation) = self.generation() else { return Ok(()) };
         for pc in pcs {
-            if self.translates()
-                && pc & 1 == 0
+            if pc & 1 == 0
                 && pc / 2 < generation.cache.table.limit()
                 && self.translate(&generation, pc, &Limits::default())?.is_none()
+                && let Some(new) = self.generation()
             {
-                generation = self.generation();
+                generation = new;
             }
         }
         Ok(())
@@ -258,12 +291,13 @@ impl Machine {
     /// Makes a new generation unless somebody has replaced `old` already.
     fn replace_generation(&self, old: u64, why: Full) -> io::Result<()> {
         let mut current = lock(&self.generation);
-        if current.cache.id == old {
-            let exact_flags = current.cache.exact_flags || why == Full::NeedsExactFlags;
+        if let Some(full) = current.as_ref().filter(|g| g.cache.id == old) {
+            let exact_flags = full.cache.exact_flags || why == Full::NeedsExactFlags;
             let options = Options { exact_flags, ..self.options.clone() };
-            *current = Self::make_generation(&options, self.memory.size(), &self.counts)?;
-            current.cache.set_shared(lock(&self.harts).len() > 1);
-            self.generation_id.store(current.cache.id, Ordering::Release);
+            let new = Self::make_generation(&options, self.memory.size(), &self.counts)?;
+            new.cache.set_shared(lock(&self.harts).len() > 1);
+            self.generation_id.store(new.cache.id, Ordering::Release);
+            *current = Some(new);
             add(&self.counters.flushes, 1);
         }
         Ok(())
@@ -300,7 +334,9 @@ impl Machine {
 
     fn void(&self, range: std::ops::Range<u64>) {
         self.code_epoch.fetch_add(1, Ordering::AcqRel);
-        self.generation().cache.invalidate(range, &self.counters);
+        if let Some(generation) = self.generation() {
+            generation.cache.invalidate(range, &self.counters);
+        }
     }
 
     /// Forgets all translations at once, if the caller has the machine's only hart, which is not
@@ -322,7 +358,9 @@ impl Machine {
             harts.push(Arc::downgrade(hart));
             harts.len() > 1
         };
-        self.generation().cache.set_shared(several);
+        if let Some(generation) = self.generation() {
+            generation.cache.set_shared(several);
+        }
     }
 
     /// Makes all harts look at what has changed.
@@ -344,8 +382,8 @@ impl Machine {
         let mut current = lock(&self.generation);
         let mut harts = lock(&self.harts);
         let _observer = lock(&self.observer);
-        let old = Arc::clone(&current);
-        let cache = old.cache.freeze();
+        let old = current.clone();
+        let cache = old.as_ref().map(|g| g.cache.freeze());
         let memory = self.memory.freeze();
         let result = fork();
         drop(memory);
@@ -354,10 +392,8 @@ impl Machine {
             self.counters.clear();
             self.counts.clear();
             harts.clear();
-            if !old.cache.arena.is_private() {
-                *current = Self::make_generation(&self.options, self.memory.size(), &self.counts)?;
-                self.generation_id.store(current.cache.id, Ordering::Release);
-            }
+            self.renew_shared(&mut current)?;
+            self.epoch.store(forks::epoch(), Ordering::Release);
             self.memory.after_fork();
         }
         result

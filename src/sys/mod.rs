@@ -5,6 +5,7 @@ pub mod access;
 pub mod async_signal;
 pub mod fd;
 mod features;
+pub mod forks;
 pub mod icache;
 pub mod mmap;
 pub mod process;

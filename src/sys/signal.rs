@@ -7,9 +7,10 @@
 use super::access;
 use super::ucontext::Context;
 use crate::util::HostAddr;
+use std::cell::OnceCell;
 use std::io;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Asked about each synchronous fault that is not one of [`access`]'s. True: it has changed the
 /// context and execution goes on. False: not ours.
@@ -40,6 +41,9 @@ pub const FAULT_SIGNALS: [i32; 3] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE];
 
 static HOOK: AtomicUsize = AtomicUsize::new(0);
 static PREVIOUS: OnceLock<[libc::sigaction; FAULT_SIGNALS.len()]> = OnceLock::new();
+/// Previous handlers that were there for one signal only (`SA_RESETHAND`), which has come.
+static SPENT: [AtomicBool; FAULT_SIGNALS.len()] =
+    [const { AtomicBool::new(false) }; FAULT_SIGNALS.len()];
 
 /// Installs the fault handlers, once per process, and makes `hook` the one that is asked.
 /// Handlers that stood there are called for faults that are not ours.
@@ -124,14 +128,27 @@ extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, uc: *mut libc::c_
             }
         }
     }
-    chain(signal, info, uc);
+    chain(signal, info, uc, code > 0);
 }
 
-/// Gives a signal that is not ours to whoever stood there before.
-fn chain(signal: i32, info: *mut libc::siginfo_t, uc: *mut libc::c_void) {
-    let previous =
-        FAULT_SIGNALS.iter().position(|&s| s == signal).and_then(|i| Some(PREVIOUS.get()?[i]));
-    let action = previous.map_or(libc::SIG_DFL, |p| p.sa_sigaction);
+/// Gives a signal that is not ours to whoever stood there before, as the kernel would have done it:
+/// under the handler's mask, once only if it asked for that, and not at all if it was ignored.
+/// `fault`: it was not sent.
+fn chain(signal: i32, info: *mut libc::siginfo_t, uc: *mut libc::c_void, fault: bool) {
+    let place = FAULT_SIGNALS.iter().position(|&s| s == signal);
+    let previous = place.and_then(|i| Some((PREVIOUS.get()?[i], &SPENT[i])));
+    let (action, flags) = match previous {
+        Some((p, spent)) => {
+            let once = p.sa_flags & libc::SA_RESETHAND != 0;
+            let gone = once && spent.swap(true, Ordering::AcqRel);
+            (if gone { libc::SIG_DFL } else { p.sa_sigaction }, p.sa_flags)
+        }
+        None => (libc::SIG_DFL, 0),
+    };
+    // The kernel lets nobody ignore a fault.
+    if action == libc::SIG_IGN && !fault {
+        return;
+    }
     if action == libc::SIG_DFL || action == libc::SIG_IGN {
         // SAFETY: restores the default action; the faulting instruction runs again and the
         // process dies as it would have without us. A sent signal is raised again.
@@ -141,7 +158,18 @@ fn chain(signal: i32, info: *mut libc::siginfo_t, uc: *mut libc::c_void) {
         }
         return;
     }
-    let flags = previous.map_or(0, |p| p.sa_flags);
+    let own = if flags & libc::SA_NODEFER != 0 { 0 } else { 1 << (signal - 1) };
+    if let Some((p, _)) = previous {
+        // SAFETY: the kernel's masks are the first words of the C library's, in the frame that the
+        // kernel made and in what `sigaction` told.
+        let mask: u64 = unsafe {
+            let interrupted = &raw const (*uc.cast::<libc::ucontext_t>()).uc_sigmask;
+            *interrupted.cast::<u64>() | *(&raw const p.sa_mask).cast::<u64>() | own
+        };
+        let args = [libc::SIG_SETMASK as u64, &raw const mask as u64, 0, 8, 0, 0];
+        // SAFETY: sets the calling thread's mask; the return from the handler sets it again.
+        unsafe { super::syscall::raw(libc::SYS_rt_sigprocmask, args) };
+    }
     if flags & libc::SA_SIGINFO != 0 {
         type Full = extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void);
         // SAFETY: the previous owner installed this address with SA_SIGINFO.
@@ -154,51 +182,65 @@ fn chain(signal: i32, info: *mut libc::siginfo_t, uc: *mut libc::c_void) {
     }
 }
 
-/// An alternate signal stack for the calling thread, with a guard page below it. Translated code
-/// runs with the host stack pointer on a small stack of return addresses, so every thread that
-/// runs guest code needs one. Rust's own is too small for a frame with AVX-512 state.
-#[derive(Debug)]
-pub struct AltStack {
-    memory: super::mmap::Reservation,
-    previous: libc::stack_t,
-}
+/// An alternate signal stack with a guard page below it. Translated code runs with the host stack
+/// pointer on a small stack of return addresses, so every thread that runs guest code needs one.
+/// Rust's own is too small for a frame with AVX-512 state.
+struct AltStack(super::mmap::Reservation);
 
 /// Bytes of an alternate stack: room for several nested frames of the largest context.
 const ALT_STACK: usize = 128 << 10;
 
+thread_local! {
+    /// The thread's. It is the thread's for good: what was made first would have to go last, and
+    /// nobody keeps to that.
+    static STACK: OnceCell<AltStack> = const { OnceCell::new() };
+}
+
+/// Sees to an alternate signal stack for the calling thread, which keeps it until it ends.
+///
+/// # Errors
+/// What `mmap` or `sigaltstack` say, or that the thread is about to end.
+pub fn ensure_alt_stack() -> io::Result<()> {
+    let ensure = |stack: &OnceCell<AltStack>| {
+        if stack.get().is_none() {
+            let _ = stack.set(AltStack::install()?);
+        }
+        Ok(())
+    };
+    STACK.try_with(ensure).unwrap_or_else(|e| Err(io::Error::other(e)))
+}
+
 impl AltStack {
     /// Makes one and makes it current for this thread.
-    ///
-    /// # Errors
-    /// What `mmap` or `sigaltstack` say.
-    pub fn install() -> io::Result<Self> {
+    fn install() -> io::Result<Self> {
         let guard = super::mmap::host_page_size();
         let memory = super::mmap::Reservation::new(guard + ALT_STACK)?;
         memory.map_anon(guard..guard + ALT_STACK, super::mmap::HostProt::RW, false)?;
-        let new = libc::stack_t {
-            ss_sp: (memory.base().0 + guard) as *mut libc::c_void,
-            ss_flags: 0,
-            ss_size: ALT_STACK,
-        };
-        // SAFETY: all zero is a valid stack_t.
-        let mut previous: libc::stack_t = unsafe { std::mem::zeroed() };
+        let stack = Self(memory);
+        let new = libc::stack_t { ss_sp: stack.start(), ss_flags: 0, ss_size: ALT_STACK };
         // SAFETY: the memory is ours until `drop`, which takes it out of use first.
-        if unsafe { libc::sigaltstack(&new, &mut previous) } != 0 {
+        if unsafe { libc::sigaltstack(&new, std::ptr::null_mut()) } != 0 {
             return Err(io::Error::last_os_error());
         }
-        Ok(Self { memory, previous })
+        Ok(stack)
     }
 
-    /// True if `addr` is on this stack.
-    #[must_use]
-    pub fn contains(&self, addr: HostAddr) -> bool {
-        self.memory.contains(addr)
+    fn start(&self) -> *mut libc::c_void {
+        (self.0.base().0 + super::mmap::host_page_size()) as *mut libc::c_void
     }
 }
 
 impl Drop for AltStack {
     fn drop(&mut self) {
-        // SAFETY: puts back what stood there when this was installed on the same thread.
-        unsafe { libc::sigaltstack(&self.previous, std::ptr::null_mut()) };
+        // What was there before this may be gone: a thread that ends needs none.
+        // SAFETY: a query, and then disables a stack on which nobody runs.
+        unsafe {
+            let mut current: libc::stack_t = std::mem::zeroed();
+            libc::sigaltstack(std::ptr::null(), &mut current);
+            if current.ss_sp == self.start() {
+                current.ss_flags = libc::SS_DISABLE;
+                libc::sigaltstack(&current, std::ptr::null_mut());
+            }
+        }
     }
 }
