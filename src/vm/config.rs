@@ -18,6 +18,8 @@ pub struct Config {
     pub(super) address_space: AddressSpace,
     pub(super) cross_check: bool,
     pub(super) stack_size: Option<u64>,
+    pub(super) max_depth: Option<u32>,
+    pub(super) code_size: Option<usize>,
 }
 
 /// How guest code is executed. All strategies give the same results.
@@ -85,6 +87,23 @@ impl Config {
     /// Bytes of stack that an instance gets for calls from the host; 1 MiB by default.
     pub fn stack_size(&mut self, bytes: u64) -> &mut Self {
         self.stack_size = Some(bytes);
+        self
+    }
+
+    /// How many calls of guests may be under way on one thread, one inside the other, where host
+    /// functions call guests again; 64 by default. One more is [`Trap::TooDeep`](super::Trap).
+    /// Each takes some of the thread's stack: less than 4 KiB in an optimised program, and what the
+    /// host function takes.
+    pub fn max_depth(&mut self, calls: u32) -> &mut Self {
+        self.max_depth = Some(calls);
+        self
+    }
+
+    /// Bytes of translated code that an instance may have at one time, 2 to 128 MiB; the latter by
+    /// default. What is known of the code takes about as much again, and sixteen times as much if a
+    /// guest sets about it. When it is full all of it is dropped.
+    pub fn code_size(&mut self, bytes: usize) -> &mut Self {
+        self.code_size = Some(bytes);
         self
     }
 }

@@ -244,13 +244,18 @@ pub struct SymbolEntry {
 }
 
 /// Defined symbols, lowest address first: of `.symtab`, or of `.dynsym` in a stripped file. A file
-/// without sections, or whose tables are damaged, has none: symbols are a convenience.
+/// without sections, or whose tables are damaged, has none: symbols are a convenience. Names may
+/// share their ends, as linkers make them do, but together have at most [`MAX_SHARED`] times the
+/// bytes of the table that they are in; those behind that are left out.
 #[must_use]
 pub fn symbols(bytes: &[u8]) -> Vec<SymbolEntry> {
     let mut out = read_symbols(bytes).unwrap_or_default();
     out.sort_by(|a, b| (a.addr, &a.name).cmp(&(b.addr, &b.name)));
     out
 }
+
+/// See [`symbols`].
+const MAX_SHARED: usize = 4;
 
 fn read_symbols(bytes: &[u8]) -> Option<Vec<SymbolEntry>> {
     let header = header(bytes).ok()?;
@@ -269,12 +274,18 @@ fn read_symbols(bytes: &[u8]) -> Option<Vec<SymbolEntry>> {
     let names = contents(sections.get(table.sh_link as usize)?)?;
     let count = contents(table)?.len() / Sym::size(Container::Big);
     let symbols = Symtab::parse(bytes, table.sh_offset as usize, count, CTX).ok()?;
+    let mut bytes_left = names.len().saturating_mul(MAX_SHARED);
     let named = symbols.iter().filter_map(|s| {
         let skipped = matches!(s.st_type(), STT_FILE | STT_SECTION | STT_TLS);
         if s.st_shndx == 0 || skipped {
             return None;
         }
-        let name = names.get(s.st_name..)?.split(|&b| b == 0).next()?;
+        let name = names.get(s.st_name..)?;
+        let name = name[..name.len().min(bytes_left)].split(|&b| b == 0).next()?;
+        bytes_left -= name.len();
+        if bytes_left == 0 {
+            return None;
+        }
         // Mapping symbols of the psABI and local labels are not what people look for.
         if name.is_empty() || name.starts_with(b"$") || name.starts_with(b".L") {
             return None;

@@ -12,9 +12,10 @@ use std::sync::{Arc, OnceLock};
 
 /// A configuration that has been checked; cheap to clone, for use by any thread.
 ///
-/// The first instance of a process installs handlers for SIGSEGV and SIGBUS, because faults of
-/// the guest are found by the host's own page protection. Faults that are not a guest's go to the
-/// handlers that stood there before.
+/// The first instance of a process installs handlers for SIGSEGV, SIGBUS and SIGFPE, because faults
+/// of the guest are found by the host's own page protection. Faults that are not a guest's go to the
+/// handlers that stood there before. `docs/process.md` says what else the library does to its
+/// process, and what it takes of it.
 #[derive(Clone, Debug)]
 pub struct Engine(Arc<Settings>);
 
@@ -22,7 +23,14 @@ pub struct Engine(Arc<Settings>);
 struct Settings {
     options: Options,
     stack_size: u64,
+    max_depth: u32,
 }
+
+/// Calls inside each other, unless the configuration says otherwise: a thread of Rust, with 2 MiB of
+/// stack, has 32 KiB for each.
+const MAX_DEPTH: u32 = 64;
+/// Segments that a program may have. Linkers make four or five; each is a mapping of its own.
+const MAX_SEGMENTS: usize = 64;
 
 impl Engine {
     /// Makes an engine.
@@ -50,9 +58,23 @@ impl Engine {
             (Strategy::Auto | Strategy::Baseline, false) => EngineKind::Baseline,
         };
         let defaults = Options::default();
-        let options = Options { engine, isa: config.isa, mode, address_bits, ..defaults };
+        let arena_size = config.code_size.unwrap_or(defaults.arena_size);
+        if !(2 << 20..=128 << 20).contains(&arena_size) {
+            let m = format!("{arena_size} bytes of code: 2 to 128 MiB are supported");
+            return Err(Error::of(ErrorKind::Config, m));
+        }
+        let options = Options {
+            engine,
+            isa: config.isa,
+            mode,
+            address_bits,
+            foreign_handlers: true,
+            arena_size: arena_size.next_multiple_of(1 << 20),
+            ..defaults
+        };
         let stack_size = config.stack_size.unwrap_or(STACK_SIZE);
-        Ok(Self(Arc::new(Settings { options, stack_size })))
+        let max_depth = config.max_depth.unwrap_or(MAX_DEPTH);
+        Ok(Self(Arc::new(Settings { options, stack_size, max_depth })))
     }
 
     /// Which instructions there are.
@@ -64,6 +86,16 @@ impl Engine {
     /// What the runtime needs to know.
     pub(crate) fn options(&self) -> &Options {
         &self.0.options
+    }
+
+    /// True if `other` is this engine or a clone of it.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Calls of guests inside each other.
+    pub(super) fn max_depth(&self) -> u32 {
+        self.0.max_depth
     }
 
     /// Bytes of stack of an instance.
@@ -85,6 +117,7 @@ impl Default for Engine {
 pub struct Module(Arc<Inner>);
 
 struct Inner {
+    engine: Engine,
     bytes: Vec<u8>,
     elf: Elf,
     symbols: OnceLock<Vec<SymbolEntry>>,
@@ -106,11 +139,18 @@ impl Module {
     ///
     /// # Errors
     /// [`ErrorKind::Load`] with an [`ElfError`](elf::ElfError) if the file is damaged or for something else,
-    /// [`ErrorKind::Unsupported`] if it needs a dynamic linker or is position-independent.
-    pub fn new(_engine: &Engine, elf: impl AsRef<[u8]>) -> Result<Self> {
+    /// [`ErrorKind::Unsupported`] if it needs a dynamic linker, is position-independent, has more than
+    /// 64 segments, or segments that are the same parts of the file again and again.
+    pub fn new(engine: &Engine, elf: impl AsRef<[u8]>) -> Result<Self> {
         let bytes = elf.as_ref().to_vec();
         let elf = Elf::parse(&bytes, bytes.len() as u64)?;
-        let refusal = if elf.interpreter.is_some() {
+        let loaded = elf.segments.iter().map(|s| s.file.end - s.file.start);
+        let loaded = loaded.fold(0, u64::saturating_add);
+        let refusal = if elf.segments.len() > MAX_SEGMENTS {
+            Some("the program has too many segments: 64 are supported")
+        } else if loaded / 2 > bytes.len() as u64 {
+            Some("the program's segments overlap in the file")
+        } else if elf.interpreter.is_some() {
             Some("the program is dynamically linked: link it with -static")
         } else if elf.relocatable {
             Some("the program is position-independent: link it with -static -no-pie")
@@ -119,7 +159,12 @@ impl Module {
         };
         match refusal {
             Some(m) => Err(Error::of(ErrorKind::Unsupported, m)),
-            None => Ok(Self(Arc::new(Inner { bytes, elf, symbols: OnceLock::new() }))),
+            None => Ok(Self(Arc::new(Inner {
+                engine: engine.clone(),
+                bytes,
+                elf,
+                symbols: OnceLock::new(),
+            }))),
         }
     }
 
@@ -149,6 +194,10 @@ impl Module {
     /// Address of a symbol.
     pub(super) fn find(&self, name: &str) -> Option<u64> {
         self.entries().iter().find(|s| s.name == name).map(|s| s.addr)
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.0.engine
     }
 
     pub(super) fn elf(&self) -> &Elf {

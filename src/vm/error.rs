@@ -185,6 +185,13 @@ pub enum Trap {
         /// Where.
         pc: u64,
     },
+    /// Calls of guests by host functions by guests, and so on, are deeper inside each other than
+    /// [`Config::max_depth`](super::Config::max_depth) allows.
+    #[error("more than {limit} calls of guests inside each other")]
+    TooDeep {
+        /// How many there may be.
+        limit: u32,
+    },
     /// The instruction budget ran out.
     #[error("out of fuel")]
     OutOfFuel,
@@ -212,6 +219,15 @@ impl MemoryFault {
     pub(super) fn new(fault: Fault, len: u64) -> Self {
         Self { addr: fault.addr, len, access: fault.access }
     }
+}
+
+/// What `ENOMEM` means where nothing but addresses is asked for.
+pub(super) fn no_room(e: std::io::Error) -> Error {
+    if e.kind() != std::io::ErrorKind::OutOfMemory {
+        return e.into();
+    }
+    let m = "the host has no more memory, addresses (RLIMIT_AS) or mappings (vm.max_map_count)";
+    std::io::Error::new(e.kind(), m).into()
 }
 
 /// The trap that an exit at `pc` amounts to; `None` for an exit that somebody serves.

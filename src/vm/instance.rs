@@ -3,7 +3,7 @@
 use super::error::{Error, ErrorKind, Result, Trap, trap_of};
 use super::linker::{Caller, Reg};
 use super::memory::{GuestPtr, Memory};
-use super::store::{AsContext, AsContextMut};
+use super::store::{AsContext, AsContextMut, Handle, Running};
 use crate::cpu::{Access, Exit, Hart};
 use crate::interp;
 use std::marker::PhantomData;
@@ -13,7 +13,7 @@ use std::marker::PhantomData;
 /// # Panics
 /// All functions panic if they are given another store than the one it was made in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Instance(pub(super) usize);
+pub struct Instance(pub(super) Handle);
 
 /// Why [`Instance::resume`] came back.
 #[non_exhaustive]
@@ -96,10 +96,20 @@ impl Instance {
     /// Executes from the current pc until something stops the program.
     ///
     /// # Errors
-    /// What a host function returned, unless it was [`Trap::Exit`].
+    /// What a host function returned, unless it was [`Trap::Exit`]; [`ErrorKind::Host`] if the
+    /// instance executes already, and this is a host function that it has called.
     pub fn resume(&self, mut cx: impl AsContextMut) -> Result<Stop> {
-        let end = run(&mut cx, self.0);
-        self.stop(&cx, end)
+        let running = self.begin(&mut cx)?;
+        let end = run(running.cx, self.0);
+        self.stop(&*running.cx, end)
+    }
+
+    /// Begins to execute where the pc stands.
+    fn begin<'a, C: AsContextMut>(&self, cx: &'a mut C) -> Result<Running<'a, C>> {
+        if cx.store().instance(self.0).depth > 0 {
+            return Err(Error::msg("the instance executes already"));
+        }
+        Running::begin(cx, self.0)
     }
 
     /// Executes one instruction; an `ecall` that has a host function is one with it.
@@ -107,6 +117,8 @@ impl Instance {
     /// # Errors
     /// As [`Self::resume`].
     pub fn step(&self, mut cx: impl AsContextMut) -> Result<Stop> {
+        let running = self.begin(&mut cx)?;
+        let cx = &mut *running.cx;
         let state = cx.store_mut().instance_mut(self.0);
         let machine = std::sync::Arc::clone(state.cpu.machine());
         match interp::step(state.cpu.hart_mut(), machine.memory(), machine.isa()) {
@@ -117,12 +129,12 @@ impl Instance {
                 return Ok(Stop::Stepped);
             }
             Err(Exit::Ecall) => {}
-            Err(exit) => return self.stop(&cx, End::Exit(exit)),
+            Err(exit) => return self.stop(cx, End::Exit(exit)),
         }
-        match ecall(&mut cx, self.0) {
+        match ecall(cx, self.0) {
             Some(Ok(())) => Ok(Stop::Stepped),
-            Some(Err(e)) => self.stop(&cx, End::Failed(e)),
-            None => self.stop(&cx, End::Exit(Exit::Ecall)),
+            Some(Err(e)) => self.stop(cx, End::Failed(e)),
+            None => self.stop(cx, End::Exit(Exit::Ecall)),
         }
     }
 
@@ -167,7 +179,7 @@ impl Instance {
 }
 
 /// Calls the host function for the `ecall` at which the hart stands, and moves the hart on.
-fn ecall<C: AsContextMut>(cx: &mut C, index: usize) -> Option<Result<()>> {
+fn ecall<C: AsContextMut>(cx: &mut C, index: Handle) -> Option<Result<()>> {
     let store = cx.store_mut();
     let state = store.instance(index);
     let number = state.cpu.hart().x[usize::from(Reg::A7.0)];
@@ -181,14 +193,7 @@ fn ecall<C: AsContextMut>(cx: &mut C, index: usize) -> Option<Result<()>> {
 }
 
 /// Runs until something happens that no host function serves.
-fn run<C: AsContextMut>(cx: &mut C, index: usize) -> End {
-    cx.store_mut().instance_mut(index).depth += 1;
-    let end = run_inner(cx, index);
-    cx.store_mut().instance_mut(index).depth -= 1;
-    end
-}
-
-fn run_inner<C: AsContextMut>(cx: &mut C, index: usize) -> End {
+fn run<C: AsContextMut>(cx: &mut C, index: Handle) -> End {
     loop {
         if cx.store().take_interrupt() {
             return End::Exit(Exit::Interrupted);
@@ -207,7 +212,7 @@ fn run_inner<C: AsContextMut>(cx: &mut C, index: usize) -> End {
 }
 
 /// The trap that an exit amounts to.
-fn trap<C: AsContext>(cx: &C, index: usize, exit: Exit) -> Trap {
+fn trap<C: AsContext>(cx: &C, index: Handle, exit: Exit) -> Trap {
     let state = cx.store().instance(index);
     let hart = state.cpu.hart();
     match exit {
@@ -248,23 +253,23 @@ impl<P: Params, R: Results> TypedFunc<P, R> {
     /// called it: the guest's registers are the same afterwards, `fcsr` apart.
     ///
     /// # Errors
-    /// A [`Trap`], with the hart as it stood then ([`Instance::state`]); or what a host function
-    /// returned.
+    /// A [`Trap`], or what a host function returned. The hart stays as it stood then
+    /// ([`Instance::state`]), unless a host function of the same guest has made the call: its
+    /// caller has the registers again that it had before, also after a panic.
     pub fn call(&self, mut cx: impl AsContextMut, params: P) -> Result<R> {
-        let state = cx.store_mut().instance_mut(self.instance.0);
-        let nested = state.depth > 0;
-        let pad = state.return_pad;
+        let mut running = Running::begin(&mut cx, self.instance.0)?;
+        let state = running.cx.store_mut().instance_mut(self.instance.0);
+        let (pad, stack_top) = (state.return_pad, state.stack_top);
         let hart = state.cpu.hart_mut();
         let saved = *hart;
-        let top = if nested { hart.x[2] & !15 } else { state.stack_top };
-        let hart = state.cpu.hart_mut();
+        let top = if running.outer.is_some() { hart.x[2] & !15 } else { stack_top };
         hart.x[usize::from(Reg::SP.0)] = top;
         hart.x[usize::from(Reg::RA.0)] = pad;
         hart.pc = self.addr;
         hart.clear_reservation();
         params.put(&mut Registers { hart, next_x: 10, next_f: 10 });
-        let end = run(&mut cx, self.instance.0);
-        let state = cx.store_mut().instance_mut(self.instance.0);
+        let end = run(running.cx, self.instance.0);
+        let state = running.cx.store_mut().instance_mut(self.instance.0);
         match end {
             End::Failed(e) => Err(e),
             End::Exit(Exit::Ebreak) if state.cpu.hart().pc == pad => {
@@ -274,9 +279,10 @@ impl<P: Params, R: Results> TypedFunc<P, R> {
                 *hart = saved;
                 hart.set_fcsr(fcsr);
                 hart.clear_reservation();
+                running.outer = None;
                 Ok(result)
             }
-            End::Exit(exit) => Err(trap(&cx, self.instance.0, exit).into()),
+            End::Exit(exit) => Err(trap(&*running.cx, self.instance.0, exit).into()),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! What a guest can ask of the host, and making instances that can ask it.
 
 use super::engine::{Engine, Module};
-use super::error::{Error, ErrorKind, Result};
+use super::error::{Error, ErrorKind, Result, no_room};
 use super::instance::Instance;
 use super::memory::{Memory, map_error};
-use super::store::{AsContext, AsContextMut, InstanceState, Store, sealed};
+use super::store::{AsContext, AsContextMut, Handle, InstanceState, Store, sealed};
 use crate::mem::Prot;
 use crate::runtime::{Cpu, Machine};
 use crate::util::{PAGE_SIZE, page_down, page_up};
@@ -97,10 +97,15 @@ impl<T: 'static> Linker<T> {
     /// Nothing is executed.
     ///
     /// # Errors
-    /// [`ErrorKind::Load`] if the program does not fit into the address space, [`ErrorKind::Io`]
-    /// if the host has no memory or no address space left.
+    /// [`ErrorKind::Config`] if linker, store and module are not of one engine, [`ErrorKind::Load`]
+    /// if the program does not fit into the address space, [`ErrorKind::Io`] if the host has no
+    /// memory, addresses or mappings left.
     pub fn instantiate(&self, store: &mut Store<T>, module: &Module) -> Result<Instance> {
-        let machine = Machine::new(self.engine.options())?;
+        if !self.engine.is(store.engine()) || !self.engine.is(module.engine()) {
+            let m = "linker, store and module are of different engines";
+            return Err(Error::of(ErrorKind::Config, m));
+        }
+        let machine = Machine::new(self.engine.options()).map_err(no_room)?;
         load(machine.memory(), module)?;
         let memory = machine.memory();
         let size = self.engine.stack_size();
@@ -110,7 +115,7 @@ impl<T: 'static> Linker<T> {
         memory.map_zero(pad, PAGE_SIZE, Prot::RW).map_err(map_error)?;
         memory.write_u32(pad, EBREAK).map_err(|f| Error::of(ErrorKind::Memory, f))?;
         memory.protect(pad, PAGE_SIZE, Prot::RX).map_err(map_error)?;
-        let mut cpu = Cpu::new(machine)?;
+        let mut cpu = Cpu::new(machine).map_err(no_room)?;
         let hart = cpu.hart_mut();
         hart.pc = module.entry();
         hart.x[usize::from(Reg::SP.0)] = stack.end;
@@ -183,11 +188,12 @@ fn map_stack(
     memory: &crate::mem::Memory,
     size: u64,
 ) -> Result<(std::ops::Range<u64>, std::ops::Range<u64>)> {
-    let no_room = || Error::of(ErrorKind::Load, format!("no room for a stack of {size} bytes"));
-    let size = page_up(size.max(PAGE_SIZE)).ok_or_else(no_room)?;
-    let whole = size.checked_add(STACK_GUARD).filter(|w| *w < memory.size()).ok_or_else(no_room)?;
+    let no_place = || Error::of(ErrorKind::Load, format!("no room for a stack of {size} bytes"));
+    let size = page_up(size.max(PAGE_SIZE)).ok_or_else(no_place)?;
+    let whole =
+        size.checked_add(STACK_GUARD).filter(|w| *w < memory.size()).ok_or_else(no_place)?;
     let start = memory.find_free_down(whole, PAGE_SIZE, PAGE_SIZE..memory.size());
-    let guard = start.map(|s| s..s + STACK_GUARD).ok_or_else(no_room)?;
+    let guard = start.map(|s| s..s + STACK_GUARD).ok_or_else(no_place)?;
     let stack = guard.end..guard.end + size;
     memory.map_zero(stack.start, size, Prot::RW).map_err(map_error)?;
     Ok((guard, stack))
@@ -233,7 +239,7 @@ impl Reg {
 /// What a host function sees: the host's data, and the guest that called.
 pub struct Caller<'a, T> {
     pub(super) store: &'a mut Store<T>,
-    pub(super) instance: usize,
+    pub(super) instance: Handle,
 }
 
 impl<T> Caller<'_, T> {

@@ -3,8 +3,8 @@
 //! Deliberately absent: slices of guest memory. Values are copied in and out, because other harts
 //! may write at any time.
 
-use super::error::{MemoryFault, Result};
-use super::store::{AsContext, AsContextMut};
+use super::error::{MemoryFault, Result, no_room};
+use super::store::{AsContext, AsContextMut, Handle};
 use super::{Error, ErrorKind};
 use crate::mem::{Access, MapError, Prot};
 use std::marker::PhantomData;
@@ -71,8 +71,11 @@ impl<T: ?Sized> GuestPtr<T> {
 
 /// Handle of an instance's memory. Accesses obey the guest's page protection: what the guest
 /// could not read or write is refused with a [`MemoryFault`].
+///
+/// # Panics
+/// All functions panic if they are given another store than the instance's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Memory(pub(super) usize);
+pub struct Memory(pub(super) Handle);
 
 impl Memory {
     fn of<C: AsContext>(self, cx: &C) -> &crate::mem::Memory {
@@ -173,7 +176,7 @@ impl Memory {
 
 pub(super) fn map_error(e: MapError) -> Error {
     match e {
-        MapError::Host(e) => e.into(),
+        MapError::Host(e) => no_room(e),
         e => Error::of(ErrorKind::Memory, e),
     }
 }

@@ -23,6 +23,9 @@
 //! Invariants:
 //! - Nothing here exits, prints, reads the environment, or panics on what a guest does.
 //! - Nothing here knows Linux: an `ecall` goes to a function of the [`Linker`] or to the caller.
+//! - Whatever a guest does, the host lives on: what it can cost is limited, and the process is what
+//!   `docs/process.md` says.
+//! - A handle works with the store that it was made in, and panics with any other.
 //! - Guest memory is the guest's alone: by default ([`AddressSpace::Sandbox`]) no address that it
 //!   computes names host memory.
 

@@ -1,18 +1,39 @@
 //! The store: the host's data and the instances that can see it.
 
 use super::engine::Engine;
+use super::error::{Error, Result, Trap};
 use super::linker::Handlers;
+use crate::cpu::Hart;
 use crate::runtime::{Cpu, Interrupter};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// Owner of the host's data and of all instances made in it. Host functions reach the data
 /// through [`Caller`](super::Caller); when the store is dropped, so is the guests' memory.
+///
+/// It may be made, used and dropped on different threads, and stores in any order.
 pub struct Store<T> {
+    id: u64,
     engine: Engine,
     data: T,
     instances: Vec<InstanceState<T>>,
     interrupt: Arc<Interrupt>,
+}
+
+/// Which instance, of which store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Handle {
+    store: u64,
+    index: usize,
+}
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+thread_local! {
+    /// Calls and runs of guests that are under way on this thread, one inside the other: it is the
+    /// thread's stack that they take.
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
 /// What belongs to one instance.
@@ -35,7 +56,8 @@ impl<T> Store<T> {
     #[must_use]
     pub fn new(engine: &Engine, data: T) -> Self {
         let interrupt = Arc::new(Interrupt::default());
-        Self { engine: engine.clone(), data, instances: Vec::new(), interrupt }
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        Self { id, engine: engine.clone(), data, instances: Vec::new(), interrupt }
     }
 
     /// The engine it was made with.
@@ -68,30 +90,80 @@ impl<T> Store<T> {
         InterruptHandle(Arc::clone(&self.interrupt))
     }
 
-    pub(super) fn add(&mut self, state: InstanceState<T>) -> usize {
+    pub(super) fn add(&mut self, state: InstanceState<T>) -> Handle {
         self.interrupt.head.append(state.cpu.interrupter());
         self.instances.push(state);
-        self.instances.len() - 1
+        Handle { store: self.id, index: self.instances.len() - 1 }
     }
 
     /// An instance of this store.
     ///
     /// # Panics
-    /// If `index` is that of an instance of another store, which is a mistake of the host.
-    pub(super) fn instance(&self, index: usize) -> &InstanceState<T> {
-        self.instances.get(index).expect("an instance is used with the store that it was made in")
+    /// If `handle` is that of an instance of another store, which is a mistake of the host.
+    pub(super) fn instance(&self, handle: Handle) -> &InstanceState<T> {
+        assert_eq!(handle.store, self.id, "{OTHER_STORE}");
+        &self.instances[handle.index]
     }
 
     /// As [`Self::instance`].
-    pub(super) fn instance_mut(&mut self, index: usize) -> &mut InstanceState<T> {
-        self.instances
-            .get_mut(index)
-            .expect("an instance is used with the store that it was made in")
+    pub(super) fn instance_mut(&mut self, handle: Handle) -> &mut InstanceState<T> {
+        assert_eq!(handle.store, self.id, "{OTHER_STORE}");
+        &mut self.instances[handle.index]
     }
 
     /// Takes a request to stop, if there is one.
     pub(super) fn take_interrupt(&self) -> bool {
         self.interrupt.requested.swap(false, Ordering::AcqRel)
+    }
+}
+
+const OTHER_STORE: &str = "an instance is used with the store that it was made in";
+
+/// An instance that executes. When this is dropped, also by a panic of a host function, it does not
+/// any more, and has the registers in `outer` if it was inside a call then.
+pub(super) struct Running<'a, C: AsContextMut> {
+    pub(super) cx: &'a mut C,
+    pub(super) outer: Option<Hart>,
+    handle: Handle,
+}
+
+impl<'a, C: AsContextMut> Running<'a, C> {
+    /// Begins to execute an instance.
+    ///
+    /// # Errors
+    /// [`Trap::TooDeep`](super::Trap).
+    pub(super) fn begin(cx: &'a mut C, handle: Handle) -> Result<Self> {
+        let limit = cx.store().engine.max_depth();
+        let outer = cx.store().instance(handle).outer_registers();
+        DEPTH.with(|depth| {
+            if depth.get() >= limit {
+                return Err(Error::from(Trap::TooDeep { limit }));
+            }
+            depth.set(depth.get() + 1);
+            Ok(())
+        })?;
+        cx.store_mut().instance_mut(handle).depth += 1;
+        Ok(Self { cx, outer, handle })
+    }
+}
+
+impl<C: AsContextMut> Drop for Running<'_, C> {
+    fn drop(&mut self) {
+        DEPTH.with(|depth| depth.set(depth.get() - 1));
+        let state = self.cx.store_mut().instance_mut(self.handle);
+        state.depth -= 1;
+        if let Some(outer) = self.outer {
+            let hart = state.cpu.hart_mut();
+            *hart = outer;
+            hart.clear_reservation();
+        }
+    }
+}
+
+impl<T> InstanceState<T> {
+    /// The registers, if a call from the host is under way.
+    fn outer_registers(&self) -> Option<Hart> {
+        (self.depth > 0).then(|| *self.cpu.hart())
     }
 }
 
@@ -109,19 +181,31 @@ struct Interrupt {
 }
 
 /// A list that only grows, so that a signal handler can walk it without a lock.
-#[derive(Default)]
 struct Node {
-    item: OnceLock<(Interrupter, Box<Node>)>,
+    items: [OnceLock<Interrupter>; 64],
+    next: OnceLock<Box<Node>>,
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Self { items: [const { OnceLock::new() }; 64], next: OnceLock::new() }
+    }
 }
 
 impl Node {
     fn append(&self, interrupter: Interrupter) {
         let mut node = self;
-        while let Some((_, next)) = node.item.get() {
+        while let Some(next) = node.next.get() {
             node = next;
         }
+        let node = match node.items.last() {
+            Some(last) if last.get().is_some() => node.next.get_or_init(Box::default),
+            _ => node,
+        };
         // Only the store appends, and it is borrowed mutably: nobody was faster.
-        let _ = node.item.set((interrupter, Box::default()));
+        if let Some(free) = node.items.iter().find(|item| item.get().is_none()) {
+            let _ = free.set(interrupter);
+        }
     }
 }
 
@@ -134,10 +218,10 @@ impl InterruptHandle {
     /// next one at its start if none runs. Async-signal-safe.
     pub fn interrupt(&self) {
         self.0.requested.store(true, Ordering::Release);
-        let mut node = &self.0.head;
-        while let Some((interrupter, next)) = node.item.get() {
-            interrupter.interrupt();
-            node = next;
+        let mut node = Some(&self.0.head);
+        while let Some(this) = node {
+            this.items.iter().map_while(OnceLock::get).for_each(Interrupter::interrupt);
+            node = this.next.get().map(|next| &**next);
         }
     }
 }
