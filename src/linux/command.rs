@@ -22,7 +22,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// How a guest process ended.
@@ -238,6 +238,15 @@ impl Command {
         self
     }
 
+    /// The executable that a guest's `execve` starts, which must look for a [`Reentry`] as the
+    /// `rvnative` command of the same version does; this process's own if nothing is said. If that
+    /// has never looked for one, `execve` fails with `EPERM`: started again, it would do something
+    /// else than the guest asked for.
+    pub fn reentry_program(&mut self, path: impl AsRef<Path>) -> &mut Self {
+        self.options.reentry_program = Some(path.as_ref().to_owned());
+        self
+    }
+
     /// Calls `hook` when the process ends, unless its end is the host's doing (a fatal signal from
     /// elsewhere), and, with exit code 0, before it starts another program. The same goes for its
     /// children, unless they share its memory (`vfork`).
@@ -260,7 +269,7 @@ impl Command {
     /// descriptors and exit of the process are the guest's from now on.
     ///
     /// For the guest to start further programs, the first act of `main` in the calling executable
-    /// must be to look for a [`Reentry`] in its arguments.
+    /// must be to look for a [`Reentry`] in its arguments; see also [`Self::reentry_program`].
     pub fn exec(&mut self) -> LoadError {
         match self.start() {
             Ok(mut t) => {
@@ -275,11 +284,17 @@ impl Command {
         }
     }
 
-    /// Runs the program in a child process and waits for its end.
+    /// Runs the program in a child process and waits for its end. The child is a `fork` of this
+    /// process, which must have no other threads: they would not be in the child, but the locks that
+    /// they hold would.
     ///
     /// # Errors
-    /// It cannot be started.
+    /// It cannot be started; [`LoadError::Threads`] if there are other threads, or the host does not
+    /// tell.
     pub fn status(&mut self) -> Result<ExitStatus, LoadError> {
+        if !process::has_one_thread() {
+            return Err(LoadError::Threads);
+        }
         self.make_world()?;
         // What is wrong with the program is found out here, where it can be reported.
         let program = find_program(&self.options, &self.program, vec![Vec::new()])?;
@@ -511,6 +526,9 @@ pub struct Reentry {
     pub(super) env: Vec<Vec<u8>>,
 }
 
+/// Somebody has looked for a [`Reentry`] in this process.
+static EXPECTED: AtomicBool = AtomicBool::new(false);
+
 /// First argument of such a command line.
 const MARK: &[u8] = b"--rvnative-exec-1";
 
@@ -519,6 +537,7 @@ impl Reentry {
     /// with the program's name. `None` for an ordinary command line.
     #[must_use]
     pub fn from_args(args: impl IntoIterator<Item = OsString>) -> Option<Self> {
+        EXPECTED.store(true, Ordering::Relaxed);
         let mut args = args.into_iter().skip(1);
         if args.next()?.as_bytes() != MARK {
             return None;
@@ -552,6 +571,11 @@ impl Reentry {
             args: rest[..count].to_vec(),
             env,
         })
+    }
+
+    /// True if this process's program looks for them.
+    pub(super) fn is_expected() -> bool {
+        EXPECTED.load(Ordering::Relaxed)
     }
 
     /// The inverse of [`Self::from_args`].

@@ -13,7 +13,7 @@ use super::rootfs::Handle;
 use super::strace;
 use crate::sys::async_signal;
 use crate::sys::process;
-use std::ffi::{CString, OsString};
+use std::ffi::{CStr, CString, OsString};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
@@ -159,6 +159,7 @@ impl From<LoadError> for Errno {
                 Self::ENOMEM
             }
             LoadError::TooLong => Self::E2BIG,
+            LoadError::Threads => Self::EAGAIN,
         }
     }
 }
@@ -288,6 +289,11 @@ fn exec(
         }
         other => other?,
     }
+    let again = match &t.process.options.reentry_program {
+        Some(path) => CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?,
+        None if Reentry::is_expected() => c"/proc/self/exe".to_owned(),
+        None => return Err(Errno::EPERM),
+    };
     let mut close = closed_standard_files();
     let held = program.held.as_ref().map(Handle::fd);
     if let Some(fd) = held.or_else(|| open_file(&program.host)) {
@@ -326,7 +332,7 @@ fn exec(
         world.keep_open();
     }
     strace::succeeds(t);
-    let result = replace(&reentry);
+    let result = replace(&again, &reentry);
     if open_file(&reentry.host).is_some() {
         // Ours, or as good as never opened.
         let _ = reentry.close.last().map(|&fd| host_call(libc::SYS_close, &[fd.into()]));
@@ -358,14 +364,12 @@ fn exec_host(t: &Thread, program: &Program, env: &[Vec<u8>]) -> SysResult {
     Err(Errno::from(error))
 }
 
-/// Starts ourselves again. Returns only if that fails.
-fn replace(reentry: &Reentry) -> Errno {
+/// Starts ourselves again, or what `program` is. Returns only if that fails.
+fn replace(program: &CStr, reentry: &Reentry) -> Errno {
     let strings: Result<Vec<CString>, _> =
         reentry.to_args().into_iter().map(CString::new).collect();
     match strings {
-        Ok(strings) => {
-            Errno::from(process::execve(c"/proc/self/exe", &strings, &own_environment()))
-        }
+        Ok(strings) => Errno::from(process::execve(program, &strings, &own_environment())),
         Err(_) => Errno::EINVAL,
     }
 }

@@ -61,6 +61,9 @@ pub enum LoadError {
     /// The host has no room for guest memory and code cache.
     #[error("cannot reserve guest memory and code cache: {0}")]
     Reserve(io::Error),
+    /// The process has other threads, whose locks a child would find held for ever.
+    #[error("the program cannot be started by `status`: this process has other threads")]
+    Threads,
     /// The host refused something.
     #[error("{0}")]
     Host(#[from] io::Error),

@@ -41,6 +41,8 @@ pub struct Options {
     /// Arguments for our own command line that a program started by `execve` inherits, in the
     /// order of the command line, such as `--jit off`.
     pub reentry: Vec<std::ffi::OsString>,
+    /// What a guest's `execve` starts, if it is not this process's own program.
+    pub reentry_program: Option<PathBuf>,
 }
 
 impl Options {
