@@ -674,6 +674,7 @@ mod tests {
             lookup: &|_| None,
             conditional_links: true,
             peek: &|_| None,
+            handler_room: false,
             counters: None,
         };
         let mut buf = CodeBuf::default();

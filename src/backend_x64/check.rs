@@ -636,6 +636,7 @@ mod tests {
             lookup: &|_| None,
             conditional_links: true,
             peek: &|_| None,
+            handler_room: false,
             counters: None,
         };
         let (mut buf, mut ahead) = (CodeBuf::default(), Vec::new());

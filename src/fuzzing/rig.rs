@@ -142,6 +142,8 @@ impl Rig {
             mode: setup.mode,
             address_bits: ADDRESS_BITS,
             exact_flags: true,
+            // As in the library, where this is the mode.
+            foreign_handlers: setup.mode == Mode::Sandbox,
             // Small, so that full caches are part of what is tested.
             arena_size: 4 << 20,
             ..Options::default()

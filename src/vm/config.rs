@@ -92,8 +92,7 @@ impl Config {
 
     /// How many calls of guests may be under way on one thread, one inside the other, where host
     /// functions call guests again; 64 by default. One more is [`Trap::TooDeep`](super::Trap).
-    /// Each takes some of the thread's stack: less than 4 KiB in an optimised program, and what the
-    /// host function takes.
+    /// Each takes less than 8 KiB of the thread's stack, and what the host function takes.
     pub fn max_depth(&mut self, calls: u32) -> &mut Self {
         self.max_depth = Some(calls);
         self

@@ -3,6 +3,7 @@
 mod cli;
 mod engines;
 mod faults;
+mod host;
 mod insns;
 mod instructions;
 mod limits;
