@@ -11,7 +11,7 @@ use super::finding::{Difference, Got};
 use super::image::Image;
 use super::scan;
 use super::start::{Surroundings, start, steer};
-use super::trace::{End, Trace};
+use super::trace::{End, MOST, Trace};
 use super::world::{ADDRESS_BITS, World, place};
 use crate::cpu::{Access, Exit, Hart};
 use crate::fuzzing::Rng;
@@ -294,7 +294,9 @@ impl<'a> Rig<'a> {
         let mut exited = false;
         // Where the pieces began.
         let mut pieces = Vec::with_capacity(CHAIN);
-        while pieces.len() < CHAIN && !exited && !(armed && at == last) {
+        // What one piece may execute has room before the end of a trace that could go on.
+        let enough = if armed && last == MOST { MOST / 2 } else { last };
+        while pieces.len() < CHAIN && !exited && !(armed && at >= enough) {
             pieces.push(self.cpu.hart().pc);
             let run = catch_unwind(AssertUnwindSafe(|| self.cpu.run_piece(armed)));
             self.counts.executions += 1;

@@ -8,7 +8,7 @@ use crate::mem::Memory;
 use rustc_hash::FxHashMap;
 
 /// Most instructions of a trace.
-const MOST: usize = 8192;
+pub(super) const MOST: usize = 16384;
 /// How often a trace of which the end is cut off has gone back, if it is not very long.
 const BACK: usize = 32;
 
@@ -76,7 +76,12 @@ impl Trace {
         let mut back = 0;
         self.end = Some(loop {
             let n = self.states.len() - 1;
-            back += usize::from(n > 0 && hart.pc <= self.states[n - 1].pc);
+            if n > 0 && hart.pc <= self.states[n - 1].pc {
+                // Not by a call or return, where translated code may not poll.
+                let insn = &self.insns[n - 1];
+                back +=
+                    usize::from(matches!(insn.op.format(), Format::B | Format::J) && insn.rd == 0);
+            }
             if n >= max && back >= BACK || n == MOST {
                 break End::Cut;
             }
