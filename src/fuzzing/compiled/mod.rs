@@ -261,3 +261,93 @@ impl<'b, 'a> Writer<'b, 'a> {
         (n & (bits - 1)) as i32
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fuzzing::pool::Pool;
+    use crate::fuzzing::program::{Case, Kind};
+    use crate::fuzzing::rig::Setup;
+    use crate::fuzzing::rng::Rng;
+    use crate::mem::Mode;
+
+    fn programs(isa: &str, count: u64) -> impl Iterator<Item = (Case, Vec<Insn>)> {
+        let isa: Isa = isa.parse().unwrap();
+        let setup = Setup { mode: Mode::Guarded, isa, masked: "" };
+        let pool = Pool::new(&isa);
+        (0..count).map(move |n| {
+            let case = Case::new(Rng::new(1, n), n, Kind::Compiled, &setup, &pool, 0x10_0000);
+            let at = |&start: &u16| {
+                let mut bytes = [0; 4];
+                let rest = &case.code[usize::from(start)..];
+                let len = rest.len().min(4);
+                bytes[..len].copy_from_slice(&rest[..len]);
+                isa::decode(u32::from_le_bytes(bytes), &isa)
+            };
+            let insns = case.starts.iter().filter_map(at).collect();
+            (case, insns)
+        })
+    }
+
+    /// Where `insns` shift `s` and, before they use that, overwrite `s` with something made of `x`,
+    /// which the result is put into: the number of such places, by whether a copy or a sum
+    /// overwrites, and whether the use extends or rotates.
+    fn overwritten(insns: &[Insn], found: &mut [[u32; 2]; 2]) {
+        for (n, up) in insns.iter().enumerate() {
+            if up.op != Op::Slli || up.rd == up.rs1 || up.rs1 == 0 {
+                continue;
+            }
+            let mut copy = None;
+            for i in insns.iter().skip(n + 1).take(6) {
+                let uses = [i.rs1, i.rs2].contains(&up.rd);
+                if let Some((x, sum)) = copy.filter(|&(x, _)| uses && i.rd == x) {
+                    let _: u8 = x;
+                    match i.op {
+                        Op::Srli | Op::Srai if up.imm == 32 => found[usize::from(sum)][0] += 1,
+                        Op::Or | Op::Xor | Op::Add => found[usize::from(sum)][1] += 1,
+                        _ => {}
+                    }
+                }
+                if i.rd == up.rs1 && matches!(i.op, Op::Addi | Op::Add) {
+                    let moves = i.op == Op::Add && i.rs1 == 0 || i.op == Op::Addi && i.imm == 0;
+                    copy = Some((if i.rs1 == 0 { i.rs2 } else { i.rs1 }, !moves));
+                } else if i.rd == up.rd {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// What the first ten million random programs never had.
+    #[test]
+    fn sources_of_shifts_are_overwritten_before_the_shifts_are_used() {
+        let mut found = [[0; 2]; 2];
+        programs("max", 5000).for_each(|(_, insns)| overwritten(&insns, &mut found));
+        assert!(found.iter().flatten().all(|&n| n >= 3), "{found:?}");
+    }
+
+    #[test]
+    fn programs_have_what_compilers_write_and_end_in_every_way() {
+        for isa in ["max", "rv64gc", "rv64imafd_zba_zbb_zbs"] {
+            let mut seen = std::collections::HashSet::new();
+            let (mut pools, mut sizes) = ([0; 32], 0);
+            for (case, insns) in programs(isa, 2000) {
+                seen.extend(insns.iter().map(|i| i.op));
+                sizes += insns.len();
+                insns.iter().for_each(|i| pools[usize::from(i.rd)] += 1);
+                assert!(case.code.len() <= MAX_CODE);
+            }
+            let branches = [Op::Beq, Op::Bne, Op::Blt, Op::Bge, Op::Bltu, Op::Bgeu];
+            let ends = [Op::Jal, Op::Jalr, Op::Ecall, Op::Ebreak, Op::FenceI];
+            let work = [Op::Slli, Op::Srliw, Op::Lui, Op::Auipc, Op::Lwu, Op::Sd, Op::Divuw, Op::ScD];
+            for op in branches.iter().chain(&ends).chain(&work) {
+                assert!(seen.contains(op), "{isa}: no {op:?}");
+            }
+            // Any register but x0 is written about as often as any other, whatever its home.
+            let usual = &pools[3..];
+            let (least, most) = (usual.iter().min().unwrap(), usual.iter().max().unwrap());
+            assert!(*most < 6 * least, "{isa}: {pools:?}");
+            assert!((10..100).contains(&(sizes / 2000)), "{isa}: {} on average", sizes / 2000);
+        }
+    }
+}
