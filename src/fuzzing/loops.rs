@@ -14,7 +14,7 @@ struct Format {
     signs: [Op; 3],
     root: Op,
     fused: [Op; 4],
-    compare: [Op; 3],
+    compare: [Op; 5],
 }
 
 const DOUBLE: Format = Format {
@@ -25,7 +25,7 @@ const DOUBLE: Format = Format {
     signs: [Op::FsgnjD, Op::FsgnjnD, Op::FsgnjxD],
     root: Op::FsqrtD,
     fused: [Op::FmaddD, Op::FmsubD, Op::FnmsubD, Op::FnmaddD],
-    compare: [Op::FltD, Op::FleD, Op::FeqD],
+    compare: [Op::FltD, Op::FleD, Op::FeqD, Op::FltqD, Op::FleqD],
 };
 
 const SINGLE: Format = Format {
@@ -36,7 +36,7 @@ const SINGLE: Format = Format {
     signs: [Op::FsgnjS, Op::FsgnjnS, Op::FsgnjxS],
     root: Op::FsqrtS,
     fused: [Op::FmaddS, Op::FmsubS, Op::FnmsubS, Op::FnmaddS],
-    compare: [Op::FltS, Op::FleS, Op::FeqS],
+    compare: [Op::FltS, Op::FleS, Op::FeqS, Op::FltqS, Op::FleqS],
 };
 
 /// Most iterations.
@@ -68,6 +68,15 @@ impl Builder<'_> {
         if self.rng.chance(70) {
             self.insn(f.load, constant, to, 0, 0);
         }
+
+        // Counted down instead of compared with an end, and something else that goes on.
+        let counted = self.rng.chance(25);
+        if counted {
+            self.insn(Op::Addi, end, 0, 0, rounds);
+        }
+        let other = self.rng.chance(30).then(|| self.target());
+        let other = other.filter(|r| ![0, to, from, end, sum, offset].contains(r));
+        let by = self.rng.pick(&[1, -1, 4, 8, 16, 3, -2048]);
 
         let head = self.code.len();
         let stepped = self.rng.chance(50);
@@ -105,7 +114,14 @@ impl Builder<'_> {
         if !stepped {
             self.insn(Op::Addi, to, to, 0, f.size);
         }
-        let (x, y) = if self.rng.chance(80) { (to, end) } else { (end, to) };
+        if let Some(r) = other {
+            self.insn(Op::Addi, r, r, 0, by);
+        }
+        if counted {
+            self.insn(Op::Addi, end, end, 0, -1);
+        }
+        let to = if counted { 0 } else { to };
+        let (x, y) = if self.rng.chance(80) && !counted { (to, end) } else { (end, to) };
         let hole = self.hole(Op::Bne, 0, x, y);
         self.fill(hole, head);
     }
@@ -192,7 +208,8 @@ impl Builder<'_> {
             2 => kept,
             _ => rs2,
         };
-        let op = self.rng.pick(&f.compare);
+        let all = if self.isa.has(Ext::Zfa) { f.compare.len() } else { 3 };
+        let op = self.rng.pick(&f.compare[..all]);
         self.insn(op, flag, rs1, rs2, 0);
         let branch = self.rng.pick(&[Op::Beq, Op::Bne]);
         let hole = self.hole(branch, 0, flag, 0);

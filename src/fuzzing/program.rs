@@ -284,6 +284,11 @@ impl Builder<'_> {
         self.rng.pick(&self.pool.float)
     }
 
+    /// An instruction that is about the machine, not about registers; there is one.
+    pub(super) fn pool_system(&mut self) -> Op {
+        self.rng.pick(&self.pool.system)
+    }
+
     /// An atomic operation of its own, if there is one.
     pub(super) fn pool_amo(&mut self) -> Option<Op> {
         let op = (!self.pool.atomic.is_empty()).then(|| self.rng.pick(&self.pool.atomic))?;
@@ -614,8 +619,13 @@ impl Builder<'_> {
     /// A comparison of floating-point numbers as compilers use it: between saving and restoring the
     /// flags, before a branch, with the saved flags overwritten soon.
     fn compare_floats(&mut self) {
+        let quiet = [Op::FltqD, Op::FleqD, Op::FltqS, Op::FleqS];
         let all = [Op::FltD, Op::FleD, Op::FeqD, Op::FltS, Op::FleS, Op::FeqS];
-        let ops = if self.isa.has(Ext::D) { &all[..] } else { &all[3..] };
+        let ops = match self.isa.has(Ext::D) {
+            true if self.isa.has(Ext::Zfa) && self.rng.chance(25) => &quiet[..],
+            true => &all[..],
+            false => &all[3..],
+        };
         let (rd, saved) = (self.target(), self.target());
         let keeps = !self.pool.csr.is_empty() && self.rng.chance(60);
         const FFLAGS: i32 = 1;

@@ -1,8 +1,10 @@
 //! How the blocks of a program begin and end.
 
 use super::{RA, SP, Writer};
-use crate::fuzzing::program::{DATA, plain};
-use crate::isa::Op;
+use crate::fuzzing::program::{DATA, MAX_CODE, plain};
+use crate::isa::{self, Ext, Op};
+use crate::lift::TAIL;
+use crate::util::PAGE_SIZE;
 
 const BRANCHES: [Op; 8] =
     [Op::Beq, Op::Bne, Op::Blt, Op::Bge, Op::Bltu, Op::Bgeu, Op::Beq, Op::Bne];
@@ -51,12 +53,14 @@ impl Writer<'_, '_> {
             return;
         }
         match self.b.rng.below(100) {
-            0..=19 => self.skip(),
+            0..=15 => self.skip(),
+            16..=19 => self.skip_compared(),
             20..=27 => self.either(),
             28..=45 if depth < 2 => self.repeat(depth, first),
             46..=55 => self.jump(),
             56..=70 if first < FUNCTIONS => self.call(first),
             71..=74 => self.trip(depth),
+            75..=77 => self.page_end(),
             // Falls through into whatever comes.
             _ => {}
         }
@@ -79,6 +83,40 @@ impl Writer<'_, '_> {
         let odd = !self.b.has_c() && self.b.rng.chance(2);
         // Where all instructions are aligned to 4 bytes, between two of them is no place to go.
         self.b.fill(hole, self.b.here() + if odd { 2 } else { 0 });
+    }
+
+    /// A branch over a few moves on a comparison of floating-point numbers, which may be among what is
+    /// moved.
+    fn skip_compared(&mut self) {
+        if !self.b.isa.has(Ext::D) {
+            return self.skip();
+        }
+        let double = [Op::FltD, Op::FleD, Op::FeqD, Op::FltqD, Op::FleqD];
+        let single = [Op::FltS, Op::FleS, Op::FeqS, Op::FltqS, Op::FleqS];
+        let (ops, moves) = match self.b.rng.below(2) {
+            0 => (double, [Op::FsgnjD, Op::FsgnjnD, Op::FsgnjxD]),
+            _ => (single, [Op::FsgnjS, Op::FsgnjnS, Op::FsgnjxS]),
+        };
+        let all = if self.b.isa.has(Ext::Zfa) { ops.len() } else { 3 };
+        let op = self.b.rng.pick(&ops[..all]);
+        let d = match self.dst() {
+            0 => self.roles.scratch,
+            d => d,
+        };
+        let (x, y) = (self.float(), self.float());
+        self.put(plain(op, d, x, y, 0));
+        let branch = self.b.rng.pick(&[Op::Beq, Op::Bne]);
+        let hole = self.b.hole(branch, 0, d, 0);
+        for _ in 0..1 + self.b.rng.below(2) {
+            if self.b.rng.chance(50) {
+                self.simple();
+                continue;
+            }
+            let (to, from) = (self.float(), self.float());
+            let op = if self.b.rng.chance(60) { moves[0] } else { self.b.rng.pick(&moves) };
+            self.put(plain(op, to, from, from, 0));
+        }
+        self.b.fill(hole, self.b.here());
     }
 
     /// What compilers branch over where they would select.
@@ -184,11 +222,18 @@ impl Writer<'_, '_> {
     /// A jump forward, direct or through a register.
     fn jump(&mut self) {
         let n = self.b.rng.below(3);
+        // Sometimes with a return address that is just a value, or in the other register for one.
+        let link = match self.b.rng.below(10) {
+            0 => self.dst(),
+            1 => 5,
+            _ => 0,
+        };
+        let link = if self.pool.contains(&link) { link } else { 0 };
         let hole = if self.b.rng.chance(60) {
-            self.b.hole(Op::Jal, 0, 0, 0)
+            self.b.hole(Op::Jal, link, 0, 0)
         } else {
             let (s, odd) = (self.roles.scratch, i32::from(self.b.rng.chance(10)));
-            self.b.far(s, 0, odd)
+            self.b.far(s, link, odd)
         };
         for _ in 0..n {
             self.simple();
@@ -206,6 +251,28 @@ impl Writer<'_, '_> {
             self.b.far(s, RA, 0)
         };
         self.calls.push((hole, function));
+    }
+
+    /// A jump to where an instruction lies across the end of a page, or across the end of what is
+    /// looked at of the next page from this one.
+    fn page_end(&mut self) {
+        let here = self.b.here() as u64;
+        let left = 0u64.wrapping_sub(self.b.address + here) % PAGE_SIZE;
+        let ahead = if self.b.rng.chance(50) { 0 } else { TAIL as u64 };
+        let distance = left + ahead;
+        // With room for the jump, and behind it for more.
+        if distance < 8 || here + distance > MAX_CODE as u64 / 2 || !self.b.has_c() {
+            return;
+        }
+        let hole = self.b.hole(Op::Jal, 0, 0, 0);
+        while (self.b.here() as u64) < here + distance - 2 {
+            self.b.half(0);
+        }
+        self.b.fill(hole, self.b.here());
+        for _ in 0..2 {
+            let insn = self.operation();
+            self.b.word(isa::encode(&insn));
+        }
     }
 
     /// A branch out of everything, to where the program ends or the function returns.

@@ -68,7 +68,8 @@ impl Writer<'_, '_> {
             68..=69 => self.atomic(&mut pins),
             70..=72 => self.pc_relative(&mut pins),
             73 => self.fault(&mut pins),
-            74..=77 => self.bits(&mut pins),
+            74..=76 => self.bits(&mut pins),
+            77..=78 => self.system(&mut pins),
             _ => self.shape(&mut pins),
         };
         Idiom { steps: steps.into(), pins }
@@ -445,7 +446,50 @@ impl Writer<'_, '_> {
         }
     }
 
-    fn float(&mut self) -> u8 {
+    /// Flags of floating point, and what is mostly left to the interpreter.
+    fn system(&mut self, pins: &mut u32) -> Vec<Insn> {
+        const FFLAGS: i32 = 1;
+        const FRM: i32 = 2;
+        let (s, d) = (self.src(), self.dst());
+        match self.b.rng.below(8) {
+            0 => vec![plain(Op::Csrrs, d, 0, 0, self.b.rng.pick(&[FFLAGS, FRM, FFLAGS | FRM]))],
+            1..=3 => {
+                let op = self.b.rng.pick(&[Op::Csrrw, Op::Csrrs, Op::Csrrc]);
+                vec![plain(op, d, s, 0, FFLAGS)]
+            }
+            4 => {
+                let op = self.b.rng.pick(&[Op::Csrrwi, Op::Csrrsi, Op::Csrrci]);
+                vec![plain(op, d, self.b.rng.below(32) as u8, 0, FFLAGS)]
+            }
+            5 => vec![plain(Op::Csrrwi, d, self.b.rng.below(5) as u8, 0, FRM)],
+            6 => self.cache_block(pins),
+            _ => {
+                let op = self.b.pool_system();
+                vec![isa::random::insn(op, || self.b.rng.next_u64())]
+            }
+        }
+    }
+
+    /// An operation on a cache block, or on a pair of registers.
+    fn cache_block(&mut self, pins: &mut u32) -> Vec<Insn> {
+        let p = self.pinned(pins);
+        let (base, off) = (self.roles.base, self.offset() & !15);
+        let point = plain(Op::Addi, p, base, 0, off);
+        let fixed = |r: u8| {
+            let roles = &self.roles;
+            r < 4 || r == p || r == roles.base || r == roles.scratch || roles.counters.contains(&r)
+        };
+        let pairs: Vec<u8> =
+            self.pool.iter().map(|r| r & 30).filter(|&r| !fixed(r) && !fixed(r + 1)).collect();
+        if pairs.is_empty() || self.b.rng.chance(40) {
+            let op = self.b.rng.pick(&[Op::CboZero, Op::CboClean, Op::CboFlush, Op::CboInval]);
+            return vec![point, plain(op, 0, p, 0, 0)];
+        }
+        let (rd, rs2) = (self.b.rng.pick(&pairs), self.b.rng.pick(&pairs));
+        vec![point, plain(Op::AmocasQ, rd, p, rs2, 0)]
+    }
+
+    pub(super) fn float(&mut self) -> u8 {
         self.b.rng.pick(&self.floats)
     }
 
@@ -507,6 +551,13 @@ impl Writer<'_, '_> {
             let (lr, sc) =
                 if self.b.rng.chance(50) { (Op::LrW, Op::ScW) } else { (Op::LrD, Op::ScD) };
             steps.push(plain(lr, old, p, 0, 0));
+            if self.b.rng.chance(8) {
+                // Another address whose lower half is the same.
+                let t = self.pinned(pins);
+                steps.push(plain(Op::Addi, t, 0, 0, 1));
+                steps.push(plain(Op::Slli, t, t, 0, 32));
+                steps.push(plain(Op::Add, p, p, t, 0));
+            }
             steps.push(plain(sc, d, p, s, 0));
         }
         steps

@@ -339,7 +339,8 @@ mod tests {
             }
             let branches = [Op::Beq, Op::Bne, Op::Blt, Op::Bge, Op::Bltu, Op::Bgeu];
             let ends = [Op::Jal, Op::Jalr, Op::Ecall, Op::Ebreak, Op::FenceI];
-            let work = [Op::Slli, Op::Srliw, Op::Lui, Op::Auipc, Op::Lwu, Op::Sd, Op::Divuw, Op::ScD];
+            let work =
+                [Op::Slli, Op::Srliw, Op::Lui, Op::Auipc, Op::Lwu, Op::Sd, Op::Divuw, Op::ScD];
             for op in branches.iter().chain(&ends).chain(&work) {
                 assert!(seen.contains(op), "{isa}: no {op:?}");
             }
