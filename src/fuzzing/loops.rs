@@ -93,17 +93,7 @@ impl Builder<'_> {
         if stepped {
             self.insn(Op::Addi, to, to, 0, f.size);
         }
-        let mut known = vec![names[0], names[1], constant];
-        for _ in 0..1 + self.rng.below(5) {
-            let fd = self.rng.pick(&names);
-            self.computation(f, fd, &known);
-            known.push(fd);
-        }
-        if self.rng.chance(30) {
-            let kept = self.name();
-            self.selection(f, kept, &known, sum);
-        }
-        let value = if self.rng.chance(95) { self.rng.pick(&known) } else { self.name() };
+        let value = self.element_value(f, &names, constant, sum);
         let back = if stepped { -f.size } else { 0 };
         self.insn(f.store, 0, to, value, back);
         if self.rng.chance(5) {
@@ -124,6 +114,22 @@ impl Builder<'_> {
         let (x, y) = if self.rng.chance(80) && !counted { (to, end) } else { (end, to) };
         let hole = self.hole(Op::Bne, 0, x, y);
         self.fill(hole, head);
+    }
+
+    /// Computes what is stored, in `names`, from the first two of them and `constant`; `flag` can be
+    /// used for comparisons.
+    fn element_value(&mut self, f: &Format, names: &[u8; 5], constant: u8, flag: u8) -> u8 {
+        let mut known = vec![names[0], names[1], constant];
+        for _ in 0..1 + self.rng.below(5) {
+            let fd = self.rng.pick(names);
+            self.computation(f, fd, &known);
+            known.push(fd);
+        }
+        if self.rng.chance(30) {
+            let kept = self.name();
+            self.selection(f, kept, &known, flag);
+        }
+        if self.rng.chance(95) { self.rng.pick(&known) } else { self.name() }
     }
 
     /// The loop of libgcc's `__clzdi2`, mostly.

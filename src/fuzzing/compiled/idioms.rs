@@ -558,6 +558,8 @@ impl Writer<'_, '_> {
                 steps.push(plain(Op::Slli, t, t, 0, 32));
                 steps.push(plain(Op::Add, p, p, t, 0));
             }
+            // Of another size it fails.
+            let sc = if self.b.rng.chance(8) { self.b.rng.pick(&[Op::ScW, Op::ScD]) } else { sc };
             steps.push(plain(sc, d, p, s, 0));
         }
         steps
