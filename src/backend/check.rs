@@ -16,11 +16,13 @@ use super::{CodeBuf, EmitContext, MAX_COUNTERS};
 use crate::ir::{self, Flow, Node, Op};
 use crate::mem::Mode;
 use crate::util::CodePtr;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
+use std::cell::RefCell;
 use std::fmt::Write as _;
+use std::rc::Rc;
 
 /// Harts that execute each block.
-const STATES: u64 = 3;
+const STATES: u64 = 2;
 
 /// Host instructions that an operation may take: more only if a loop does not end.
 const PATIENCE: usize = 5000;
@@ -71,7 +73,7 @@ pub struct Guest<'c> {
     /// What real memory holds, in one of the states.
     peek: Option<&'c dyn Fn(u64) -> Option<u64>>,
     /// What has been found there: the guest may write to it meanwhile.
-    peeked: HashMap<u64, Option<u64>>,
+    peeked: FxHashMap<u64, Option<u64>>,
     /// What was stored: address, bytes, value.
     stores: Vec<(u64, u32, u64)>,
     /// Addresses of accesses whose values are not known.
@@ -165,6 +167,9 @@ pub enum Step {
 
 /// A simulated host: general registers, flags, thread state.
 pub trait Host: Clone {
+    /// A decoded instruction.
+    type Insn: Copy;
+
     /// One with random contents.
     fn new(random: &mut Random) -> Self;
 
@@ -183,9 +188,14 @@ pub trait Host: Clone {
     /// Gives random values to all that belongs to no guest register.
     fn scramble(&mut self);
 
-    /// Executes the instruction at the start of `code`, which lies at `at`: its length, the place
-    /// of the four bytes that linking would change if it is a jump, and what it did.
-    fn step(&mut self, code: &[u8], at: CodePtr, guest: &mut Guest<'_>) -> (u32, CodePtr, Step);
+    /// The instruction at the start of `code`, which lies at `at`, and its length.
+    fn decode(code: &[u8], at: CodePtr) -> (Self::Insn, u32);
+
+    /// Where linking would change the instruction between two places, if it is a jump.
+    fn link_site(at: CodePtr, next: CodePtr) -> CodePtr;
+
+    /// Executes an instruction that lies at `at`.
+    fn step(&mut self, insn: &Self::Insn, at: CodePtr, guest: &mut Guest<'_>) -> Step;
 
     /// Host code as text.
     fn listing(code: &[u8], at: CodePtr) -> String;
@@ -219,6 +229,13 @@ impl Belief<'_> {
     fn value<H: Host>(&self, host: &H, r: u8) -> u64 {
         let home = |r| self.home(host, r);
         if self.sym.is_sext(r) { home(r) as i32 as u64 } else { value(self.sym.val(r), r, home) }
+    }
+
+    /// The registers of which more is believed than that they are at home.
+    fn special(&self) -> RegSet {
+        let copies = self.copies.iter().fold(self.sym.pending(), |set, (r, ..)| set | 1 << r);
+        let more = |r: &u8| self.sym.is_narrow(*r) || self.sym.constant(*r).is_some();
+        (1..32).filter(more).fold(copies, |set, r| set | 1 << r)
     }
 
     /// Why the belief about `r`, which is `value`, is wrong, if it is.
@@ -324,7 +341,9 @@ struct State<'c, H> {
     host: H,
     x: [u64; 32],
     /// What they were before the instructions that are executed now.
-    before: Vec<(u64, [u64; 32])>,
+    before: Rc<Vec<(u64, [u64; 32])>>,
+    /// A conditional branch has been executed.
+    branched: bool,
     guest: Guest<'c>,
 }
 
@@ -332,7 +351,7 @@ struct State<'c, H> {
 type Point = (u64, Vec<Recipe>);
 
 /// The model of one run of nodes.
-pub struct Check<'n, 'c, H> {
+pub struct Check<'n, 'c, H: Host> {
     nodes: &'n [Node],
     /// Where execution goes on behind them.
     after: u64,
@@ -347,8 +366,10 @@ pub struct Check<'n, 'c, H> {
     at: CodePtr,
     /// Fault points that have been read: bytes of hot and cold ones, place and pc of the last.
     read: [(usize, u32, u64); 2],
-    points: HashMap<u32, Point>,
+    points: FxHashMap<u32, Point>,
     later: Vec<Later<'c, H>>,
+    /// The instructions of the current operation that have been decoded, with what follows each.
+    decoded: RefCell<Vec<(CodePtr, H::Insn, CodePtr)>>,
 }
 
 /// A branch that has been taken to what will be emitted behind the block.
@@ -426,8 +447,9 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
             done: 0,
             at,
             read: [hot, cold],
-            points: HashMap::new(),
+            points: FxHashMap::default(),
             later: Vec::new(),
+            decoded: RefCell::default(),
         };
         check.refresh();
         check
@@ -443,12 +465,13 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
                 mode: self.ctx.mode,
                 counters: self.ctx.counters.map_or(0..0, |at| at..at + 8 * MAX_COUNTERS as u64),
                 peek: (n == 0).then_some(self.ctx.peek),
-                peeked: HashMap::new(),
+                peeked: FxHashMap::default(),
                 stores: Vec::new(),
                 touched: Vec::new(),
                 unknown: false,
             };
-            let mut state = State { host, x: [0; 32], before: Vec::new(), guest };
+            let mut state =
+                State { host, x: [0; 32], before: Rc::default(), branched: false, guest };
             self.fill(&mut state);
             self.states.push(state);
         }
@@ -469,6 +492,7 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
     /// What the emitter believes is wrong: its bug.
     pub fn emitted(&mut self, done: usize, belief: &Belief<'_>) {
         self.read_points(belief.buf);
+        self.decoded.borrow_mut().clear();
         let nodes = &self.nodes[std::mem::replace(&mut self.done, done)..done];
         let from = std::mem::replace(&mut self.at, belief.at);
         let next = self.nodes.get(done).map_or(self.after, |n| n.pc);
@@ -492,9 +516,13 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
                 }
             }
         }
+        let special = belief.special();
         for state in &self.states {
             for r in (1..32).filter(|r| unseen & 1 << r == 0) {
                 let value = state.x[usize::from(r)];
+                if special & 1 << r == 0 && state.host.home(r) == value {
+                    continue;
+                }
                 if let Some(why) = belief.wrong(&state.host, r, value) {
                     self.fail(&now, &format!("x{r} {why}, not {value:#x}: {}", belief.text(r)));
                 }
@@ -508,6 +536,7 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
     /// As [`Self::emitted`].
     pub fn ended(&mut self, belief: &Belief<'_>) {
         self.read_points(belief.buf);
+        self.decoded.borrow_mut().clear();
         let now =
             Now { belief, nodes: &[], from: self.at, next: self.after, adopted: 0, inexact: None };
         for mut state in std::mem::take(&mut self.states) {
@@ -521,12 +550,14 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
     /// # Panics
     /// As [`Self::emitted`].
     pub fn taken(&mut self, belief: &Belief<'_>) {
+        self.read_points(belief.buf);
+        self.decoded.borrow_mut().clear();
         for Later { site, mut state, nodes, adopted, target } in std::mem::take(&mut self.later) {
             self.done = nodes.end;
             let nodes = &self.nodes[nodes];
             let link = belief.buf.links.iter().find(|link| link.site == site);
-            let Some((code, _)) = code_at(belief.buf, site) else { continue };
-            let from = match (link, state.host.clone().step(code, site, &mut state.guest).2) {
+            let Some((insn, _)) = self.insn(belief.buf, site) else { continue };
+            let from = match (link, state.host.clone().step(&insn, site, &mut state.guest)) {
                 (Some(link), _) => link.stub,
                 (None, Step::Branch { to, .. }) => to,
                 (None, _) => continue,
@@ -543,12 +574,12 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
     /// Executes the nodes and their code; whether execution goes on behind them.
     fn execute(&mut self, state: &mut State<'c, H>, now: &mut Now<'_, '_>) -> bool {
         state.guest.begin();
-        state.before.clear();
+        let mut parts = Vec::with_capacity(now.nodes.len());
         let mut expected = Vec::new();
         let mut flow = Flow::Next;
         for node in now.nodes {
-            if state.before.last().is_none_or(|(pc, _)| *pc != node.pc) {
-                state.before.push((node.pc, state.x));
+            if parts.last().is_none_or(|(pc, _)| *pc != node.pc) {
+                parts.push((node.pc, state.x));
             }
             let accessed = address(&node.op, &state.x);
             flow = ir::eval(&node.op, &mut state.x, &mut state.guest);
@@ -558,6 +589,7 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
                 expected.extend(accessed.map(|addr| state.guest.reduced(addr)));
             }
         }
+        state.before = Rc::new(parts);
         let stores = std::mem::take(&mut state.guest.stores);
         let goes_on = match now.nodes.last().map(|n| n.op) {
             Some(Op::Branch { target, .. }) => self.both_ways(state, now, flow, Flow::Goto(target)),
@@ -578,12 +610,12 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
                 &format!("stores {:x?} (address, bytes, value), not {stores:x?}", found.stores),
             );
         }
-        let touched: Vec<u64> =
-            found.touched.iter().copied().chain(found.stores.iter().map(|s| s.0)).collect();
-        if let Some(addr) = expected.iter().find(|addr| !touched.contains(addr))
-            && !touched.is_empty()
-        {
-            self.fail(now, &format!("accesses {touched:x?}, not {addr:#x}"));
+        for addr in expected {
+            let stored = found.stores.iter().map(|store| store.0);
+            let mut all = found.touched.iter().copied().chain(stored);
+            if all.clone().count() != 0 && !all.any(|at| at == addr) {
+                self.fail(now, &format!("accesses {:x?}, not {addr:#x}", found.touched));
+            }
         }
         goes_on
     }
@@ -596,27 +628,33 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
         flow: Flow,
         way_out: Flow,
     ) -> bool {
-        for ways in [Ways::Flags, Ways::Leave] {
+        let mut other = state.clone();
+        let end = self.run(&mut other, now, Ways::Flags, now.from);
+        let left = !matches!(end, End::Behind);
+        if !other.guest.unknown && left != matches!(flow, Flow::Goto(_)) {
+            self.fail(now, &format!("goes by {end:x?}, not {flow:x?}"));
+        }
+        if left {
+            self.left(other, now, end, way_out);
+            return matches!(self.run(state, now, Ways::Stay, now.from), End::Behind);
+        }
+        let behind = other;
+        if behind.branched {
             let mut other = state.clone();
-            let end = self.run(&mut other, now, ways, now.from);
-            let left = !matches!(end, End::Behind);
-            if ways == Ways::Flags && !other.guest.unknown && left != matches!(flow, Flow::Goto(_))
-            {
-                self.fail(now, &format!("goes by {end:x?}, not {flow:x?}"));
-            }
-            match end {
-                End::Behind => {}
-                End::Later(site) => self.later.push(Later {
-                    site,
-                    state: other,
-                    nodes: self.done - now.nodes.len()..self.done,
-                    adopted: now.adopted,
-                    target: way_out,
-                }),
-                _ => self.leaves(&other, now, end, way_out),
+            let end = self.run(&mut other, now, Ways::Leave, now.from);
+            if !matches!(end, End::Behind) {
+                self.left(other, now, end, way_out);
             }
         }
-        matches!(self.run(state, now, Ways::Stay, now.from), End::Behind)
+        *state = behind;
+        true
+    }
+
+    /// Checks that the block may be left as it is, now or when it is known how.
+    fn left(&mut self, state: State<'c, H>, now: &Now<'_, '_>, end: End, target: Flow) {
+        let End::Later(site) = end else { return self.leaves(&state, now, end, target) };
+        let nodes = self.done - now.nodes.len()..self.done;
+        self.later.push(Later { site, state, nodes, adopted: now.adopted, target });
     }
 
     /// Checks how code has ended; whether execution goes on behind it.
@@ -674,20 +712,38 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
         }
     }
 
+    /// The instruction at `at`, and where it ends.
+    fn insn(&self, buf: &CodeBuf, at: CodePtr) -> Option<(H::Insn, CodePtr)> {
+        let mut decoded = self.decoded.borrow_mut();
+        if let Some((_, insn, next)) = decoded.iter().find(|insn| insn.0 == at) {
+            return Some((*insn, *next));
+        }
+        let (insn, len) = H::decode(code_at(buf, at)?.0, at);
+        let next = CodePtr(at.0 + len);
+        decoded.push((at, insn, next));
+        Some((insn, next))
+    }
+
     /// Executes code from `at` on to the end of what has been emitted.
     fn run(&self, state: &mut State<'c, H>, now: &Now<'_, '_>, ways: Ways, mut at: CodePtr) -> End {
         let buf = now.belief.buf;
         let mut may_leave = ways == Ways::Leave;
+        state.branched = false;
         for _ in 0..PATIENCE {
             if at == now.belief.at {
                 return End::Behind;
             }
-            let Some((code, cold)) = code_at(buf, at) else { return End::Stub(at) };
+            let Some((insn, next)) = self.insn(buf, at) else { return End::Stub(at) };
             if let Some(point) = self.points.get(&at.0) {
                 self.fault(state, now, point);
             }
-            let (len, site, step) = state.host.step(code, at, &mut state.guest);
-            let next = CodePtr(at.0 + len);
+            let step = state.host.step(&insn, at, &mut state.guest);
+            if matches!(step, Step::Next) {
+                at = next;
+                continue;
+            }
+            let cold = at.0 >= buf.cold_base;
+            let site = H::link_site(at, next);
             let link = buf.links.iter().find(|link| link.site == site);
             let unbound = |to: CodePtr| to == at;
             let leaves = |to: CodePtr| {
@@ -697,6 +753,7 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
             at = match step {
                 Step::Next => next,
                 Step::Branch { to, taken } => {
+                    state.branched = true;
                     let known = now.belief.unbound.iter().find(|branch| branch.0 == at);
                     let to = known.map_or(to, |branch| branch.1);
                     let goes = match ways {

@@ -11,6 +11,7 @@ use crate::backend::{STATE_BIAS, ThreadState};
 use crate::ir::{Memory as _, Node};
 use crate::mem::Mode;
 use crate::util::CodePtr;
+use std::mem::offset_of;
 use yaxpeax_arch::{Decoder as _, U8Reader};
 use yaxpeax_arm::armv8::a64::InstDecoder;
 
@@ -55,6 +56,9 @@ const GUEST: u64 = 0x2357_1113_0000_0000;
 /// Number of the zero register, or of the stack pointer.
 const R31: u8 = 31;
 
+/// Bytes of the thread state that code works on.
+const STATE_LEN: usize = offset_of!(ThreadState, fault);
+
 /// The host.
 #[derive(Clone)]
 struct Machine {
@@ -64,7 +68,7 @@ struct Machine {
     flags: [bool; 4],
     /// The second operand of the latest comparison: a return's guest address.
     compared: u64,
-    state: Vec<u8>,
+    state: [u8; STATE_LEN],
     random: Random,
 }
 
@@ -79,8 +83,10 @@ enum Place {
 }
 
 impl Host for Machine {
+    type Insn = u32;
+
     fn new(random: &mut Random) -> Self {
-        let state = vec![0; size_of::<ThreadState>()];
+        let state = [0; STATE_LEN];
         let mut machine =
             Self { x: [GUEST; 31], flags: [false; 4], compared: 0, state, random: random.fork() };
         machine.scramble();
@@ -116,14 +122,22 @@ impl Host for Machine {
         self.random_flags();
     }
 
-    fn step(&mut self, code: &[u8], at: CodePtr, guest: &mut Guest<'_>) -> (u32, CodePtr, Step) {
-        let word = code.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+    fn decode(code: &[u8], _: CodePtr) -> (u32, u32) {
+        (code.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes)), 4)
+    }
+
+    fn link_site(at: CodePtr, _: CodePtr) -> CodePtr {
+        at
+    }
+
+    fn step(&mut self, word: &u32, at: CodePtr, guest: &mut Guest<'_>) -> Step {
+        let word = *word;
         let to = |bits: u32, low: u32| {
             let words = (word << (32 - bits - low)) as i32 >> (32 - bits);
             CodePtr(at.0.wrapping_add_signed(words << 2))
         };
         let rn = (word >> 5 & 31) as u8;
-        let step = match word {
+        match word {
             _ if word & 0xfc00_0000 == 0x1400_0000 => Step::Jump { to: to(26, 0) },
             _ if word & 0xfc00_0000 == 0x9400_0000 => Step::Call { to: to(26, 0) },
             _ if word & 0xff00_0010 == 0x5400_0000 => {
@@ -150,8 +164,7 @@ impl Host for Machine {
                 }
                 Step::Next
             }
-        };
-        (4, at, step)
+        }
     }
 
     fn listing(code: &[u8], at: CodePtr) -> String {

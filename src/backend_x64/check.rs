@@ -14,6 +14,7 @@ use iced_x86::{
     ConditionCode, Decoder, DecoderOptions, Formatter, GasFormatter, Instruction,
     InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register,
 };
+use std::mem::offset_of;
 
 /// The model of the nodes that are being emitted.
 pub(super) struct Checker<'n, 'c>(Check<'n, 'c, Machine>);
@@ -49,12 +50,15 @@ struct Flags {
     parity: bool,
 }
 
+/// Bytes of the thread state that code works on.
+const STATE: usize = offset_of!(ThreadState, fault);
+
 /// The host.
 #[derive(Clone)]
 struct Machine {
     registers: [u64; 16],
     flags: Flags,
-    state: Vec<u8>,
+    state: [u8; STATE],
     random: Random,
 }
 
@@ -69,9 +73,11 @@ enum Place {
 }
 
 impl Host for Machine {
+    type Insn = Instruction;
+
     fn new(random: &mut Random) -> Self {
         let random = random.fork();
-        let state = vec![0; size_of::<ThreadState>()];
+        let state = [0; STATE];
         let mut machine = Self { registers: [0; 16], flags: Flags::default(), state, random };
         machine.scramble();
         machine
@@ -106,12 +112,18 @@ impl Host for Machine {
         self.random_flags();
     }
 
-    fn step(&mut self, code: &[u8], at: CodePtr, guest: &mut Guest<'_>) -> (u32, CodePtr, Step) {
+    fn decode(code: &[u8], at: CodePtr) -> (Instruction, u32) {
         let i = Decoder::with_ip(64, code, at.0.into(), DecoderOptions::NONE).decode();
-        let len = i.len() as u32;
-        let site = CodePtr((at.0 + len).wrapping_sub(4));
+        (i, i.len() as u32)
+    }
+
+    fn link_site(_: CodePtr, next: CodePtr) -> CodePtr {
+        CodePtr(next.0.wrapping_sub(4))
+    }
+
+    fn step(&mut self, i: &Instruction, _: CodePtr, guest: &mut Guest<'_>) -> Step {
         let to = CodePtr(i.near_branch_target() as u32);
-        let step = match i.mnemonic() {
+        match i.mnemonic() {
             Mnemonic::Jmp if i.op0_kind() == OpKind::NearBranch64 => Step::Jump { to },
             Mnemonic::Call if i.op0_kind() == OpKind::NearBranch64 => Step::Call { to },
             // Where the table was looked up, for the address that rax holds, rotated.
@@ -127,13 +139,12 @@ impl Host for Machine {
                 Step::Branch { to, taken: self.holds(i.condition_code()) }
             }
             _ => {
-                if self.execute(&i, guest).is_none() {
-                    self.unknown(&i, guest);
+                if self.execute(i, guest).is_none() {
+                    self.unknown(i, guest);
                 }
                 Step::Next
             }
-        };
-        (len, site, step)
+        }
     }
 
     fn listing(code: &[u8], at: CodePtr) -> String {
