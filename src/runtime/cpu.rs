@@ -183,7 +183,9 @@ impl Cpu {
     /// at the pc is translated for it. `None`: the hart is at an instruction boundary, perhaps the
     /// same as before, from which it can go on. For who compares engines piece by piece.
     pub fn run_piece(&mut self, armed: bool) -> Option<Exit> {
-        self.ensure_alt_stack();
+        if !self.may_translate() {
+            return self.step().err();
+        }
         if self.take_flags() {
             return Some(Exit::Interrupted);
         }
@@ -194,7 +196,7 @@ impl Cpu {
         let code = loop {
             self.adopt_changes();
             let pc = self.hart().pc;
-            if let Some(code) = self.generation.cache.table.get(pc) {
+            if let Some(code) = self.cache().table.get(pc) {
                 break code;
             }
             match self.translate(pc) {

@@ -346,7 +346,9 @@ impl Machine {
         let alone = harts.iter().filter(|h| h.strong_count() > 0).count() <= 1;
         if alone {
             // Whoever adds a hart waits for the lock.
-            self.generation().cache.clear();
+            if let Some(generation) = self.generation() {
+                generation.cache.clear();
+            }
         }
         alone
     }
