@@ -58,7 +58,8 @@ pub(super) fn records(signal: i32) -> bool {
 /// does default actions itself, or leaves them to us.
 pub(super) fn settle(process: &Process) {
     let limit = limits::core_limit();
-    let wanted = limit != 0 || Pattern::read().is_some_and(|p| p.pipe);
+    // A program gets a core whatever the limit is.
+    let wanted = limit != 0 || fs::read(PATTERN).is_ok_and(|p| p.first() == Some(&b'|'));
     if RECORDS.swap(wanted, Ordering::Relaxed) != wanted {
         for signal in SIGNALS {
             process.mirror_default(signal);
@@ -333,7 +334,10 @@ fn kept(
     if elf && start == *b"\x7fELF" { PAGE_SIZE } else { 0 }
 }
 
-/// `/proc/sys/kernel/core_pattern`.
+/// Says where cores go.
+const PATTERN: &str = "/proc/sys/kernel/core_pattern";
+
+/// What it says.
 #[derive(Debug)]
 struct Pattern {
     text: Vec<u8>,
@@ -346,7 +350,7 @@ struct Pattern {
 impl Pattern {
     /// `None` where no core is written to a file or a program.
     fn read() -> Option<Self> {
-        let text = read_trimmed("/proc/sys/kernel/core_pattern");
+        let text = read_trimmed(PATTERN);
         let adds_pid = read_trimmed("/proc/sys/kernel/core_uses_pid") == b"1";
         Self::parse(&text, adds_pid)
     }

@@ -14,7 +14,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 /// No limit.
 const INFINITY: u64 = u64::MAX;
@@ -301,7 +301,9 @@ impl Process {
     /// Refuses a mapping of `len` bytes where the host's limits, which could not be raised, would
     /// leave no room for ourselves.
     fn host_may_map(&self, len: u64, data: bool) -> Result<(), Errno> {
-        let [addresses, most_data] = mmap::limits();
+        /// They do not change any more: who lowers a guest's limits lowers those that we keep.
+        static HOST: OnceLock<[u64; 2]> = OnceLock::new();
+        let [addresses, most_data] = *HOST.get_or_init(mmap::limits);
         let counts = [
             self.memory().takes_addresses() && addresses != INFINITY,
             data && most_data != INFINITY,
