@@ -120,18 +120,21 @@ fn count_strings(t: &Thread, array: GuestPtr<u64>) -> Result<u64, Errno> {
     Err(Errno::E2BIG)
 }
 
+/// Arguments, or variables of an environment.
+type Strings = Vec<Vec<u8>>;
+
 /// Copies arguments and environment, which may have as many bytes as the limit of the stack allows:
 /// many addresses may name the same long string.
 fn read_strings(
     t: &Thread,
     args: GuestPtr<u64>,
     env: GuestPtr<u64>,
-) -> Result<(Vec<Vec<u8>>, Vec<Vec<u8>>), Errno> {
+) -> Result<(Strings, Strings), Errno> {
     let counts = [count_strings(t, args)?, count_strings(t, env)?];
     let most = t.process.limits().arguments();
     let addresses = (counts[0].max(1) + counts[1]) * 8;
     let mut room: u64 = most.checked_sub(addresses).filter(|&r| r != 0).ok_or(Errno::E2BIG)?;
-    let mut copy = |array: GuestPtr<u64>, n: u64| -> Result<Vec<Vec<u8>>, Errno> {
+    let mut copy = |array: GuestPtr<u64>, n: u64| -> Result<Strings, Errno> {
         let mut all = Vec::new();
         for i in (0..n).rev() {
             let at = array.add(i).read(t.memory())?;
