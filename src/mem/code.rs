@@ -71,9 +71,11 @@ impl Protected {
         self.pages.contains(&page)
     }
 
-    /// True if another row would be too much for the host.
-    fn is_full(&self) -> bool {
-        self.rows >= OWN_ROWS && ROWS.load(Ordering::Relaxed) >= MAX_ROWS
+    /// True if `page` would be another row, and that too much for the host.
+    fn is_full_for(&self, page: u64) -> bool {
+        self.neighbours(page) == 0
+            && self.rows >= OWN_ROWS
+            && ROWS.load(Ordering::Relaxed) >= MAX_ROWS
     }
 
     fn neighbours(&self, page: u64) -> usize {
@@ -187,7 +189,7 @@ impl Memory {
                     state.code.dirty.insert(page);
                 }
                 if mapping.prot.writable() && !state.code.protected.contains(page) {
-                    if state.code.protected.is_full() {
+                    if state.code.protected.is_full_for(page) {
                         self.unprotect_all(&mut state.code);
                         state.code.watched.insert(page);
                     }

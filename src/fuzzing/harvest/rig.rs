@@ -13,12 +13,12 @@ use super::scan;
 use super::start::{Surroundings, start, steer};
 use super::trace::{End, MOST, Trace};
 use super::world::{ADDRESS_BITS, World, place};
-use crate::cpu::{Access, Exit, Hart};
+use crate::cpu::{Exit, Hart};
 use crate::fuzzing::Rng;
+use crate::fuzzing::rig::strays;
 use crate::interp;
 use crate::isa::{Insn, Isa};
 use crate::mem::{Memory, Mode, Prot};
-use crate::runtime::ignores_top_byte;
 use crate::runtime::{Cpu, EngineKind, HostFeatures, Interrupter, Machine, Options};
 use crate::util::page_down;
 use std::io;
@@ -268,22 +268,9 @@ impl<'a> Rig<'a> {
         self.trace.undo(self.machine.memory(), &self.world);
     }
 
-    /// True if the trace ends with an access that a region does not promise to catch: one so far
-    /// away that it may hit memory of this process.
+    /// True if the trace ends with an access that a region does not promise to catch.
     fn strays(&self) -> bool {
-        let size = 1 << ADDRESS_BITS;
-        match self.trace.exit() {
-            Some(Exit::Fault(f)) if f.access != Access::Execute => {
-                // What the host makes of it.
-                let top = if ignores_top_byte() { 8 } else { 0 };
-                let addr = ((f.addr << top) as i64 >> top) as u64;
-                let near = addr.wrapping_add(size) < 3 * size && addr == f.addr;
-                // Not canonical on any host, wherever the region lies: always caught.
-                let wild = (1 << 47..u64::MAX - (1 << 47)).contains(&addr);
-                self.setup.mode != Mode::Sandbox && !near && !wild
-            }
-            _ => false,
-        }
+        self.trace.exit().is_some_and(|exit| strays(self.setup.mode, &exit))
     }
 
     /// Runs translated code along the trace, and leaves memory as it was.
