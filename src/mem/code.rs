@@ -419,9 +419,15 @@ mod tests {
     use super::CodeEvent;
     use crate::util::PAGE_SIZE;
 
+    /// A memory in a process that recovers from faults of its own accesses.
+    fn memory(mode: Mode, size: u64) -> std::io::Result<Memory> {
+        crate::sys::signal::install_handlers()?;
+        Memory::new(mode, size)
+    }
+
     #[test]
     fn pages_that_keep_their_contents_are_writable_again() {
-        let mem = Memory::new(Mode::Guarded, 1 << 20).unwrap();
+        let mem = memory(Mode::Guarded, 1 << 20).unwrap();
         mem.map_zero(0x10000, PAGE_SIZE, Prot::RWX).unwrap();
         assert!(mem.watch_code(0x10000..0x10004).is_some());
         mem.remap(0x10000..0x11000, 0x20000..0x21000).unwrap();
@@ -435,7 +441,7 @@ mod tests {
     #[test]
     fn scattered_code_takes_a_limited_number_of_mappings() {
         let size = 4 * super::MAX_ROWS as u64 * PAGE_SIZE;
-        let mem = Memory::new(Mode::Guarded, (2 * size).next_power_of_two()).unwrap();
+        let mem = memory(Mode::Guarded, (2 * size).next_power_of_two()).unwrap();
         mem.map_zero(0x10000, size, Prot::RWX).unwrap();
         let watch = |page: u64| {
             let at = 0x10000 + page * PAGE_SIZE;
@@ -460,7 +466,7 @@ mod tests {
 
     #[test]
     fn stores_to_code_wait_only_for_fences_that_will_come() {
-        let mem = Memory::new(Mode::Guarded, 1 << 20).unwrap();
+        let mem = memory(Mode::Guarded, 1 << 20).unwrap();
         mem.map_zero(0x10000, 2 * PAGE_SIZE, Prot::RWX).unwrap();
         let patch = |at| {
             assert!(mem.watch_code(at..at + 4).is_some());
