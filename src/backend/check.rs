@@ -10,11 +10,14 @@
 //! What a simulated host does not know (vectors, atomics) writes random values; what the operation
 //! defines is then taken from the belief, and everything else is checked as before.
 
+mod guest;
+
+pub use guest::{Guest, Random};
+
 use super::faults::{Recipe, points};
 use super::symbolic::{RegSet, Symbolic, Val, shifted};
 use super::{CodeBuf, EmitContext, MAX_COUNTERS};
 use crate::ir::{self, Flow, Node, Op};
-use crate::mem::Mode;
 use crate::util::CodePtr;
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
@@ -26,113 +29,6 @@ const STATES: u64 = 2;
 
 /// Host instructions that an operation may take: more only if a loop does not end.
 const PATIENCE: usize = 5000;
-
-/// Random numbers, the same for the same block (splitmix64).
-#[derive(Clone, Debug)]
-pub struct Random(u64);
-
-impl Random {
-    /// The next one.
-    pub fn next_u64(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        mix(self.0)
-    }
-
-    /// Others.
-    #[must_use]
-    pub fn fork(&mut self) -> Self {
-        Self(self.next_u64())
-    }
-
-    /// A value as registers have them: now and then one that is special to many operations.
-    fn value(&mut self) -> u64 {
-        const SPECIAL: [u64; 8] =
-            [0, 1, u64::MAX, 1 << 63, 0x7fff_ffff, 0xffff_ffff, 0xffff_ffff_8000_0000, 64];
-        let r = self.next_u64();
-        match r % 8 {
-            0 => SPECIAL[(r >> 8) as usize % SPECIAL.len()],
-            1 => r as i32 as u64,
-            _ => self.next_u64(),
-        }
-    }
-}
-
-fn mix(x: u64) -> u64 {
-    let x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ x >> 31
-}
-
-/// The guest's memory: what is at an address follows from the address, whatever is stored.
-#[derive(Clone)]
-pub struct Guest<'c> {
-    key: u64,
-    mode: Mode,
-    /// Addresses of counters, which are none of the guest's.
-    counters: std::ops::Range<u64>,
-    /// What real memory holds, in one of the states.
-    peek: Option<&'c dyn Fn(u64) -> Option<u64>>,
-    /// What has been found there: the guest may write to it meanwhile.
-    peeked: FxHashMap<u64, Option<u64>>,
-    /// What was stored: address, bytes, value.
-    stores: Vec<(u64, u32, u64)>,
-    /// Addresses of accesses whose values are not known.
-    touched: Vec<u64>,
-    /// Something was executed of which not all is known.
-    pub unknown: bool,
-}
-
-impl Guest<'_> {
-    /// How guest addresses become host addresses.
-    #[must_use]
-    pub const fn mode(&self) -> Mode {
-        self.mode
-    }
-
-    /// Whether a host address is that of a counter.
-    #[must_use]
-    pub fn is_counter(&self, host: u64) -> bool {
-        self.counters.contains(&host)
-    }
-
-    /// An access of which nothing is known but its address.
-    pub fn touch(&mut self, addr: u64) {
-        self.touched.push(self.reduced(addr));
-    }
-
-    const fn reduced(&self, addr: u64) -> u64 {
-        match self.mode {
-            Mode::Sandbox => addr & 0xffff_ffff,
-            Mode::Identity | Mode::Guarded => addr,
-        }
-    }
-
-    fn begin(&mut self) {
-        self.stores.clear();
-        self.touched.clear();
-        self.unknown = false;
-    }
-}
-
-impl ir::Memory for Guest<'_> {
-    fn load(&mut self, addr: u64, bytes: u32) -> u64 {
-        let addr = self.reduced(addr);
-        if bytes == 8
-            && let Some(peek) = self.peek
-            && let Some(value) = *self.peeked.entry(addr).or_insert_with(|| peek(addr))
-        {
-            return value;
-        }
-        let word = |at: u64| mix(at ^ self.key);
-        let (low, shift) = (word(addr & !7), addr % 8 * 8);
-        let high = if shift == 0 { 0 } else { word((addr & !7).wrapping_add(8)) << (64 - shift) };
-        (low >> shift | high) & (u64::MAX >> (64 - 8 * bytes))
-    }
-
-    fn store(&mut self, addr: u64, bytes: u32, value: u64) {
-        self.stores.push((self.reduced(addr), bytes, value & (u64::MAX >> (64 - 8 * bytes))));
-    }
-}
 
 /// What an instruction did.
 #[derive(Clone, Copy, Debug)]
@@ -441,7 +337,7 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
             nodes,
             after,
             ctx,
-            random: Random(seed),
+            random: Random::new(seed),
             states: Vec::new(),
             unseen,
             done: 0,
@@ -604,7 +500,7 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
             // Made by instructions that the host does not know.
             now.adopted |= now.nodes.iter().fold(0, |set, node| set | node.writes());
         }
-        if !found.unknown && now.inexact.is_none() && stores != found.stores {
+        if !found.unknown && now.inexact.is_none() && !same(&stores, &found.stores) {
             self.fail(
                 now,
                 &format!("stores {:x?} (address, bytes, value), not {stores:x?}", found.stores),
@@ -807,7 +703,7 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
         }
         for r in (1..32).filter(|r| node.writes() & 1 << r != 0) {
             let known = now.adopted & 1 << r == 0;
-            let random = mix(state.guest.key ^ state.host.home(r));
+            let random = guest::mix(state.guest.key ^ state.host.home(r));
             state.host.set_home(r, if known { state.x[usize::from(r)] } else { random });
         }
     }
@@ -876,6 +772,16 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
         }
         panic!("{out}{what}");
     }
+}
+
+/// Whether stores are the same; those of one operation that stands for several may be in any order.
+fn same(one: &[(u64, u32, u64)], other: &[(u64, u32, u64)]) -> bool {
+    let sorted = |stores: &[(u64, u32, u64)]| {
+        let mut stores = stores.to_vec();
+        stores.sort_by_key(|store| store.0);
+        stores
+    };
+    one == other || sorted(one) == sorted(other)
 }
 
 /// The address that an operation accesses.
