@@ -3,6 +3,7 @@
 use super::abi::{Errno, Fd};
 use super::core_dump::{self, Gathering};
 use super::exec::{self, find_program};
+use super::executable;
 use super::ids::Credentials;
 use super::inherit::Inherited;
 use super::loader::{self, Image, LoadError};
@@ -356,6 +357,7 @@ impl Command {
     /// Everything up to the first instruction. All signals are blocked afterwards.
     fn start(&mut self) -> Result<Thread, LoadError> {
         let inherited = self.inherited.take().unwrap_or_else(Inherited::from_host);
+        executable::take_over();
         // Dropped when everything is loaded.
         let _raised = limits::raise();
         inherited.limits.settle();

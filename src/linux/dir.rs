@@ -1,8 +1,9 @@
-//! Names of files: directories, links, the working directory, watches on names, mounts.
+//! Names of files: directories, links, the working directory, watches on names.
 
-use super::abi::{Errno, Fd, GuestCStr, GuestPtr, SysResult};
+use super::abi::{Errno, Fd, GuestCStr, SysResult};
 use super::args::host;
-use super::host::{Arg, HostArg};
+use super::executable;
+use super::host::HostArg;
 use super::others;
 use super::path::Last;
 use super::process::{Thread, lock};
@@ -16,6 +17,10 @@ pub(super) fn sys_getcwd(t: &mut Thread, buffer: u64, size: u64) -> SysResult {
     };
     let mut name = world.name_of(Fd::CWD)?;
     if name.ends_with(b" (deleted)") {
+        return Err(Errno::ENOENT);
+    }
+    if name.contains(&0) {
+        // Of a root that has been replaced.
         return Err(Errno::ENOENT);
     }
     name.push(0);
@@ -92,6 +97,7 @@ pub(super) fn sys_chroot(t: &mut Thread, path: GuestCStr) -> SysResult {
         }
         return world.chroot(&path).map(|()| 0);
     }
+    executable::keep();
     let at = t.new_path(Fd::CWD, path)?;
     host!(t, SYS_chroot, at.path.as_c_str())
 }
@@ -260,13 +266,13 @@ impl Thread {
     ///
     /// # Errors
     /// `EPERM` if the guest has a world of its own.
-    fn has_host_files(&self) -> Result<(), Errno> {
+    pub(super) fn has_host_files(&self) -> Result<(), Errno> {
         if self.process.options.world.is_some() { Err(Errno::EPERM) } else { Ok(()) }
     }
 }
 
 /// A path of the guest, or nothing for a null pointer.
-fn optional_path(t: &Thread, path: GuestCStr) -> Result<Option<CString>, Errno> {
+pub(super) fn optional_path(t: &Thread, path: GuestCStr) -> Result<Option<CString>, Errno> {
     if path.0 == 0 {
         return Ok(None);
     }
@@ -274,111 +280,8 @@ fn optional_path(t: &Thread, path: GuestCStr) -> Result<Option<CString>, Errno> 
 }
 
 /// As an argument: the path, or a null pointer.
-fn optional_arg(path: Option<&CString>) -> HostArg<'_> {
+pub(super) fn optional_arg(path: Option<&CString>) -> HostArg<'_> {
     path.map_or(HostArg::NULL, |p| HostArg::path(p))
-}
-
-/// The source may be a path or any other text. The data is a string for every file system that
-/// an unprivileged process can mount; at most a page is read.
-pub(super) fn sys_mount(
-    t: &mut Thread,
-    source: GuestCStr,
-    target: GuestCStr,
-    kind: GuestCStr,
-    flags: u64,
-    data: GuestCStr,
-) -> SysResult {
-    t.has_host_files()?;
-    let source = optional_path(t, source)?;
-    let target = optional_path(t, target)?;
-    let (source, target) = (optional_arg(source.as_ref()), optional_arg(target.as_ref()));
-    host!(t, SYS_mount, source, target, t.string(kind)?, flags, t.string(data)?)
-}
-
-pub(super) fn sys_umount2(t: &mut Thread, target: GuestCStr, flags: u32) -> SysResult {
-    t.has_host_files()?;
-    let at = t.new_path(Fd::CWD, target)?;
-    host!(t, SYS_umount2, at.path.as_c_str(), flags)
-}
-
-pub(super) fn sys_pivot_root(t: &mut Thread, new: GuestCStr, old: GuestCStr) -> SysResult {
-    t.has_host_files()?;
-    let new = t.new_path(Fd::CWD, new)?;
-    let old = t.new_path(Fd::CWD, old)?;
-    host!(t, SYS_pivot_root, new.path.as_c_str(), old.path.as_c_str())
-}
-
-pub(super) fn sys_open_tree(t: &mut Thread, dir: Fd, path: GuestCStr, flags: u32) -> SysResult {
-    t.has_host_files()?;
-    let at = t.new_path(dir, path)?;
-    // OPEN_TREE_CLOEXEC is O_CLOEXEC, which is the same everywhere.
-    host!(t, SYS_open_tree, at.dir, at.path.as_c_str(), flags)
-}
-
-pub(super) fn sys_move_mount(
-    t: &mut Thread,
-    from_dir: Fd,
-    from: GuestCStr,
-    to_dir: Fd,
-    to: GuestCStr,
-    flags: u32,
-) -> SysResult {
-    t.has_host_files()?;
-    let from = t.new_path(from_dir, from)?;
-    let to = t.new_path(to_dir, to)?;
-    host!(t, SYS_move_mount, from.dir, from.path.as_c_str(), to.dir, to.path.as_c_str(), flags)
-}
-
-pub(super) fn sys_fspick(t: &mut Thread, dir: Fd, path: GuestCStr, flags: u32) -> SysResult {
-    t.has_host_files()?;
-    let at = t.new_path(dir, path)?;
-    host!(t, SYS_fspick, at.dir, at.path.as_c_str(), flags)
-}
-
-/// `FSCONFIG_SET_BINARY`: the value is `aux` bytes; for the other commands it is a string.
-const FSCONFIG_SET_BINARY: u32 = 2;
-
-pub(super) fn sys_fsconfig(
-    t: &mut Thread,
-    fd: Fd,
-    command: u32,
-    key: GuestCStr,
-    value: u64,
-    aux: i32,
-) -> SysResult {
-    let len = if command == FSCONFIG_SET_BINARY { u64::try_from(aux).unwrap_or(1) } else { 1 };
-    host!(t, SYS_fsconfig, fd, command, t.string(key)?, t.input(value, len)?, aux)
-}
-
-/// `struct mount_attr` holds no addresses.
-pub(super) fn sys_mount_setattr(
-    t: &mut Thread,
-    dir: Fd,
-    path: GuestCStr,
-    flags: u32,
-    attr: GuestPtr<u64>,
-    size: u64,
-) -> SysResult {
-    t.has_host_files()?;
-    let at = t.new_path(dir, path)?;
-    host!(t, SYS_mount_setattr, at.dir, at.path.as_c_str(), flags, t.input(attr.0, size)?, size)
-}
-
-impl Thread {
-    /// The host's mounts mean nothing in a world of the guest's own: it gets the answer of a kernel
-    /// before 6.8, for which programs have `mountinfo`.
-    fn asks_for_mounts(&mut self, number: u16, spec: &[Arg]) -> SysResult {
-        self.has_host_files().map_err(|_| Errno::ENOSYS)?;
-        self.pass(number, spec)
-    }
-}
-
-pub(super) fn sys_statmount(t: &mut Thread) -> SysResult {
-    t.asks_for_mounts(457, &[Arg::R(24), Arg::WN(2), Arg::V, Arg::V])
-}
-
-pub(super) fn sys_listmount(t: &mut Thread) -> SysResult {
-    t.asks_for_mounts(458, &[Arg::R(24), Arg::WE(2, 8), Arg::V, Arg::V])
 }
 
 /// `quotactl` takes a block device by name and, depending on the command, an address or nothing.

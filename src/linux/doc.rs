@@ -21,8 +21,8 @@ pub fn markdown(table: &[Syscall]) -> String {
         "Of {} numbers of riscv64 Linux, {full} are served in full, {passed} are passed to the \
          host's kernel with\ntheir arguments translated, {partial} are served in part, \
          {denied} answer `EPERM` and\n{refused} `ENOSYS` for the reason given. Numbers that are not listed answer \
-         `ENOSYS` too. Each of both is reported once per process, but for what is called absent, which\n\
-         the C library asks for in every program.\n",
+         `ENOSYS` too. What is called refused is reported once per process; what is called absent, and\n\
+         unknown numbers, are not, since programs ask for them and do without.\n",
         table.len(),
     );
     out.push_str("| Number | Name | Support | |\n|---|---|---|---|\n");

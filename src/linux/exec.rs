@@ -3,7 +3,6 @@
 
 use super::abi::{Errno, Fd, GuestCStr, GuestPtr, SysResult};
 use super::command::Reentry;
-use super::exit;
 use super::host::{host_call, path_of};
 use super::inherit::Inherited;
 use super::limits::{self, Limits};
@@ -11,6 +10,7 @@ use super::loader::{Image, LoadError};
 use super::process::{Located, Options, Thread, lock};
 use super::rootfs::Handle;
 use super::strace;
+use super::{executable, exit};
 use crate::sys::async_signal;
 use crate::sys::process;
 use std::ffi::{CStr, CString, OsString};
@@ -372,7 +372,7 @@ fn replace(program: &CStr, reentry: &Reentry) -> Errno {
     let strings: Result<Vec<CString>, _> =
         reentry.to_args().into_iter().map(CString::new).collect();
     match strings {
-        Ok(strings) => Errno::from(process::execve(program, &strings, &own_environment())),
+        Ok(strings) => Errno::from(executable::execute(program, &strings, &own_environment())),
         Err(_) => Errno::EINVAL,
     }
 }

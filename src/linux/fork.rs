@@ -38,7 +38,7 @@ const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
 const CLONE_INTO_CGROUP: u64 = 1 << 33;
 const CLONE_NEWTIME: u64 = 0x80;
 const CLONE_PARENT: u64 = 0x8000;
-const CLONE_NEWNS: u64 = 0x2_0000;
+pub(super) const CLONE_NEWNS: u64 = 0x2_0000;
 
 /// Flags that we serve ourselves and do not tell the host of.
 const OURS: u64 = CLONE_VM
@@ -206,6 +206,11 @@ impl CloneRequest {
     fn start_child(&self, t: &mut Thread) {
         if self.flags & CLONE_CLEAR_SIGHAND != 0 {
             t.process.clear_handlers();
+        }
+        if let Some(world) = &t.process.options.world
+            && self.flags & CLONE_NEWNS != 0
+        {
+            world.enter_new_namespace();
         }
         self.set_child_registers(t.cpu.hart_mut());
         if let Some(at) = self.child_tid {

@@ -4,6 +4,7 @@
 use super::abi::{Errno, Fd, GuestPtr, SysResult};
 use super::args::host;
 use super::host::HostArg;
+use super::listener;
 use super::process::{Thread, lock};
 use crate::mem::Access;
 
@@ -20,8 +21,12 @@ enum Kind {
     IfConf,
     /// A `struct ifreq` whose data is the address of a structure that begins with a command.
     EthTool,
+    /// A `struct seccomp_notif`.
+    Notification,
+    /// A `struct seccomp_notif_resp`.
+    Response,
 }
-use Kind::{Bytes, Encoded, EthTool, IfConf, Number};
+use Kind::{Bytes, Encoded, EthTool, IfConf, Notification, Number, Response};
 
 /// One request.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +41,8 @@ macro_rules! requests {
     ($($number:literal $name:ident $kind:expr;)*) => {
         /// Requests that are passed on, by number. Sources: `asm-generic/ioctls.h`,
         /// `linux/sockios.h`, `linux/fs.h`, `linux/random.h`, `linux/if_tun.h`, `linux/loop.h`,
-        /// `linux/rtc.h`, `linux/vt.h`, `linux/kd.h`, `linux/input.h`.
+        /// `linux/rtc.h`, `linux/vt.h`, `linux/kd.h`, `linux/input.h`,
+        /// `linux/seccomp.h`.
         const REQUESTS: &[Request] =
             &[$(Request { number: $number, name: stringify!($name), kind: $kind }),*];
     };
@@ -202,6 +208,12 @@ requests! {
     0x0000_8971 SIOCSIFMAP Bytes(40);
     0x0000_89a0 SIOCBRADDBR Bytes(16);
     0x0000_89a1 SIOCBRDELBR Bytes(16);
+    0x4008_2102 SECCOMP_IOCTL_NOTIF_ID_VALID Encoded;
+    0x4008_2104 SECCOMP_IOCTL_NOTIF_SET_FLAGS Number;
+    0x4018_2103 SECCOMP_IOCTL_NOTIF_ADDFD Encoded;
+    0x8008_2102 SECCOMP_IOCTL_NOTIF_ID_VALID_WRONG_DIR Encoded;
+    0xc018_2101 SECCOMP_IOCTL_NOTIF_SEND Response;
+    0xc050_2100 SECCOMP_IOCTL_NOTIF_RECV Notification;
 }
 
 /// Types (bits 15:8) and numbers (bits 7:0) of encoded requests whose structures hold no
@@ -277,6 +289,8 @@ pub(super) fn sys_ioctl(t: &mut Thread, fd: Fd, request: u32, arg: u64) -> SysRe
         }
         Some(IfConf) => interface_list(t, fd, request, arg),
         Some(EthTool) => ethtool(t, fd, request, arg),
+        Some(Notification) => listener::receive(t, fd, request, arg),
+        Some(Response) => listener::answer(t, fd, request, arg),
         None => {
             let key = u64::from(request) | 1 << 63;
             if lock(&t.process.warned).insert(key) {

@@ -81,7 +81,7 @@ impl HostPath {
 
     /// What a lookup in a world has found.
     pub(super) fn of_world(found: Resolved) -> Result<Self, Errno> {
-        let proc = found.guest.as_ref().and_then(|name| procfs::classify(Fd::CWD, name));
+        let proc = found.proc.as_ref().and_then(|name| procfs::classify(Fd::CWD, name));
         let fd = found.at.fd();
         let (dir, path, object) = match found.name {
             Some(name) => (Fd(fd), CString::new(name).map_err(|_| Errno::EINVAL)?, None),
@@ -280,6 +280,17 @@ impl Thread {
                 in_world(world, dir, &path, want)
             }
             None => self.process.names().lookup(dir, path, last),
+        }
+    }
+
+    /// Where a path of the guest's leads that is in no memory of its own.
+    ///
+    /// # Errors
+    /// Those of path_resolution(7).
+    pub(super) fn located(&self, path: &[u8]) -> Result<HostPath, Errno> {
+        match &self.process.options.world {
+            Some(world) => in_world(world, Fd::CWD, path, Want::Object)?.named(),
+            None => self.process.names().lookup(Fd::CWD, path.to_vec(), Last::Follow),
         }
     }
 

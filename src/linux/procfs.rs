@@ -191,10 +191,11 @@ fn is_number(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(u8::is_ascii_digit)
 }
 
-/// The number of the calling process in `/proc`, which a name space of processes of its own does
-/// not change.
+/// The number of the calling process in the host's `/proc`, which a name space of processes of its
+/// own does not change, or in one that the guest has mounted in such a name space.
 fn is_own(name: &[u8]) -> bool {
     fs::read_link("/proc/self").is_ok_and(|own| own.as_os_str().as_bytes() == name)
+        || std::process::id().to_string().as_bytes() == name
 }
 
 /// Path of an open directory, or of the current one.

@@ -2,9 +2,9 @@
 //! evaluated here before a call is served (kernel: `kernel/seccomp.c`, `net/core/filter.c`).
 
 use super::abi::{Errno, GuestPtr, SigInfo, SysResult};
-use super::exit;
 use super::host::{HostArg, Pod, has_capability, host_call};
 use super::process::{Process, Thread, lock};
+use super::{exit, listener};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
@@ -20,20 +20,23 @@ const GET_NOTIF_SIZES: u32 = 3;
 const FLAG_TSYNC: u32 = 1;
 const FLAG_LOG: u32 = 2;
 const FLAG_SPEC_ALLOW: u32 = 4;
+const FLAG_NEW_LISTENER: u32 = 8;
 const FLAG_TSYNC_ESRCH: u32 = 16;
+const FLAG_WAIT_KILLABLE: u32 = 32;
 
 const RET_KILL_PROCESS: u32 = 0x8000_0000;
 const RET_KILL_THREAD: u32 = 0;
 const RET_TRAP: u32 = 0x0003_0000;
 const RET_ERRNO: u32 = 0x0005_0000;
+const RET_USER_NOTIF: u32 = 0x7fc0_0000;
 const RET_TRACE: u32 = 0x7ff0_0000;
 const RET_LOG: u32 = 0x7ffc_0000;
-const RET_ALLOW: u32 = 0x7fff_0000;
+pub(super) const RET_ALLOW: u32 = 0x7fff_0000;
 const RET_ACTION: u32 = 0xffff_0000;
 const RET_DATA: u32 = 0xffff;
 
 /// `AUDIT_ARCH_RISCV64`.
-const ARCH: u32 = 0xc000_00f3;
+pub(super) const ARCH: u32 = 0xc000_00f3;
 /// `SYS_SECCOMP`.
 const SYS_SECCOMP: i32 = 1;
 const CAP_SYS_ADMIN: u32 = 21;
@@ -45,6 +48,9 @@ const DATA: usize = 64;
 /// Largest error number.
 const MAX_ERRNO: u32 = 4095;
 
+/// Stands before the text of a program that has a listener.
+const LISTENED: &str = "+";
+
 /// One instruction: `struct sock_filter` with code, two jumps and a constant, as one word.
 type Word = u64;
 
@@ -53,6 +59,8 @@ type Word = u64;
 pub(super) struct Filter {
     program: Vec<Word>,
     before: Option<Arc<Filter>>,
+    /// It was installed with a listener, which the host's kernel knows.
+    listened: bool,
 }
 
 /// What restricts one thread.
@@ -97,8 +105,10 @@ impl Restriction {
 
     /// As text, for a program that inherits it; the inverse of [`Self::from_text`].
     pub(super) fn to_text(&self) -> String {
-        let hex =
-            |f: Arc<Filter>| f.program.iter().map(|w| format!("{w:016x}")).collect::<String>();
+        let hex = |f: Arc<Filter>| {
+            let words = f.program.iter().map(|w| format!("{w:016x}")).collect::<String>();
+            format!("{}{words}", if f.listened { LISTENED } else { "" })
+        };
         self.programs().into_iter().map(hex).collect::<Vec<_>>().join("/")
     }
 
@@ -107,8 +117,10 @@ impl Restriction {
         let mut filters = None;
         for hex in text.split('/').filter(|h| !h.is_empty()) {
             let word = |w: &[u8]| u64::from_str_radix(std::str::from_utf8(w).ok()?, 16).ok();
+            let listened = hex.starts_with(LISTENED);
+            let hex = hex.strip_prefix(LISTENED).unwrap_or(hex);
             let program: Option<Vec<Word>> = hex.as_bytes().chunks(16).map(word).collect();
-            filters = Some(Arc::new(Filter { program: program?, before: filters }));
+            filters = Some(Arc::new(Filter { program: program?, before: filters, listened }));
         }
         let mode = if filters.is_some() { MODE_FILTER } else { 0 };
         Some(Self { tid: 0, mode: AtomicU32::new(mode), filters: Mutex::new(filters) })
@@ -218,8 +230,10 @@ enum Verdict {
     Result(SysResult),
     /// `SIGSYS` with this error number.
     Trap(i32),
-    /// The thread ends.
-    KillThread,
+    /// The filter's listener is asked.
+    Ask,
+    /// The thread ends, by this signal.
+    KillThread(i32),
     /// The process ends.
     Kill,
 }
@@ -228,7 +242,7 @@ fn verdict(t: &Thread) -> Verdict {
     if t.restriction.mode() == MODE_STRICT {
         // read, write, exit, rt_sigreturn.
         let allowed = matches!(t.syscall_number(), 63 | 64 | 93 | 139);
-        return if allowed { Verdict::Allow } else { Verdict::KillThread };
+        return if allowed { Verdict::Allow } else { Verdict::KillThread(libc::SIGKILL) };
     }
     let mut data = [0; DATA];
     data[..4].copy_from_slice(&(t.syscall_number() as u32).to_le_bytes());
@@ -239,22 +253,23 @@ fn verdict(t: &Thread) -> Verdict {
     }
     let filters = lock(&t.restriction.filters).clone();
     // The newest program's say counts among equals.
-    let answer = std::iter::successors(filters.as_ref(), |f| f.before.as_ref())
-        .map(|f| evaluate(&f.program, &data))
+    let (answer, listened) = std::iter::successors(filters.as_ref(), |f| f.before.as_ref())
+        .map(|f| (evaluate(&f.program, &data), f.listened))
         .reduce(|all, one| {
             let rank = |value: u32| (value & RET_ACTION) as i32;
-            if rank(one) < rank(all) { one } else { all }
+            if rank(one.0) < rank(all.0) { one } else { all }
         })
-        .unwrap_or(RET_ALLOW);
+        .unwrap_or((RET_ALLOW, false));
     let value = answer & RET_DATA;
     match answer & RET_ACTION {
         RET_ALLOW | RET_LOG => Verdict::Allow,
         RET_ERRNO if value == 0 => Verdict::Result(Ok(0)),
         RET_ERRNO => Verdict::Result(Err(Errno(value.min(MAX_ERRNO) as u16))),
         RET_TRAP => Verdict::Trap(value as i32),
-        // Nobody traces and nobody listens.
-        RET_TRACE | 0x7fc0_0000 => Verdict::Result(Err(Errno::ENOSYS)),
-        RET_KILL_THREAD => Verdict::KillThread,
+        RET_USER_NOTIF if listened => Verdict::Ask,
+        // Nobody listens and nobody traces.
+        RET_USER_NOTIF | RET_TRACE => Verdict::Result(Err(Errno::ENOSYS)),
+        RET_KILL_THREAD => Verdict::KillThread(libc::SIGSYS),
         _ => Verdict::Kill,
     }
 }
@@ -277,12 +292,16 @@ pub(super) fn allow(t: &mut Thread) -> Result<(), SysResult> {
             t.force_signal(&info);
             Err(Err(Errno::NO_RESULT))
         }
-        Verdict::KillThread if t.process.threads.load(Ordering::Acquire) > 1 => {
-            Err(exit::sys_exit(t, libc::SIGSYS))
+        Verdict::Ask => listener::ask(t).map_or(Ok(()), Err),
+        Verdict::KillThread(signal) if t.process.threads.load(Ordering::Acquire) > 1 => {
+            Err(exit::sys_exit(t, signal))
         }
-        Verdict::KillThread | Verdict::Kill => {
-            let info = SigInfo { signo: libc::SIGSYS, code: SYS_SECCOMP, ..SigInfo::zeroed() };
-            exit::die_of_signal(t, &info)
+        verdict @ (Verdict::KillThread(_) | Verdict::Kill) => {
+            let signo = match verdict {
+                Verdict::KillThread(signal) => signal,
+                _ => libc::SIGSYS,
+            };
+            exit::die_of_signal(t, &SigInfo { signo, code: SYS_SECCOMP, ..SigInfo::zeroed() })
         }
     }
 }
@@ -298,6 +317,7 @@ pub(super) fn sys_seccomp(t: &mut Thread, operation: u32, flags: u32, arg: u64) 
                 RET_KILL_THREAD,
                 RET_TRAP,
                 RET_ERRNO,
+                RET_USER_NOTIF,
                 RET_TRACE,
                 RET_LOG,
                 RET_ALLOW,
@@ -337,8 +357,17 @@ fn may_restrict() -> bool {
 }
 
 fn set_filter(t: &mut Thread, flags: u32, arg: GuestPtr<[u64; 2]>) -> SysResult {
-    // A listener would need a descriptor of the host's kernel.
-    if flags & !(FLAG_TSYNC | FLAG_LOG | FLAG_SPEC_ALLOW | FLAG_TSYNC_ESRCH) != 0 {
+    let has = |flag: u32| flags & flag != 0;
+    let known = FLAG_TSYNC
+        | FLAG_LOG
+        | FLAG_SPEC_ALLOW
+        | FLAG_NEW_LISTENER
+        | FLAG_TSYNC_ESRCH
+        | FLAG_WAIT_KILLABLE;
+    // Two meanings of one result; and nobody to wait for.
+    let contradicts = (has(FLAG_TSYNC) && has(FLAG_NEW_LISTENER) && !has(FLAG_TSYNC_ESRCH))
+        || (has(FLAG_WAIT_KILLABLE) && !has(FLAG_NEW_LISTENER));
+    if flags & !known != 0 || contradicts {
         return Err(Errno::EINVAL);
     }
     // `struct sock_fprog`: a count in 16 bits and, from byte 8 on, an address.
@@ -360,26 +389,37 @@ fn set_filter(t: &mut Thread, flags: u32, arg: GuestPtr<[u64; 2]>) -> SysResult 
     if total + count > MAX_TOTAL {
         return Err(Errno::ENOMEM);
     }
-    let filter = Arc::new(Filter { program, before: before.clone() });
-    if flags & FLAG_TSYNC == 0 {
-        t.restriction.install(filter);
-        return Ok(0);
+    let listened = has(FLAG_NEW_LISTENER);
+    if listened && t.restriction.programs().iter().any(|f| f.listened) {
+        return Err(Errno::EBUSY);
     }
-    let others = t.process.restrictions();
-    // All others must have what we had, or less.
-    let mine: Vec<_> = t.restriction.programs().iter().map(Arc::as_ptr).collect();
-    let strays = others.iter().find(|r| {
-        let theirs = r.programs();
-        r.mode() == MODE_STRICT || theirs.last().is_some_and(|f| !mine.contains(&Arc::as_ptr(f)))
-    });
-    if let Some(stray) = strays {
-        let reported = flags & FLAG_TSYNC_ESRCH == 0;
-        return if reported { Ok(stray.tid as u64) } else { Err(Errno::ESRCH) };
+    let mut targets = vec![Arc::clone(&t.restriction)];
+    if has(FLAG_TSYNC) {
+        targets = t.process.restrictions();
+        if let Some(stray) = stray(t, &targets) {
+            return if has(FLAG_TSYNC_ESRCH) { Err(Errno::ESRCH) } else { Ok(stray as u64) };
+        }
+        if !listened {
+            listener::share_no_new_privs();
+        }
     }
-    for restriction in others {
+    let of_host = FLAG_TSYNC | FLAG_TSYNC_ESRCH | FLAG_NEW_LISTENER | FLAG_WAIT_KILLABLE;
+    let result = if listened { listener::listen(flags & of_host)? } else { 0 };
+    let filter = Arc::new(Filter { program, before, listened });
+    for restriction in targets {
         restriction.install(Arc::clone(&filter));
     }
-    Ok(0)
+    Ok(result)
+}
+
+/// A thread that has not what this one has, or less, so that a filter cannot be installed for all.
+fn stray(t: &Thread, all: &[Arc<Restriction>]) -> Option<i32> {
+    let mine: Vec<_> = t.restriction.programs().iter().map(Arc::as_ptr).collect();
+    let strays = |r: &&Arc<Restriction>| {
+        let theirs = r.programs();
+        r.mode() == MODE_STRICT || theirs.last().is_some_and(|f| !mine.contains(&Arc::as_ptr(f)))
+    };
+    all.iter().find(strays).map(|r| r.tid)
 }
 
 impl Process {
@@ -452,13 +492,15 @@ mod tests {
 
     #[test]
     fn restrictions_survive_a_program_that_inherits_them() {
-        let first = Arc::new(Filter { program: vec![1, 2], before: None });
-        let second = Arc::new(Filter { program: vec![u64::MAX], before: Some(first) });
+        let first = Arc::new(Filter { program: vec![1, 2], before: None, listened: true });
+        let second =
+            Arc::new(Filter { program: vec![u64::MAX], before: Some(first), listened: false });
         let r = Restriction::default();
         r.install(second);
         let text = r.to_text();
         let again = Restriction::from_text(&text).unwrap();
         assert_eq!((again.to_text(), again.mode(), again.count()), (text, MODE_FILTER, 2));
+        assert!(again.programs()[0].listened && !again.programs()[1].listened);
         assert_eq!(Restriction::from_text("").unwrap().mode(), 0);
         assert!(Restriction::from_text("xyz").is_none());
     }

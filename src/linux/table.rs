@@ -2,7 +2,8 @@
 //!
 //! The kinds: `full` and `partial` name a handler; `pass` hands the call to the host's of the same
 //! name, translating the arguments as said; `refused` answers `ENOSYS` for the written reason,
-//! `denied` `EPERM`; `absent` does so without a warning, since the C library asks in every program.
+//! `denied` `EPERM`; `absent` is `ENOSYS` without a warning, since programs ask for such calls and do
+//! without. Numbers without a line are answered like those.
 //! Numbers and names: `include/uapi/asm-generic/unistd.h`, and 258 and 259 from
 //! `arch/riscv/include/uapi/asm/unistd.h`. `docs/syscalls.md` is generated from this file.
 
@@ -10,8 +11,8 @@ use super::abi::{Errno, FromArg, SysResult};
 use super::host::Arg::{self, R, RE, RN, S, V, W, WN};
 use super::process::Thread;
 use super::{
-    aio, dir, exec, exit, file, fork, futex, ids, ioctl, ipc, keys, limits, machine, mman, numa,
-    poll, prctl, process_vm, seccomp, shm, signal, socket, stat, thread, time,
+    aio, dir, exec, exit, file, fork, futex, ids, ioctl, ipc, keys, limits, machine, mman, mount,
+    numa, poll, prctl, process_vm, seccomp, shm, signal, socket, stat, thread, time,
 };
 
 /// How far a system call is served.
@@ -154,7 +155,8 @@ macro_rules! syscalls {
         pub(super) fn dispatch(t: &mut Thread) -> SysResult {
             match t.syscall_number() {
                 $($n => serve!(t $n $name $kind $([$($spec),*])? $($text)? $($handler)?),)*
-                n => Err(t.warn_unsupported(n, "of unknown name", "no such number")),
+                // As by a kernel that is older than the call.
+                _ => Err(Errno::ENOSYS),
             }
         }
     };
@@ -179,7 +181,7 @@ syscalls! {
     15 lremovexattr full stat::sys_lremovexattr;
     16 fremovexattr pass [V, S];
     17 getcwd full dir::sys_getcwd;
-    18 lookup_dcookie refused "removed from the kernel in 6.7";
+    18 lookup_dcookie absent "removed from the kernel in 6.7";
     19 eventfd2 pass [V, V];
     20 epoll_create1 pass [V];
     21 epoll_ctl full poll::sys_epoll_ctl;
@@ -199,10 +201,10 @@ syscalls! {
     35 unlinkat full dir::sys_unlinkat;
     36 symlinkat full dir::sys_symlinkat;
     37 linkat full dir::sys_linkat;
-    39 umount2 full dir::sys_umount2;
-    40 mount partial "the data is a string" dir::sys_mount;
-    41 pivot_root full dir::sys_pivot_root;
-    42 nfsservctl refused "removed from the kernel in 3.1";
+    39 umount2 full mount::sys_umount2;
+    40 mount partial "the data is a string; in a root filesystem, in a mount namespace that the guest has made" mount::sys_mount;
+    41 pivot_root full mount::sys_pivot_root;
+    42 nfsservctl absent "removed from the kernel in 3.1";
     43 statfs full stat::sys_statfs;
     44 fstatfs pass [V, W(120)];
     45 truncate full file::sys_truncate;
@@ -257,7 +259,7 @@ syscalls! {
     94 exit_group full exit::sys_exit_group;
     95 waitid pass [V, V, W(128), V, W(144)];
     96 set_tid_address full thread::sys_set_tid_address;
-    97 unshare pass [V];
+    97 unshare full mount::sys_unshare;
     98 futex full futex::sys_futex;
     99 set_robust_list partial "if another process kills a thread, by the list at its last system call" futex::sys_set_robust_list;
     100 get_robust_list partial "for the calling thread" futex::sys_get_robust_list;
@@ -401,7 +403,7 @@ syscalls! {
     238 migrate_pages full numa::sys_migrate_pages;
     239 move_pages partial "of the process itself" numa::sys_move_pages;
     240 rt_tgsigqueueinfo pass [V, V, V, R(128)];
-    241 perf_event_open denied "counters would count the translator";
+    241 perf_event_open absent "counters would count the translator";
     242 accept4 full socket::sys_accept4;
     243 recvmmsg full socket::sys_recvmmsg;
     258 riscv_hwprobe full machine::sys_riscv_hwprobe;
@@ -414,7 +416,7 @@ syscalls! {
     265 open_by_handle_at full file::sys_open_by_handle_at;
     266 clock_adjtime pass [V, W(208)];
     267 syncfs pass [V];
-    268 setns pass [V, V];
+    268 setns full mount::sys_setns;
     269 sendmmsg full socket::sys_sendmmsg;
     270 process_vm_readv partial "of guest processes" process_vm::sys_process_vm_readv;
     271 process_vm_writev partial "of guest processes" process_vm::sys_process_vm_writev;
@@ -423,7 +425,7 @@ syscalls! {
     274 sched_setattr pass [V, R(56), V];
     275 sched_getattr pass [V, WN(2), V, V];
     276 renameat2 full dir::sys_renameat2;
-    277 seccomp partial "filters are evaluated; nobody can listen to them or trace" seccomp::sys_seccomp;
+    277 seccomp partial "filters are evaluated; nobody can trace, and a listener is not told the place of a call" seccomp::sys_seccomp;
     278 getrandom pass [WN(1), V, V];
     279 memfd_create pass [S, V];
     280 bpf denied "programs would see the host";
@@ -434,23 +436,23 @@ syscalls! {
     285 copy_file_range pass [V, W(8), V, W(8), V, V];
     286 preadv2 full file::sys_preadv2;
     287 pwritev2 full file::sys_pwritev2;
-    288 pkey_mprotect refused "riscv64 has no protection keys";
-    289 pkey_alloc refused "riscv64 has no protection keys";
-    290 pkey_free refused "riscv64 has no protection keys";
+    288 pkey_mprotect absent "riscv64 has no protection keys";
+    289 pkey_alloc absent "riscv64 has no protection keys";
+    290 pkey_free absent "riscv64 has no protection keys";
     291 statx full stat::sys_statx;
     292 io_pgetevents full aio::sys_io_pgetevents;
     293 rseq absent "when the host preempts a thread, nobody can tell whether it was in a restartable sequence of the guest; the C library does without";
     294 kexec_file_load denied "administration of the host";
     424 pidfd_send_signal pass [V, V, R(128), V];
-    425 io_uring_setup refused "requests hold guest addresses in shared rings";
-    426 io_uring_enter refused "see io_uring_setup";
-    427 io_uring_register refused "see io_uring_setup";
-    428 open_tree full dir::sys_open_tree;
-    429 move_mount full dir::sys_move_mount;
+    425 io_uring_setup absent "requests hold guest addresses in shared rings";
+    426 io_uring_enter absent "see io_uring_setup";
+    427 io_uring_register absent "see io_uring_setup";
+    428 open_tree full mount::sys_open_tree;
+    429 move_mount full mount::sys_move_mount;
     430 fsopen pass [S, V];
-    431 fsconfig full dir::sys_fsconfig;
+    431 fsconfig full mount::sys_fsconfig;
     432 fsmount pass [V, V, V];
-    433 fspick full dir::sys_fspick;
+    433 fspick full mount::sys_fspick;
     434 pidfd_open pass [V, V];
     435 clone3 partial "as clone; threads cannot choose their id" fork::sys_clone3;
     436 close_range full file::sys_close_range;
@@ -459,7 +461,7 @@ syscalls! {
     439 faccessat2 full stat::sys_faccessat2;
     440 process_madvise full process_vm::sys_process_madvise;
     441 epoll_pwait2 full poll::sys_epoll_pwait2;
-    442 mount_setattr full dir::sys_mount_setattr;
+    442 mount_setattr full mount::sys_mount_setattr;
     443 quotactl_fd pass [V, V, V, W(512)];
     444 landlock_create_ruleset pass [RN(1), V, V];
     445 landlock_add_rule pass [V, V, R(16), V];
@@ -470,12 +472,12 @@ syscalls! {
     450 set_mempolicy_home_node full numa::sys_set_mempolicy_home_node;
     451 cachestat pass [V, R(16), W(40), V];
     452 fchmodat2 full stat::sys_fchmodat2;
-    453 map_shadow_stack refused "shadow stacks are not modelled";
+    453 map_shadow_stack absent "shadow stacks are not modelled";
     454 futex_wake partial "as the host has it" futex::sys_futex_wake;
     455 futex_wait partial "as the host has it" futex::sys_futex_wait;
     456 futex_requeue partial "as the host has it" futex::sys_futex_requeue;
-    457 statmount partial "not in a root filesystem; /proc tells about its mounts" dir::sys_statmount;
-    458 listmount partial "not in a root filesystem; /proc tells about its mounts" dir::sys_listmount;
+    457 statmount partial "not in a root filesystem; /proc tells about its mounts" mount::sys_statmount;
+    458 listmount partial "not in a root filesystem; /proc tells about its mounts" mount::sys_listmount;
     459 lsm_get_self_attr full machine::sys_lsm_get_self_attr;
     460 lsm_set_self_attr pass [V, RN(2), V, V];
     461 lsm_list_modules full machine::sys_lsm_list_modules;
@@ -484,7 +486,7 @@ syscalls! {
     464 getxattrat full stat::sys_getxattrat;
     465 listxattrat full stat::sys_listxattrat;
     466 removexattrat full stat::sys_removexattrat;
-    467 open_tree_attr refused "mounts belong to the host";
+    467 open_tree_attr absent "mounts belong to the host";
     468 file_getattr full stat::sys_file_getattr;
     469 file_setattr full stat::sys_file_setattr;
 }

@@ -305,9 +305,32 @@ pub fn die_of(signal: i32) -> ! {
     unsafe {
         let pid = libc::getpid();
         libc::syscall(libc::SYS_tgkill, pid, libc::gettid(), signal);
+    }
+    // The first process of a name space gets no signal that it has no handler for, but for faults.
+    fault_by(signal);
+    // SAFETY: as above.
+    unsafe {
         // Signals whose default action is not to end a process do not come here; if one does,
         // there is no better end.
         libc::abort();
+    }
+}
+
+/// Executes what raises that signal, if it is one for which there is such an instruction.
+fn fault_by(signal: i32) {
+    // SAFETY: the default action of the signal has been set, and ends the process.
+    unsafe {
+        match signal {
+            #[cfg(target_arch = "x86_64")]
+            libc::SIGILL => std::arch::asm!("ud2"),
+            #[cfg(target_arch = "x86_64")]
+            libc::SIGTRAP => std::arch::asm!("int3"),
+            #[cfg(target_arch = "aarch64")]
+            libc::SIGILL => std::arch::asm!("udf #0"),
+            #[cfg(target_arch = "aarch64")]
+            libc::SIGTRAP => std::arch::asm!("brk #0"),
+            _ => {}
+        }
     }
 }
 

@@ -317,14 +317,39 @@ pub fn share(
     if pid < 0 { Err(io::Error::last_os_error()) } else { Ok(pid) }
 }
 
+/// The name by which this process was executed, if the kernel tells (`AT_EXECFN`).
+#[must_use]
+pub fn executed_as() -> Option<&'static CStr> {
+    // SAFETY: a query of the vector that the process was started with.
+    let name = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const libc::c_char;
+    // SAFETY: not null, it is a string behind the initial stack, which stays.
+    (!name.is_null()).then(|| unsafe { CStr::from_ptr(name) })
+}
+
+/// Pointers to strings, and a null pointer.
+fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
+    strings.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect()
+}
+
+/// Replaces the process by the open file `fd`, which stays open there. Returns only if that fails.
+pub fn execute_fd(fd: i32, args: &[CString], env: &[CString]) -> io::Error {
+    let (args, env) = (pointers(args), pointers(env));
+    let flags = libc::AT_EMPTY_PATH as u64;
+    let empty = c"".as_ptr() as u64;
+    let call = [fd as u64, empty, args.as_ptr() as u64, env.as_ptr() as u64, flags, 0];
+    // SAFETY: changes a flag of a descriptor; then, arrays of strings that end with null pointers.
+    let result = unsafe {
+        libc::fcntl(fd, libc::F_SETFD, 0);
+        syscall::raw(libc::SYS_execveat, call)
+    };
+    // SAFETY: as above.
+    unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+    io::Error::from_raw_os_error(-result as i32)
+}
+
 /// As execve(2): returns only if it fails.
 #[must_use]
 pub fn execve(path: &CStr, args: &[CString], env: &[CString]) -> io::Error {
-    let pointers = |list: &[CString]| {
-        let mut all: Vec<*const libc::c_char> = list.iter().map(|s| s.as_ptr()).collect();
-        all.push(std::ptr::null());
-        all
-    };
     let (args, env) = (pointers(args), pointers(env));
     // SAFETY: NULL-terminated arrays of strings that outlive the call.
     unsafe { libc::execve(path.as_ptr(), args.as_ptr(), env.as_ptr()) };

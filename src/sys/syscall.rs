@@ -145,6 +145,13 @@ pub const IO_PGETEVENTS: i64 = 333;
 #[cfg(target_arch = "aarch64")]
 pub const IO_PGETEVENTS: i64 = 292;
 
+/// Bytes of the kernel's old type of device numbers (`__kernel_old_dev_t`).
+#[cfg(target_arch = "x86_64")]
+pub const OLD_DEVICE: usize = 8;
+/// Bytes of the kernel's old type of device numbers (`__kernel_old_dev_t`).
+#[cfg(target_arch = "aarch64")]
+pub const OLD_DEVICE: usize = 4;
+
 /// From this number on all architectures number system calls alike.
 const COMMON: u16 = 424;
 

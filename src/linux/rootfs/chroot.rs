@@ -44,12 +44,17 @@ impl Worlds {
     /// # Errors
     /// Those of chroot(2).
     pub(in crate::linux) fn chroot(&self, path: &[u8]) -> Result<(), Errno> {
-        let mut next = Box::new(Self::new(self.below(path)?));
+        self.replace(self.below(path)?);
+        Ok(())
+    }
+
+    /// Makes another world the process's.
+    pub(super) fn replace(&self, world: World) {
+        let mut next = Box::new(Self::new(world));
         // Whoever comes later wins, as in the kernel.
         while let Err(mine) = self.last().next.set(next) {
             next = mine;
         }
-        Ok(())
     }
 }
 
@@ -91,7 +96,8 @@ impl World {
         }
         let mut before = self.before.clone();
         before.push(Arc::clone(&self.mounts[0].fd));
-        let world = Self { fake: self.fake.clone(), before, ..Self::new(mounts) };
+        let own_mounts = self.own_mounts;
+        let world = Self { fake: self.fake.clone(), before, own_mounts, ..Self::new(mounts) };
         if let Some(exe) = self.exe.get() {
             let _ = world.exe.set(exe.clone());
         }

@@ -7,12 +7,14 @@
 //! module's work ([`resolve`]), component by component, on descriptors. What a name means may
 //! change between two steps, but each step starts and ends inside.
 //!
-//! A process has one world at a time; `chroot` replaces it ([`chroot`]).
+//! A process has one world at a time; `chroot` replaces it ([`chroot`]), and so do new mount
+//! namespaces and `pivot_root` ([`namespace`]).
 
 mod chroot;
 mod fake;
 mod mounts;
 mod names;
+mod namespace;
 mod open;
 mod owners;
 mod resolve;
@@ -24,6 +26,7 @@ pub(super) use chroot::Worlds;
 use fake::Fake;
 pub(super) use mounts::Format as MountFormat;
 pub(super) use names::{fd_path, read_link};
+pub(super) use namespace::overlay_options;
 pub(super) use open::{open, open_with};
 pub(super) use resolve::{Handle, Resolved, Want};
 pub use setup::RootFs;
@@ -75,6 +78,10 @@ pub(super) struct World {
     fake: Option<Arc<Fake>>,
     /// Roots that this one has replaced, which stay open.
     before: Vec<Arc<OwnedFd>>,
+    /// It has a mount namespace of the guest's own ([`namespace`]).
+    own_mounts: bool,
+    /// Host paths and places of what was bound before that: descriptors may still have them.
+    aliases: Vec<(Vec<u8>, Vec<u8>)>,
     /// The guest's name of the running program.
     pub exe: OnceLock<Vec<u8>>,
 }
@@ -92,6 +99,8 @@ impl World {
             bound: Mutex::default(),
             fake: None,
             before: Vec::new(),
+            own_mounts: false,
+            aliases: Vec::new(),
             exe: OnceLock::new(),
         }
     }
@@ -134,6 +143,11 @@ impl World {
     pub(super) fn keep_open(&self) {
         for fd in self.inherited() {
             let _ = host_call(libc::SYS_fcntl, &[fd.into(), libc::F_SETFD.into(), 0.into()]);
+        }
+        let close = libc::FD_CLOEXEC;
+        for fd in &self.before {
+            let args = [fd.as_raw_fd().into(), libc::F_SETFD.into(), close.into()];
+            let _ = host_call(libc::SYS_fcntl, &args);
         }
     }
 

@@ -42,7 +42,7 @@ impl<'a> HostMount<'a> {
 }
 
 /// A path as these files have it.
-fn escaped(path: &[u8]) -> String {
+pub(super) fn escaped(path: &[u8]) -> String {
     let mut out = String::new();
     for c in String::from_utf8_lossy(path).chars() {
         match c {
@@ -57,7 +57,7 @@ fn escaped(path: &[u8]) -> String {
 
 impl Mount {
     /// The host's number of the mount that it lies on.
-    fn host_id(&self) -> Option<String> {
+    pub(super) fn host_id(&self) -> Option<String> {
         let path = format!("/proc/thread-self/fdinfo/{}", self.fd.as_raw_fd());
         let text = fs::read_to_string(path).ok()?;
         let id = text.lines().find_map(|line| line.strip_prefix("mnt_id:"))?;
@@ -72,7 +72,14 @@ impl World {
         // Paths that are not UTF-8 are the host's own.
         let host = String::from_utf8_lossy(&bytes);
         let mut out = String::new();
-        for (i, mount) in self.mounts.iter().enumerate() {
+        if self.own_mounts {
+            self.write_own_mounts(&mut out, format, &host);
+        }
+        let written = usize::from(self.own_mounts);
+        for (i, mount) in self.mounts.iter().enumerate().skip(written) {
+            if mount.guest.contains(&0) {
+                continue;
+            }
             let Some(id) = mount.host_id() else { continue };
             let mut lines = host.lines().filter_map(HostMount::parse);
             let Some((_, on)) = lines.find(|(host_id, _)| *host_id == id) else { continue };

@@ -38,15 +38,17 @@ fn below<'a>(dir: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
 impl World {
     /// The guest's name of a host path; `None` for what is outside.
     pub(in crate::linux) fn guest_name(&self, host: &[u8]) -> Option<Vec<u8>> {
-        let known = self.mounts.iter().filter_map(|m| Some((m, below(&m.host, host)?)));
+        let mounts = self.mounts.iter().map(|m| (&m.host, &m.guest));
+        let all = mounts.chain(self.aliases.iter().map(|(host, guest)| (host, guest)));
+        let known = all.filter_map(|(path, guest)| Some((guest, below(path, host)?)));
         // The longest host path leaves the shortest rest.
         let best = known.min_by_key(|(_, rest)| rest.len());
-        let (mount, rest) = best.or_else(|| {
+        let (guest, rest) = best.or_else(|| {
             // The host may have renamed what is mounted.
             let now = |m: &Mount| read_link(Fd::CWD, &fd_path(m.fd.as_raw_fd())).ok();
-            self.mounts.iter().find_map(|m| Some((m, below(&now(m)?, host)?)))
+            self.mounts.iter().find_map(|m| Some((&m.guest, below(&now(m)?, host)?)))
         })?;
-        let name = [&mount.guest, rest].concat();
+        let name = [guest, rest].concat();
         Some(if name.is_empty() { b"/".to_vec() } else { name })
     }
 
@@ -74,7 +76,6 @@ impl World {
 
     /// True for the name of a link that stands for an object and not for its text.
     pub(in crate::linux) fn is_magic(&self, place: &[u8]) -> bool {
-        let (mount, rest) = self.mount_of(place);
-        self.mounts[mount].is_proc && procfs::is_magic(rest)
+        self.in_proc(place).is_some_and(procfs::is_magic)
     }
 }

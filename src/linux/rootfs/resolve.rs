@@ -54,6 +54,9 @@ pub(in crate::linux) struct Resolved {
     pub name: Option<Vec<u8>>,
     /// The guest's absolute name without links, where it had to be found out.
     pub guest: Option<Vec<u8>>,
+    /// What it is called where `/proc` is the root of the file system that it is on, if that is one
+    /// of processes.
+    pub proc: Option<Vec<u8>>,
     /// It may not be changed.
     pub read_only: bool,
     /// It is a mount point, which can be neither removed nor made.
@@ -175,14 +178,14 @@ impl World {
             if let Some((place, links)) = self.shortcut(whole, last || !slash.is_empty()) {
                 let m = &self.mounts[self.mount_of(&place).0];
                 let below = [self.mount_of(&place).1, slash].concat();
-                let usable = !m.is_proc && m.is_dir;
+                let usable = self.in_proc(&place).is_none() && m.is_dir;
                 let (dir, path) = (m.fd.as_raw_fd(), below.into());
                 let straight = Straight { dir, path, read_only: m.read_only, links };
                 return Ok(usable.then_some(straight));
             }
-            let (mount, _) = self.mount_of(if trimmed.is_empty() { b"" } else { whole });
-            let m = &self.mounts[mount];
-            if m.is_proc || !m.is_dir {
+            let whole = if trimmed.is_empty() { b"" } else { whole };
+            let m = &self.mounts[self.mount_of(whole).0];
+            if self.in_proc(whole).is_some() || !m.is_dir {
                 return Ok(None);
             }
             let used = m.guest.len().saturating_sub(1);
@@ -237,6 +240,7 @@ fn resolve_straight(s: &Straight<'_>, want: Want) -> Result<Option<Resolved>, Er
         at,
         name: name.map(<[u8]>::to_vec),
         guest: None,
+        proc: None,
         read_only: s.read_only,
         is_mount: s.path.is_empty(),
         links: s.links,
@@ -344,7 +348,7 @@ impl<'a> Walk<'a> {
         let rest = rest.join(&b'/');
         let whole = [&self.place, &b"/"[..], &rest].concat();
         let mount = self.world.mount_of(&whole).0;
-        if self.world.mounts[mount].is_proc || mount != self.world.mount_of(&self.place).0 {
+        if self.world.in_proc(&whole).is_some() || mount != self.world.mount_of(&self.place).0 {
             return Ok(None);
         }
         let flags = if self.slash { DIRECTORY } else { ANYTHING };
@@ -370,8 +374,9 @@ impl<'a> Walk<'a> {
         let (mount, _) = self.world.mount_of(place);
         let read_only = self.world.mounts[mount].read_only;
         let is_mount = self.world.places.contains_key(place);
+        let proc = self.world.in_proc(place).map(|rest| [&b"/proc/"[..], rest].concat());
         let guest = (!is_nameless(place)).then_some(guest);
-        Resolved { at, name, guest, read_only, is_mount, links: self.links }
+        Resolved { at, name, guest, proc, read_only, is_mount, links: self.links }
     }
 
     fn step(&mut self, part: Vec<u8>, want: Want) -> Result<Step, Errno> {
@@ -397,11 +402,10 @@ impl<'a> Walk<'a> {
         if let Some(&mount) = self.world.places.get(&child) {
             return self.enter(mount, child, is_last);
         }
-        if self.world.is_held(&part) {
-            let (mount, rest) = self.world.mount_of(&child);
-            if self.world.mounts[mount].is_proc && procfs::is_descriptor(rest) {
-                return Err(Errno::ENOENT);
-            }
+        if self.world.is_held(&part)
+            && self.world.in_proc(&child).is_some_and(procfs::is_descriptor)
+        {
+            return Err(Errno::ENOENT);
         }
         if is_last && (want == Want::Name || (want == Want::Entry && !self.slash)) {
             return Ok(self.name(part));
@@ -493,8 +497,7 @@ impl<'a> Walk<'a> {
         if self.links > MAX_LINKS {
             return Err(Errno::ELOOP);
         }
-        let (mount, rest) = self.world.mount_of(child);
-        if self.world.mounts[mount].is_proc && procfs::is_magic(rest) {
+        if let Some(rest) = self.world.in_proc(child).filter(|rest| procfs::is_magic(rest)) {
             return self.jump(rest, name, child);
         }
         self.world.remember(child, text);

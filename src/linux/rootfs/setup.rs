@@ -170,7 +170,7 @@ pub(super) fn lift(fd: OwnedFd) -> Result<OwnedFd, Errno> {
     high
 }
 
-fn open_host(path: &Path) -> Result<OwnedFd, Errno> {
+pub(super) fn open_host(path: &Path) -> Result<OwnedFd, Errno> {
     let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
     let flags = libc::O_PATH | libc::O_CLOEXEC;
     let args = [libc::AT_FDCWD.into(), HostArg::path(&path), flags.into()];
@@ -188,6 +188,11 @@ impl Mount {
         Ok(Self { guest, fd: Arc::new(fd), host, is_dir, read_only, is_proc })
     }
 }
+
+/// Stands for a mount namespace of the guest's own in the words that describe a world.
+const OWN_MOUNTS: &[u8] = b"+";
+/// Stands before a host path and a place of the guest.
+const ALIAS: &[u8] = b"=";
 
 impl World {
     /// The world that a description asks for; `None` for the host's own.
@@ -296,14 +301,37 @@ impl World {
         };
         let owners =
             self.owners_fd().map(|fd| [b"-".to_vec(), fd.to_string().into(), b"rw".into()]);
-        self.mounts.iter().map(words).chain(owners).flatten().collect()
+        let own = self.own_mounts.then(|| [OWN_MOUNTS, b"", b""].map(<[u8]>::to_vec));
+        let alias =
+            |(host, guest): &(Vec<u8>, _)| [ALIAS.to_vec(), host.clone(), Vec::clone(guest)];
+        // What no name leads to stays behind.
+        let named = |guest: &[u8]| !guest.contains(&0);
+        let aliases = self.aliases.iter().filter(|(_, guest)| named(guest)).map(alias);
+        self.mounts
+            .iter()
+            .filter(|m| named(&m.guest))
+            .map(words)
+            .chain(owners)
+            .chain(own)
+            .chain(aliases)
+            .flatten()
+            .collect()
     }
 
     /// The inverse of [`Self::to_words`]; `None` if these are not such words.
     pub(in crate::linux) fn from_words(words: &[Vec<u8>]) -> Option<Self> {
-        let (mut mounts, mut fake) = (Vec::new(), None);
+        let (mut mounts, mut fake, mut own_mounts) = (Vec::new(), None, false);
+        let mut aliases = Vec::new();
         for w in words.chunks(3) {
             let [guest, fd, rights] = w else { return None };
+            match &guest[..] {
+                OWN_MOUNTS => own_mounts = true,
+                ALIAS => aliases.push((fd.clone(), rights.clone())),
+                _ => {}
+            }
+            if matches!(&guest[..], OWN_MOUNTS | ALIAS) {
+                continue;
+            }
             let fd = inherited_fd(std::str::from_utf8(fd).ok()?.parse().ok()?).ok()?;
             if guest == b"-" {
                 fake = Some(Arc::new(Fake::new(Owners::new(fd).ok()?)));
@@ -311,6 +339,6 @@ impl World {
                 mounts.push(Mount::new(guest.clone(), fd, rights == b"ro").ok()?);
             }
         }
-        (!mounts.is_empty()).then(|| Self { fake, ..Self::new(mounts) })
+        (!mounts.is_empty()).then(|| Self { fake, own_mounts, aliases, ..Self::new(mounts) })
     }
 }

@@ -49,7 +49,7 @@ impl World {
     pub(super) fn remember(&self, place: &[u8], text: &[u8]) {
         // `..` depends on more than what is said.
         let odd = parts(text).any(|part| matches!(part, b"." | b".."));
-        if odd || text.is_empty() || self.mounts[self.mount_of(place).0].is_proc {
+        if odd || text.is_empty() || self.in_proc(place).is_some() {
             return;
         }
         self.with_links(|links| {
