@@ -1,4 +1,4 @@
-//! `docs/syscalls.md`: the table of system calls for people to read.
+//! `docs/syscalls.md` and `docs/ioctls.md`: the tables of system calls and requests for people to read.
 
 use super::table::{Support, Syscall};
 use std::fmt::Write as _;
@@ -40,6 +40,12 @@ pub fn markdown(table: &[Syscall]) -> String {
     out
 }
 
+/// The document about requests of ioctl(2).
+#[must_use]
+pub fn ioctls() -> String {
+    super::ioctl::markdown()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,14 +53,18 @@ mod tests {
     use std::{env, fs, path::Path};
 
     #[test]
-    fn the_document_is_current() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/syscalls.md");
-        let wanted = markdown(TABLE);
+    fn the_documents_are_current() {
+        check("docs/syscalls.md", &markdown(TABLE));
+        check("docs/ioctls.md", &ioctls());
+    }
+
+    fn check(file: &str, wanted: &str) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
         if env::var_os("BLESS").is_some() {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, &wanted).unwrap();
+            fs::write(&path, wanted).unwrap();
         }
         let found = fs::read_to_string(&path).unwrap_or_default();
-        assert!(found == wanted, "docs/syscalls.md is not current: run with BLESS=1");
+        assert!(found == wanted, "{file} is not current: run with BLESS=1");
     }
 }

@@ -1,12 +1,19 @@
-//! Device control. Layouts are the host's on all 64-bit machines, so what must be known of a
-//! request is whether its argument is an address, and of how many bytes.
+//! Device control. Of some two thousand requests in the kernel's headers whose number says how large
+//! their structure is, all have the same number on riscv64, x86-64 and aarch64, but for those of
+//! virtual machines; and structures that are as large have the same layout, since the machines
+//! agree about types and their alignment. So what must be known of a request is whether its
+//! argument is an address, and of how many bytes; and, where a guest address is not a host address,
+//! whether the structure holds addresses. `docs/ioctls.md` is generated from this file.
 
 use super::abi::{Errno, Fd, GuestPtr, SysResult};
 use super::args::host;
 use super::host::HostArg;
-use super::listener;
 use super::process::{Thread, lock};
+use super::{listener, loop_info};
 use crate::mem::Access;
+use crate::util::PAGE_SIZE;
+use std::fmt::Write as _;
+use std::os::unix::fs::FileTypeExt;
 
 /// What the argument of a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,12 +28,16 @@ enum Kind {
     IfConf,
     /// A `struct ifreq` whose data is the address of a structure that begins with a command.
     EthTool,
+    /// A structure of so many bytes that holds addresses at these places.
+    Addresses(u64, &'static [u8]),
+    /// A `struct loop_info`, which has device numbers of the machine's own size.
+    Loop,
     /// A `struct seccomp_notif`.
     Notification,
     /// A `struct seccomp_notif_resp`.
     Response,
 }
-use Kind::{Bytes, Encoded, EthTool, IfConf, Notification, Number, Response};
+use Kind::{Addresses, Bytes, Encoded, EthTool, IfConf, Loop, Notification, Number, Response};
 
 /// One request.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +63,14 @@ requests! {
     0x0000_0001 FIBMAP Bytes(4);
     0x0000_0002 FIGETBSZ Bytes(4);
     0x0000_0301 HDIO_GETGEO Bytes(16);
+    0x0000_2201 SG_SET_TIMEOUT Bytes(4);
+    0x0000_2202 SG_GET_TIMEOUT Number;
+    0x0000_2272 SG_GET_RESERVED_SIZE Bytes(4);
+    0x0000_2275 SG_SET_RESERVED_SIZE Bytes(4);
+    0x0000_2276 SG_GET_SCSI_ID Bytes(32);
     0x0000_2282 SG_GET_VERSION_NUM Bytes(4);
+    0x0000_2284 SG_SCSI_RESET Bytes(4);
+    0x0000_2285 SG_IO Addresses(88, &[16, 24, 32]);
     0x0000_5309 CDROMEJECT Number;
     0x0000_5326 CDROM_DRIVE_STATUS Number;
     0x0000_5331 CDROM_GET_CAPABILITY Number;
@@ -86,6 +104,8 @@ requests! {
     0x0000_4b45 KDSKBMODE Number;
     0x0000_4c00 LOOP_SET_FD Number;
     0x0000_4c01 LOOP_CLR_FD Number;
+    0x0000_4c02 LOOP_SET_STATUS Loop;
+    0x0000_4c03 LOOP_GET_STATUS Loop;
     0x0000_4c04 LOOP_SET_STATUS64 Bytes(232);
     0x0000_4c05 LOOP_GET_STATUS64 Bytes(232);
     0x0000_4c06 LOOP_CHANGE_FD Number;
@@ -209,6 +229,10 @@ requests! {
     0x0000_89a0 SIOCBRADDBR Bytes(16);
     0x0000_89a1 SIOCBRDELBR Bytes(16);
     0x4008_2102 SECCOMP_IOCTL_NOTIF_ID_VALID Encoded;
+    0x4010_54d5 TUNATTACHFILTER Addresses(16, &[8]);
+    0x4010_54d6 TUNDETACHFILTER Addresses(16, &[8]);
+    0x8010_54db TUNGETFILTER Addresses(16, &[8]);
+    0x4080_6685 FS_IOC_ENABLE_VERITY Addresses(128, &[16, 32]);
     0x4008_2104 SECCOMP_IOCTL_NOTIF_SET_FLAGS Number;
     0x4018_2103 SECCOMP_IOCTL_NOTIF_ADDFD Encoded;
     0x8008_2102 SECCOMP_IOCTL_NOTIF_ID_VALID_WRONG_DIR Encoded;
@@ -263,9 +287,6 @@ fn tun_or_tty(request: u32) -> Kind {
         200 | 201 | 203 | 204 | 205 | 206 | 208 => Number,
         // TUNSETIFF, TUNGETIFF, TUNSETQUEUE.
         202 | 210 | 217 => Bytes(40),
-        // TUNATTACHFILTER, TUNDETACHFILTER, TUNGETFILTER hold an address that the host would
-        // take for its own, so nothing of the guest is given to it.
-        213 | 214 | 219 => Number,
         _ => Encoded,
     }
 }
@@ -291,14 +312,68 @@ pub(super) fn sys_ioctl(t: &mut Thread, fd: Fd, request: u32, arg: u64) -> SysRe
         Some(EthTool) => ethtool(t, fd, request, arg),
         Some(Notification) => listener::receive(t, fd, request, arg),
         Some(Response) => listener::answer(t, fd, request, arg),
-        None => {
-            let key = u64::from(request) | 1 << 63;
-            if lock(&t.process.warned).insert(key) {
-                tracing::warn!("unsupported ioctl request {request:#x}");
-            }
-            Err(Errno::ENOTTY)
-        }
+        Some(Addresses(len, places)) => with_addresses(t, fd, request, arg, len, places),
+        Some(Loop) => loop_info::status(t, fd, request, arg),
+        None => unknown(t, fd, request, arg),
     }
+}
+
+/// Types of requests that are about the machine, which is not the guest's: `KVMIO`, and what
+/// `perf_event_open` and `userfaultfd` would open.
+const OF_MACHINE: &[u8] = &[0xae, b'$', 0xaa];
+
+/// A request that no line is about. Where guest addresses are host addresses it needs none: the
+/// structure is the host's, with all addresses in it. Elsewhere the host might take an address for
+/// its own, so the request is not made.
+fn unknown(t: &Thread, fd: Fd, request: u32, arg: u64) -> SysResult {
+    let [_, ty, ..] = request.to_le_bytes();
+    let memory = t.memory();
+    if memory.base().0 == 0 && !OF_MACHINE.contains(&ty) {
+        let size = u64::from(request >> 16 & 0x3fff);
+        let is_number = request >> 30 == 0 && (arg >= memory.size() || arg < PAGE_SIZE);
+        let arg = if is_number { HostArg::value(arg) } else { t.output(arg, size.max(1))? };
+        return host!(t, SYS_ioctl, fd, request, arg);
+    }
+    // A request of a terminal or a disk is asked of any file, to find out what it is.
+    let is_device = || {
+        let kind = std::fs::metadata(format!("/proc/self/fd/{}", fd.0)).map(|m| m.file_type());
+        kind.is_ok_and(|kind| kind.is_char_device() || kind.is_block_device())
+    };
+    let key = u64::from(request) | 1 << 63;
+    if is_device() && lock(&t.process.warned).insert(key) {
+        tracing::warn!("unsupported ioctl request {request:#x}");
+    }
+    Err(Errno::ENOTTY)
+}
+
+/// A structure in which the host gets its own addresses. The guest gets its own back.
+fn with_addresses(
+    t: &Thread,
+    fd: Fd,
+    request: u32,
+    arg: u64,
+    len: u64,
+    places: &[u8],
+) -> SysResult {
+    if t.memory().base().0 == 0 {
+        return host!(t, SYS_ioctl, fd, request, t.output(arg, len)?);
+    }
+    let mut bytes = vec![0_u8; len as usize];
+    t.memory().read_bytes(arg, &mut bytes)?;
+    let mut own = Vec::new();
+    for place in places.iter().map(|&at| usize::from(at)..usize::from(at) + 8) {
+        let mut word = [0; 8];
+        word.copy_from_slice(&bytes[place.clone()]);
+        let host = t.host_addr(u64::from_le_bytes(word), 1, Access::Write)?;
+        bytes[place.clone()].copy_from_slice(&host.to_le_bytes());
+        own.push((place, word));
+    }
+    let result = host!(t, SYS_ioctl, fd, request, HostArg::slice_mut(&mut bytes))?;
+    for (place, word) in own {
+        bytes[place].copy_from_slice(&word);
+    }
+    t.memory().write_bytes(arg, &bytes)?;
+    Ok(result)
 }
 
 /// `struct ifconf`: a length in 32 bits, then the address of that many bytes.
@@ -320,6 +395,64 @@ fn ethtool(t: &Thread, fd: Fd, request: u32, arg: u64) -> SysResult {
     let mut ifreq = GuestPtr::<[u64; 5]>::new(arg).read(t.memory())?;
     ifreq[2] = t.host_addr(ifreq[2], ETHTOOL_DATA, Access::Write)?;
     host!(t, SYS_ioctl, fd, request, HostArg::of_mut(&mut ifreq))
+}
+
+/// The document for people to read.
+#[must_use]
+pub(super) fn markdown() -> String {
+    let mut out = String::from(TEXT);
+    for r in REQUESTS {
+        let _ = writeln!(out, "| `{:#x}` | `{}` | {} |", r.number, r.name, r.kind);
+    }
+    out.push_str("\n| Type | Numbers |\n|---|---|\n");
+    for (ty, numbers) in ENCODED {
+        let shown =
+            if ty.is_ascii_graphic() { format!("'{}'", *ty as char) } else { format!("{ty:#x}") };
+        let _ = writeln!(out, "| `{shown}` | {} to {} |", numbers.start(), numbers.end());
+    }
+    out
+}
+
+const TEXT: &str = "\
+# Device control
+
+Generated from `src/linux/ioctl.rs`; `BLESS=1 cargo test linux::doc` writes it anew.
+
+How a request of `ioctl` is served follows from these rules, in this order:
+
+1. A request of the first table is served as its line says.
+2. A request of the tun driver, and of a type and number in the second table, has a structure without
+   addresses, of the size that the request's number encodes. It is given to the host in place.
+3. Requests of virtual machines (`KVM`), counters and `userfaultfd` are about a machine that is not
+   the guest's: `ENOTTY`.
+4. Where guest addresses are host addresses, which is the command's default, any other request is
+   given to the host as it is: layouts are the same on riscv64, x86-64 and aarch64 (the 2,003 requests
+   of the headers that encode a size, other than KVM's, have the same number on each), and so are
+   the addresses in structures.
+5. Elsewhere (programs linked below the lowest address that the host lets anybody map) any other
+   request is `ENOTTY`: an address in its structure would be taken for one of the host. A warning
+   tells of it once, if the file is a device.
+
+| Number | Name | Argument |
+|---|---|---|
+";
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Number => f.write_str("a number, or nothing"),
+            Bytes(n) => write!(f, "{n} bytes in place"),
+            Encoded => f.write_str("a structure of the encoded size, in place"),
+            Addresses(n, places) => {
+                write!(f, "{n} bytes; the addresses at {places:?} are translated")
+            }
+            IfConf => f.write_str("`struct ifconf`; its address is translated"),
+            EthTool => f.write_str("`struct ifreq`; its address is translated"),
+            Loop => f.write_str("`struct loop_info`, converted"),
+            Notification => f.write_str("`struct seccomp_notif`, in the guest's numbers"),
+            Response => f.write_str("`struct seccomp_notif_resp`"),
+        }
+    }
 }
 
 #[cfg(test)]

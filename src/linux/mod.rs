@@ -39,6 +39,7 @@ mod keys;
 mod limits;
 mod listener;
 mod loader;
+mod loop_info;
 mod machine;
 mod mman;
 mod mount;

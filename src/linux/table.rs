@@ -192,7 +192,7 @@ syscalls! {
     26 inotify_init1 pass [V];
     27 inotify_add_watch full dir::sys_inotify_add_watch;
     28 inotify_rm_watch pass [V, V];
-    29 ioctl partial "requests of known structure; others are ENOTTY" ioctl::sys_ioctl;
+    29 ioctl partial "see ioctls.md" ioctl::sys_ioctl;
     30 ioprio_set pass [V, V, V];
     31 ioprio_get pass [V, V];
     32 flock pass [V, V];
