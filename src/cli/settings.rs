@@ -82,6 +82,14 @@ impl Settings {
                 *value = std::env::var_os(format!("RVNATIVE_{name}")).filter(|v| !v.is_empty());
             }
         }
+        // What the program starts may start in another directory.
+        let files =
+            [&mut s.sysroot, &mut s.rootfs, &mut s.strace_file, &mut s.stats_file, &mut s.log_file];
+        for path in files.into_iter().flatten() {
+            if let Ok(absolute) = std::path::absolute(&*path) {
+                *path = absolute.into_os_string();
+            }
+        }
         s
     }
 

@@ -9,13 +9,25 @@ use super::path::Last;
 use super::process::{Thread, lock};
 use super::procfs::{self, ProcFile};
 use std::ffi::CString;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+/// The guest's name of the working directory, where that lies below a prefix.
+fn prefix_dir(t: &Thread) -> Option<Vec<u8>> {
+    let names = t.process.names();
+    names.sysroot?;
+    let host = std::env::current_dir().ok()?;
+    let name = names.guest_dir(&host);
+    (name != host).then(|| name.into_os_string().into_vec())
+}
 
 pub(super) fn sys_getcwd(t: &mut Thread, buffer: u64, size: u64) -> SysResult {
-    let Some(world) = &t.process.options.world else {
-        return host!(t, SYS_getcwd, t.output(buffer, size)?, size);
+    let mut name = match &t.process.options.world {
+        Some(world) => world.name_of(Fd::CWD)?,
+        None => match prefix_dir(t) {
+            Some(name) => name,
+            None => return host!(t, SYS_getcwd, t.output(buffer, size)?, size),
+        },
     };
-    let mut name = world.name_of(Fd::CWD)?;
     if name.ends_with(b" (deleted)") {
         return Err(Errno::ENOENT);
     }
@@ -72,10 +84,7 @@ pub(super) fn sys_getdents64(t: &mut Thread, fd: Fd, buffer: u64, size: u32) -> 
 }
 
 pub(super) fn sys_chdir(t: &mut Thread, path: GuestCStr) -> SysResult {
-    let at = match t.process.options.world {
-        Some(_) => t.path(Fd::CWD, path, Last::Follow)?,
-        None => t.new_path(Fd::CWD, path)?,
-    };
+    let at = t.path(Fd::CWD, path, Last::Follow)?;
     host!(t, SYS_chdir, at.path.as_c_str())
 }
 
@@ -167,10 +176,7 @@ pub(super) fn sys_linkat(
     flags: u32,
 ) -> SysResult {
     let follow = flags & libc::AT_SYMLINK_FOLLOW as u32 != 0;
-    let old = match t.process.options.world {
-        Some(_) => t.path(old_dir, old, if follow { Last::Follow } else { Last::Keep })?,
-        None => t.new_path(old_dir, old)?,
-    };
+    let old = t.path(old_dir, old, if follow { Last::Follow } else { Last::Keep })?;
     let new = t.new_path(new_dir, new)?.made()?;
     let flags = flags | if old.object.is_some() { libc::AT_SYMLINK_FOLLOW as u32 } else { 0 };
     let (from, to) = (old.path.as_c_str(), new.path.as_c_str());

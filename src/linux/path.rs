@@ -1,10 +1,11 @@
 //! Where the guest's paths lead on the host.
 //!
-//! With a sysroot (`-L`), an absolute path that exists below the prefix means the file there, and
-//! any other path the host's own, as with qemu-user (but `/dev`, `/proc` and their like are always
-//! the host's): calls that look for an existing object ask
-//! the prefix first, calls that create, remove or rename go to the host path. Symbolic links below
-//! the prefix are followed as if the prefix were the root. It is a convenience and no boundary.
+//! With a sysroot (`-L`), one rule says where an absolute path is, whatever is done with it: below the
+//! prefix, if it is there; else where the host's path says, if it is there; else, to be made, below
+//! the prefix if its directory is there, and otherwise at the host's path. So what is replaced or
+//! removed is what was read. `/dev`, `/proc` and their like are always the host's, and what is new
+//! in the directories of users too. Symbolic links below the prefix are followed as if the prefix
+//! were the root. It is a convenience and no boundary.
 //!
 //! With a root filesystem (`-C`), every path is looked up in that world ([`super::rootfs`]), and
 //! what goes to the host is a descriptor of ours, or one name in a directory of which we hold one.
@@ -25,6 +26,10 @@ use std::path::{Path, PathBuf};
 
 /// Directories that tell about the running system: never looked for below a sysroot.
 const OF_THE_HOST: [&str; 5] = ["dev", "proc", "run", "sys", "tmp"];
+
+/// Directories of users, whose files are the host's unless there are such below the prefix: what is
+/// new is made there.
+const OF_USERS: [&str; 5] = ["home", "media", "mnt", "root", "srv"];
 
 /// Most symbolic links that one lookup follows (`path_resolution(7)`).
 const MAX_LINKS: u32 = 40;
@@ -199,7 +204,29 @@ impl Names<'_> {
         {
             return HostPath::new(Fd::CWD, found.into_os_string().into_vec());
         }
-        Ok(HostPath { proc, ..HostPath::new(dir, path)? })
+        match self.new_below(&path).filter(|_| proc.is_none()) {
+            Some(made) => HostPath::new(Fd::CWD, made),
+            None => Ok(HostPath { proc, ..HostPath::new(dir, path)? }),
+        }
+    }
+
+    /// The host path of a name that neither the prefix nor the host has, in a directory below the
+    /// prefix; `None` for any other.
+    fn new_below(&self, path: &[u8]) -> Option<Vec<u8>> {
+        self.sysroot?;
+        let end = path.len() - path.iter().rev().take_while(|&&b| b == b'/').count();
+        let (path, slashes) = path.split_at(end);
+        let at = path.iter().rposition(|&b| b == b'/')?;
+        let (dir, name) = (&path[..=at], &path[at + 1..]);
+        if matches!(name, b"." | b"..") || fs::symlink_metadata(path_of(path)).is_ok() {
+            return None;
+        }
+        let found = self.below_sysroot(dir, Last::Follow)?;
+        let first = found.strip_prefix(self.sysroot?).ok()?.components().next()?;
+        if OF_USERS.iter().any(|name| first.as_os_str() == *name) {
+            return None;
+        }
+        Some([found.as_os_str().as_bytes(), b"/", name, slashes].concat())
     }
 
     /// The host path of what a guest path names below the prefix, if it does, be it by way of
@@ -236,6 +263,13 @@ impl Names<'_> {
         // The bare root is the host's too: a program that lists it sees the world it works in.
         let hosts = first.is_none_or(|c| OF_THE_HOST.iter().any(|name| c.as_os_str() == *name));
         if hosts || (wants_dir && !found.is_dir()) { None } else { Some(found) }
+    }
+
+    /// The guest's name of a directory of the host, if it leads back there.
+    pub(super) fn guest_dir(&self, host: &Path) -> PathBuf {
+        let name = self.guest(host);
+        let found = self.find(Fd::CWD, name.as_os_str().as_bytes(), Last::Follow);
+        if found.is_some_and(|found| found == host) { name } else { host.to_path_buf() }
     }
 
     /// The guest's name of a host file: without the prefix, if it lies below it.
@@ -294,7 +328,8 @@ impl Thread {
         }
     }
 
-    /// As [`Self::path`] for a path that is created, removed or renamed: it is the host's.
+    /// As [`Self::path`] for a path that is created, removed or renamed: a link at its end is meant
+    /// itself.
     ///
     /// # Errors
     /// `EFAULT` and `ENAMETOOLONG`.
@@ -302,7 +337,9 @@ impl Thread {
         let path = path.read_path(self.memory())?;
         match &self.process.options.world {
             Some(world) => in_world(world, dir, &path, Want::Name),
-            None => HostPath::new(dir, path),
+            None => {
+                Ok(HostPath { proc: None, ..self.process.names().lookup(dir, path, Last::Keep)? })
+            }
         }
     }
 }
@@ -385,6 +422,39 @@ mod tests {
         fn drop(&mut self) {
             fs::remove_dir_all(&self.0).unwrap();
         }
+    }
+
+    #[test]
+    fn a_name_has_one_place() {
+        let tree = Tree::new("place");
+        fs::create_dir_all(tree.0.join("root")).unwrap();
+        let names = Names { sysroot: Some(&tree.0), exe: Path::new("/bin/true") };
+        let place = |path: &str, last| {
+            let found = names.lookup(Fd::CWD, path.as_bytes().to_vec(), last).unwrap();
+            let path = path_of(found.path.as_bytes());
+            path.strip_prefix(&tree.0).map_or_else(|_| path.clone(), |p| Path::new("@").join(p))
+        };
+        for last in [Last::Keep, Last::Follow] {
+            let at = |path| place(path, last);
+            // There already, in the prefix and on the host.
+            assert_eq!(at("/usr/lib/ld.so"), Path::new("@/usr/lib/ld.so"));
+            assert_eq!(at("/proc/version"), Path::new("/proc/version"));
+            // New, in a directory of the prefix, by way of a link too, and in none.
+            assert_eq!(at("/usr/lib/new"), Path::new("@/usr/lib/new"));
+            assert_eq!(at("/lib/new/"), Path::new("@/usr/lib/new/"));
+            assert_eq!(at("/no-such/new"), Path::new("/no-such/new"));
+            assert_eq!(at("/new-in-the-root"), Path::new("/new-in-the-root"));
+            // In directories of the host and of users.
+            assert_eq!(at("/dev/no-such"), Path::new("/dev/no-such"));
+            assert_eq!(at("/root/no-such"), Path::new("/root/no-such"));
+            assert_eq!(at("relative"), Path::new("relative"));
+        }
+        assert_eq!(place("/absolute", Last::Keep), Path::new("@/absolute"));
+        assert_eq!(place("/absolute", Last::Follow), Path::new("@/usr/lib/ld.so"));
+        let lib = tree.0.join("usr/lib");
+        assert_eq!(names.guest_dir(&lib), Path::new("/usr/lib"));
+        assert_eq!(names.guest_dir(&tree.0.join("dev")), tree.0.join("dev"));
+        assert_eq!(names.guest_dir(Path::new("/usr")), Path::new("/usr"));
     }
 
     #[test]
