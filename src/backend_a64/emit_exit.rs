@@ -331,6 +331,16 @@ impl Emitter<'_, '_> {
         self.reset_float();
     }
 
+    pub(super) fn read_clock(&mut self, calendar: bool, rd: Reg) {
+        self.flush();
+        self.a.mov_imm(X0, calendar.into());
+        self.a.bl(self.ctx.stubs.clock);
+        self.reset_float();
+        let dst = self.dest(rd);
+        self.a.mov(Sz::X, dst, X1);
+        self.done(rd, dst, false);
+    }
+
     /// Calls the helper stub for the instruction at the current pc. Homes are saved before and
     /// loaded again after it.
     pub(super) fn call_helper(&mut self) {

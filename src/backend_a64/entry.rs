@@ -41,6 +41,8 @@ pub(super) fn emit_stubs(buf: &mut CodeBuf) -> Stubs {
     enter(&mut ops);
     stubs.helper = here(&ops);
     helper(&mut ops);
+    stubs.clock = here(&ops);
+    clock(&mut ops);
     match ops.finalize() {
         Ok(code) => buf.hot.extend_from_slice(&code),
         Err(e) => unreachable!("the stubs' labels are all bound: {e}"),
@@ -169,6 +171,26 @@ fn helper(ops: &mut Ops) {
         ; blr x16
         ; movz w1, LeaveKind::Helper as u32
         ; cbnz w0, ->unwind
+    );
+    restore(ops);
+    load_return_sp(ops);
+    a64!(ops
+        ; ldp x30, x16, [sp], 16
+        ; ret
+    );
+}
+
+/// Calls the function at `clock` with x0; its result is in x1.
+fn clock(ops: &mut Ops) {
+    a64!(ops ; stp x30, xzr, [sp, -16]!);
+    save(ops);
+    save_return_sp(ops);
+    a64!(ops
+        ; ldr x16, [state, field!(host_sp) as u32]
+        ; mov sp, x16
+        ; ldr x16, [state, field!(clock) as u32]
+        ; blr x16
+        ; mov x1, x0
     );
     restore(ops);
     load_return_sp(ops);

@@ -399,6 +399,17 @@ impl Emitter<'_, '_> {
         self.reset_float();
     }
 
+    pub(super) fn read_clock(&mut self, calendar: bool, rd: Reg) {
+        self.flush();
+        self.a.mov_imm_keep_flags(RAX, calendar.into());
+        // The call may meet the end of the stack of return addresses.
+        self.fault_point();
+        self.a.call(self.ctx.stubs.clock);
+        let dst = self.int_dest(rd);
+        self.a.mov(Sz::Q, dst, Rm::R(RAX));
+        self.done(rd, dst, false);
+    }
+
     /// Calls the helper stub for the instruction at the current pc. Homes are saved before and
     /// loaded again after it.
     pub(super) fn call_helper(&mut self) {

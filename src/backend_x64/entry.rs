@@ -34,6 +34,9 @@ pub(super) fn emit_stubs(buf: &mut CodeBuf) -> Stubs {
     align(&mut ops);
     stubs.helper = here(&ops);
     helper(&mut ops);
+    align(&mut ops);
+    stubs.clock = here(&ops);
+    clock(&mut ops);
     match ops.finalize() {
         Ok(code) => buf.hot.extend_from_slice(&code),
         Err(e) => unreachable!("the stubs' labels are all bound: {e}"),
@@ -144,6 +147,41 @@ fn helper(ops: &mut Ops) {
         ; jnz ->unwind
     );
     restore(ops);
+    x64!(ops
+        ; mov rsp, [rbp + field!(return_sp)]
+        ; ret
+    );
+}
+
+/// Host registers of guest registers that a function may overwrite.
+const CLOBBERED: [u8; 8] = [1, 2, 6, 7, 8, 9, 10, 11];
+
+/// Calls the function at `clock` with rax, and has its result there. Nothing else changes: what the
+/// function computes with neither reads nor sets the guest's floating-point state.
+fn clock(ops: &mut Ops) {
+    let room = 8 * FLOAT_MAP.len() as i32;
+    x64!(ops
+        ; mov [rbp + field!(return_sp)], rsp
+        ; mov rsp, [rbp + field!(host_sp)]
+    );
+    for r in CLOBBERED {
+        x64!(ops ; push Rq(r));
+    }
+    x64!(ops ; sub rsp, room);
+    for (i, (_, host)) in FLOAT_MAP.iter().enumerate() {
+        x64!(ops ; movsd [rsp + 8 * i as i32], Rx(*host));
+    }
+    x64!(ops
+        ; mov rdi, rax
+        ; call QWORD [rbp + field!(clock)]
+    );
+    for (i, (_, host)) in FLOAT_MAP.iter().enumerate() {
+        x64!(ops ; movsd Rx(*host), [rsp + 8 * i as i32]);
+    }
+    x64!(ops ; add rsp, room);
+    for r in CLOBBERED.into_iter().rev() {
+        x64!(ops ; pop Rq(r));
+    }
     x64!(ops
         ; mov rsp, [rbp + field!(return_sp)]
         ; ret

@@ -5,9 +5,9 @@ use super::{Hart, Insn, Isa, Memory, Step, Stop, illegal, next, x};
 use crate::cpu::FFLAGS_MASK;
 use crate::isa::Format;
 use crate::isa::csr::{
-    CYCLE, FCSR, FFLAGS, FRM, HPMCOUNTER3, HPMCOUNTER31, INSTRET, TIME, legal, writes,
+    CALENDAR, CYCLE, FCSR, FFLAGS, FRM, HPMCOUNTER3, HPMCOUNTER31, INSTRET, TIME, legal, writes,
 };
-use crate::sys::time::monotonic_ns;
+use crate::sys::time::{calendar_ns, monotonic_ns};
 
 /// False for an access to a CSR that `isa` lacks, or that user mode may not make; true for all
 /// other instructions.
@@ -23,9 +23,11 @@ fn number(i: &Insn) -> u16 {
 /// Value of a CSR.
 ///
 /// `time` counts nanoseconds of the host's monotonic clock. So do `cycle` and `instret`: what
-/// programs use them for is to tell more work from less. The other counters count nothing.
+/// programs use them for is to tell more work from less. `hpmcounter30` counts those of calendar time,
+/// and the other counters nothing.
 fn read(h: &Hart, i: &Insn) -> Result<u64, Stop> {
     match number(i) {
+        CALENDAR => Ok(calendar_ns()),
         FFLAGS => Ok(u64::from(h.fflags)),
         FRM => Ok(u64::from(h.frm)),
         FCSR => Ok(u64::from(h.fcsr())),

@@ -110,6 +110,7 @@ pub fn eval(op: &Op, x: &mut [u64; 32], memory: &mut impl Memory) -> Flow {
         | Op::ReadFlags { .. }
         | Op::SwapFlags { .. }
         | Op::ReadRounding { .. }
+        | Op::ReadClock { .. }
         | Op::Helper { .. } => Flow::Unknown,
     }
 }

@@ -45,6 +45,8 @@ macro_rules! for_each_form { ($m:ident) => { $m! {
     [Op::ReadFlags { rd }] "readflags " rd "";
     [Op::SwapFlags { rd, a }] "swapflags " rd ", " a "";
     [Op::ReadRounding { rd }] "readrounding " rd "";
+    [Op::ReadClock { calendar: false, rd }] "readclock " rd "";
+    [Op::ReadClock { calendar: true, rd }] "readcalendar " rd "";
     [Op::Helper { reads, writes }] "helper reads " reads " writes " writes "";
     [Op::Branch { cond, a, b, target }] "branch." cond " " a ", " b ", " target "";
     [Op::Select { cond, x, y, op, w, rd, a, b }]

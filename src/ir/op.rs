@@ -675,6 +675,13 @@ pub enum Op {
         /// Destination.
         rd: Reg,
     },
+    /// `rd =` nanoseconds of a clock of the host.
+    ReadClock {
+        /// The clock of calendar time; else the one that only goes forward.
+        calendar: bool,
+        /// Destination.
+        rd: Reg,
+    },
     /// The interpreter executes the instruction at this node's pc. Which registers it touches is
     /// given, so that the rest may stay where it is.
     Helper {

@@ -33,6 +33,7 @@ impl Op {
             | Self::FConst { .. }
             | Self::ReadFlags { .. }
             | Self::ReadRounding { .. }
+            | Self::ReadClock { .. }
             | Self::Jump { .. }
             | Self::Call { .. }
             | Self::Exit(_) => 0,
@@ -78,7 +79,8 @@ impl Op {
             | Self::FMoveToInt { rd, .. }
             | Self::ReadFlags { rd }
             | Self::SwapFlags { rd, .. }
-            | Self::ReadRounding { rd } => bit(rd),
+            | Self::ReadRounding { rd }
+            | Self::ReadClock { rd, .. } => bit(rd),
             Self::Call { link, .. }
             | Self::CallIndirect { link, .. }
             | Self::JumpIndirect { link, .. } => bit(link),

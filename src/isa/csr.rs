@@ -15,6 +15,8 @@ pub const FCSR: u16 = 0x003;
 pub const CYCLE: u16 = 0xc00;
 /// Real time in ticks.
 pub const TIME: u16 = 0xc01;
+/// `hpmcounter30`, which counts the nanoseconds of calendar time here, for the vDSO.
+pub const CALENDAR: u16 = 0xc1e;
 /// Retired instructions.
 pub const INSTRET: u16 = 0xc02;
 /// First of the 29 performance counters.

@@ -24,6 +24,11 @@ pub(super) fn lift(b: &mut Builder, insn: &Insn) -> bool {
         (csr::FFLAGS | csr::FRM, _) if only_reads && rd.is_zero() => return true,
         (csr::FFLAGS, _) if only_reads => Op::ReadFlags { rd },
         (csr::FRM, _) if only_reads => Op::ReadRounding { rd },
+        (csr::CYCLE | csr::TIME | csr::INSTRET | csr::CALENDAR, _)
+            if only_reads && !rd.is_zero() =>
+        {
+            Op::ReadClock { calendar: insn.imm as u16 == csr::CALENDAR, rd }
+        }
         (csr::FFLAGS, isa::Op::Csrrw) => Op::SwapFlags { rd, a: Src::Reg(Reg(insn.rs1)) },
         (csr::FFLAGS, isa::Op::Csrrwi) => Op::SwapFlags { rd, a: Src::Imm(i32::from(insn.rs1)) },
         _ => {

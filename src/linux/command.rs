@@ -13,11 +13,11 @@ use super::process::{ExitHook, Options, Process, Thread};
 use super::rootfs::{RootFs, Want, World, Worlds, fd_path};
 use super::stack::{self, Contents};
 use super::trace::Trace;
-use super::{host, limits, others, run, signal};
-use crate::mem::{Backing, Mapping, Memory, Mode, Prot};
+use super::{host, limits, others, run, signal, vdso};
+use crate::mem::{Memory, Mode};
 use crate::runtime::{self, Machine};
 use crate::sys::{async_signal, process};
-use crate::util::{HostAddr, PAGE_SIZE};
+use crate::util::HostAddr;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
@@ -357,7 +357,9 @@ impl Command {
     /// Everything up to the first instruction. All signals are blocked afterwards.
     fn start(&mut self) -> Result<Thread, LoadError> {
         let inherited = self.inherited.take().unwrap_or_else(Inherited::from_host);
-        executable::take_over();
+        if self.host_program.is_some() {
+            executable::take_over();
+        }
         // Dropped when everything is loaded.
         let _raised = limits::raise();
         inherited.limits.settle();
@@ -393,7 +395,7 @@ impl Command {
         let stack = loader::map_stack(mem, size, image.elf.exec_stack)?;
         let top = loader::mmap_top(&stack);
         let loaded = loader::load(mem, top, &image, &exe, |p| Ok(self.options.locate(p)?))?;
-        let sigreturn = map_sigreturn(mem, top)?;
+        let vdso = vdso::map(mem, machine.isa(), top)?;
         let description = others::describe(mem, &exe, &exe_host);
         let contents = Contents {
             args: &program.args,
@@ -402,6 +404,7 @@ impl Command {
             description: &description,
             loaded: &loaded,
             hwcap: machine.isa().hwcap(),
+            vdso: vdso.image,
             ids: self.options.credentials.as_ref().map_or(process::ids().1, Credentials::ids),
             random: host::random(),
         };
@@ -420,7 +423,7 @@ impl Command {
             environ: joined(&self.env),
             actions: Arc::new(Mutex::new(signal::inherited_actions())),
             layout: Arc::new(Mutex::new(layout)),
-            sigreturn,
+            sigreturn: vdso.sigreturn,
             threads: AtomicUsize::new(1),
             borrowed: false,
             robust_nodes: OnceLock::new(),
@@ -487,21 +490,6 @@ fn set_name(called: &Path, file: &Path) {
     name[..n].copy_from_slice(&file[..n]);
     let option = host::HostArg::int(libc::PR_SET_NAME);
     let _ = host::host_call(libc::SYS_prctl, &[option, host::HostArg::of(&name)]);
-}
-
-/// The code that signal handlers return to, in a page of its own.
-fn map_sigreturn(mem: &Memory, top: u64) -> Result<u64, LoadError> {
-    let at = super::mman::find_room(mem, top, PAGE_SIZE, true)
-        .ok_or(LoadError::Memory(crate::mem::MapError::NoSpace))?;
-    let page =
-        Mapping { prot: Prot::RW, shared: false, backing: Backing::Anonymous(Some("[vdso]")) };
-    mem.map(at, PAGE_SIZE, page, None, true)?;
-    for (i, word) in signal::SIGRETURN_CODE.iter().enumerate() {
-        mem.write_u32(at + 4 * i as u64, *word)
-            .map_err(|_| LoadError::Memory(crate::mem::MapError::NotMapped))?;
-    }
-    mem.protect(at, PAGE_SIZE, Prot::RX)?;
-    Ok(at)
 }
 
 /// What our own command line says when a guest has called `execve`.

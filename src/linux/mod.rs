@@ -66,6 +66,7 @@ mod thread;
 mod time;
 mod trace;
 mod unix;
+mod vdso;
 
 pub use crate::sys::process::with_room;
 pub use abi::Errno;

@@ -53,6 +53,7 @@ pub(super) const FRAME: u64 = (size_of::<SigInfo>() + size_of::<UContext>()) as 
 
 /// Code that a handler returns to: `li a7, 139; ecall`, as in the kernel's vDSO (unwinders look
 /// for exactly these instructions).
+/// In the image of [`super::vdso`].
 pub(super) const SIGRETURN_CODE: [u32; 2] = [0x08b0_0893, 0x0000_0073];
 
 /// Bit of a signal in a mask.

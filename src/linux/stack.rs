@@ -26,6 +26,7 @@ mod at {
     pub(super) const SECURE: u64 = 23;
     pub(super) const RANDOM: u64 = 25;
     pub(super) const EXECFN: u64 = 31;
+    pub(super) const SYSINFO_EHDR: u64 = 33;
     pub(super) const MINSIGSTKSZ: u64 = 51;
 }
 
@@ -40,6 +41,8 @@ pub(super) struct Contents<'a> {
     pub description: &'a [u8],
     pub loaded: &'a Loaded,
     pub hwcap: u64,
+    /// Address of the vDSO's image.
+    pub vdso: Option<u64>,
     /// Real and effective user, real and effective group.
     pub ids: [u32; 4],
     pub random: [u8; 16],
@@ -107,6 +110,8 @@ fn write(mem: &Memory, stack: &Range<u64>, c: &Contents<'_>) -> Result<Stack, Fa
     let random = (strings.at - 16) & !15;
     mem.write_bytes(random, &c.random)?;
 
+    // The kernel's order: what is the architecture's comes first.
+    let vdso = c.vdso.map(|at| (at::SYSINFO_EHDR, at));
     let auxv = [
         (at::HWCAP, c.hwcap),
         (at::PAGESZ, PAGE_SIZE),
@@ -133,7 +138,7 @@ fn write(mem: &Memory, stack: &Range<u64>, c: &Contents<'_>) -> Result<Stack, Fa
     words.extend(&env);
     words.push(0);
     let before = words.len();
-    words.extend(auxv.iter().flat_map(|&(k, v)| [k, v]));
+    words.extend(vdso.iter().chain(&auxv).flat_map(|&(k, v)| [k, v]));
 
     let sp = (random - words.len() as u64 * 8) & !15;
     let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();

@@ -11,6 +11,7 @@ use super::stats::add;
 use crate::backend::ThreadState;
 use crate::cpu::Exit;
 use crate::interp;
+use crate::sys::time::{calendar_ns, monotonic_ns};
 
 /// What a helper needs besides the state.
 #[derive(Debug)]
@@ -22,6 +23,11 @@ pub(super) struct HelperContext {
 
 // SAFETY: the pointer is to the machine that the same `Cpu` holds an `Arc` of.
 unsafe impl Send for HelperContext {}
+
+/// What [`ThreadState::clock`] is.
+pub(super) extern "C" fn read_clock(calendar: u64) -> u64 {
+    if calendar != 0 { calendar_ns() } else { monotonic_ns() }
+}
 
 /// Executes the instruction at `hart.pc`. 0: go on behind it; 1: leave translated code.
 pub(super) extern "C" fn interpret_one(state: *mut ThreadState) -> u32 {

@@ -242,9 +242,10 @@ fn width(op: Op) -> usize {
     }
 }
 
-/// True for an instruction that reads `cycle`, `time` or `instret`.
+/// True for an instruction that reads a counter that counts time.
 fn reads_counter(insn: &Insn) -> bool {
-    matches!(insn.op.format(), Format::Csr | Format::CsrImm) && (0xc00..=0xc02).contains(&insn.imm)
+    let counts_time = matches!(insn.imm, 0xc00..=0xc02 | 0xc1e);
+    matches!(insn.op.format(), Format::Csr | Format::CsrImm) && counts_time
 }
 
 #[cfg(test)]

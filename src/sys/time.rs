@@ -9,6 +9,12 @@ pub fn monotonic_ns() -> u64 {
     nanoseconds(libc::CLOCK_MONOTONIC)
 }
 
+/// Nanoseconds of `CLOCK_REALTIME`.
+#[must_use]
+pub fn calendar_ns() -> u64 {
+    nanoseconds(libc::CLOCK_REALTIME)
+}
+
 /// Nanoseconds of `CLOCK_THREAD_CPUTIME_ID`: what the calling thread has had of a processor.
 #[must_use]
 pub fn thread_cpu_ns() -> u64 {
