@@ -262,7 +262,7 @@ mod tests {
     use crate::isa::Op;
 
     fn campaign(kind: Kind, subject: Subject, cases: u64) -> Campaign {
-        Campaign { seed: 1, kind, subject, time: Duration::from_secs(60), cases, jobs: 1 }
+        Campaign { seed: 1, kind, subject, time: Duration::from_secs(600), cases, jobs: 1 }
     }
 
     #[test]
