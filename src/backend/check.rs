@@ -382,6 +382,14 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
         }
     }
 
+    /// The code from `start` on has moved by `n` bytes: prefixes were put before an instruction,
+    /// which may have been checked already.
+    pub fn moved(&mut self, start: CodePtr, n: u32) {
+        if start < self.at {
+            self.at.0 += n;
+        }
+    }
+
     /// Checks what has been emitted for the nodes before `done` that has not been checked.
     ///
     /// # Panics

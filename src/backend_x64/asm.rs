@@ -185,11 +185,22 @@ pub(super) struct Asm<'b> {
     pub(super) flags: Option<(u8, Sz, CodePtr)>,
     /// Start and end of the last arithmetic instruction without guest memory.
     arithmetic: (CodePtr, CodePtr),
+    /// From where on code was moved for prefixes that pad, and by how many bytes; the latest time.
+    #[cfg(debug_assertions)]
+    pub(super) moved: std::cell::Cell<Option<(CodePtr, u32)>>,
 }
 
 impl<'b> Asm<'b> {
     pub(super) fn new(buf: &'b mut CodeBuf, mode: Mode) -> Self {
-        Self { buf, cold: false, mode, flags: None, arithmetic: (CodePtr(0), CodePtr(0)) }
+        Self {
+            buf,
+            cold: false,
+            mode,
+            flags: None,
+            arithmetic: (CodePtr(0), CodePtr(0)),
+            #[cfg(debug_assertions)]
+            moved: std::cell::Cell::default(),
+        }
     }
 
     /// Whether ZF and SF are those of the value of `reg`, compared with zero as `sz`; the value is
@@ -622,6 +633,8 @@ impl<'b> Asm<'b> {
             let at = out.len() - (end.0 - start.0) as usize;
             (0..missing).for_each(|_| out.push(SS));
             out[at..].rotate_right(missing as usize);
+            #[cfg(debug_assertions)]
+            self.moved.set(Some((start, missing)));
         } else {
             out.put((NOPS[missing as usize - 1], missing), (0, 0));
         }

@@ -27,6 +27,9 @@ impl<'n, 'c> Checker<'n, 'c> {
 
     /// Checks what has been emitted for the nodes before `done`.
     pub(super) fn emitted(&mut self, e: &Emitter<'_, '_>, done: usize) {
+        if let Some((start, n)) = e.a.moved.take() {
+            self.0.moved(start, n);
+        }
         let copies: Vec<_> = e.copies.held().collect();
         let belief =
             Belief { sym: &e.sym, copies: &copies, buf: e.a.buf, at: e.a.pos(), unbound: &[] };
@@ -696,8 +699,8 @@ mod tests {
         assert!(said.starts_with("x5 is said to be narrow"), "{said}");
         let said = verdict("0x1000 const x5, 0x7", |e| e.sym.set_const(5, 7, true));
         assert!(said.starts_with("x5 is said to be at home as well"), "{said}");
-        let said = verdict("0x1000 add.w x15, x14, 0", |e| {
-            e.a.movsxd(3, home(14));
+        let said = verdict("0x1000 const x15, 0xffffffffffffffff", |e| {
+            e.a.mov_imm(3, u64::MAX);
             e.sym.set_sext(15);
         });
         assert!(said.contains("upper half is not zero"), "{said}");
