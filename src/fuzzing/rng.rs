@@ -56,7 +56,7 @@ impl Rng {
     pub fn below(&mut self, n: u32) -> u32 {
         if self.taken < self.bytes.len() {
             let bits = if n <= 1 << 8 { 8 } else { 32 };
-            return (self.take(bits / 8) * u64::from(n) >> bits) as u32;
+            return ((self.take(bits / 8) * u64::from(n)) >> bits) as u32;
         }
         (((self.next_u64() >> 32) * u64::from(n)) >> 32) as u32
     }

@@ -31,9 +31,9 @@ impl Writer<'_, '_> {
         self.end();
         let mut starts = [None; FUNCTIONS];
         // Functions add calls of later ones.
-        for n in 0..FUNCTIONS {
+        for (n, start) in starts.iter_mut().enumerate() {
             if self.calls.iter().any(|&(_, function)| function == n) {
-                starts[n] = Some(self.b.here());
+                *start = Some(self.b.here());
                 self.function(n);
             }
         }
@@ -105,7 +105,8 @@ impl Writer<'_, '_> {
         };
         let (x, y) = (self.float(), self.float());
         self.put(plain(op, d, x, y, 0));
-        let branch = self.b.rng.pick(&[Op::Beq, Op::Bne]);
+        let all = if self.b.rng.chance(85) { &[Op::Beq, Op::Bne][..] } else { &BRANCHES };
+        let branch = self.b.rng.pick(all);
         let hole = self.b.hole(branch, 0, d, 0);
         for _ in 0..1 + self.b.rng.below(2) {
             if self.b.rng.chance(50) {

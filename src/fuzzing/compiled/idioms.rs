@@ -123,9 +123,12 @@ impl Writer<'_, '_> {
 
     /// The upper part of a constant.
     fn upper(&mut self) -> i32 {
-        match self.b.rng.below(4) {
+        match self.b.rng.below(6) {
             0 => i32::MIN,
-            1 => self.b.rng.pick(&[0, 0x1000, 0x7fff_f000, -0x1000, DATA as i32]),
+            // Where encodings of hosts end.
+            1 => 1 << (12 + self.b.rng.below(20)),
+            2 => -0x1000 - (1 << (12 + self.b.rng.below(18))),
+            3 => self.b.rng.pick(&[0, 0x1000, 0x7fff_f000, -0x1000, DATA as i32]),
             _ => self.b.rng.next_u64() as i32 & !0xfff,
         }
     }
