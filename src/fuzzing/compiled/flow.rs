@@ -105,7 +105,7 @@ impl Writer<'_, '_> {
         };
         let (x, y) = (self.float(), self.float());
         self.put(plain(op, d, x, y, 0));
-        let all = if self.b.rng.chance(85) { &[Op::Beq, Op::Bne][..] } else { &BRANCHES };
+        let all = if self.b.rng.chance(85) { &[Op::Beq, Op::Bne][..] } else { &BRANCHES[..] };
         let branch = self.b.rng.pick(all);
         let hole = self.b.hole(branch, 0, d, 0);
         for _ in 0..1 + self.b.rng.below(2) {
