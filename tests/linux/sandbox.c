@@ -231,10 +231,11 @@ static int first_process(int kind) {
         pid = fork();
         if (pid == 0) {
             if (kind == SIGSEGV) *(volatile int *)8 = 1;
-            if (kind == SIGILL) __builtin_trap();
 #ifdef __x86_64__
+            if (kind == SIGILL) __asm__ volatile("ud2");
             if (kind == SIGTRAP) __asm__ volatile("int3");
 #elif defined __riscv
+            if (kind == SIGILL) __asm__ volatile("unimp");
             if (kind == SIGTRAP) __asm__ volatile("ebreak");
 #endif
             raise(kind);
