@@ -78,6 +78,11 @@ impl Protected {
             && ROWS.load(Ordering::Relaxed) >= MAX_ROWS
     }
 
+    /// True if there are too many rows, as pages have been taken out of their middle.
+    fn is_over(&self) -> bool {
+        self.rows > OWN_ROWS && ROWS.load(Ordering::Relaxed) > MAX_ROWS
+    }
+
     fn neighbours(&self, page: u64) -> usize {
         let beside = [page.checked_sub(PAGE_SIZE), page.checked_add(PAGE_SIZE)];
         beside.iter().flatten().filter(|p| self.pages.contains(p)).count()
@@ -214,6 +219,7 @@ impl Memory {
 
     /// Gives all pages their write permission back: translations of them are void.
     fn unprotect_all(&self, code: &mut CodePages) {
+        code.changes += 1;
         for row in code.protected.take() {
             let watched: Vec<u64> = code.watched.range(row.clone()).copied().collect();
             for page in watched {
@@ -329,6 +335,9 @@ impl Memory {
             state.code.changes += 1;
             self.code_changes();
         }
+        if state.code.protected.is_over() {
+            self.unprotect_all(&mut state.code);
+        }
         !pages.is_empty()
     }
 
@@ -440,28 +449,34 @@ mod tests {
 
     #[test]
     fn scattered_code_takes_a_limited_number_of_mappings() {
-        let size = 4 * super::MAX_ROWS as u64 * PAGE_SIZE;
-        let mem = memory(Mode::Guarded, (2 * size).next_power_of_two()).unwrap();
-        mem.map_zero(0x10000, size, Prot::RWX).unwrap();
+        let pages = 4 * super::MAX_ROWS as u64;
+        let mem = memory(Mode::Guarded, 1 << 28).unwrap();
+        mem.map_zero(0x10000, pages * PAGE_SIZE, Prot::RWX).unwrap();
         let watch = |page: u64| {
             let at = 0x10000 + page * PAGE_SIZE;
             mem.watch_code(at..at + 4).unwrap();
         };
+        let write = |page: u64| mem.write_u32(0x10000 + page * PAGE_SIZE, 1).unwrap();
         let rows = || mem.lock().code.protected.rows;
         let mut void = 0;
-        for page in (0..4 * super::MAX_ROWS as u64).step_by(2) {
+        for page in (0..pages).step_by(2) {
             watch(page);
             assert!(rows() <= super::MAX_ROWS, "{page}");
             void += mem.take_code_events().len();
         }
         assert!(void > 0);
         // Pages in between join rows, and stores divide them.
-        let last = 4 * super::MAX_ROWS as u64 - 2;
         let before = rows();
-        watch(last - 1);
+        watch(pages - 3);
         assert_eq!(rows(), before - 1);
-        mem.write_u32(0x10000 + (last - 1) * PAGE_SIZE, 1).unwrap();
+        write(pages - 3);
         assert_eq!(rows(), before);
+        (0..pages).for_each(watch);
+        assert_eq!(rows(), 1);
+        for page in (1..pages).step_by(2) {
+            write(page);
+            assert!(rows() <= super::MAX_ROWS, "{page}");
+        }
     }
 
     #[test]
