@@ -12,7 +12,7 @@ use super::host::{HostArg, address_of, host_call};
 use super::mman::find_room;
 use super::poll::wait_mask;
 use super::process::{Process, Thread, lock};
-use crate::mem::{Access, Backing, Mapping, Prot};
+use crate::mem::{Access, Mapping, Prot};
 use crate::sys::syscall::IO_PGETEVENTS;
 use crate::util::PAGE_SIZE;
 use std::collections::BTreeMap;
@@ -81,7 +81,7 @@ fn name_context(t: &Thread, host: u64) -> Result<u64, Errno> {
     let layout = lock(&t.process.layout);
     let at = find_room(mem, layout.mmap_top, PAGE_SIZE, false).ok_or(Errno::ENOMEM)?;
     let page =
-        Mapping { prot: Prot::RW, shared: false, backing: Backing::Anonymous(Some("/[aio]")) };
+        Mapping::anonymous(Prot::RW, Some("/[aio]"));
     mem.map(at, PAGE_SIZE, page, None, true)?;
     lock(&t.process.aio).insert(at, Context { host, submitted: BTreeMap::new() });
     Ok(at)

@@ -9,6 +9,7 @@ use super::inherit::Inherited;
 use super::loader::{self, Image, LoadError};
 use super::mman::{self, Layout};
 use super::path::Names;
+use super::personality::Personality;
 use super::process::{ExitHook, Options, Process, Thread};
 use super::rootfs::{RootFs, Want, World, Worlds, fd_path};
 use super::stack::{self, Contents};
@@ -23,7 +24,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// How a guest process ended.
@@ -432,7 +433,7 @@ impl Command {
             aio: Arc::default(),
             core: Gathering::default(),
             restrictions: Mutex::default(),
-            personality: AtomicU32::new(inherited.personality),
+            personality: Personality::new(inherited.personality),
             credentials: Mutex::new(self.options.credentials.clone()),
             on_exit: Mutex::new(self.on_exit.take()),
             machine,

@@ -5,6 +5,7 @@ use super::abi::{CloneArgs, Errno, GuestPtr, SysResult};
 use super::core_dump::Gathering;
 use super::host::Pod;
 use super::limits;
+use super::personality::Personality;
 use super::process::{Options, Process, Thread, lock};
 use super::run;
 use super::thread::spawn;
@@ -12,7 +13,7 @@ use crate::cpu::Hart;
 use crate::sys::async_signal::{self, Slot};
 use crate::sys::process as sys;
 use std::io;
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 const CSIGNAL: u64 = 0xff;
@@ -184,6 +185,7 @@ impl CloneRequest {
         t.tid = sys::ids().0;
         (t.robust_list, t.robust) = (0, None);
         lock(&t.process.layout).lock_future = None;
+        t.memory().drop_uninherited();
         t.cpu.after_fork();
         t.process.threads.store(1, Ordering::Release);
         // Contexts are not inherited; what names them stays mapped.
@@ -306,7 +308,7 @@ fn child_of(parent: &Process, shares_actions: bool) -> Process {
         borrowed: true,
         robust_nodes: parent.robust_nodes.clone(),
         warned: Mutex::new(lock(&parent.warned).clone()),
-        personality: AtomicU32::new(parent.personality.load(Ordering::Relaxed)),
+        personality: Personality::new(parent.personality.value()),
         credentials: Mutex::new(lock(&parent.credentials).clone()),
         on_exit: Mutex::new(None),
         limits: Arc::new(Mutex::new(*lock(&parent.limits))),

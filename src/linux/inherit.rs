@@ -2,9 +2,9 @@
 //! keep.
 
 use super::limits::{self, Limits};
+use super::personality;
 use super::process::Thread;
 use super::seccomp::Restriction;
-use std::sync::atomic::Ordering;
 
 /// Attributes of a process that survive `execve`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,13 +20,17 @@ pub(super) struct Inherited {
 impl Inherited {
     /// For the first program: what the host says.
     pub(super) fn from_host() -> Self {
-        Self { personality: 0, limits: Limits::take_over(), filters: String::new() }
+        Self {
+            personality: personality::of_host(),
+            limits: Limits::take_over(),
+            filters: String::new(),
+        }
     }
 
     /// For a program that `t` starts.
     pub(super) fn of(t: &Thread) -> Self {
         Self {
-            personality: t.process.personality.load(Ordering::Relaxed),
+            personality: t.process.personality.value(),
             limits: t.process.limits(),
             filters: t.restriction.to_text(),
         }

@@ -141,6 +141,11 @@ impl Limits {
         *self = Self::from_words(words);
     }
 
+    /// Bytes that a mapping that grows down may have.
+    pub(super) fn stack_limit(&self) -> u64 {
+        self.0[STACK].cur
+    }
+
     /// Bytes of the main thread's stack.
     pub(super) fn stack(&self) -> u64 {
         /// Without a limit, within reason.

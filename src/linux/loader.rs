@@ -254,11 +254,11 @@ fn map_image(
                 dev: meta.dev(),
                 inode: meta.ino(),
             };
-            let mapping = Mapping { prot: s.prot, shared: false, backing };
+            let mapping = Mapping { backing, ..Mapping::anonymous(s.prot, None) };
             mem.map(first, file_end - first, mapping, Some(image.file.as_fd()), false)?;
         }
         if end > file_end {
-            let zero = Mapping { prot: s.prot, shared: false, backing: Backing::Anonymous(None) };
+            let zero = Mapping::anonymous(s.prot, None);
             mem.map(file_end, end - file_end, zero, None, false)?;
         }
         // What the file holds behind the segment's bytes in their last page is not the segment's.
@@ -278,7 +278,7 @@ pub(super) fn map_stack(mem: &Memory, size: u64, exec: bool) -> Result<Range<u64
     let top = mem.top() - PAGE_SIZE;
     let size = page_up(size).unwrap_or(u64::MAX).clamp(32 * PAGE_SIZE, mem.size() / 4);
     let prot = if exec { Prot::RWX } else { Prot::RW };
-    let stack = Mapping { prot, shared: false, backing: Backing::Anonymous(Some("[stack]")) };
+    let stack = Mapping::anonymous(prot, Some("[stack]"));
     mem.map(top - size, size, stack, None, false)?;
     Ok(top - size..top)
 }

@@ -12,7 +12,9 @@ pub(super) fn sys_uname(t: &mut Thread, to: GuestPtr<UtsName>) -> SysResult {
     let mut name = UtsName::zeroed();
     t.host(libc::SYS_uname, &[HostArg::of_mut(&mut name)])?;
     set(&mut name.machine, b"riscv64");
-    if let Some(release) = &t.process.options.uname_release {
+    if let Some(release) = &t.process.options.uname_release
+        && !t.process.personality.tells_old_release()
+    {
         set(&mut name.release, release.as_bytes());
     }
     to.write(t.memory(), &name)?;

@@ -17,6 +17,7 @@
 //! - A handler returns `Err(Errno::RESTART)` only if it has had no effect.
 
 pub mod abi;
+mod advice;
 mod aio;
 mod args;
 mod command;
@@ -41,11 +42,14 @@ mod listener;
 mod loader;
 mod loop_info;
 mod machine;
+mod mlock;
 mod mman;
 mod mount;
+mod mremap;
 mod numa;
 mod others;
 mod path;
+mod personality;
 mod poll;
 mod prctl;
 mod process;

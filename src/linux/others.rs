@@ -8,6 +8,7 @@
 use super::limits;
 use crate::mem::Memory;
 use std::fs::{self, File};
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
@@ -110,6 +111,17 @@ impl Other {
             format!("{:08x}-{:08x} {columns}{path}\n", l.start, l.end)
         };
         self.lines(host).map(line).collect()
+    }
+
+    /// True if the guest has mapped all of a range.
+    pub(super) fn maps_all(&self, host: &str, range: Range<u64>) -> bool {
+        let mut at = range.start;
+        for l in self.lines(host).filter(|l| l.end > range.start) {
+            if l.start <= at {
+                at = at.max(l.end);
+            }
+        }
+        at >= range.end
     }
 
     /// Bytes that the guest has mapped.

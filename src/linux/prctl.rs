@@ -1,11 +1,10 @@
-//! Operations on a process or thread (prctl(2), personality(2)).
+//! Operations on a process or thread (prctl(2)).
 
 use super::abi::{Errno, GuestPtr, SysResult};
 use super::host::HostArg;
 use super::process::Thread;
 use super::seccomp;
 use crate::mem::Access;
-use std::sync::atomic::Ordering;
 
 /// What the arguments of an option are.
 enum Kind {
@@ -114,15 +113,4 @@ fn auxiliary_vector(t: &Thread, to: u64, len: u64, others: u64) -> SysResult {
     let shown = (len as usize).min(vector.len());
     t.memory().write_bytes(to, &vector[..shown])?;
     Ok(vector.len() as u64)
-}
-
-pub(super) fn sys_personality(t: &mut Thread, persona: u32) -> SysResult {
-    let slot = &t.process.personality;
-    // All ones asks without setting.
-    let old = if persona == u32::MAX {
-        slot.load(Ordering::Relaxed)
-    } else {
-        slot.swap(persona, Ordering::Relaxed)
-    };
-    Ok(u64::from(old))
 }

@@ -8,6 +8,7 @@ use super::ids::Credentials;
 use super::limits::Limits;
 use super::mman::Layout;
 use super::path::{Last, Names};
+use super::personality::Personality;
 use super::rootfs::{Handle, Want, Worlds, fd_path};
 use super::seccomp::{Restriction, Restrictions};
 use super::trace::Trace;
@@ -112,7 +113,7 @@ pub struct Process {
     /// Filters of all threads' system calls.
     pub(super) restrictions: Mutex<Restrictions>,
     /// What `personality` was last told.
-    pub(super) personality: AtomicU32,
+    pub(super) personality: Personality,
     /// Who the guest believes to be, with a fake root.
     pub(super) credentials: Mutex<Option<Credentials>>,
     /// Called once when the process ends, if its end is ours to see.

@@ -7,6 +7,7 @@ use super::host::{HostArg, host_call};
 use super::others;
 use super::process::Thread;
 use crate::mem::Access;
+use crate::util::{PAGE_SIZE, page_up};
 
 /// The vectors of `process_vm_readv` and its kin.
 fn process_vectors(
@@ -63,17 +64,50 @@ pub(super) fn sys_process_madvise(
     advice: i32,
     flags: u32,
 ) -> SysResult {
-    let pid = pid_of(fd)?;
-    let vector = if u32::try_from(pid) == Ok(std::process::id()) {
-        import_iovec(t, vector, count, Access::Read)?
-    } else {
-        other_vector(t, pid, (vector, count))?
-    };
-    let known = [libc::MADV_COLD, libc::MADV_PAGEOUT, libc::MADV_WILLNEED, 25];
-    if !known.contains(&advice) {
+    if flags != 0 || count > MAX_IOV {
         return Err(Errno::EINVAL);
     }
-    host!(t, SYS_process_madvise, fd, HostArg::slice(&vector), count, advice, flags)
+    let vector = GuestPtr::<IoVec>::new(vector).read_array(t.memory(), count as usize)?;
+    if vector.iter().any(|v| i64::try_from(v.len).is_err()) {
+        return Err(Errno::EINVAL);
+    }
+    let fits = |v: &IoVec| v.base.checked_add(v.len).is_some_and(|end| end <= t.memory().size());
+    if !vector.iter().all(fits) {
+        return Err(Errno::EFAULT);
+    }
+    let pid = pid_of(fd)?;
+    let own = u32::try_from(pid) == Ok(std::process::id());
+    if !own && ![libc::MADV_COLD, libc::MADV_PAGEOUT, libc::MADV_WILLNEED, 25].contains(&advice) {
+        return Err(Errno::EINVAL);
+    }
+    let mut done = 0;
+    for v in vector {
+        let result = if own {
+            super::advice::advise(t, v.base, v.len, advice)
+        } else {
+            advise_other(t, fd, pid, v, advice)
+        };
+        match result {
+            Ok(_) => done += v.len,
+            Err(e) if done == 0 => return Err(e),
+            Err(_) => break,
+        }
+    }
+    Ok(done)
+}
+
+/// Advice about memory of another guest process.
+fn advise_other(t: &Thread, fd: Fd, pid: i32, v: IoVec, advice: i32) -> SysResult {
+    if !v.base.is_multiple_of(PAGE_SIZE) {
+        return Err(Errno::EINVAL);
+    }
+    let other = u32::try_from(pid).ok().and_then(others::find).ok_or(Errno::EPERM)?;
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps"))?;
+    let end = page_up(v.base + v.len).ok_or(Errno::EINVAL)?;
+    let mapped = other.maps_all(&maps, v.base..end);
+    let there = [IoVec { base: other.host_addr(v.base, v.len).unwrap_or(0), ..v }];
+    host!(t, SYS_process_madvise, fd, HostArg::slice(&there), 1, advice, 0)?;
+    if mapped { Ok(v.len) } else { Err(Errno::ENOMEM) }
 }
 
 pub(super) fn sys_process_vm_readv(

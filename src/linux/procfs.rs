@@ -337,7 +337,7 @@ fn maps(mappings: &[(Range<u64>, Mapping)], details: bool) -> String {
             "{:08x}-{:08x} {}{}{}{} {offset:08x} {:02x}:{:02x} {inode} ",
             range.start,
             range.end,
-            flag(m.prot.readable(), 'r'),
+            flag(m.prot.linux() & 1 != 0, 'r'),
             flag(m.prot.writable(), 'w'),
             flag(m.prot.executable(), 'x'),
             if m.shared { 's' } else { 'p' },
@@ -506,10 +506,9 @@ mod tests {
     fn some_mappings() -> Vec<(Range<u64>, Mapping)> {
         let path = Arc::new(PathBuf::from("/bin/guest"));
         let file = Backing::File { path, offset: 0x1000, dev: libc::makedev(8, 1), inode: 42 };
-        let code = Mapping { prot: Prot::RX, shared: false, backing: file };
-        let stack = Backing::Anonymous(Some("[stack]"));
-        let stack = Mapping { prot: Prot::RW, shared: false, backing: stack };
-        let plain = Mapping { prot: Prot::NONE, shared: true, backing: Backing::Anonymous(None) };
+        let code = Mapping { backing: file, ..Mapping::anonymous(Prot::RX, None) };
+        let stack = Mapping::anonymous(Prot::RW, Some("[stack]"));
+        let plain = Mapping { shared: true, ..Mapping::anonymous(Prot::NONE, None) };
         vec![
             (0x10000..0x12000, code),
             (0x3f_0000_0000..0x3f_0000_1000, plain),

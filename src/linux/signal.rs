@@ -9,6 +9,7 @@
 use super::abi::{Errno, GuestPtr, NSIG, SigAction, SigContext, SigInfo, SigSet, SigStack};
 use super::abi::{SysResult, TimeSpec, UContext};
 use super::host::{HostArg, Pod};
+use super::mman::grow_stack;
 use super::process::{Process, Thread, lock};
 use super::{core_dump, exit};
 use crate::cpu::{Exit, Fault, Hart};
@@ -435,6 +436,7 @@ impl Thread {
             Exit::Ebreak => (libc::SIGTRAP, libc::TRAP_BRKPT, pc),
             // The kernel names the instruction, not the data (`do_trap_store_misaligned`).
             Exit::Misaligned(_) => (libc::SIGBUS, libc::BUS_ADRALN, pc),
+            Exit::Fault(f) if !f.mapped && grow_stack(self, f.addr) => return,
             Exit::Fault(f) => fault_signal(&f),
             Exit::Ecall | Exit::FenceI | Exit::Interrupted | Exit::OutOfFuel => return,
         };

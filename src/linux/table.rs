@@ -11,8 +11,9 @@ use super::abi::{Errno, FromArg, SysResult};
 use super::host::Arg::{self, R, RE, RN, S, V, W, WN};
 use super::process::Thread;
 use super::{
-    aio, dir, exec, exit, file, fork, futex, ids, ioctl, ipc, keys, limits, machine, mman, mount,
-    numa, poll, prctl, process_vm, seccomp, shm, signal, socket, stat, thread, time,
+    advice, aio, dir, exec, exit, file, fork, futex, ids, ioctl, ipc, keys, limits, machine, mlock,
+    mman, mount, mremap, numa, personality, poll, prctl, process_vm, seccomp, shm, signal, socket,
+    stat, thread, time,
 };
 
 /// How far a system call is served.
@@ -254,7 +255,7 @@ syscalls! {
     89 acct full dir::sys_acct;
     90 capget full ids::sys_capget;
     91 capset full ids::sys_capset;
-    92 personality partial "the value is kept and has no effect" prctl::sys_personality;
+    92 personality partial "of the flags, READ_IMPLIES_EXEC, STICKY_TIMEOUTS and UNAME26 have an effect" personality::sys_personality;
     93 exit full exit::sys_exit;
     94 exit_group full exit::sys_exit_group;
     95 waitid pass [V, V, W(128), V, W(144)];
@@ -378,7 +379,7 @@ syscalls! {
     213 readahead pass [V, V, V];
     214 brk full mman::sys_brk;
     215 munmap full mman::sys_munmap;
-    216 mremap partial "MREMAP_DONTUNMAP serves anonymous memory only" mman::sys_mremap;
+    216 mremap full mremap::sys_mremap;
     217 add_key pass [S, S, RN(3), V, V];
     218 request_key pass [S, S, S, V];
     219 keyctl partial "all but the commands on public keys" keys::sys_keyctl;
@@ -389,14 +390,14 @@ syscalls! {
     224 swapon full dir::sys_swapon;
     225 swapoff full dir::sys_swapoff;
     226 mprotect full mman::sys_mprotect;
-    227 msync full mman::sys_msync;
-    228 mlock full mman::sys_mlock;
-    229 munlock full mman::sys_munlock;
-    230 mlockall full mman::sys_mlockall;
-    231 munlockall full mman::sys_munlockall;
-    232 mincore full mman::sys_mincore;
-    233 madvise partial "advice about inheritance by fork, dumps and huge pages is passed on" mman::sys_madvise;
-    234 remap_file_pages refused "deprecated since Linux 3.16";
+    227 msync full advice::sys_msync;
+    228 mlock full mlock::sys_mlock;
+    229 munlock full mlock::sys_munlock;
+    230 mlockall full mlock::sys_mlockall;
+    231 munlockall full mlock::sys_munlockall;
+    232 mincore full advice::sys_mincore;
+    233 madvise full advice::sys_madvise;
+    234 remap_file_pages full mremap::sys_remap_file_pages;
     235 mbind full numa::sys_mbind;
     236 get_mempolicy full numa::sys_get_mempolicy;
     237 set_mempolicy full numa::sys_set_mempolicy;
@@ -432,7 +433,7 @@ syscalls! {
     281 execveat full exec::sys_execveat;
     282 userfaultfd refused "faults of guest pages are the translator's";
     283 membarrier partial "all but the commands for rseq" thread::sys_membarrier;
-    284 mlock2 full mman::sys_mlock2;
+    284 mlock2 full mlock::sys_mlock2;
     285 copy_file_range pass [V, W(8), V, W(8), V, V];
     286 preadv2 full file::sys_preadv2;
     287 pwritev2 full file::sys_pwritev2;
@@ -481,7 +482,7 @@ syscalls! {
     459 lsm_get_self_attr full machine::sys_lsm_get_self_attr;
     460 lsm_set_self_attr pass [V, RN(2), V, V];
     461 lsm_list_modules full machine::sys_lsm_list_modules;
-    462 mseal full mman::sys_mseal;
+    462 mseal full advice::sys_mseal;
     463 setxattrat full stat::sys_setxattrat;
     464 getxattrat full stat::sys_getxattrat;
     465 listxattrat full stat::sys_listxattrat;

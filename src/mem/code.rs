@@ -439,7 +439,7 @@ mod tests {
         let mem = memory(Mode::Guarded, 1 << 20).unwrap();
         mem.map_zero(0x10000, PAGE_SIZE, Prot::RWX).unwrap();
         assert!(mem.watch_code(0x10000..0x10004).is_some());
-        mem.remap(0x10000..0x11000, 0x20000..0x21000).unwrap();
+        mem.remap(0x10000..0x11000, 0x20000..0x21000, false).unwrap();
         mem.write_u32(0x20000, 7).unwrap();
         assert!(mem.watch_code(0x20000..0x20004).is_some());
         mem.advise(0x20000, PAGE_SIZE, Advice::DontNeed).unwrap();

@@ -41,12 +41,10 @@ impl Prot {
     /// Everything.
     pub const RWX: Self = Self(7);
 
-    /// From Linux `PROT_*` bits. As on RISC-V Linux, write permission implies read permission; as
-    /// on hosts without execute-only pages, so does execute permission.
+    /// From Linux `PROT_*` bits.
     #[must_use]
     pub const fn from_linux(bits: u32) -> Self {
-        let b = (bits & 7) as u8;
-        if b & 6 != 0 { Self(b | 1) } else { Self(b) }
+        Self((bits & 7) as u8)
     }
 
     /// As Linux `PROT_*` bits.
@@ -55,10 +53,11 @@ impl Prot {
         self.0 as u32
     }
 
-    /// True if loads are allowed.
+    /// True if loads are allowed. As on RISC-V Linux, write permission implies read permission; as
+    /// on hosts without execute-only pages, so does execute permission.
     #[must_use]
     pub const fn readable(self) -> bool {
-        self.0 & 1 != 0
+        self.0 != 0
     }
 
     /// True if stores are allowed.
@@ -90,7 +89,7 @@ impl std::fmt::Debug for Prot {
         write!(
             f,
             "{}{}{}",
-            c(self.readable(), 'r'),
+            c(self.0 & 1 != 0, 'r'),
             c(self.writable(), 'w'),
             c(self.executable(), 'x')
         )
@@ -115,6 +114,17 @@ pub enum Backing {
     },
 }
 
+/// What else the guest has asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traits {
+    /// `MAP_GROWSDOWN`: an access below extends it.
+    pub grows_down: bool,
+    /// `MAP_DROPPABLE`: the host may take its pages away.
+    pub droppable: bool,
+    /// `MADV_DONTFORK`: children do not have it.
+    pub dont_fork: bool,
+}
+
 /// One mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
@@ -122,8 +132,19 @@ pub struct Mapping {
     pub prot: Prot,
     /// `MAP_SHARED`.
     pub shared: bool,
+    /// What is special about it.
+    pub traits: Traits,
     /// What is shown.
     pub backing: Backing,
+}
+
+impl Mapping {
+    /// Private zero pages, with the name that `/proc/self/maps` prints.
+    #[must_use]
+    pub const fn anonymous(prot: Prot, name: Option<&'static str>) -> Self {
+        let traits = Traits { grows_down: false, droppable: false, dont_fork: false };
+        Self { prot, shared: false, traits, backing: Backing::Anonymous(name) }
+    }
 }
 
 impl Split for Mapping {
@@ -169,11 +190,9 @@ pub enum MapError {
 /// What the guest tells about its use of a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Advice {
-    /// `MADV_DONTNEED`: contents may go; private anonymous pages read as zero afterwards.
-    DontNeed,
-    /// `MADV_REMOVE`: contents go, also in what is behind a shared mapping.
-    Remove,
-    /// Any other `MADV_*` value that changes no contents.
+    /// A `MADV_*` value after which the contents are gone, such as `MADV_DONTNEED`.
+    Discard(i32),
+    /// Any other `MADV_*` value.
     Other(i32),
 }
 
@@ -200,7 +219,7 @@ pub(super) struct State {
     sealed: RangeMap<Mark>,
     pub(super) code: CodePages,
     /// What is left out of core dumps (`MADV_DONTDUMP`).
-    undumped: RangeMap<Mark>,
+    pub(super) undumped: RangeMap<Mark>,
 }
 
 /// A property of addresses that says nothing more.
@@ -218,7 +237,7 @@ impl Split for Mark {
 }
 
 impl State {
-    fn check_seals(&self, range: &Range<u64>) -> Result<(), MapError> {
+    pub(super) fn check_seals(&self, range: &Range<u64>) -> Result<(), MapError> {
         let any = self.sealed.overlapping(range.clone()).next().is_some();
         if any { Err(MapError::Sealed) } else { Ok(()) }
     }
@@ -396,17 +415,26 @@ impl Memory {
         self.region.base().0.saturating_sub(self.base.0) as u64
     }
 
-    /// Checks that `addr` is a page boundary and turns `len` into whole pages.
-    fn pages(&self, addr: u64, len: u64) -> Result<Range<u64>, MapError> {
-        let len = page_up(len).filter(|&l| l != 0).ok_or(MapError::Invalid)?;
-        let end = addr.checked_add(len).ok_or(MapError::Invalid)?;
-        if !addr.is_multiple_of(PAGE_SIZE) {
-            return Err(MapError::Invalid);
-        }
-        if addr < self.lowest() || end > self.size || self.meets_hole(&(addr..end)) {
+    /// The lowest mapping that ends behind `addr`, and its whole range.
+    #[must_use]
+    pub fn mapping_from(&self, addr: u64) -> Option<(Range<u64>, Mapping)> {
+        let state = self.lock();
+        state.map.overlapping(addr..u64::MAX).next().map(|(r, m)| (r, m.clone()))
+    }
+
+    /// How many mappings there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.lock().map.len()
+    }
+
+    /// As [`whole_pages`], inside the region.
+    pub(super) fn pages(&self, addr: u64, len: u64) -> Result<Range<u64>, MapError> {
+        let range = whole_pages(addr, len)?;
+        if addr < self.lowest() || range.end > self.size || self.meets_hole(&range) {
             return Err(MapError::OutOfRange);
         }
-        Ok(addr..end)
+        Ok(range)
     }
 
     fn note_prot(&self, prot: Prot) {
@@ -428,6 +456,23 @@ impl Memory {
         file: Option<BorrowedFd<'_>>,
         fresh: bool,
     ) -> Result<(), MapError> {
+        let kind = if mapping.shared { libc::MAP_SHARED } else { libc::MAP_PRIVATE };
+        self.map_as(addr, len, mapping, file, fresh, kind | libc::MAP_NORESERVE)
+    }
+
+    /// As [`Self::map`], with the host's `MAP_*` flags that say what kind of mapping it is.
+    ///
+    /// # Errors
+    /// See [`MapError`]; nothing has changed then.
+    pub fn map_as(
+        &self,
+        addr: u64,
+        len: u64,
+        mapping: Mapping,
+        file: Option<BorrowedFd<'_>>,
+        fresh: bool,
+        kind: i32,
+    ) -> Result<(), MapError> {
         let range = self.pages(addr, len)?;
         let mut state = self.lock();
         if fresh && state.map.overlapping(range.clone()).next().is_some() {
@@ -440,9 +485,9 @@ impl Memory {
         let prot = mapping.prot.host();
         match (&mapping.backing, file) {
             (Backing::File { offset, .. }, Some(fd)) => {
-                self.region.map_file(host, prot, mapping.shared, fd, *offset)?;
+                self.region.map_as(host, prot, kind, Some(fd), *offset)?;
             }
-            _ => self.region.map_anon(host, prot, mapping.shared)?,
+            _ => self.region.map_as(host, prot, kind, None, 0)?,
         }
         state.undumped.remove(range.clone());
         state.map.insert(range, mapping);
@@ -460,18 +505,8 @@ impl Memory {
         mapping: Mapping,
         fresh: bool,
     ) -> Result<(), MapError> {
-        let range = self.pages(addr, len)?;
-        let mut state = self.lock();
-        if fresh && state.map.overlapping(range.clone()).next().is_some() {
-            return Err(MapError::Occupied);
-        }
-        state.check_seals(&range)?;
-        self.forget_code(&mut state, &range);
-        self.note_prot(mapping.prot);
-        self.region.map_counted(self.offsets(&range), mapping.prot.host(), mapping.shared)?;
-        state.undumped.remove(range.clone());
-        state.map.insert(range, mapping);
-        Ok(())
+        let kind = if mapping.shared { libc::MAP_SHARED } else { libc::MAP_PRIVATE };
+        self.map_as(addr, len, mapping, None, fresh, kind)
     }
 
     /// Maps the host's System V shared memory segment `id`, which has `len` bytes in whole pages,
@@ -502,8 +537,7 @@ impl Memory {
     /// # Errors
     /// See [`MapError`].
     pub fn map_zero(&self, addr: u64, len: u64, prot: Prot) -> Result<(), MapError> {
-        let m = Mapping { prot, shared: false, backing: Backing::Anonymous(None) };
-        self.map(addr, len, m, None, false)
+        self.map(addr, len, Mapping::anonymous(prot, None), None, false)
     }
 
     /// Unmaps whole pages; parts that are not mapped are passed over, as `munmap` does.
@@ -526,81 +560,20 @@ impl Memory {
     /// # Errors
     /// `NotMapped` if a part is not mapped; the parts before it have changed, as with `mprotect`.
     pub fn protect(&self, addr: u64, len: u64, prot: Prot) -> Result<(), MapError> {
-        let range = self.pages(addr, len)?;
+        let range = whole_pages(addr, len)?;
         let mut state = self.lock();
         state.check_seals(&range)?;
         let mapped = mapped_prefix(&state.map, &range);
         self.note_prot(prot);
-        if !mapped.is_empty() {
-            self.forget_code(&mut state, &mapped);
-            self.region.protect(self.offsets(&mapped), prot.host())?;
-            state.map.update(mapped.clone(), |m| m.prot = prot);
+        self.forget_code(&mut state, &mapped);
+        // One after the other: what the host allows for one file it may refuse for the next.
+        let parts: Vec<_> = state.map.overlapping(mapped.clone()).map(|(r, _)| r).collect();
+        for part in parts {
+            let part = part.start.max(mapped.start)..part.end.min(mapped.end);
+            self.region.protect(self.offsets(&part), prot.host())?;
+            state.map.update(part, |m| m.prot = prot);
         }
         if mapped == range { Ok(()) } else { Err(MapError::NotMapped) }
-    }
-
-    /// Moves or grows a mapping: the pages of `old` go to `new`, which may be longer and which
-    /// replaces what was there. `old` must lie in one mapping and must not overlap `new` unless
-    /// they start together.
-    ///
-    /// # Errors
-    /// See [`MapError`].
-    pub fn remap(&self, old: Range<u64>, new: Range<u64>) -> Result<(), MapError> {
-        let old = self.pages(old.start, old.end.wrapping_sub(old.start))?;
-        let new = self.pages(new.start, new.end.wrapping_sub(new.start))?;
-        if old.start < new.end && new.start < old.end {
-            return Err(MapError::Invalid);
-        }
-        let mut state = self.lock();
-        let (r, m) = state.map.get(old.start).ok_or(MapError::NotMapped)?;
-        if r.end < old.end {
-            return Err(MapError::NotMapped);
-        }
-        let mapping = m.advance(old.start - r.start);
-        state.check_seals(&old)?;
-        state.check_seals(&new)?;
-        self.forget_code(&mut state, &old);
-        self.forget_code(&mut state, &new);
-        self.region.move_pages(self.offsets(&old), self.offsets(&new))?;
-        let left_out = state.undumped.get(old.start).is_some();
-        state.undumped.remove(old.clone());
-        state.undumped.remove(new.clone());
-        if left_out {
-            state.undumped.insert(new.clone(), Mark);
-        }
-        state.map.remove(old);
-        state.map.insert(new, mapping);
-        Ok(())
-    }
-
-    /// Passes on advice. Contents that go are gone for the translator too.
-    ///
-    /// # Errors
-    /// See [`MapError`].
-    pub fn advise(&self, addr: u64, len: u64, advice: Advice) -> Result<(), MapError> {
-        let range = self.pages(addr, len)?;
-        let mut state = self.lock();
-        if mapped_prefix(&state.map, &range) != range {
-            return Err(MapError::NotMapped);
-        }
-        let raw = match advice {
-            Advice::DontNeed | Advice::Remove => {
-                let lasting =
-                    |m: &Mapping| m.prot.writable() || matches!(m.backing, Backing::File { .. });
-                if state.map.overlapping(range.clone()).any(|(_, m)| !lasting(m)) {
-                    state.check_seals(&range)?;
-                }
-                self.forget_code(&mut state, &range);
-                if advice == Advice::Remove { libc::MADV_REMOVE } else { libc::MADV_DONTNEED }
-            }
-            Advice::Other(n) => n,
-        };
-        match raw {
-            libc::MADV_DONTDUMP => state.undumped.insert(range.clone(), Mark),
-            libc::MADV_DODUMP => state.undumped.remove(range.clone()),
-            _ => {}
-        }
-        Ok(self.region.advise(self.offsets(&range), raw)?)
     }
 
     /// Lets whole pages never be unmapped, moved, replaced or protected otherwise any more, nor lose
@@ -666,6 +639,13 @@ impl Memory {
     }
 }
 
+/// Checks that `addr` is a page boundary and turns `len` into whole pages.
+pub(super) fn whole_pages(addr: u64, len: u64) -> Result<Range<u64>, MapError> {
+    let len = page_up(len).filter(|&l| l != 0).ok_or(MapError::Invalid)?;
+    let end = addr.checked_add(len).ok_or(MapError::Invalid)?;
+    if addr.is_multiple_of(PAGE_SIZE) { Ok(addr..end) } else { Err(MapError::Invalid) }
+}
+
 /// The map's lock, held.
 struct Frozen<'a> {
     _state: MutexGuard<'a, State>,
@@ -676,7 +656,7 @@ impl Drop for Frozen<'_> {
 }
 
 /// The part of `range` from its start to the first hole.
-fn mapped_prefix(map: &RangeMap<Mapping>, range: &Range<u64>) -> Range<u64> {
+pub(super) fn mapped_prefix(map: &RangeMap<Mapping>, range: &Range<u64>) -> Range<u64> {
     let mut end = range.start;
     for (r, _) in map.overlapping(range.clone()) {
         if r.start > end {

@@ -2,6 +2,7 @@
 //! `base + a`.
 //!
 //! Reading order: `fault` (what can go wrong), `map` (what is mapped and how it may be used),
+//! `remap` (mappings that move and grow, and advice about them),
 //! `data` (checked reads, writes and atomics), `code` (which pages hold translated code), `whole`
 //! (an address space from which the host's own program must be left out).
 //!
@@ -22,8 +23,9 @@ mod code;
 mod data;
 mod fault;
 mod map;
+mod remap;
 mod whole;
 
 pub use code::{CodeEvent, Watched};
 pub use fault::{Access, Fault};
-pub use map::{Advice, Backing, MapError, Mapping, Memory, Mode, Prot};
+pub use map::{Advice, Backing, MapError, Mapping, Memory, Mode, Prot, Traits};

@@ -169,31 +169,8 @@ impl Reservation {
     /// # Errors
     /// What `mmap` says; `EINVAL` for a range outside.
     pub fn map_anon(&self, range: Range<usize>, prot: HostProt, shared: bool) -> io::Result<()> {
-        self.map_zero(range, prot, shared, libc::MAP_NORESERVE)
-    }
-
-    /// As [`Self::map_anon`], of memory that the host's rules of overcommitting may refuse
-    /// (proc_sys_vm(5), `overcommit_memory`).
-    ///
-    /// # Errors
-    /// As there.
-    pub fn map_counted(&self, range: Range<usize>, prot: HostProt, shared: bool) -> io::Result<()> {
-        self.map_zero(range, prot, shared, 0)
-    }
-
-    fn map_zero(
-        &self,
-        range: Range<usize>,
-        prot: HostProt,
-        shared: bool,
-        more: i32,
-    ) -> io::Result<()> {
-        let at = self.at(&range)?;
         let kind = if shared { libc::MAP_SHARED } else { libc::MAP_PRIVATE };
-        let flags = kind | libc::MAP_ANONYMOUS | libc::MAP_FIXED | more;
-        // SAFETY: MAP_FIXED inside our own reservation, checked by `at`.
-        check(unsafe { libc::mmap(at, range.len(), prot.0, flags, -1, 0) })?;
-        Ok(())
+        self.map_as(range, prot, kind | libc::MAP_NORESERVE, None, 0)
     }
 
     /// Replaces `range` by pages without access and without memory.
@@ -221,10 +198,28 @@ impl Reservation {
         file: BorrowedFd<'_>,
         offset: u64,
     ) -> io::Result<()> {
-        let at = self.at(&range)?;
         let kind = if shared { libc::MAP_SHARED } else { libc::MAP_PRIVATE };
-        let flags = kind | libc::MAP_FIXED | libc::MAP_NORESERVE;
-        let fd = file.as_raw_fd();
+        self.map_as(range, prot, kind | libc::MAP_NORESERVE, Some(file), offset)
+    }
+
+    /// Replaces `range` by a mapping of any kind: of a file from `offset` bytes on, or of fresh
+    /// pages. `kind` are `MAP_*` flags that do not say where it is; without `MAP_NORESERVE` the host
+    /// may refuse it for want of memory (proc_sys_vm(5), `overcommit_memory`).
+    ///
+    /// # Errors
+    /// What `mmap` says; `EINVAL` for a range outside.
+    pub fn map_as(
+        &self,
+        range: Range<usize>,
+        prot: HostProt,
+        kind: i32,
+        file: Option<BorrowedFd<'_>>,
+        offset: u64,
+    ) -> io::Result<()> {
+        let at = self.at(&range)?;
+        let anonymous = if file.is_some() { 0 } else { libc::MAP_ANONYMOUS };
+        let flags = kind | anonymous | libc::MAP_FIXED;
+        let fd = file.map_or(-1, |file| file.as_raw_fd());
         // SAFETY: MAP_FIXED inside our own reservation, checked by `at`.
         check(unsafe { libc::mmap(at, range.len(), prot.0, flags, fd, offset as libc::off_t) })?;
         Ok(())
@@ -265,16 +260,51 @@ impl Reservation {
     }
 
     /// Moves the pages of `from` to `to` (byte offsets; `to` may be longer and must not overlap),
-    /// and leaves `from` without access.
+    /// and leaves `from` without access, or with `leave` mapped and without its pages. If `from` is
+    /// empty, the shared mapping there is shown at `to` too.
     ///
     /// # Errors
     /// What `mremap` says; `EINVAL` for a range outside.
-    pub fn move_pages(&self, from: Range<usize>, to: Range<usize>) -> io::Result<()> {
+    pub fn move_pages(&self, from: Range<usize>, to: Range<usize>, leave: bool) -> io::Result<()> {
         let (old, new) = (self.at(&from)?, self.at(&to)?);
-        let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+        let keep = if leave { libc::MREMAP_DONTUNMAP } else { 0 };
+        let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | keep;
         // SAFETY: both ranges are our own reservation's, checked by `at`.
         check(unsafe { libc::mremap(old, from.len(), to.len(), flags, new) })?;
-        self.unmap(from)
+        if leave || from.is_empty() { Ok(()) } else { self.unmap(from) }
+    }
+
+    /// Extends the mapping whose last page is `last` by the reserved pages `more`, which follow it.
+    /// For a moment nothing is mapped there: the kernel places what is mapped without an address
+    /// far from here, as high as it can.
+    ///
+    /// # Errors
+    /// What `mremap` says; `EINVAL` for a range outside.
+    pub fn extend(&self, last: Range<usize>, more: Range<usize>) -> io::Result<()> {
+        let (old, new) = (self.at(&last)?, self.at(&more)?);
+        if last.end != more.start {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        // SAFETY: pages of our own reservation, checked by `at`.
+        check_zero(unsafe { libc::munmap(new, more.len()) })?;
+        // SAFETY: as above; the mapping stays where it is, and grows where nothing is.
+        let grown = check(unsafe { libc::mremap(old, last.len(), last.len() + more.len(), 0) });
+        if grown.is_err() {
+            let base = HostAddr(self.base.0 + more.start);
+            std::mem::forget(Self::new_at(base, more.len())?);
+        }
+        grown.map(drop)
+    }
+
+    /// Lets `range`, of a shared mapping, show its file from page `page` on.
+    ///
+    /// # Errors
+    /// What `remap_file_pages` says; `EINVAL` for a range outside.
+    pub fn show_file_pages(&self, range: Range<usize>, page: u64) -> io::Result<()> {
+        let at = self.at(&range)?;
+        let page = page as usize;
+        // SAFETY: pages of our own reservation, checked by `at`.
+        check_zero(unsafe { libc::remap_file_pages(at, range.len(), 0, page, 0) })
     }
 }
 

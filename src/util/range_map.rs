@@ -92,6 +92,11 @@ impl<V> RangeMap<V> {
         (at < *end).then_some((start..*end, value))
     }
 
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.map.len()
+    }
+
     /// All entries, lowest first.
     pub fn iter(&self) -> impl Iterator<Item = (Range<u64>, &V)> {
         self.map.iter().map(|(&s, (e, v))| (s..*e, v))

@@ -96,7 +96,7 @@ impl World {
             backing,
         };
         let code = Backing::File { path: Arc::clone(&world.backing), offset: 0, dev: 0, inode: 0 };
-        let mapping = Mapping { prot: Prot::RX, shared: false, backing: code };
+        let mapping = Mapping { backing: code, ..Mapping::anonymous(Prot::RX, None) };
         let mapped = memory.map(base, len, mapping, Some(image.file.as_fd()), true);
         mapped.map_err(io::Error::other)?;
         world.map(memory, DATA..DATA + WINDOW, Prot::RW).map_err(io::Error::other)?;
@@ -113,7 +113,7 @@ impl World {
     fn map(&self, memory: &Memory, range: Range<u64>, prot: Prot) -> Result<(), MapError> {
         let path = Arc::clone(&self.backing);
         let backing = Backing::File { path, offset: range.start % WINDOW, dev: 0, inode: 0 };
-        let mapping = Mapping { prot, shared: true, backing };
+        let mapping = Mapping { shared: true, backing, ..Mapping::anonymous(prot, None) };
         memory.map(range.start, range.end - range.start, mapping, Some(self.file.as_fd()), true)
     }
 
