@@ -53,7 +53,7 @@ pub(super) fn run_watched(flags: RunFlags, profile: Option<Writer>) -> Result<Ex
             Command::new(find(program, settings.sysroot.as_deref()))
         }
     };
-    command.args(args);
+    command.args(args).inherit_closed_files();
     if let Some(name) = &flags.argv0 {
         command.arg0(name);
     } else {

@@ -80,8 +80,7 @@ fn name_context(t: &Thread, host: u64) -> Result<u64, Errno> {
     let mem = t.memory();
     let layout = lock(&t.process.layout);
     let at = find_room(mem, layout.mmap_top, PAGE_SIZE, false).ok_or(Errno::ENOMEM)?;
-    let page =
-        Mapping::anonymous(Prot::RW, Some("/[aio]"));
+    let page = Mapping::anonymous(Prot::RW, Some("/[aio]"));
     mem.map(at, PAGE_SIZE, page, None, true)?;
     lock(&t.process.aio).insert(at, Context { host, submitted: BTreeMap::new() });
     Ok(at)

@@ -11,17 +11,22 @@ use super::mman::{self, Layout};
 use super::path::Names;
 use super::personality::Personality;
 use super::process::{ExitHook, Options, Process, Thread};
+use super::procfd::ProcDevice;
 use super::rootfs::{RootFs, Want, World, Worlds, fd_path};
 use super::stack::{self, Contents};
 use super::trace::Trace;
 use super::{host, limits, others, run, signal, vdso};
-use crate::mem::{Memory, Mode};
+use crate::mem::{Backing, Mapping, Memory, Mode};
 use crate::runtime::{self, Machine};
+use crate::sys::fd::keep_aside;
+use crate::sys::standard::closed_at_start;
 use crate::sys::{async_signal, process};
 use crate::util::HostAddr;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
+use std::fs::File;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -198,6 +203,13 @@ impl Command {
     /// guest cannot see that.
     pub fn current_dir(&mut self, dir: impl AsRef<Path>) -> &mut Self {
         self.directory = Some(dir.as_ref().to_owned());
+        self
+    }
+
+    /// Starts the program without those of its standard descriptors that this process was started
+    /// without. Whatever is open in their place, such as what Rust opens, is closed.
+    pub fn inherit_closed_files(&mut self) -> &mut Self {
+        self.close = closed_at_start();
         self
     }
 
@@ -379,9 +391,17 @@ impl Command {
             None => find_program(&self.options, &self.program, args)?,
         };
         let image = Image::open(&program.host)?;
-        let exe_host = std::fs::canonicalize(&program.host).unwrap_or(program.host);
-        let exe = self.guest_name(&exe_host, &program.guest);
-        set_name(&program.called, &exe_host);
+        let exe_file = File::open(&program.host).and_then(|file| keep_aside(file.as_fd()));
+        let exe_file = exe_file.ok().filter(|_| self.options.world.is_none()).map(Arc::new);
+        let (exe_host, exe) = match std::fs::canonicalize(&program.host) {
+            Ok(host) => (host.clone(), self.guest_name(&host, &program.guest)),
+            // No name leads to it.
+            Err(_) => match &exe_file {
+                Some(file) => (exec::open_path(file), program.guest.clone()),
+                None => (program.host.clone(), self.guest_name(&program.host, &program.guest)),
+            },
+        };
+        set_name(&program.called, &exe);
 
         async_signal::record_sent_faults()?;
         let low = !image.elf.relocatable && image.elf.span().start < mman::MIN_ADDR;
@@ -410,15 +430,21 @@ impl Command {
             random: host::random(),
         };
         let built = stack::build(mem, &stack, &contents)?;
-        show_strings(mem, &stack, &contents, &built.auxv);
-        let layout =
-            Layout { brk_start: loaded.brk, brk: loaded.brk, mmap_top: top, lock_future: None };
+        show_program(mem, &stack, &contents, &exe, &built);
+        let layout = Layout {
+            brk_start: loaded.brk,
+            brk: loaded.brk,
+            mmap_top: top,
+            start_stack: built.sp,
+            lock_future: None,
+        };
 
         let before = async_signal::set_mask(!0);
         let process = Arc::new(Process {
             options: self.options.clone(),
             exe,
             exe_host,
+            exe_file,
             cmdline: joined(&program.args),
             auxv: built.auxv,
             environ: joined(&self.env),
@@ -433,6 +459,7 @@ impl Command {
             aio: Arc::default(),
             core: Gathering::default(),
             restrictions: Mutex::default(),
+            proc_device: ProcDevice::default(),
             personality: Personality::new(inherited.personality),
             credentials: Mutex::new(self.options.credentials.clone()),
             on_exit: Mutex::new(self.on_exit.take()),
@@ -455,7 +482,8 @@ impl Command {
     /// The guest's name of its program's file; `called` is what the program was called.
     fn guest_name(&self, host: &Path, called: &Path) -> PathBuf {
         let Some(world) = &self.options.world else {
-            return Names { sysroot: self.options.sysroot.as_deref(), exe: host }.guest(host);
+            return Names { sysroot: self.options.sysroot.as_deref(), exe: host, exe_file: None }
+                .guest(host);
         };
         let name = world.guest_name(host.as_os_str().as_bytes());
         let name = name.map_or_else(|| called.to_owned(), |name| host::path_of(&name));
@@ -464,16 +492,38 @@ impl Command {
     }
 }
 
-/// Makes the host's `/proc` show the guest's arguments, environment and auxiliary vector. A host that refuses shows
-/// ours.
-fn show_strings(mem: &Memory, stack: &std::ops::Range<u64>, contents: &Contents<'_>, auxv: &[u8]) {
+/// Makes the host's `/proc` show where the guest's program is, its arguments, environment and
+/// auxiliary vector. A host that refuses shows ours.
+fn show_program(
+    mem: &Memory,
+    stack: &std::ops::Range<u64>,
+    contents: &Contents<'_>,
+    exe: &Path,
+    built: &stack::Stack,
+) {
     let len = |all: &[Vec<u8>]| all.iter().map(|s| s.len() as u64 + 1).sum::<u64>();
     let at = stack::strings(stack, contents);
     let args = at..at + len(contents.args);
     let env = args.end..args.end + len(contents.env);
     let host = |a: u64| HostAddr(mem.base().0 + a as usize);
-    let (args, env) = (host(args.start)..host(args.end), host(env.start)..host(env.end));
-    let _ = process::show_strings(args, env, auxv);
+    let host_range = |r: &std::ops::Range<u64>| host(r.start)..host(r.end);
+    let mappings = mem.mappings();
+    let part = |executable: bool| {
+        let of_program = |m: &Mapping| match &m.backing {
+            Backing::File { path, .. } => **path == *exe && m.prot.executable() == executable,
+            Backing::Anonymous(_) => false,
+        };
+        let found = mappings.iter().find(|(_, m)| of_program(m));
+        found.map(|(range, _)| host_range(range))
+    };
+    let shown = process::Shown {
+        code: part(true),
+        data: part(false),
+        stack: host(built.sp),
+        args: host_range(&args),
+        env: host_range(&env),
+    };
+    let _ = process::show_program(&shown, &built.auxv);
 }
 
 /// Strings with a NUL behind each.
@@ -487,6 +537,7 @@ fn set_name(called: &Path, file: &Path) {
     let path = if called.starts_with("/dev/fd") { file } else { called };
     let mut name = [0_u8; 16];
     let file = path.file_name().map_or(&b""[..], OsStr::as_bytes);
+    let file = file.strip_suffix(b" (deleted)").unwrap_or(file);
     let n = file.len().min(15);
     name[..n].copy_from_slice(&file[..n]);
     let option = host::HostArg::int(libc::PR_SET_NAME);

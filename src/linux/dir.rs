@@ -9,7 +9,7 @@ use super::path::Last;
 use super::process::{Thread, lock};
 use super::procfs::{self, ProcFile};
 use std::ffi::CString;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 
 /// The guest's name of the working directory, where that lies below a prefix.
 fn prefix_dir(t: &Thread) -> Option<Vec<u8>> {
@@ -214,7 +214,7 @@ pub(super) fn sys_readlinkat(
         _ => None,
     };
     let target = if at.proc == Some(ProcFile::Exe) {
-        t.process.exe.as_os_str().as_bytes().to_vec()
+        t.process.exe_name().into_os_string().into_vec()
     } else if let Some(other) = other {
         other.exe
     } else if let Some(text) = at.magic_link(&t.process.options)? {

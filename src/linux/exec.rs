@@ -7,15 +7,17 @@ use super::host::{host_call, path_of};
 use super::inherit::Inherited;
 use super::limits::{self, Limits};
 use super::loader::{Image, LoadError};
-use super::process::{Located, Options, Thread, lock};
+use super::process::{Located, Options, Process, Thread, lock};
 use super::rootfs::Handle;
 use super::strace;
 use super::{executable, exit};
 use crate::sys::async_signal;
+use crate::sys::fd::Aside;
 use crate::sys::process;
 use std::ffi::{CStr, CString, OsString};
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -49,7 +51,7 @@ pub(super) fn find_program(
 ) -> Result<Program, LoadError> {
     let called = guest.to_owned();
     let mut guest = guest.to_owned();
-    for _ in 0..=MAX_SCRIPTS {
+    for depth in 0.. {
         let failed = |error| LoadError::File { path: guest.clone(), error };
         let Located { host, held } = options.locate(&guest).map_err(|e| failed(e.into()))?;
         let head = read_head(&host).map_err(failed)?;
@@ -60,6 +62,9 @@ pub(super) fn find_program(
             path: guest.clone(),
             error: io::Error::from_raw_os_error(libc::ENOEXEC),
         };
+        if depth > MAX_SCRIPTS {
+            break;
+        }
         let (interpreter, argument) = parse_script(script).ok_or_else(refused)?;
         let mut new = vec![interpreter.to_vec()];
         new.extend(argument.map(<[u8]>::to_vec));
@@ -88,19 +93,34 @@ fn read_head(path: &Path) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// Interpreter and optional argument of a `#!` line, of which `script` is what follows the mark.
+/// Interpreter and optional argument of a `#!` line, of which `script` is what follows the mark: of
+/// a longer line as much as the kernel looks at, if the interpreter's name ends there
+/// (`fs/binfmt_script.c`).
 fn parse_script(script: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     let blank = |b: &u8| matches!(b, b' ' | b'\t');
-    let line = script.split(|&b| b == b'\n').next()?;
-    let line = line.split(|&b| b == 0).next()?;
-    let start = line.iter().position(|b| !blank(b))?;
-    let line = line[start..].trim_ascii_end();
-    if line.is_empty() {
+    let text = |from: usize, to: usize| {
+        let part = &script[from.min(script.len())..to.min(script.len())];
+        part.split(|&b| b == 0).next().unwrap_or_default()
+    };
+    let start = script.iter().position(|b| !blank(b))?;
+    let line = match script.iter().position(|&b| b == b'\n') {
+        Some(end) => end,
+        None if script.len() < HEAD - 2 => script.len(),
+        None => {
+            script[start..].iter().position(|b| blank(b) || *b == 0)?;
+            HEAD - 3
+        }
+    };
+    let end = script[..line].iter().rposition(|b| !blank(b))? + 1;
+    if start >= end {
         return None;
     }
-    match line.iter().position(blank) {
-        None => Some((line, None)),
-        Some(end) => Some((&line[..end], Some(line[end..].trim_ascii()))),
+    match script[start..end].iter().position(|b| blank(b) || *b == 0) {
+        Some(n) if script[start + n] != 0 => {
+            let argument = start + n + script[start + n..end].iter().position(|b| !blank(b))?;
+            Some((text(start, start + n), Some(text(argument, end))))
+        }
+        _ => Some((text(start, end), None)),
     }
 }
 
@@ -184,10 +204,13 @@ pub(super) fn sys_execveat(
     env: GuestPtr<u64>,
     flags: i32,
 ) -> SysResult {
+    let given = path.read_path(t.memory())?;
+    if given.is_empty() && flags & libc::AT_EMPTY_PATH == 0 {
+        return Err(Errno::ENOENT);
+    }
     if flags & !(libc::AT_EMPTY_PATH | libc::AT_SYMLINK_NOFOLLOW) != 0 {
         return Err(Errno::EINVAL);
     }
-    let given = path.read_path(t.memory())?;
     // The next program, which is us, needs descriptors before it can know its limit.
     let _raised = limits::raise();
     let path = named(t, dir, &given, flags)?;
@@ -209,9 +232,38 @@ fn fd_path(fd: i32) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{fd}"))
 }
 
-/// The inverse of [`fd_path`].
+/// A path of the host to a file that this process has open, for every process.
+pub(super) fn open_path(file: &Aside) -> PathBuf {
+    PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()))
+}
+
+impl Process {
+    /// True if the name of the executable still leads to it.
+    pub(super) fn has_exe_name(&self, file: &Aside) -> bool {
+        let id = |m: std::fs::Metadata| (m.dev(), m.ino());
+        let named = std::fs::metadata(&self.exe_host).ok().map(id);
+        named.is_some()
+            && named == file.metadata().ok().map(id)
+            && !self.exe_host.starts_with("/proc")
+    }
+
+    /// What `/proc/self/exe` says.
+    pub(super) fn exe_name(&self) -> PathBuf {
+        match &self.exe_file {
+            Some(file) if !self.has_exe_name(file) => {
+                let link = std::fs::read_link(fd_path(file.as_raw_fd()));
+                link.map_or_else(|_| self.exe.clone(), |link| self.file_name(&link))
+            }
+            _ => self.exe.clone(),
+        }
+    }
+}
+
+/// The inverse of [`fd_path`] and [`open_path`].
 fn open_file(path: &Path) -> Option<i32> {
-    path.strip_prefix("/proc/self/fd").ok()?.to_str()?.parse().ok()
+    let own = format!("/proc/{}/fd", std::process::id());
+    let number = path.strip_prefix("/proc/self/fd").or_else(|_| path.strip_prefix(own));
+    number.ok()?.to_str()?.parse().ok()
 }
 
 /// The standard descriptors that are closed, or will be by `execve`. Rust's start-up code opens
@@ -231,8 +283,7 @@ fn named(t: &Thread, dir: Fd, path: &[u8], flags: i32) -> Result<PathBuf, Errno>
         host_call(libc::SYS_fcntl, &[dir.into(), libc::F_GETFD.into()])?;
     }
     if path.is_empty() {
-        let wanted = flags & libc::AT_EMPTY_PATH != 0;
-        return if wanted { Ok(fd_path(dir.0)) } else { Err(Errno::ENOENT) };
+        return Ok(if dir == Fd::CWD { PathBuf::from(".") } else { fd_path(dir.0) });
     }
     let options = &t.process.options;
     let path = path_of(path);
@@ -279,8 +330,13 @@ fn exec(
     env: Vec<Vec<u8>>,
 ) -> SysResult {
     // The link means the guest's program, where the host's would be us.
-    let own = Path::new("/proc/self/exe");
-    let path = if path == own { t.process.exe.clone() } else { path.to_owned() };
+    let own = path == Path::new("/proc/self/exe");
+    let gone = t.process.exe_file.as_ref().filter(|file| !t.process.has_exe_name(file));
+    let path = match gone {
+        Some(file) if own => open_path(file),
+        _ if own => t.process.exe.clone(),
+        _ => path.to_owned(),
+    };
     let args = if args.is_empty() { vec![Vec::new()] } else { args };
     let mut program = find_program(&t.process.options, &path, args)?;
     if let Some((fd, rest)) = by_fd {
@@ -304,6 +360,10 @@ fn exec(
             // In a world of the guest's own, what a host path means may change.
             Ok(real) if held.is_none() => program.host = real,
             _ => {
+                if held.is_none() {
+                    let name = std::fs::read_link(&program.host)?;
+                    program.guest = t.process.file_name(&name);
+                }
                 // No name leads to it: a descriptor that stays open until it is loaded.
                 let args = [fd.into(), libc::F_DUPFD.into(), SPARE_FD.into()];
                 let fd = host_call(libc::SYS_fcntl, &args)? as i32;
@@ -417,5 +477,10 @@ mod tests {
         assert_eq!(parse(" \t/bin/sh  -e -x \nrest"), Some((&b"/bin/sh"[..], Some(&b"-e -x"[..]))));
         assert_eq!(parse("\n"), None);
         assert_eq!(parse("/bin/sh"), Some((&b"/bin/sh"[..], None)));
+        // As long as what the kernel looks at, and one longer.
+        let mut long = [b'x'; HEAD - 2];
+        assert_eq!(parse_script(&long), None);
+        long[HEAD - 3] = b' ';
+        assert_eq!(parse_script(&long), Some((&long[..HEAD - 3], None)));
     }
 }

@@ -5,7 +5,7 @@ use super::args::host;
 use super::host::HostArg;
 use super::path::Last;
 use super::process::Thread;
-use super::{procfs, rootfs};
+use super::{procfd, procfs, rootfs};
 use crate::mem::Access;
 use crate::sys::fd::kept_aside;
 
@@ -72,10 +72,10 @@ pub(super) fn sys_openat(
         return rootfs::open(t, world, dir, path, host_open_flags(flags), mode);
     }
     let at = t.path(dir, path, last_of_open(flags))?;
-    if let Some(content) = procfs::content(t, &at)? {
-        return procfs::open(&content, host_open_flags(flags));
-    }
-    host!(t, SYS_openat, at.dir, at.path.as_c_str(), host_open_flags(flags), mode)
+    procfs::may_open(t, at.proc)?;
+    let fd = host!(t, SYS_openat, at.dir, at.path.as_c_str(), host_open_flags(flags), mode)?;
+    procfd::opened(t, at.proc, fd);
+    Ok(fd)
 }
 
 pub(super) fn sys_openat2(
@@ -109,18 +109,58 @@ pub(super) fn sys_openat2(
     } else {
         t.new_path(dir, path)?
     };
-    if let Some(content) = procfs::content(t, &at)? {
-        return procfs::open(&content, host_open_flags(flags));
-    }
+    procfs::may_open(t, at.proc)?;
     let how = OpenHow { flags: host_open_flags(flags) as u32 as u64, ..guest };
-    host!(
-        t,
-        SYS_openat2,
-        at.dir,
-        at.path.as_c_str(),
-        HostArg::of(&how),
-        size_of::<OpenHow>() as u64
-    )
+    let size = size_of::<OpenHow>() as u64;
+    let fd = host!(t, SYS_openat2, at.dir, at.path.as_c_str(), HostArg::of(&how), size)?;
+    procfd::opened(t, at.proc, fd);
+    Ok(fd)
+}
+
+/// One buffer.
+fn buffer(base: u64, len: u64) -> Result<Vec<IoVec>, Errno> {
+    Ok(vec![IoVec { base, len }])
+}
+
+pub(super) fn sys_read(t: &mut Thread, fd: Fd, to: u64, len: u64) -> SysResult {
+    let made = procfd::read(t, fd, None, |_| buffer(to, len));
+    made.unwrap_or_else(|| host!(t, SYS_read, fd, t.output(to, len)?, len))
+}
+
+pub(super) fn sys_write(t: &mut Thread, fd: Fd, from: u64, len: u64) -> SysResult {
+    let made = procfd::write(t, fd, None, |_| buffer(from, len));
+    made.unwrap_or_else(|| host!(t, SYS_write, fd, t.input(from, len)?, len))
+}
+
+pub(super) fn sys_pread64(t: &mut Thread, fd: Fd, to: u64, len: u64, at: u64) -> SysResult {
+    let made = procfd::read(t, fd, Some(at), |_| buffer(to, len));
+    made.unwrap_or_else(|| host!(t, SYS_pread64, fd, t.output(to, len)?, len, at))
+}
+
+pub(super) fn sys_pwrite64(t: &mut Thread, fd: Fd, from: u64, len: u64, at: u64) -> SysResult {
+    let made = procfd::write(t, fd, Some(at), |_| buffer(from, len));
+    made.unwrap_or_else(|| host!(t, SYS_pwrite64, fd, t.input(from, len)?, len, at))
+}
+
+pub(super) fn sys_sendfile(t: &mut Thread, to: Fd, from: Fd, offset: u64, len: u64) -> SysResult {
+    let made = procfd::send(t, from, GuestPtr::new(offset), to, len);
+    made.unwrap_or_else(|| host!(t, SYS_sendfile, to, from, t.output(offset, 8)?, len))
+}
+
+pub(super) fn sys_splice(
+    t: &mut Thread,
+    from: Fd,
+    from_at: u64,
+    to: Fd,
+    to_at: u64,
+    len: u64,
+    flags: u32,
+) -> SysResult {
+    let made = procfd::send(t, from, GuestPtr::new(from_at), to, len);
+    made.unwrap_or_else(|| {
+        let (from_at, to_at) = (t.output(from_at, 8)?, t.output(to_at, 8)?);
+        host!(t, SYS_splice, from, from_at, to, to_at, len, flags)
+    })
 }
 
 /// The guest has not the descriptors that hold its world, nor those of tools.
@@ -229,11 +269,17 @@ pub(super) fn import_iovec(
 }
 
 pub(super) fn sys_readv(t: &mut Thread, fd: Fd, iov: u64, count: u64) -> SysResult {
+    if let Some(made) = procfd::read(t, fd, None, |t| procfd::vector(t, iov, count)) {
+        return made;
+    }
     let v = import_iovec(t, iov, count, Access::Write)?;
     host!(t, SYS_readv, fd, HostArg::slice(&v), count)
 }
 
 pub(super) fn sys_writev(t: &mut Thread, fd: Fd, iov: u64, count: u64) -> SysResult {
+    if let Some(made) = procfd::write(t, fd, None, |t| procfd::vector(t, iov, count)) {
+        return made;
+    }
     let v = import_iovec(t, iov, count, Access::Read)?;
     host!(t, SYS_writev, fd, HostArg::slice(&v), count)
 }
@@ -246,6 +292,9 @@ pub(super) fn sys_preadv(
     low: u64,
     high: u64,
 ) -> SysResult {
+    if let Some(made) = procfd::read(t, fd, Some(low), |t| procfd::vector(t, iov, count)) {
+        return made;
+    }
     let v = import_iovec(t, iov, count, Access::Write)?;
     host!(t, SYS_preadv, fd, HostArg::slice(&v), count, low, high)
 }
@@ -258,6 +307,9 @@ pub(super) fn sys_pwritev(
     low: u64,
     high: u64,
 ) -> SysResult {
+    if let Some(made) = procfd::write(t, fd, Some(low), |t| procfd::vector(t, iov, count)) {
+        return made;
+    }
     let v = import_iovec(t, iov, count, Access::Read)?;
     host!(t, SYS_pwritev, fd, HostArg::slice(&v), count, low, high)
 }
@@ -272,6 +324,10 @@ pub(super) fn sys_preadv2(
     _high: u64,
     flags: u32,
 ) -> SysResult {
+    let at = (low != u64::MAX).then_some(low);
+    if let Some(made) = procfd::read(t, fd, at, |t| procfd::vector(t, iov, count)) {
+        return made;
+    }
     let v = import_iovec(t, iov, count, Access::Write)?;
     host!(t, SYS_preadv2, fd, HostArg::slice(&v), count, low, 0_u64, flags)
 }

@@ -43,7 +43,7 @@ pub(super) const CLONE_NEWNS: u64 = 0x2_0000;
 
 /// Flags that we serve ourselves and do not tell the host of.
 const OURS: u64 = CLONE_VM
-    | CLONE_SYSVSEM
+    | CLONE_NEWTIME
     | CLONE_CLEAR_SIGHAND
     | CLONE_INTO_CGROUP
     | CLONE_SETTLS
@@ -113,6 +113,11 @@ impl CloneRequest {
         if contradicts {
             return Err(Errno::EINVAL);
         }
+        if let Some(at) = self.pidfd {
+            // The kernel makes no child either that it could not tell of.
+            let at = GuestPtr::<i32>::new(at);
+            at.write(t.memory(), &at.read(t.memory())?)?;
+        }
         async_signal::set_mask(!0);
         if t.signals.is_pending() {
             return Err(Errno::RESTART);
@@ -133,7 +138,7 @@ impl CloneRequest {
     /// What a thread is to have for itself, in the terms of unshare(2): host threads are born with
     /// everything shared.
     pub(super) fn unshared(&self) -> u64 {
-        (CLONE_FS | CLONE_FILES) & !self.flags
+        (CLONE_FS | CLONE_FILES | CLONE_SYSVSEM) & !self.flags
     }
 
     /// Flags for the host, and the signal at the child's end.
@@ -298,6 +303,7 @@ fn child_of(parent: &Process, shares_actions: bool) -> Process {
         options: Options { world, ..parent.options.clone() },
         exe: parent.exe.clone(),
         exe_host: parent.exe_host.clone(),
+        exe_file: parent.exe_file.clone(),
         cmdline: parent.cmdline.clone(),
         auxv: parent.auxv.clone(),
         environ: parent.environ.clone(),
@@ -308,6 +314,7 @@ fn child_of(parent: &Process, shares_actions: bool) -> Process {
         borrowed: true,
         robust_nodes: parent.robust_nodes.clone(),
         warned: Mutex::new(lock(&parent.warned).clone()),
+        proc_device: parent.proc_device.copy(),
         personality: Personality::new(parent.personality.value()),
         credentials: Mutex::new(lock(&parent.credentials).clone()),
         on_exit: Mutex::new(None),
@@ -381,6 +388,7 @@ pub(super) fn sys_clone3(t: &mut Thread, args: GuestPtr<CloneArgs>, size: usize)
     request.exit_signal = a.exit_signal;
     let ids = GuestPtr::<i32>::new(a.set_tid);
     request.more.set_tid = ids.read_array(t.memory(), a.set_tid_size as usize)?;
+    request.more.new_time = a.flags & CLONE_NEWTIME != 0;
     request.more.cgroup = (a.flags & CLONE_INTO_CGROUP != 0).then_some(a.cgroup as i32);
     request.make(t)
 }

@@ -9,7 +9,8 @@ use super::abi::{Errno, Fd, GuestPtr, SysResult};
 use super::args::host;
 use super::host::HostArg;
 use super::process::{Thread, lock};
-use super::{listener, loop_info};
+use super::procmaps::{self, PROCMAP_QUERY};
+use super::{listener, loop_info, userfault};
 use crate::mem::Access;
 use crate::util::PAGE_SIZE;
 use std::fmt::Write as _;
@@ -293,10 +294,21 @@ fn tun_or_tty(request: u32) -> Kind {
 
 /// Name of a request, for the call trace.
 pub(super) fn name(request: u32) -> Option<&'static str> {
+    if request >> 8 & 0xff == userfault::TYPE {
+        return userfault::name(request);
+    }
     REQUESTS.iter().find(|r| r.number == request).map(|r| r.name)
 }
 
 pub(super) fn sys_ioctl(t: &mut Thread, fd: Fd, request: u32, arg: u64) -> SysResult {
+    if request == PROCMAP_QUERY
+        && let Some(answer) = procmaps::query(t, fd, GuestPtr::new(arg))
+    {
+        return answer;
+    }
+    if request >> 8 & 0xff == userfault::TYPE {
+        return userfault::ioctl(t, fd, request, arg);
+    }
     match find(request) {
         Some(Number) => host!(t, SYS_ioctl, fd, request, arg),
         Some(Bytes(len)) => host!(t, SYS_ioctl, fd, request, t.output(arg, len)?),

@@ -5,7 +5,7 @@ use super::host::{HostArg, Pod};
 use super::process::Thread;
 use crate::isa::Isa;
 use crate::isa::hwprobe::{
-    KEY_BASE_BEHAVIOR, KEY_HIGHEST_VIRT_ADDRESS, KEY_IMA_EXT_0, KEY_TIME_CSR_FREQ,
+    KEY_BASE_BEHAVIOR, KEY_CPUPERF_0, KEY_HIGHEST_VIRT_ADDRESS, KEY_IMA_EXT_0, KEY_TIME_CSR_FREQ,
 };
 
 pub(super) fn sys_uname(t: &mut Thread, to: GuestPtr<UtsName>) -> SysResult {
@@ -56,6 +56,35 @@ fn hwprobe(isa: &Isa, key: i64, user_end: u64) -> Option<u64> {
     }
 }
 
+/// Processors that are online, as a set of the kernel's: bit `n % 64` of word `n / 64`. Its length is
+/// that of the largest set that there can be.
+fn online() -> Vec<u64> {
+    let list = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
+    let numbers = |part: &str| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        Some(first.parse::<usize>().ok()?..=last.parse::<usize>().ok()?)
+    };
+    let all: Vec<usize> = list.trim().split(',').filter_map(numbers).flatten().collect();
+    let highest = all.last().copied().unwrap_or(0);
+    let mut set = vec![0; highest / 64 + 1];
+    for cpu in all {
+        set[cpu / 64] |= 1 << (cpu % 64);
+    }
+    if set.iter().all(|&word| word == 0) {
+        set[0] = 1;
+    }
+    set
+}
+
+/// Copies a set of processors from the guest: those of them that are online.
+fn read_cpus(t: &Thread, size: u64, cpus: GuestPtr<u8>, online: &[u64]) -> Result<Vec<u64>, Errno> {
+    let mut bytes = vec![0; size as usize];
+    t.memory().read_bytes(cpus.0, &mut bytes)?;
+    bytes.resize(online.len() * 8, 0);
+    let words = bytes.as_chunks::<8>().0.iter().map(|c| u64::from_le_bytes(*c));
+    Ok(words.zip(online).map(|(word, there)| word & there).collect())
+}
+
 pub(super) fn sys_riscv_hwprobe(
     t: &mut Thread,
     pairs: GuestPtr<HwProbe>,
@@ -66,34 +95,66 @@ pub(super) fn sys_riscv_hwprobe(
 ) -> SysResult {
     /// `RISCV_HWPROBE_WHICH_CPUS`.
     const WHICH_CPUS: u32 = 1;
-    if flags & !WHICH_CPUS != 0 || (cpu_size == 0) != cpus.is_null() {
-        return Err(Errno::EINVAL);
+    let online = online();
+    let size = cpu_size.min(online.len() as u64 * 8);
+    match flags {
+        0 => {}
+        WHICH_CPUS if size != 0 && !cpus.is_null() => {
+            return which_cpus(t, pairs, count, size, cpus, &online);
+        }
+        _ => return Err(Errno::EINVAL),
     }
-    let size = t.memory().size();
-    let isa = *t.process.machine.isa();
-    let mut all_match = true;
+    if size != 0 || !cpus.is_null() {
+        let asked = read_cpus(t, size, cpus, &online)?;
+        if asked.iter().all(|&word| word == 0) {
+            return Err(Errno::EINVAL);
+        }
+    }
+    let (isa, user_end) = (*t.process.machine.isa(), t.memory().size());
     for i in 0..count {
         let at = pairs.add(i);
-        let mut pair = at.read(t.memory())?;
-        let known = hwprobe(&isa, pair.key, size);
-        if flags & WHICH_CPUS != 0 {
-            // Bit sets match if they hold what is asked for.
-            all_match &= known.is_some_and(|v| match pair.key {
-                KEY_BASE_BEHAVIOR | KEY_IMA_EXT_0 => v & pair.value == pair.value,
-                _ => v == pair.value,
-            });
+        let key = at.cast::<i64>().read(t.memory())?;
+        let known = hwprobe(&isa, key, user_end);
+        let key = if known.is_some() { key } else { -1 };
+        at.write(t.memory(), &HwProbe { key, value: known.unwrap_or(0) })?;
+    }
+    Ok(0)
+}
+
+/// Which of the processors have what the pairs ask for: they are all alike.
+fn which_cpus(
+    t: &Thread,
+    pairs: GuestPtr<HwProbe>,
+    count: u64,
+    size: u64,
+    cpus: GuestPtr<u8>,
+    online: &[u64],
+) -> SysResult {
+    let mut set = read_cpus(t, size, cpus, online)?;
+    let mut given = vec![0; size as usize];
+    t.memory().read_bytes(cpus.0, &mut given)?;
+    if given.iter().all(|&b| b == 0) {
+        set.copy_from_slice(online);
+    }
+    let (isa, user_end) = (*t.process.machine.isa(), t.memory().size());
+    for i in 0..count {
+        let at = pairs.add(i);
+        let pair = at.read(t.memory())?;
+        let known = hwprobe(&isa, pair.key, user_end);
+        if known.is_none() {
+            at.write(t.memory(), &HwProbe { key: -1, value: 0 })?;
         }
-        if flags & WHICH_CPUS == 0 || known.is_none() {
-            pair = HwProbe {
-                key: if known.is_some() { pair.key } else { -1 },
-                value: known.unwrap_or(0),
-            };
-            at.write(t.memory(), &pair)?;
+        let matches = known.is_some_and(|v| match pair.key {
+            // Sets of bits match if they hold what is asked for.
+            KEY_BASE_BEHAVIOR | KEY_IMA_EXT_0 | KEY_CPUPERF_0 => v & pair.value == pair.value,
+            _ => v == pair.value,
+        });
+        if !matches {
+            set.fill(0);
         }
     }
-    if flags & WHICH_CPUS != 0 && !all_match {
-        t.memory().fill(cpus.0, 0, cpu_size)?;
-    }
+    let bytes: Vec<u8> = set.iter().flat_map(|word| word.to_le_bytes()).collect();
+    t.memory().write_bytes(cpus.0, &bytes[..size as usize])?;
     Ok(0)
 }
 

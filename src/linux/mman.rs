@@ -47,6 +47,8 @@ pub(super) struct Layout {
     pub brk: u64,
     /// Mappings are placed below this address.
     pub mmap_top: u64,
+    /// The initial stack pointer.
+    pub start_stack: u64,
     /// How new mappings are locked (`mlockall` with `MCL_FUTURE`); absent if they are not.
     pub lock_future: Option<i32>,
 }
@@ -117,8 +119,7 @@ pub(super) fn sys_brk(t: &mut Thread, addr: u64) -> SysResult {
         return Ok(layout.brk);
     }
     let changed = if new > old {
-        let heap =
-            Mapping::anonymous(Prot::RW, Some("[heap]"));
+        let heap = Mapping::anonymous(Prot::RW, Some("[heap]"));
         let allowed = process.may_map(new - old, true, None).is_ok();
         allowed
             && mem.is_free(old..new)
@@ -178,8 +179,10 @@ pub(super) fn sys_mmap(
     process.may_map(len, own_copy, Some(at..at + len))?;
     let fd = file.then(|| guest_fd(fd)).transpose()?;
     let fresh = flags & MAP_FIXED_NOREPLACE != 0;
-    // Files count nothing, whatever they are.
-    let uncounted = if file { MAP_NORESERVE as i32 } else { 0 };
+    // Files count nothing, whatever they are, nor does what nobody may touch: so the host keeps that
+    // with what is reserved around it, where it counts as many mappings as the guest has.
+    let untouched = !shared && mapping.prot == Prot::NONE;
+    let uncounted = if file || untouched { MAP_NORESERVE as i32 } else { 0 };
     mem.map_as(at, len, mapping, fd, fresh, host_kind(flags) | uncounted)?;
     lock_new(mem, &layout, at..at + len)?;
     drop(layout);
@@ -344,8 +347,7 @@ pub(super) fn grow_stack(t: &Thread, addr: u64) -> bool {
         return false;
     }
     let below = mem.mapping_from(page.saturating_sub(STACK_GAP)).filter(|(r, _)| r.end <= page);
-    let too_near =
-        below.is_some_and(|(_, m)| m.prot != Prot::NONE && !m.traits.grows_down);
+    let too_near = below.is_some_and(|(_, m)| m.prot != Prot::NONE && !m.traits.grows_down);
     let grown = above.start - page;
     if too_near
         || above.end - page > process.limits().stack_limit()

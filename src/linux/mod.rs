@@ -54,7 +54,10 @@ mod poll;
 mod prctl;
 mod process;
 mod process_vm;
+mod procfd;
 mod procfs;
+mod procmaps;
+mod procstat;
 mod rootfs;
 mod run;
 mod seccomp;
@@ -70,6 +73,7 @@ mod thread;
 mod time;
 mod trace;
 mod unix;
+mod userfault;
 mod vdso;
 
 pub use crate::sys::process::with_room;

@@ -1,7 +1,7 @@
 //! Other guest processes: what they are, and where their memory lies in their host process.
 //!
 //! A guest process describes itself behind the strings on its stack, where the host's `/proc` says
-//! that the environment ends (`sys::process::show_strings`). Who may look into a process finds it
+//! that the environment ends (`sys::process::show_program`). Who may look into a process finds it
 //! there; for everyone else, and on hosts that do not let us say where the strings are, it is an
 //! unknown program of the host.
 
@@ -79,17 +79,15 @@ pub(super) fn find(pid: u32) -> Option<Other> {
     parse(&bytes[..n])
 }
 
-/// A mapping of another guest process, with its line of `/proc/PID/maps`.
-struct Line<'a> {
+/// A mapping of another guest process.
+struct Line {
     start: u64,
     end: u64,
-    /// What follows the addresses.
-    rest: &'a str,
 }
 
 impl Other {
     /// The lines of the host's `/proc/PID/maps` that are of the guest.
-    fn lines<'a>(&self, host: &'a str) -> impl Iterator<Item = Line<'a>> {
+    fn lines(&self, host: &str) -> impl Iterator<Item = Line> {
         let (base, end) = (self.base, self.base.saturating_add(self.size));
         host.lines().filter_map(move |line| {
             let (range, rest) = line.split_once(' ')?;
@@ -98,19 +96,8 @@ impl Other {
             let (start, stop) = (number(start)?, number(stop)?);
             // What the guest has not mapped is reserved, without access.
             let inside = start >= base && stop <= end && !rest.starts_with("---p");
-            inside.then(|| Line { start: start - base, end: stop - base, rest })
+            inside.then(|| Line { start: start - base, end: stop - base })
         })
-    }
-
-    /// `/proc/PID/maps` in the guest's addresses, and with the names of files that `name` gives
-    /// for the host's.
-    pub(super) fn maps(&self, host: &str, name: impl Fn(&str) -> String) -> String {
-        let line = |l: Line<'_>| {
-            let (columns, path) = l.rest.split_at(l.rest.find('/').unwrap_or(l.rest.len()));
-            let path = if path.is_empty() { String::new() } else { name(path) };
-            format!("{:08x}-{:08x} {columns}{path}\n", l.start, l.end)
-        };
-        self.lines(host).map(line).collect()
     }
 
     /// True if the guest has mapped all of a range.
@@ -122,11 +109,6 @@ impl Other {
             }
         }
         at >= range.end
-    }
-
-    /// Bytes that the guest has mapped.
-    pub(super) fn mapped(&self, host: &str) -> u64 {
-        self.lines(host).map(|l| l.end - l.start).sum()
     }
 
     /// The host address of `len` bytes at a guest address; `None` outside its address space.
@@ -153,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_guests_mappings_are_shown() {
+    fn only_the_guests_mappings_count() {
         let other =
             Other { base: 0x10000, size: 0x10000, limits: 0, exe: vec![], exe_host: vec![] };
         let host = "00001000-00002000 r--p 0 0:0 0 /host\n\
@@ -161,9 +143,8 @@ mod tests {
                     00014000-00016000 rw-p 0 0:0 0 \n\
                     00016000-00017000 r--p 0 0:0 9 /root/bin/a\n\
                     00020000-00021000 rw-p 0 0:0 0 [stack]\n";
-        let shown = "00004000-00006000 rw-p 0 0:0 0 \n\
-                     00006000-00007000 r--p 0 0:0 9 /bin/a\n";
-        assert_eq!(other.maps(host, |path| path.replace("/root", "")), shown);
-        assert_eq!(other.mapped(host), 0x3000);
+        assert!(other.maps_all(host, 0x4000..0x7000));
+        assert!(!other.maps_all(host, 0x3000..0x5000));
+        assert!(!other.maps_all(host, 0x6000..0x8000));
     }
 }

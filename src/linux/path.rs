@@ -14,11 +14,13 @@
 //! answer with a directory descriptor and a path.
 
 use super::abi::{Errno, Fd, GuestCStr};
+use super::exec;
 use super::host::path_of;
 use super::others;
 use super::process::{Options, Process, Thread};
 use super::procfs::{self, ProcFile};
 use super::rootfs::{Handle, Resolved, Want, World, fd_path, read_link};
+use crate::sys::fd::Aside;
 use std::ffi::{CString, OsStr};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -181,6 +183,8 @@ pub(super) struct Names<'a> {
     pub sysroot: Option<&'a Path>,
     /// Host path of the running program.
     pub exe: &'a Path,
+    /// Its file, for when the path does not lead there any more.
+    pub exe_file: Option<&'a Aside>,
 }
 
 impl Names<'_> {
@@ -197,7 +201,10 @@ impl Names<'_> {
             return HostPath::new(Fd::CWD, other.exe_host);
         }
         if proc == Some(ProcFile::Exe) && last == Last::Follow {
-            return HostPath::new(Fd::CWD, self.exe.as_os_str().as_bytes().to_vec());
+            let named = self.exe.exists();
+            let exe =
+                self.exe_file.filter(|_| !named).map_or(self.exe.to_path_buf(), exec::open_path);
+            return HostPath::new(Fd::CWD, exe.into_os_string().into_vec());
         }
         if proc.is_none()
             && let Some(found) = self.find(dir, &path, last)
@@ -284,7 +291,11 @@ impl Names<'_> {
 impl Process {
     /// What file names mean in this process.
     pub(super) fn names(&self) -> Names<'_> {
-        Names { sysroot: self.options.sysroot.as_deref(), exe: &self.exe_host }
+        Names {
+            sysroot: self.options.sysroot.as_deref(),
+            exe: &self.exe_host,
+            exe_file: self.exe_file.as_deref(),
+        }
     }
 
     /// What the guest calls a file of the host: what is outside keeps the host's name, which means
@@ -412,7 +423,8 @@ mod tests {
         }
 
         fn find(&self, path: &str, last: Last) -> Option<String> {
-            let names = Names { sysroot: Some(&self.0), exe: Path::new("/bin/true") };
+            let names =
+                Names { sysroot: Some(&self.0), exe: Path::new("/bin/true"), exe_file: None };
             let found = names.below_sysroot(path.as_bytes(), last)?;
             Some(found.strip_prefix(&self.0).unwrap().to_str().unwrap().to_owned())
         }
@@ -487,7 +499,7 @@ mod tests {
         ] {
             assert_eq!(tree.find(path, Last::Follow), None, "{path}");
         }
-        let names = Names { sysroot: Some(&tree.0), exe: Path::new("/bin/true") };
+        let names = Names { sysroot: Some(&tree.0), exe: Path::new("/bin/true"), exe_file: None };
         let found = names.lookup(Fd(7), b"/nothing".to_vec(), Last::Follow).unwrap();
         assert_eq!((found.dir, found.path.as_bytes()), (Fd(7), &b"/nothing"[..]));
         assert_eq!(names.guest(&tree.0.join("usr/lib")), Path::new("/usr/lib"));
@@ -501,7 +513,7 @@ mod tests {
         let link = outside.0.join("python");
         symlink("/usr/lib/ld.so", &link).unwrap();
         symlink("python", outside.0.join("python3")).unwrap();
-        let names = Names { sysroot: Some(&tree.0), exe: Path::new("/bin/true") };
+        let names = Names { sysroot: Some(&tree.0), exe: Path::new("/bin/true"), exe_file: None };
         let wanted = Some(tree.0.join("usr/lib/ld.so"));
         for name in ["python", "python3"] {
             let path = outside.0.join(name);
@@ -513,7 +525,7 @@ mod tests {
 
     #[test]
     fn the_program_is_found_behind_its_proc_link() {
-        let names = Names { sysroot: None, exe: Path::new("/opt/guest") };
+        let names = Names { sysroot: None, exe: Path::new("/opt/guest"), exe_file: None };
         let exe = names.lookup(Fd::CWD, b"/proc/self/exe".to_vec(), Last::Follow).unwrap();
         assert_eq!(exe.path.as_bytes(), b"/opt/guest");
         let link = names.lookup(Fd::CWD, b"/proc/self/exe".to_vec(), Last::Keep).unwrap();

@@ -9,12 +9,14 @@ use super::limits::Limits;
 use super::mman::Layout;
 use super::path::{Last, Names};
 use super::personality::Personality;
+use super::procfd::{ProcDevice, Shown};
 use super::rootfs::{Handle, Want, Worlds, fd_path};
 use super::seccomp::{Restriction, Restrictions};
 use super::trace::Trace;
 use crate::mem::Memory;
 use crate::runtime::{Cpu, Machine};
 use crate::sys::async_signal::Slot;
+use crate::sys::fd::Aside;
 use crate::sys::robust::{Nodes, RobustList};
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
@@ -59,7 +61,7 @@ impl Options {
             let host = path_of(fd_path(found.at.fd()).as_bytes());
             return Ok(Located { host, held: Some(found.at) });
         }
-        let names = Names { sysroot: self.sysroot.as_deref(), exe: Path::new("") };
+        let names = Names { sysroot: self.sysroot.as_deref(), exe: Path::new(""), exe_file: None };
         let inside = names.find(Fd::CWD, bytes, Last::Follow);
         Ok(Located { host: inside.unwrap_or_else(|| path.to_owned()), held: None })
     }
@@ -84,6 +86,9 @@ pub struct Process {
     pub exe: PathBuf,
     /// Where the host finds the executable.
     pub exe_host: PathBuf,
+    /// The executable's file, open: it may have no name any more. None in a world of the guest's
+    /// own, which knows its files.
+    pub(super) exe_file: Option<Arc<Aside>>,
     /// Arguments, with NULs, as `/proc/self/cmdline` shows them.
     pub cmdline: Vec<u8>,
     /// The auxiliary vector, as `/proc/self/auxv` shows it.
@@ -114,6 +119,8 @@ pub struct Process {
     pub(super) restrictions: Mutex<Restrictions>,
     /// What `personality` was last told.
     pub(super) personality: Personality,
+    /// Where files of `/proc` have been opened whose contents are made here.
+    pub(super) proc_device: ProcDevice,
     /// Who the guest believes to be, with a fake root.
     pub(super) credentials: Mutex<Option<Credentials>>,
     /// Called once when the process ends, if its end is ours to see.
@@ -163,6 +170,8 @@ pub struct Thread {
     pub(super) robust: Option<RobustList>,
     /// Filters of its system calls.
     pub(super) restriction: Arc<Restriction>,
+    /// What it last read of a file whose contents are made here.
+    pub(super) shown: Option<Shown>,
     /// True once the thread has made its last system call.
     pub(super) ended: bool,
 }

@@ -55,7 +55,8 @@ pub(super) fn sys_shmat(t: &mut Thread, id: i32, addr: u64, flags: u32) -> SysRe
     }
     let path = Arc::new(name(ds[0] as u32));
     let backing = Backing::File { path, offset: 0, dev: libc::makedev(0, 1), inode: id as u64 };
-    let mapping = Mapping { shared: true, backing, ..Mapping::anonymous(Prot::from_linux(bits), None) };
+    let mapping =
+        Mapping { shared: true, backing, ..Mapping::anonymous(Prot::from_linux(bits), None) };
     mem.map_segment(at, len, mapping, id)?;
     Ok(at)
 }

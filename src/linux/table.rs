@@ -13,7 +13,7 @@ use super::process::Thread;
 use super::{
     advice, aio, dir, exec, exit, file, fork, futex, ids, ioctl, ipc, keys, limits, machine, mlock,
     mman, mount, mremap, numa, personality, poll, prctl, process_vm, seccomp, shm, signal, socket,
-    stat, thread, time,
+    stat, thread, time, userfault,
 };
 
 /// How far a system call is served.
@@ -44,7 +44,7 @@ pub struct Syscall {
     pub support: Support,
     /// Number of arguments that are looked at.
     pub(super) arity: u8,
-    /// What they are, if it is passed through.
+    /// What they are, if it is passed through, or for the call trace.
     pub(super) spec: &'static [Arg],
 }
 
@@ -91,7 +91,7 @@ const fn arity<Args, H: Handler<Args>>(_: &H) -> u8 {
 }
 
 macro_rules! arity {
-    (full $h:path) => {
+    (full $([$($a:expr),*])? $h:path) => {
         arity(&$h)
     };
     (partial $note:literal $h:path) => {
@@ -103,7 +103,7 @@ macro_rules! arity {
 }
 
 macro_rules! support {
-    (full $h:path) => {
+    (full $([$($a:expr),*])? $h:path) => {
         Support::Full
     };
     (partial $note:literal $h:path) => {
@@ -124,7 +124,7 @@ macro_rules! support {
 }
 
 macro_rules! serve {
-    ($t:ident $n:literal $name:ident full $h:path) => { Handler::call($h, $t) };
+    ($t:ident $n:literal $name:ident full $([$($a:expr),*])? $h:path) => { Handler::call($h, $t) };
     ($t:ident $n:literal $name:ident partial $note:literal $h:path) => { Handler::call($h, $t) };
     ($t:ident $n:literal $name:ident pass [$($a:expr),*]) => {{
         const SPEC: &[Arg] = &[$($a),*];
@@ -226,20 +226,20 @@ syscalls! {
     60 quotactl full dir::sys_quotactl;
     61 getdents64 full dir::sys_getdents64;
     62 lseek pass [V, V, V];
-    63 read pass [V, WN(2), V];
-    64 write pass [V, RN(2), V];
+    63 read full [V, WN(2), V] file::sys_read;
+    64 write full [V, RN(2), V] file::sys_write;
     65 readv full file::sys_readv;
     66 writev full file::sys_writev;
-    67 pread64 pass [V, WN(2), V, V];
-    68 pwrite64 pass [V, RN(2), V, V];
+    67 pread64 full [V, WN(2), V, V] file::sys_pread64;
+    68 pwrite64 full [V, RN(2), V, V] file::sys_pwrite64;
     69 preadv full file::sys_preadv;
     70 pwritev full file::sys_pwritev;
-    71 sendfile pass [V, V, W(8), V];
+    71 sendfile full [V, V, W(8), V] file::sys_sendfile;
     72 pselect6 full poll::sys_pselect6;
     73 ppoll full poll::sys_ppoll;
     74 signalfd4 pass [V, R(8), V, V];
     75 vmsplice full file::sys_vmsplice;
-    76 splice pass [V, W(8), V, W(8), V, V];
+    76 splice full [V, W(8), V, W(8), V, V] file::sys_splice;
     77 tee pass [V, V, V, V];
     78 readlinkat full dir::sys_readlinkat;
     79 newfstatat full stat::sys_newfstatat;
@@ -431,7 +431,7 @@ syscalls! {
     279 memfd_create pass [S, V];
     280 bpf denied "programs would see the host";
     281 execveat full exec::sys_execveat;
-    282 userfaultfd refused "faults of guest pages are the translator's";
+    282 userfaultfd partial "where a guest address is a host address; else ENOSYS" userfault::sys_userfaultfd;
     283 membarrier partial "all but the commands for rseq" thread::sys_membarrier;
     284 mlock2 full mlock::sys_mlock2;
     285 copy_file_range pass [V, W(8), V, W(8), V, V];

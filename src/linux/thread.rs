@@ -50,6 +50,7 @@ impl Thread {
             robust_list: 0,
             robust: None,
             restriction,
+            shown: None,
             ended: false,
         })
     }

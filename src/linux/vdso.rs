@@ -35,8 +35,7 @@ fn sigreturn() -> Option<u64> {
 pub(super) fn map(mem: &Memory, isa: &Isa, top: u64) -> Result<Vdso, LoadError> {
     let at =
         mman::find_room(mem, top, PAGE_SIZE, true).ok_or(LoadError::Memory(MapError::NoSpace))?;
-    let page =
-        Mapping { prot: Prot::RW, shared: false, backing: Backing::Anonymous(Some("[vdso]")) };
+    let page = Mapping::anonymous(Prot::RW, Some("[vdso]"));
     mem.map(at, PAGE_SIZE, page, None, true)?;
     mem.write_bytes(at, IMAGE).map_err(|_| LoadError::Memory(MapError::NotMapped))?;
     mem.protect(at, PAGE_SIZE, Prot::RX)?;

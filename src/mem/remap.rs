@@ -1,7 +1,7 @@
 //! Mappings that move, grow or show other parts of their file, and advice about them.
 
 use super::map::{Advice, Backing, MapError, Mapping, Mark, Memory, mapped_prefix, whole_pages};
-use crate::util::{PAGE_SIZE, Split};
+use crate::util::{PAGE_SIZE, Split, page_down, page_up};
 use std::ops::Range;
 
 impl Memory {
@@ -131,6 +131,14 @@ impl Memory {
             self.region.advise(self.offsets(&part), raw)?;
         }
         if mapped_prefix(&state.map, &range) == range { Ok(()) } else { Err(MapError::NotMapped) }
+    }
+
+    /// Says that bytes of `range` are about to change, whatever its protection: translations of
+    /// them are void.
+    pub fn expect_rewrite(&self, range: Range<u64>) {
+        let pages = page_down(range.start)..page_up(range.end).unwrap_or(u64::MAX);
+        let mut state = self.lock();
+        self.forget_code(&mut state, &pages);
     }
 
     /// Says whether children get the pages of a range.

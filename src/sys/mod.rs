@@ -12,6 +12,7 @@ pub mod process;
 pub mod robust;
 pub mod segment;
 pub mod signal;
+pub mod standard;
 pub mod syscall;
 pub mod time;
 pub mod words;

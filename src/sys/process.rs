@@ -151,13 +151,15 @@ pub struct CloneMore {
     pub set_tid: Vec<i32>,
     /// Descriptor of the control group that the child starts in (`CLONE_INTO_CGROUP`).
     pub cgroup: Option<i32>,
+    /// The child's children start in a new time name space (`CLONE_NEWTIME`).
+    pub new_time: bool,
 }
 
 impl CloneMore {
     /// True if anything is asked for.
     #[must_use]
     pub fn is_some(&self) -> bool {
-        !self.set_tid.is_empty() || self.cgroup.is_some()
+        !self.set_tid.is_empty() || self.cgroup.is_some() || self.new_time
     }
 }
 
@@ -183,8 +185,11 @@ impl CloneArgs {
     fn new(flags: u64, pidfd: *mut i32, more: &CloneMore) -> Self {
         const CSIGNAL: u64 = 0xff;
         const INTO_CGROUP: u64 = 1 << 33;
+        const NEWTIME: u64 = 0x80;
+        let into = if more.cgroup.is_some() { INTO_CGROUP } else { 0 };
+        let time = if more.new_time { NEWTIME } else { 0 };
         Self {
-            flags: flags & !CSIGNAL | if more.cgroup.is_some() { INTO_CGROUP } else { 0 },
+            flags: flags & !CSIGNAL | into | time,
             pidfd: if flags & libc::CLONE_PIDFD as u64 != 0 { pidfd as u64 } else { 0 },
             exit_signal: flags & CSIGNAL,
             set_tid: if more.set_tid.is_empty() { 0 } else { more.set_tid.as_ptr() as u64 },
@@ -392,14 +397,28 @@ pub fn ids() -> (i32, [u32; 4]) {
 /// data, heap, stack, arguments and environment are.
 const MM_FIELDS: usize = 11;
 
-/// Makes `/proc/PID/cmdline` and `environ` of this process show other strings, which lie in memory
-/// one behind the other, each with its NUL, as long as they lie there, and `auxv` a copy of these
-/// bytes.
+/// Where a program is that this process runs, for `/proc`.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// Its code; the host's program's if absent.
+    pub code: Option<Range<HostAddr>>,
+    /// Its data; the host's program's if absent.
+    pub data: Option<Range<HostAddr>>,
+    /// Its initial stack pointer.
+    pub stack: HostAddr,
+    /// Its arguments, one behind the other, each with its NUL.
+    pub args: Range<HostAddr>,
+    /// Its environment, likewise.
+    pub env: Range<HostAddr>,
+}
+
+/// Makes `/proc/PID/cmdline`, `environ` and `stat` of this process show that program, as long as its
+/// strings lie there, and `auxv` a copy of these bytes.
 ///
 /// # Errors
 /// What `prctl` says; `EIO` if `/proc` does not tell what is to stay as it is. Nothing has changed
 /// then.
-pub fn show_strings(args: Range<HostAddr>, env: Range<HostAddr>, auxv: &[u8]) -> io::Result<()> {
+pub fn show_program(shown: &Shown, auxv: &[u8]) -> io::Result<()> {
     #[repr(C)]
     struct Map {
         fields: [u64; MM_FIELDS],
@@ -414,21 +433,29 @@ pub fn show_strings(args: Range<HostAddr>, env: Range<HostAddr>, auxv: &[u8]) ->
     let values: Vec<u64> = rest.split_whitespace().map(|v| v.parse().unwrap_or(0)).collect();
     // The first of `values` is field 3 of proc(5).
     let field = |n: usize| values.get(n - 3).copied().ok_or_else(unknown);
+    let start = |r: &Option<Range<HostAddr>>, n| match r {
+        Some(r) => Ok(r.start.0 as u64),
+        None => field(n),
+    };
+    let end = |r: &Option<Range<HostAddr>>, n| match r {
+        Some(r) => Ok(r.end.0 as u64),
+        None => field(n),
+    };
     // SAFETY: asks where the heap ends.
     let brk = unsafe { libc::sbrk(0) } as u64;
     let map = Map {
         fields: [
-            field(26)?,
-            field(27)?,
-            field(45)?,
-            field(46)?,
+            start(&shown.code, 26)?,
+            end(&shown.code, 27)?,
+            start(&shown.data, 45)?,
+            end(&shown.data, 46)?,
             field(47)?,
             brk,
-            field(28)?,
-            args.start.0 as u64,
-            args.end.0 as u64,
-            env.start.0 as u64,
-            env.end.0 as u64,
+            shown.stack.0 as u64,
+            shown.args.start.0 as u64,
+            shown.args.end.0 as u64,
+            shown.env.start.0 as u64,
+            shown.env.end.0 as u64,
         ],
         auxv: auxv.as_ptr() as u64,
         auxv_size: auxv.len() as u32,

@@ -9,7 +9,7 @@ use crate::linux::host::{HostArg, Pod, host_call, host_fd};
 use crate::linux::limits;
 use crate::linux::path::HostPath;
 use crate::linux::process::Thread;
-use crate::linux::procfs;
+use crate::linux::{procfd, procfs};
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -178,11 +178,25 @@ fn once(
         found.at = Handle::Owned(aside(fd));
     }
     let at = HostPath::of_world(found)?;
-    if let Some(content) = procfs::content(t, &at)? {
-        return procfs::open(&content, flags).map(Some);
+    procfs::may_open(t, at.proc)?;
+    let opened = open_found(t, &at, flags, mode, (keeps, exclusive))?;
+    if let Some(fd) = opened {
+        procfd::opened(t, at.proc, fd);
     }
+    Ok(opened)
+}
+
+/// Opens what a lookup has found; `None` if it has become a link meanwhile. `keeps` says that a link
+/// is not followed, `exclusive` that nothing may be there.
+fn open_found(
+    t: &Thread,
+    at: &HostPath,
+    flags: i32,
+    mode: u32,
+    (keeps, exclusive): (bool, bool),
+) -> Result<Option<u64>, Errno> {
     if at.read_only && changes(flags) {
-        unchanged(&at, flags)?;
+        unchanged(at, flags)?;
     }
     if let Some(fd) = at.object {
         if exclusive {
