@@ -18,7 +18,7 @@ use super::trace::Trace;
 use super::{host, limits, others, run, signal, vdso};
 use crate::mem::{Backing, Mapping, Memory, Mode};
 use crate::runtime::{self, Machine};
-use crate::sys::fd::keep_aside;
+use crate::sys::fd::{Aside, keep_aside};
 use crate::sys::standard::closed_at_start;
 use crate::sys::{async_signal, process};
 use crate::util::HostAddr;
@@ -391,16 +391,7 @@ impl Command {
             None => find_program(&self.options, &self.program, args)?,
         };
         let image = Image::open(&program.host)?;
-        let exe_file = File::open(&program.host).and_then(|file| keep_aside(file.as_fd()));
-        let exe_file = exe_file.ok().filter(|_| self.options.world.is_none()).map(Arc::new);
-        let (exe_host, exe) = match std::fs::canonicalize(&program.host) {
-            Ok(host) => (host.clone(), self.guest_name(&host, &program.guest)),
-            // No name leads to it.
-            Err(_) => match &exe_file {
-                Some(file) => (exec::open_path(file), program.guest.clone()),
-                None => (program.host.clone(), self.guest_name(&program.host, &program.guest)),
-            },
-        };
+        let (exe_host, exe, exe_file) = self.executable(&program);
         set_name(&program.called, &exe);
 
         async_signal::record_sent_faults()?;
@@ -479,6 +470,21 @@ impl Command {
 }
 
 impl Command {
+    /// Where the host finds a program, where the guest does, and its file, for when no name leads to
+    /// it.
+    fn executable(&self, program: &exec::Program) -> (PathBuf, PathBuf, Option<Arc<Aside>>) {
+        let file = File::open(&program.host).and_then(|file| keep_aside(file.as_fd()));
+        let file = file.ok().filter(|_| self.options.world.is_none()).map(Arc::new);
+        let (host, exe) = match (std::fs::canonicalize(&program.host), &file) {
+            (Ok(host), _) => (host.clone(), self.guest_name(&host, &program.guest)),
+            (Err(_), Some(file)) => (exec::open_path(file), program.guest.clone()),
+            (Err(_), None) => {
+                (program.host.clone(), self.guest_name(&program.host, &program.guest))
+            }
+        };
+        (host, exe, file)
+    }
+
     /// The guest's name of its program's file; `called` is what the program was called.
     fn guest_name(&self, host: &Path, called: &Path) -> PathBuf {
         let Some(world) = &self.options.world else {

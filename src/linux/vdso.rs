@@ -6,7 +6,7 @@ use super::loader::LoadError;
 use super::mman;
 use super::signal::SIGRETURN_CODE;
 use crate::isa::{Ext, Isa};
-use crate::mem::{Backing, MapError, Mapping, Memory, Prot};
+use crate::mem::{MapError, Mapping, Memory, Prot};
 use crate::util::PAGE_SIZE;
 
 static IMAGE: &[u8] = include_bytes!("vdso/vdso.so");
