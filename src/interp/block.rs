@@ -13,7 +13,7 @@ const MAX_CACHED: usize = 1 << 20;
 
 /// A decoded instruction and the function that executes it.
 struct Slot {
-    run: Handler,
+    run: Handler<Memory>,
     insn: Insn,
 }
 

@@ -1,7 +1,7 @@
 //! Zicsr and the CSRs of the unprivileged architecture: floating-point control and status, and
 //! counters.
 
-use super::{Hart, Insn, Isa, Memory, Step, Stop, illegal, next, x};
+use super::{Data, Hart, Insn, Isa, Step, Stop, illegal, next, x};
 use crate::cpu::FFLAGS_MASK;
 use crate::isa::Format;
 use crate::isa::csr::{
@@ -59,29 +59,29 @@ fn access(h: &mut Hart, i: &Insn, pc: u64, new: impl FnOnce(u64) -> u64) -> Step
     next(i, pc)
 }
 
-pub(super) fn csrrw(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+pub(super) fn csrrw(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
     let value = x(h, i.rs1);
     access(h, i, pc, |_| value)
 }
 
-pub(super) fn csrrs(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+pub(super) fn csrrs(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
     let mask = x(h, i.rs1);
     access(h, i, pc, |old| old | mask)
 }
 
-pub(super) fn csrrc(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+pub(super) fn csrrc(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
     let mask = x(h, i.rs1);
     access(h, i, pc, |old| old & !mask)
 }
 
-pub(super) fn csrrwi(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+pub(super) fn csrrwi(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
     access(h, i, pc, |_| u64::from(i.rs1))
 }
 
-pub(super) fn csrrsi(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+pub(super) fn csrrsi(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
     access(h, i, pc, |old| old | u64::from(i.rs1))
 }
 
-pub(super) fn csrrci(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+pub(super) fn csrrci(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
     access(h, i, pc, |old| old & !u64::from(i.rs1))
 }

@@ -1,12 +1,12 @@
 //! The table of all instructions: which function executes which.
 #![deny(clippy::wildcard_enum_match_arm)]
 
-use super::{Handler, Op, csr, rv_a, rv_f, rv_i, rv_m, rv_zb, zic};
+use super::{Data, Handler, Op, csr, rv_a, rv_f, rv_i, rv_m, rv_zb, zic};
 use crate::cpu::fp::{F16, F32, F64};
 
 /// The function that executes `op`. One line per instruction; a new one does not compile before it
 /// has its line here.
-pub(super) fn handler(op: Op) -> Handler {
+pub(super) fn handler<M: Data>(op: Op) -> Handler<M> {
     match op {
         Op::Lui => rv_i::lui,
         Op::Auipc => rv_i::auipc,

@@ -2,7 +2,7 @@
 //! translator. One file per extension, one function per instruction.
 //!
 //! Reading order: `rv_i` for the shape of an instruction, `dispatch` for the table of all, then
-//! any extension; `block` for how it runs fast.
+//! any extension; `block` for how it runs fast, `path` for how it keeps to what translated code does.
 //!
 //! Invariants:
 //! - An instruction that does not complete changes nothing: every function here reads its
@@ -12,13 +12,13 @@
 
 use crate::cpu::{Access, Exit, Fault, Hart};
 use crate::isa::{self, Ext, Insn, Isa, Op};
-use crate::mem::Memory;
+use crate::mem::{Data, Memory};
 
 /// Instructions that compute `rd` from `rs1` and `rs2` and cannot trap.
 macro_rules! binary {
     ($($(#[$doc:meta])* $name:ident |$a:ident, $b:ident| $value:expr;)*) => {$(
         $(#[$doc])*
-        pub(super) fn $name(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+        pub(super) fn $name(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
             let ($a, $b) = (x(h, i.rs1), x(h, i.rs2));
             h.set_x(i.rd, $value);
             next(i, pc)
@@ -31,7 +31,7 @@ macro_rules! binary {
 macro_rules! immediate {
     ($($(#[$doc:meta])* $name:ident |$a:ident, $imm:ident| $value:expr;)*) => {$(
         $(#[$doc])*
-        pub(super) fn $name(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+        pub(super) fn $name(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
             let ($a, $imm) = (x(h, i.rs1), i.imm as u64);
             h.set_x(i.rd, $value);
             next(i, pc)
@@ -43,7 +43,7 @@ macro_rules! immediate {
 macro_rules! unary {
     ($($(#[$doc:meta])* $name:ident |$a:ident| $value:expr;)*) => {$(
         $(#[$doc])*
-        pub(super) fn $name(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+        pub(super) fn $name(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
             let $a = x(h, i.rs1);
             h.set_x(i.rd, $value);
             next(i, pc)
@@ -54,6 +54,7 @@ macro_rules! unary {
 mod block;
 mod csr;
 mod dispatch;
+mod path;
 mod rv_a;
 mod rv_f;
 mod rv_i;
@@ -62,6 +63,7 @@ mod rv_zb;
 mod zic;
 
 pub use block::Interp;
+pub use path::{End, Path, Place, Taken};
 
 /// Why an instruction did not complete. Boxed, so that a [`Step`] is returned in two registers.
 struct Stop(Box<Exit>);
@@ -85,7 +87,7 @@ type Step = Result<u64, Stop>;
 
 /// What an instruction does to hart and memory; the last argument is its address. It does not
 /// touch `hart.pc`.
-type Handler = fn(&mut Hart, &Memory, &Insn, u64) -> Step;
+type Handler<M> = fn(&mut Hart, &M, &Insn, u64) -> Step;
 
 /// Value of an integer register.
 #[inline(always)]
@@ -133,7 +135,7 @@ pub fn step(hart: &mut Hart, mem: &Memory, isa: &Isa) -> Result<(), Exit> {
     run(handler_for(&insn, isa), hart, mem, &insn)
 }
 
-fn run(handler: Handler, hart: &mut Hart, mem: &Memory, insn: &Insn) -> Result<(), Exit> {
+fn run(handler: Handler<Memory>, hart: &mut Hart, mem: &Memory, insn: &Insn) -> Result<(), Exit> {
     match handler(hart, mem, insn, hart.pc) {
         Ok(pc) => {
             hart.pc = pc;
@@ -168,7 +170,7 @@ pub fn decode(bits: u32, isa: &Isa) -> Result<Insn, Exit> {
 }
 
 /// The function that executes `insn` on a hart with `isa`.
-fn handler_for(insn: &Insn, isa: &Isa) -> Handler {
+fn handler_for<M: Data>(insn: &Insn, isa: &Isa) -> Handler<M> {
     if !isa.has(Ext::Zca) && rv_i::jumps(insn.op) {
         rv_i::jump_without_c
     } else {

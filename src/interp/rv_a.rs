@@ -2,7 +2,7 @@
 //! "Zacas"). All are sequentially consistent here, which is what any `aq` and `rl` ask for at
 //! most. Every one must be naturally aligned.
 
-use super::{Access, Hart, Insn, Memory, Step, Stop, misaligned, next, x};
+use super::{Access, Data, Hart, Insn, Step, Stop, misaligned, next, x};
 use crate::cpu::Reservation;
 use crate::mem::Fault;
 
@@ -15,7 +15,7 @@ fn aligned(h: &Hart, i: &Insn, size: u64, access: Access) -> Result<u64, Stop> {
 
 macro_rules! load_reserved {
     ($($name:ident $read:ident $signed:ty;)*) => {$(
-        pub(super) fn $name(h: &mut Hart, m: &Memory, i: &Insn, pc: u64) -> Step {
+        pub(super) fn $name(h: &mut Hart, m: &impl Data, i: &Insn, pc: u64) -> Step {
             let size = size_of::<$signed>() as u64;
             let addr = aligned(h, i, size, Access::Read)?;
             let value = m.$read(addr)? as $signed as u64;
@@ -35,7 +35,7 @@ macro_rules! store_conditional {
     ($($name:ident $cas:ident $ty:ty;)*) => {$(
         /// Succeeds (`rd` = 0) if address and size are those of the reservation and memory still
         /// holds what was read. Without a reservation memory is not accessed.
-        pub(super) fn $name(h: &mut Hart, m: &Memory, i: &Insn, pc: u64) -> Step {
+        pub(super) fn $name(h: &mut Hart, m: &impl Data, i: &Insn, pc: u64) -> Step {
             let size = size_of::<$ty>() as u64;
             let addr = aligned(h, i, size, Access::Write)?;
             let Reservation { addr: reserved, value, size: reserved_size } = h.reservation;
@@ -74,7 +74,7 @@ fn read_modify_write<T: Copy + Default + PartialEq>(
 macro_rules! amo {
     ($cas:ident $unsigned:ty, $signed:ty;
      $($name:ident |$old:ident, $b:ident| $new:expr;)*) => {$(
-        pub(super) fn $name(h: &mut Hart, m: &Memory, i: &Insn, pc: u64) -> Step {
+        pub(super) fn $name(h: &mut Hart, m: &impl Data, i: &Insn, pc: u64) -> Step {
             let addr = aligned(h, i, size_of::<$unsigned>() as u64, Access::Write)?;
             let $b = x(h, i.rs2) as $unsigned;
             let old = read_modify_write(
@@ -111,7 +111,7 @@ amos! { cas_u64 u64, i64; amoswap_d amoadd_d amoxor_d amoand_d amoor_d amomin_d 
 
 macro_rules! compare_and_swap {
     ($($name:ident $cas:ident $unsigned:ty, $signed:ty;)*) => {$(
-        pub(super) fn $name(h: &mut Hart, m: &Memory, i: &Insn, pc: u64) -> Step {
+        pub(super) fn $name(h: &mut Hart, m: &impl Data, i: &Insn, pc: u64) -> Step {
             let addr = aligned(h, i, size_of::<$unsigned>() as u64, Access::Write)?;
             let (expected, new) = (x(h, i.rd) as $unsigned, x(h, i.rs2) as $unsigned);
             let old = m.$cas(addr, expected, new)?;
@@ -133,7 +133,7 @@ fn pair(h: &Hart, r: u8) -> u128 {
     if r == 0 { 0 } else { u128::from(x(h, r | 1)) << 64 | u128::from(x(h, r)) }
 }
 
-pub(super) fn amocas_q(h: &mut Hart, m: &Memory, i: &Insn, pc: u64) -> Step {
+pub(super) fn amocas_q(h: &mut Hart, m: &impl Data, i: &Insn, pc: u64) -> Step {
     let addr = aligned(h, i, 16, Access::Write)?;
     let old = m.cas_u128(addr, pair(h, i.rd), pair(h, i.rs2))?;
     if i.rd != 0 {

@@ -2,7 +2,7 @@
 //! all formats; `cpu::fp` does the arithmetic.
 
 use super::rv_i::address;
-use super::{Hart, Insn, Memory, Step, Stop, illegal, next, x};
+use super::{Data, Hart, Insn, Step, Stop, illegal, next, x};
 use crate::cpu::fp::{self, Format, IntType, Round};
 
 /// All bits of a format.
@@ -36,13 +36,13 @@ fn rounding(h: &Hart, i: &Insn) -> Result<Round, Stop> {
 
 macro_rules! loads_and_stores {
     ($($load:ident $read:ident $store:ident $write:ident $ty:ty;)*) => {$(
-        pub(super) fn $load(h: &mut Hart, m: &Memory, i: &Insn, pc: u64) -> Step {
+        pub(super) fn $load(h: &mut Hart, m: &impl Data, i: &Insn, pc: u64) -> Step {
             let v = m.$read(address(h, i))?;
             h.f[(i.rd & 31) as usize] = u64::from(v) | !u64::from(<$ty>::MAX);
             next(i, pc)
         }
 
-        pub(super) fn $store(h: &mut Hart, m: &Memory, i: &Insn, pc: u64) -> Step {
+        pub(super) fn $store(h: &mut Hart, m: &impl Data, i: &Insn, pc: u64) -> Step {
             m.$write(address(h, i), raw(h, i.rs2) as $ty)?;
             next(i, pc)
         }
@@ -57,7 +57,7 @@ loads_and_stores! {
 
 macro_rules! arithmetic {
     ($($name:ident;)*) => {$(
-        pub(super) fn $name<F: Format>(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+        pub(super) fn $name<F: Format>(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
             let round = rounding(h, i)?;
             let (a, b) = (read::<F>(h, i.rs1), read::<F>(h, i.rs2));
             let result = fp::$name::<F>(a, b, round, &mut h.fflags);
@@ -88,7 +88,7 @@ fn fused<F: Format>(
 
 macro_rules! fused {
     ($($name:ident $negate_product:literal $negate_addend:literal;)*) => {$(
-        pub(super) fn $name<F: Format>(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+        pub(super) fn $name<F: Format>(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
             fused::<F>(h, i, pc, $negate_product, $negate_addend)
         }
     )*};
@@ -103,7 +103,7 @@ fused! {
 
 macro_rules! rounded {
     ($($name:ident;)*) => {$(
-        pub(super) fn $name<F: Format>(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+        pub(super) fn $name<F: Format>(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
             let round = rounding(h, i)?;
             let result = fp::$name::<F>(read::<F>(h, i.rs1), round, &mut h.fflags);
             write::<F>(h, i.rd, result);
@@ -116,7 +116,7 @@ rounded! { sqrt; round_to_int; round_to_int_exact; }
 
 macro_rules! sign_injections {
     ($($name:ident |$a:ident, $b:ident| $sign:expr;)*) => {$(
-        pub(super) fn $name<F: Format>(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+        pub(super) fn $name<F: Format>(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
             let ($a, $b) = (read::<F>(h, i.rs1), read::<F>(h, i.rs2));
             write::<F>(h, i.rd, $a & !F::SIGN | $sign & F::SIGN);
             next(i, pc)
@@ -132,7 +132,7 @@ sign_injections! {
 
 macro_rules! choices {
     ($($name:ident;)*) => {$(
-        pub(super) fn $name<F: Format>(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+        pub(super) fn $name<F: Format>(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
             let (a, b) = (read::<F>(h, i.rs1), read::<F>(h, i.rs2));
             let result = fp::$name::<F>(a, b, &mut h.fflags);
             write::<F>(h, i.rd, result);
@@ -145,7 +145,7 @@ choices! { min; max; minimum; maximum; }
 
 macro_rules! comparisons {
     ($($name:ident;)*) => {$(
-        pub(super) fn $name<F: Format>(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+        pub(super) fn $name<F: Format>(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
             let (a, b) = (read::<F>(h, i.rs1), read::<F>(h, i.rs2));
             let result = fp::$name::<F>(a, b, &mut h.fflags);
             h.set_x(i.rd, u64::from(result));
@@ -156,7 +156,7 @@ macro_rules! comparisons {
 
 comparisons! { equal; less_than; less_equal; less_than_quiet; less_equal_quiet; }
 
-pub(super) fn fclass<F: Format>(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+pub(super) fn fclass<F: Format>(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
     let class = fp::classify::<F>(read::<F>(h, i.rs1));
     h.set_x(i.rd, 1 << class as u8);
     next(i, pc)
@@ -178,11 +178,11 @@ fn from_int<F: Format>(h: &mut Hart, i: &Insn, pc: u64, from: IntType) -> Step {
 
 macro_rules! integer_conversions {
     ($($to:ident $from:ident $ty:ident;)*) => {$(
-        pub(super) fn $to<F: Format>(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+        pub(super) fn $to<F: Format>(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
             to_int::<F>(h, i, pc, IntType::$ty)
         }
 
-        pub(super) fn $from<F: Format>(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+        pub(super) fn $from<F: Format>(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
             from_int::<F>(h, i, pc, IntType::$ty)
         }
     )*};
@@ -195,14 +195,19 @@ integer_conversions! {
     fcvt_lu fcvt_from_lu U64;
 }
 
-pub(super) fn fcvtmod_w<F: Format>(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+pub(super) fn fcvtmod_w<F: Format>(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
     let result = fp::to_int_modular::<F>(read::<F>(h, i.rs1), &mut h.fflags);
     h.set_x(i.rd, result);
     next(i, pc)
 }
 
 /// From one format to another.
-pub(super) fn fcvt<From: Format, To: Format>(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+pub(super) fn fcvt<From: Format, To: Format>(
+    h: &mut Hart,
+    _: &impl Data,
+    i: &Insn,
+    pc: u64,
+) -> Step {
     let round = rounding(h, i)?;
     let result = fp::convert::<From, To>(read::<From>(h, i.rs1), round, &mut h.fflags);
     write::<To>(h, i.rd, result);
@@ -210,19 +215,19 @@ pub(super) fn fcvt<From: Format, To: Format>(h: &mut Hart, _: &Memory, i: &Insn,
 }
 
 /// To an integer register: the format's low bits as they are, sign-extended.
-pub(super) fn fmv_to_x<F: Format>(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+pub(super) fn fmv_to_x<F: Format>(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
     let low = raw(h, i.rs1) & mask::<F>();
     h.set_x(i.rd, if low & F::SIGN != 0 { low | !mask::<F>() } else { low });
     next(i, pc)
 }
 
 /// From an integer register.
-pub(super) fn fmv_from_x<F: Format>(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+pub(super) fn fmv_from_x<F: Format>(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
     write::<F>(h, i.rd, x(h, i.rs1));
     next(i, pc)
 }
 
-pub(super) fn fli<F: Format>(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+pub(super) fn fli<F: Format>(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
     write::<F>(h, i.rd, fp::constant::<F>(i.rs1));
     next(i, pc)
 }

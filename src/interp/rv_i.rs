@@ -1,7 +1,7 @@
 //! RV64I: integer computation, loads and stores, jumps and branches (unprivileged manual,
 //! chapters "RV32I" and "RV64I").
 
-use super::{Access, Exit, Hart, Insn, Memory, Op, Step, dispatch, misaligned, next, word, x};
+use super::{Access, Data, Exit, Hart, Insn, Op, Step, dispatch, misaligned, next, word, x};
 
 // Shift amounts are the low six bits of `rs2`, or the low five for `*w`; the decoder admits no
 // larger immediate.
@@ -39,12 +39,12 @@ immediate! {
     sraiw |a, shamt| (a as i32 >> (shamt & 31)) as u64;
 }
 
-pub(super) fn lui(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+pub(super) fn lui(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
     h.set_x(i.rd, i.imm as u64);
     next(i, pc)
 }
 
-pub(super) fn auipc(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+pub(super) fn auipc(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
     h.set_x(i.rd, pc.wrapping_add(i.imm as u64));
     next(i, pc)
 }
@@ -57,7 +57,7 @@ pub(super) fn address(h: &Hart, i: &Insn) -> u64 {
 
 macro_rules! loads {
     ($($name:ident $read:ident $as:ty;)*) => {$(
-        pub(super) fn $name(h: &mut Hart, m: &Memory, i: &Insn, pc: u64) -> Step {
+        pub(super) fn $name(h: &mut Hart, m: &impl Data, i: &Insn, pc: u64) -> Step {
             let v = m.$read(address(h, i))?;
             h.set_x(i.rd, v as $as as u64);
             next(i, pc)
@@ -77,7 +77,7 @@ loads! {
 
 macro_rules! stores {
     ($($name:ident $write:ident $as:ty;)*) => {$(
-        pub(super) fn $name(h: &mut Hart, m: &Memory, i: &Insn, pc: u64) -> Step {
+        pub(super) fn $name(h: &mut Hart, m: &impl Data, i: &Insn, pc: u64) -> Step {
             m.$write(address(h, i), x(h, i.rs2) as $as)?;
             next(i, pc)
         }
@@ -91,12 +91,12 @@ stores! {
     sd write_u64 u64;
 }
 
-pub(super) fn jal(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+pub(super) fn jal(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
     h.set_x(i.rd, pc.wrapping_add(u64::from(i.len)));
     Ok(pc.wrapping_add(i.imm as u64))
 }
 
-pub(super) fn jalr(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+pub(super) fn jalr(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
     // The target first: `rd` may be `rs1`.
     let target = address(h, i) & !1;
     h.set_x(i.rd, pc.wrapping_add(u64::from(i.len)));
@@ -105,7 +105,7 @@ pub(super) fn jalr(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
 
 macro_rules! branches {
     ($($name:ident |$a:ident, $b:ident| $taken:expr;)*) => {$(
-        pub(super) fn $name(h: &mut Hart, _: &Memory, i: &Insn, pc: u64) -> Step {
+        pub(super) fn $name(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
             let ($a, $b) = (x(h, i.rs1), x(h, i.rs2));
             if $taken { Ok(pc.wrapping_add(i.imm as u64)) } else { next(i, pc) }
         }
@@ -129,7 +129,7 @@ pub(super) fn jumps(op: Op) -> bool {
 
 /// A jump or branch on a hart without compressed instructions: the misaligned target is reported
 /// on the jump itself, which then has no effect.
-pub(super) fn jump_without_c(h: &mut Hart, m: &Memory, i: &Insn, pc: u64) -> Step {
+pub(super) fn jump_without_c<M: Data>(h: &mut Hart, m: &M, i: &Insn, pc: u64) -> Step {
     let link = x(h, i.rd);
     let target = dispatch::handler(i.op)(h, m, i, pc)?;
     if target & 3 != 0 {
@@ -139,10 +139,10 @@ pub(super) fn jump_without_c(h: &mut Hart, m: &Memory, i: &Insn, pc: u64) -> Ste
     Ok(target)
 }
 
-pub(super) fn ecall(_: &mut Hart, _: &Memory, _: &Insn, _: u64) -> Step {
+pub(super) fn ecall(_: &mut Hart, _: &impl Data, _: &Insn, _: u64) -> Step {
     Err(Exit::Ecall.into())
 }
 
-pub(super) fn ebreak(_: &mut Hart, _: &Memory, _: &Insn, _: u64) -> Step {
+pub(super) fn ebreak(_: &mut Hart, _: &impl Data, _: &Insn, _: u64) -> Step {
     Err(Exit::Ebreak.into())
 }

@@ -1,7 +1,7 @@
 //! M: multiplication and division (unprivileged manual, chapter "M"). Division never traps: by
 //! zero it gives all ones and the dividend, and the one overflow gives the dividend and zero.
 
-use super::{Hart, Insn, Memory, Step, next, word, x};
+use super::{Data, Hart, Insn, Step, next, word, x};
 
 binary! {
     mul |a, b| a.wrapping_mul(b);

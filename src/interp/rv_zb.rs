@@ -1,6 +1,6 @@
 //! Zba, Zbb, Zbc, Zbs and Zicond (unprivileged manual, chapters "B" and "Zicond").
 
-use super::{Hart, Insn, Memory, Step, next, word, x};
+use super::{Data, Hart, Insn, Step, next, word, x};
 
 /// The low 32 bits, zero-extended.
 #[inline(always)]

@@ -379,13 +379,37 @@ impl Memory {
         self.explain_fault(addr, len, access)
     }
 
-    /// The fault of an access: what the map refuses, or else what the host does. `Ok` if neither
-    /// refuses it any more. An access that the host refuses while the map allows it and nothing
-    /// has changed would fault for ever: it is the guest's fault, and the host says which.
+    /// What a store of `len` bytes at `addr` would meet, without making it. Translated code in the
+    /// page is left alone.
+    ///
+    /// # Errors
+    /// The fault that the guest would see.
+    pub(super) fn check_store(&self, addr: u64, len: u64) -> Result<(), Fault> {
+        let addr = self.effective(addr);
+        let end = addr.saturating_add(len);
+        // The host refuses stores to what we have protected.
+        let code = self.lock().code.protected.range(page_down(addr)..end).next().is_some();
+        let tried = if code { Access::Read } else { Access::Write };
+        self.explain_refusal(addr, len, (Access::Write, tried))
+    }
+
     fn explain_fault(&self, addr: u64, len: u64, access: Access) -> Result<(), Fault> {
+        self.explain_refusal(addr, len, (access, access))
+    }
+
+    /// The fault of an access: what the map refuses, or else what the host does, which is found out
+    /// by what is `tried`. `Ok` if neither refuses it any more. An access that the host refuses while
+    /// the map allows it and nothing has changed would fault for ever: it is the guest's fault, and
+    /// the host says which.
+    fn explain_refusal(
+        &self,
+        addr: u64,
+        len: u64,
+        (access, tried): (Access, Access),
+    ) -> Result<(), Fault> {
         loop {
             let seen = self.refused_by_map(addr, len, access)?;
-            let Err((at, host)) = self.probe(addr, len, access) else { return Ok(()) };
+            let Err((at, host)) = self.probe(addr, len, tried) else { return Ok(()) };
             if self.lock().code.changes == seen {
                 let fault = Fault { addr: at, access, mapped: true, beyond_file: false };
                 return Err(match host {

@@ -9,6 +9,60 @@ use super::{Access, Fault, Mode};
 use crate::sys::access::{self, Refused};
 use crate::util::{HostAddr, PAGE_SIZE, page_down};
 
+macro_rules! data {
+    ($($read:ident $write:ident $cas:ident $ty:ty;)*) => {
+        /// What instructions load from, store to and change atomically: the guest's memory, or
+        /// something that passes for it.
+        ///
+        /// All methods fail with the fault that the guest must see.
+        #[allow(clippy::missing_errors_doc, reason = "the same for all: see above")]
+        pub trait Data {
+            $(
+                #[doc = concat!("Reads a little-endian `", stringify!($ty), "`.")]
+                fn $read(&self, addr: u64) -> Result<$ty, Fault>;
+                #[doc = concat!("Writes a little-endian `", stringify!($ty), "`.")]
+                fn $write(&self, addr: u64, value: $ty) -> Result<(), Fault>;
+                #[doc = concat!("Compares a naturally aligned `", stringify!($ty), "` with `expected` and, if equal, writes `new`. Returns what was found.")]
+                fn $cas(&self, addr: u64, expected: $ty, new: $ty) -> Result<$ty, Fault>;
+            )*
+            /// As `cas_u64` for 16 bytes at a 16-byte aligned address.
+            fn cas_u128(&self, addr: u64, expected: u128, new: u128) -> Result<u128, Fault>;
+            /// Sets `len` bytes to `byte`.
+            fn fill(&self, addr: u64, byte: u8, len: u64) -> Result<(), Fault>;
+        }
+
+        impl Data for Memory {
+            $(
+                #[inline]
+                fn $read(&self, addr: u64) -> Result<$ty, Fault> {
+                    self.$read(addr)
+                }
+                #[inline]
+                fn $write(&self, addr: u64, value: $ty) -> Result<(), Fault> {
+                    self.$write(addr, value)
+                }
+                #[inline]
+                fn $cas(&self, addr: u64, expected: $ty, new: $ty) -> Result<$ty, Fault> {
+                    self.$cas(addr, expected, new)
+                }
+            )*
+            fn cas_u128(&self, addr: u64, expected: u128, new: u128) -> Result<u128, Fault> {
+                self.cas_u128(addr, expected, new)
+            }
+            fn fill(&self, addr: u64, byte: u8, len: u64) -> Result<(), Fault> {
+                self.fill(addr, byte, len)
+            }
+        }
+    };
+}
+
+data! {
+    read_u8 write_u8 cas_u8 u8;
+    read_u16 write_u16 cas_u16 u16;
+    read_u32 write_u32 cas_u32 u32;
+    read_u64 write_u64 cas_u64 u64;
+}
+
 macro_rules! accessors {
     ($($read:ident $write:ident $cas:ident $ty:ty, $load:ident $store:ident $exchange:ident;)*) => {$(
         #[doc = concat!("Reads a little-endian `", stringify!($ty), "`.")]

@@ -2,9 +2,9 @@
 //! `base + a`.
 //!
 //! Reading order: `fault` (what can go wrong), `map` (what is mapped and how it may be used),
-//! `remap` (mappings that move and grow, and advice about them),
-//! `data` (checked reads, writes and atomics), `code` (which pages hold translated code), `whole`
-//! (an address space from which the host's own program must be left out).
+//! `remap` (mappings that move and grow, and advice about them), `data` (checked reads, writes and
+//! atomics), `code` (which pages hold translated code), `overlay` (stores that are not made),
+//! `whole` (an address space from which the host's own program must be left out).
 //!
 //! Invariants:
 //! - The host's page protection is the guest's, with two exceptions: nothing is ever executable
@@ -23,9 +23,12 @@ mod code;
 mod data;
 mod fault;
 mod map;
+mod overlay;
 mod remap;
 mod whole;
 
 pub use code::{CodeEvent, Watched};
+pub use data::Data;
 pub use fault::{Access, Fault};
 pub use map::{Advice, Backing, MapError, Mapping, Memory, Mode, Prot, Traits};
+pub use overlay::{Overlay, Stored};
