@@ -171,7 +171,7 @@ pub(super) enum Jit {
     Off,
     /// Translate block by block.
     Baseline,
-    /// Translate, and compare each block with the interpreter.
+    /// Translate, and compare each block with the interpreter; one thread runs at a time.
     Verify,
 }
 

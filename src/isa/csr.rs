@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::{Ext, Insn, Isa, Op};
+use super::{Ext, Format, Insn, Isa, Op};
 
 /// Accrued exception flags: bits 4:0 of `fcsr`.
 pub const FFLAGS: u16 = 0x001;
@@ -23,6 +23,14 @@ pub const INSTRET: u16 = 0xc02;
 pub const HPMCOUNTER3: u16 = 0xc03;
 /// Last of the performance counters.
 pub const HPMCOUNTER31: u16 = 0xc1f;
+
+/// True for an instruction that reads a counter that goes on by itself: `cycle`, `time`, `instret`, or
+/// [`CALENDAR`].
+#[must_use]
+pub fn reads_counter(insn: &Insn) -> bool {
+    let counts = matches!(insn.imm as u16, CYCLE..=INSTRET | CALENDAR);
+    matches!(insn.op.format(), Format::Csr | Format::CsrImm) && counts
+}
 
 /// What user mode may do with a CSR.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! The code cache: which guest code is translated, where, and how blocks are connected.
 
+use super::alone::Alone;
 use super::arena::Arena;
 use super::counts::{BlockCounts, Counts};
 use super::fault_map::FaultMap;
@@ -42,8 +43,8 @@ pub(super) struct CodeCache {
     pub(super) stubs: Stubs,
     /// Grows whenever blocks become invalid: return predictions older than that are void.
     pub(super) invalidations: AtomicU64,
-    /// Blocks are not connected: each is left at its end, and [`CodeCache::find`] does not find
-    /// what is inside of one.
+    /// Blocks are not connected: each is left at its end, and found by [`CodeCache::find_alone`]
+    /// only.
     alone: bool,
     /// Accrued flags are exact, or cost nothing.
     pub(super) exact_flags: bool,
@@ -54,7 +55,7 @@ pub(super) struct CodeCache {
 
 struct Inner {
     /// Blocks that are not connected, by address and limit of instructions.
-    alone: FxHashMap<(u64, u32), Alone>,
+    alone: FxHashMap<(u64, u32), Arc<Alone>>,
     backend: Host,
     buf: CodeBuf,
     lifter: Lifter,
@@ -78,16 +79,6 @@ struct Inner {
     shared: bool,
     /// Blocks that only jump to where memory says, and have been executed once.
     stubs_seen: FxHashSet<u64>,
-}
-
-/// A block that is not connected.
-#[derive(Clone, Copy)]
-pub(super) struct Alone {
-    pub(super) code: CodePtr,
-    /// Instructions in it.
-    pub(super) insns: u32,
-    /// It may jump to its own beginning or middle, and so run for ever.
-    pub(super) loops: bool,
 }
 
 /// Where a block's hot code, its ranges and its links begin; they end where the next block's begin.
@@ -174,8 +165,8 @@ impl CodeCache {
 
     /// The block at `pc` of a cache whose blocks are not connected, if it was translated with at
     /// most `max_insns` instructions.
-    pub(super) fn find_alone(&self, pc: u64, max_insns: u32) -> Option<Alone> {
-        self.lock().alone.get(&(pc, max_insns)).copied()
+    pub(super) fn find_alone(&self, pc: u64, max_insns: u32) -> Option<Arc<Alone>> {
+        self.lock().alone.get(&(pc, max_insns)).cloned()
     }
 
     /// Code for `pc`, translating it if there is none.
@@ -250,7 +241,8 @@ impl CodeCache {
         add_alone(&counters.blocks, 1);
         add_alone(&counters.guest_insns, u64::from(block.insns));
         add_alone(&counters.guest_bytes, block.ranges.iter().map(|r| u64::from(r.1)).sum());
-        let (insns, loops) = (block.insns * Host::UNROLL, self.alone && loops(block));
+        let place = (CodePtr(inner.buf.hot_base), Host::UNROLL);
+        let alone = self.alone.then(|| Alone::new(block, &mut source, &options.isa, place));
         let first_range = inner.ranges.len();
         // What is to be made again when it is known where it leads runs once and is not kept. Nor
         // is what depends on no code, as it cannot be fetched.
@@ -258,8 +250,8 @@ impl CodeCache {
             block.ranges.iter().for_each(|range| inner.ranges.push(*range));
         }
         let code = self.publish(inner, pc, first_range, counters);
-        if self.alone {
-            inner.alone.insert((pc, limits.max_insns), Alone { code, insns, loops });
+        if let Some(alone) = alone {
+            inner.alone.insert((pc, limits.max_insns), Arc::new(alone));
         }
         if let Some(started) = started {
             add_alone(&counters.translate_ns, thread_cpu_ns() - started);
@@ -474,16 +466,6 @@ fn jumps_by_memory(block: &ir::Block) -> bool {
         before.iter().map(|n| n.op).collect::<Vec<_>>()[..],
         [ir::Op::Const { rd, .. }, ir::Op::Load { base, .. }] if rd == base
     )
-}
-
-/// True if something in the block jumps or calls back into it.
-fn loops(block: &ir::Block) -> bool {
-    block.nodes.iter().any(|n| match n.op {
-        ir::Op::Branch { target, .. } | ir::Op::Jump { target } | ir::Op::Call { target, .. } => {
-            target == block.pc || block.nodes.iter().any(|m| m.pc == target && target <= n.pc)
-        }
-        _ => false,
-    })
 }
 
 /// The cache's lock, held.

@@ -1,6 +1,7 @@
 //! One hart: the loop around translated code and interpreter.
 
-use super::cache::{Alone, CodeCache};
+use super::alone::Alone;
+use super::cache::CodeCache;
 use super::fault;
 use super::handshake::Wants;
 use super::helpers::{HelperContext, interpret_one, read_clock};
@@ -8,6 +9,7 @@ use super::machine::{Generation, Machine};
 use super::select::{fp_flags, load_fp};
 use super::stats::add;
 use super::thread::{Remote, Thread};
+use super::verify::Lockstep;
 use crate::backend::LeaveKind;
 use crate::cpu::{Exit, Hart};
 use crate::interp::{self, Interp};
@@ -76,6 +78,8 @@ pub struct Cpu {
     returns_at: u64,
     interp: Interp,
     interp_epoch: u64,
+    /// With `EngineKind::Verify`, but while it is used.
+    pub(super) lockstep: Option<Box<Lockstep>>,
 }
 
 impl std::fmt::Debug for Cpu {
@@ -112,6 +116,7 @@ impl Cpu {
             returns_at: 0,
             interp: Interp::new(),
             interp_epoch: machine.code_epoch.load(Ordering::Acquire),
+            lockstep: machine.verifies().then(|| Box::new(Lockstep::new(&machine))),
             machine,
         };
         cpu.adopt_generation();
@@ -144,6 +149,7 @@ impl Cpu {
     /// Runs until something must be served. `fence.i` is served here.
     pub fn run(&mut self) -> Exit {
         let may_translate = self.may_translate();
+        let _turn = self.take_turn();
         loop {
             if self.take_flags() {
                 return Exit::Interrupted;
@@ -314,8 +320,7 @@ impl Cpu {
     }
 
     /// The block at `pc` in a cache whose blocks are not connected; `None` if there is none.
-    pub(super) fn block_alone(&mut self, pc: u64, limits: &Limits) -> Option<Alone> {
-        self.adopt_changes();
+    pub(super) fn block_alone(&mut self, pc: u64, limits: &Limits) -> Option<Arc<Alone>> {
         if pc & 1 != 0 || pc / 2 >= self.table_limit() {
             return None;
         }
@@ -330,18 +335,23 @@ impl Cpu {
         self.cache().find_alone(pc, limits.max_insns)
     }
 
-    /// Runs a block that is not connected. `armed`: it is left at the next poll too.
-    pub(super) fn enter_alone(&mut self, code: CodePtr, armed: bool) -> Option<Exit> {
+    /// Runs a block that is not connected. `polled`: it is left at the next poll too.
+    pub(super) fn enter_alone(&mut self, code: CodePtr, polled: bool) -> Option<Exit> {
         let empty = self.return_empty();
         self.thread.reset_returns(empty);
-        if armed {
+        if polled {
             self.shared.remote.arm();
         }
         let exit = self.enter(code);
-        // Who has raised a flag meanwhile is heard at the next poll: the flags may not be looked at
-        // before the next block, which may be a jump to itself.
-        self.disarm();
+        if polled {
+            self.disarm();
+        }
         exit
+    }
+
+    /// What the blocks of the code cache depend on.
+    pub(super) fn version(&self) -> (u64, u64) {
+        (self.cache().id, self.returns_at)
     }
 
     /// Code for `pc`. `None`: the loop must go round again. An inner `Err` is what to return

@@ -1,5 +1,6 @@
 //! What the harts of one guest share: memory, the code cache, and each other's addresses.
 
+use super::baton::Baton;
 use super::cache::{CodeCache, Full};
 use super::counts::Counts;
 use super::cpu::Shared;
@@ -20,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// One guest address space with the code translated from it.
 pub struct Machine {
-    memory: Memory,
+    memory: Arc<Memory>,
     options: Options,
     pub(super) counters: Counters,
     /// What translated code counts.
@@ -35,6 +36,8 @@ pub struct Machine {
     pub(super) code_epoch: AtomicU64,
     /// Taken while translations are invalidated.
     turns: Turns,
+    /// With `EngineKind::Verify`, held while guest code runs.
+    pub(super) baton: Baton,
     observer: Mutex<Option<Box<dyn Observer>>>,
     /// There is an observer.
     observed: AtomicBool,
@@ -110,7 +113,7 @@ impl Machine {
         };
         let generation_id = AtomicU64::new(generation.as_ref().map_or(0, |g| g.cache.id));
         Ok(Arc::new(Self {
-            memory,
+            memory: Arc::new(memory),
             options,
             counters: Counters::default(),
             counts,
@@ -119,6 +122,7 @@ impl Machine {
             epoch: AtomicU64::new(forks::epoch()),
             code_epoch: AtomicU64::new(0),
             turns: Turns::new(),
+            baton: Baton::default(),
             observer: Mutex::new(None),
             observed: AtomicBool::new(false),
             harts: Mutex::new(Vec::new()),
@@ -167,6 +171,11 @@ impl Machine {
     #[must_use]
     pub fn isa(&self) -> &Isa {
         &self.options.isa
+    }
+
+    /// The same, for who keeps it.
+    pub(super) fn shared_memory(&self) -> Arc<Memory> {
+        Arc::clone(&self.memory)
     }
 
     /// How the machine was set up; the address space may be smaller than was asked for.
@@ -365,8 +374,13 @@ impl Machine {
         }
     }
 
+    /// True if there are several harts.
+    pub(super) fn has_several_harts(&self) -> bool {
+        lock(&self.harts).iter().filter(|h| h.strong_count() > 0).count() > 1
+    }
+
     /// Makes all harts look at what has changed.
-    fn kick_all(&self) {
+    pub(super) fn kick_all(&self) {
         for hart in lock(&self.harts).iter().filter_map(Weak::upgrade) {
             hart.kick();
         }
@@ -380,6 +394,8 @@ impl Machine {
     /// # Errors
     /// What `fork` returns, or in the child that there is no memory for a code cache.
     pub fn fork(&self, fork: impl FnOnce() -> io::Result<i32>) -> io::Result<i32> {
+        // Who has it may wait for a turn.
+        let _baton = self.verifies().then(|| self.baton.hold());
         let _turn = self.turns.take();
         let mut current = lock(&self.generation);
         let mut harts = lock(&self.harts);

@@ -6,7 +6,8 @@
 //! works on), `fault` (from a host fault to guest state), `fault_map` (where), `source` (guest code for the lifter),
 //! `helpers` (what translated code calls),
 //! `counts` (what translated code counts), `select` (the one place that names the host's backend),
-//! `verify` (translated code and interpreter in lockstep).
+//! `verify` (translated code and interpreter in lockstep), `alone` (blocks for that), `baton` (one
+//! hart at a time).
 //!
 //! Invariants:
 //! - A [`Cpu`] runs code of one [`cache::CodeCache`] only. A full cache is not emptied: a new one
@@ -15,7 +16,9 @@
 //!   unwinding.
 //! - Nothing here knows Linux, and debug tools hang on [`Observer`].
 
+mod alone;
 mod arena;
+mod baton;
 mod cache;
 mod counts;
 mod cpu;

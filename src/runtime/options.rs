@@ -12,8 +12,8 @@ pub enum EngineKind {
     /// The block translator.
     Baseline,
     /// The block translator with the interpreter in lockstep: each block is executed by both, and
-    /// a difference ends the process with a report. Slow; and where other threads write to what a
-    /// block reads, what is found may be theirs.
+    /// a difference ends the process with a report. One hart runs at a time, at a
+    /// sixth of the interpreter's speed.
     Verify,
 }
 

@@ -72,6 +72,10 @@ stats! {
     flushes
     /// Guest instructions that the interpreter engine retired.
     interpreted
+    /// Guest instructions of blocks that both engines have executed with the same result.
+    verified
+    /// Executions of blocks whose results differed since somebody else wrote to memory meanwhile.
+    races
 }
 
 /// Helper calls by instruction.

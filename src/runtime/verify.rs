@@ -1,184 +1,352 @@
 //! Translated code and interpreter in lockstep, block by block.
 //!
-//! The interpreter goes first, on a copy of the registers and on the guest's own memory, and keeps
-//! every state it passes through and everything it overwrites. That is undone; then the translated
-//! block runs, alone: it is left at its end, at each exit, and at the first poll. The state in
-//! which it is left must be one of those that the interpreter has passed through, and memory must
-//! be what it was there.
+//! The interpreter goes first, on a copy of the registers and on an [`Overlay`] of the guest's
+//! memory, which keeps its stores to itself. Then the translated block runs, alone: it is left at
+//! its end and at each exit. Registers must then be what the interpreter has made of them, and
+//! memory must hold what it has stored. So what others see of a block happens once.
 //!
-//! What other threads write meanwhile may be undone or taken for a difference, so this is for
-//! programs with one thread. Counters differ from one reading to the next: blocks that read them
-//! are left to the interpreter.
+//! The interpreter follows the path that translated code should take, loops inside of the block
+//! included. If the results differ, there are other reasons than a fault of the translator:
+//!
+//! - Translated code was left before its end, by a signal or at a store to code. So the interpreter
+//!   is taken through the block once more, with the values that it loaded the first time, and each
+//!   state that it passes through compared.
+//! - Somebody else has written to memory in between. Other harts have not: one runs at a time
+//!   ([`super::baton`]). But the kernel may, for a system call of another thread, and so may
+//!   another process. So it is found out whether the interpreter comes to the same result with what
+//!   memory holds now; and where that cannot be told, a difference is one if it comes again.
+//!
+//! A loop that does not end soon would be executed by the interpreter for ever before its
+//! translation gets to run: it is cut in two blocks, before the jump back, for a number of
+//! iterations. Counters differ from one reading to the next: instructions that read them are left to
+//! the interpreter, and blocks are cut before them.
 
+use super::alone::Alone;
 use super::cpu::Cpu;
+use super::machine::Machine;
 use super::observe::Difference;
+use super::stats::{add, add_alone};
 use crate::cpu::{Exit, Hart};
-use crate::interp;
-use crate::isa::{self, Format, Insn, Isa, Op, reg};
+use crate::interp::{End, Place};
+use crate::isa::{self, reg};
 use crate::lift::Limits;
-use crate::mem::Memory;
-use std::collections::BTreeMap;
+use crate::mem::{Overlay, Stored};
+use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What the interpreter has done.
-struct Trace {
-    /// States, the first being that before the first instruction.
-    states: Vec<Hart>,
-    /// Instructions; one less than there are states.
-    insns: Vec<Insn>,
-    writes: Vec<Written>,
-    /// Why it could not go on behind the last state.
-    exit: Option<Exit>,
-    /// The last instruction has read a counter.
-    counted: bool,
+/// Instructions that the interpreter executes before a block is taken for one that does not end
+/// soon.
+const SOON: u64 = 1 << 18;
+/// Blocks that a hart executes before others get their turn.
+const TURN: u32 = 256;
+/// Blocks that a hart finds without the cache's lock.
+const RECENT: usize = 2048;
+/// Times in a row that a difference at one block may be due to others.
+const MOST_RACES: u32 = 8;
+/// Instructions that a report shows.
+const SHOWN: usize = 160;
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+/// What a hart keeps for lockstep.
+pub(super) struct Lockstep {
+    /// Its number, not 0.
+    me: u64,
+    overlay: Overlay,
+    /// Blocks left of its turn.
+    left: u32,
+    /// Blocks by address and limit, and what they depend on.
+    recent: Vec<Option<(u64, u32, Arc<Alone>)>>,
+    version: (u64, u64),
 }
 
-/// Bytes that instruction `at` has overwritten.
-struct Written {
-    at: usize,
-    addr: u64,
-    old: Vec<u8>,
-    new: Vec<u8>,
+/// The right to run guest code, until dropped.
+pub(super) struct Turn(Arc<Machine>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.baton.give();
+    }
+}
+
+impl Lockstep {
+    pub(super) fn new(machine: &Machine) -> Self {
+        Self {
+            me: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            overlay: Overlay::new(machine.shared_memory()),
+            left: 0,
+            recent: vec![None; RECENT],
+            version: (0, 0),
+        }
+    }
+}
+
+/// How translated code was left.
+struct Outcome {
+    hart: Hart,
+    /// Why it could not go on.
+    exit: Option<Exit>,
+}
+
+/// What both engines have made of a block.
+struct Trace {
+    start: Hart,
+    /// What the interpreter has made of it.
+    hart: Hart,
+    /// Instructions that completed.
+    insns: u64,
+    end: End,
+    /// The instruction that was executed last.
+    last: Place,
+    /// What translated code has.
+    got: Outcome,
 }
 
 impl Cpu {
+    /// Waits until this hart may run guest code, where one at a time does.
+    pub(super) fn take_turn(&self) -> Option<Turn> {
+        let me = self.lockstep.as_ref()?.me;
+        let machine = self.machine();
+        machine.baton.take(me, || machine.kick_all());
+        Some(Turn(Arc::clone(machine)))
+    }
+
     /// Executes a block with both engines, as `Cpu::run`'s loop executes translated code.
     ///
     /// # Panics
     /// They differ: a fault of the translator.
     pub(super) fn run_verified(&mut self) -> Option<Exit> {
-        let pc = self.hart().pc;
-        let (moved, exit) = self.verify_block(&Limits::default(), true);
-        if moved || exit.is_some() {
-            return exit;
+        let mut lockstep = self.lockstep.take()?;
+        if lockstep.left == 0 {
+            lockstep.left = TURN;
+            let machine = self.machine();
+            if machine.baton.is_wanted() {
+                machine.baton.give_way(lockstep.me, || machine.kick_all());
+                self.lockstep = Some(lockstep);
+                // Others may have changed what this hart is to look at.
+                return None;
+            }
         }
-        debug_assert_eq!(self.hart().pc, pc, "what did not move is where it was");
-        // At a poll: its instruction alone, without being left there again.
-        let one = Limits { max_insns: 1, ..Limits::default() };
-        self.verify_block(&one, false).1
+        lockstep.left -= 1;
+        let exit = self.verify(&mut lockstep);
+        self.lockstep = Some(lockstep);
+        exit
     }
 
-    /// True if anything was executed, and why execution must stop.
-    fn verify_block(&mut self, limits: &Limits, armed: bool) -> (bool, Option<Exit>) {
-        let pc = self.hart().pc;
-        let Some(block) = self.block_alone(pc, limits) else {
-            return (true, self.step().err());
+    /// Chooses what to execute, and does.
+    fn verify(&mut self, l: &mut Lockstep) -> Option<Exit> {
+        self.adopt_changes();
+        let whole = Limits::default();
+        let block = match self.find_alone(l, &whole) {
+            Some(block) if !block.path.is_empty() => block,
+            _ => return self.step().err(),
         };
-        let start = *self.hart();
-        let machine = std::sync::Arc::clone(self.machine());
-        let memory = machine.memory();
-        let trace = Trace::record(start, memory, machine.isa(), block.insns.max(1) as usize);
-        if trace.counted {
-            if let Some(last) = trace.states.last() {
-                *self.hart_mut() = *last;
+        let cut = match (block.counter, block.back) {
+            (Some(at), _) => Some(at),
+            (None, Some(at)) if block.in_pieces() => Some(at),
+            _ => None,
+        };
+        if let Some(at) = cut {
+            return self.verify_until(l, at);
+        }
+        match self.verify_block(l, &block) {
+            Ok(exit) => exit,
+            Err(TooLong) => {
+                block.is_long();
+                self.verify_until(l, block.back.unwrap_or(0))
             }
-            return (true, None);
         }
-        trace.undo(memory);
-        let exit = self.enter_alone(block.code, armed && block.loops);
-        let got = *self.hart();
-        if let Err(what) = trace.compare(&got, exit, memory) {
-            let text = trace.describe(&start, &got, exit, &what);
-            let translation = machine.translate_for_dump(pc).ok();
-            let difference = Difference { pc, text, translation };
-            machine.differs(&difference);
-            panic!("translated code differs from the interpreter:\n{}", difference.text);
+    }
+
+    /// Executes the block, cut before instruction `at`.
+    fn verify_until(&mut self, l: &mut Lockstep, at: u32) -> Option<Exit> {
+        let limits = Limits { max_insns: at, ..Limits::default() };
+        let block = if at == 0 { None } else { self.find_alone(l, &limits) };
+        match block.map(|block| self.verify_block(l, &block)) {
+            Some(Ok(exit)) => exit,
+            _ => self.step().err(),
         }
-        (!same(&got, &start), exit)
+    }
+
+    /// The block at the pc.
+    fn find_alone(&mut self, l: &mut Lockstep, limits: &Limits) -> Option<Arc<Alone>> {
+        let (pc, max) = (self.hart().pc, limits.max_insns);
+        let version = self.version();
+        if l.version != version {
+            l.version = version;
+            l.recent.fill(None);
+        }
+        let slot = (pc >> 1 ^ u64::from(max) << 5) as usize % RECENT;
+        if let Some((at, limit, block)) = &l.recent[slot]
+            && (*at, *limit) == (pc, max)
+        {
+            return Some(Arc::clone(block));
+        }
+        let block = self.block_alone(pc, limits)?;
+        if self.version() == version {
+            l.recent[slot] = Some((pc, max, Arc::clone(&block)));
+        }
+        Some(block)
+    }
+
+    /// Executes `block` with both engines. Nothing has happened if that takes too long.
+    fn verify_block(&mut self, l: &Lockstep, block: &Arc<Alone>) -> Result<Option<Exit>, TooLong> {
+        let start = *self.hart();
+        let polled = block.is_polled();
+        let (mut hart, mut place) = (start, Place::default());
+        l.overlay.clear();
+        let max = if polled { block.between_polls } else { SOON };
+        let (insns, end) = block.path.run(&mut hart, &l.overlay, &mut place, max);
+        if end == End::Enough && !polled {
+            return Err(TooLong);
+        }
+        let exit = self.enter_alone(block.code, polled);
+        if exit == exit_of(end) && same(&hart, self.hart()) && l.overlay.is_made() {
+            add_alone(&self.machine().counters.verified, insns);
+            if block.races.load(Ordering::Relaxed) != 0 {
+                block.races.store(0, Ordering::Relaxed);
+            }
+            return Ok(exit);
+        }
+        let got = Outcome { hart: *self.hart(), exit };
+        let trace = Trace { start, hart, insns, end, last: place, got };
+        if let Err(what) = self.explain(l, block, &trace) {
+            self.report(l, block, &trace, &what);
+        }
+        Ok(exit)
+    }
+
+    /// Looks for another reason for different results than a fault of the translator; `Err` if there
+    /// is none.
+    fn explain(&self, l: &Lockstep, block: &Alone, t: &Trace) -> Result<(), String> {
+        let (machine, overlay) = (self.machine(), &l.overlay);
+        let shared = overlay.is_shared();
+        let changed = shared || overlay.has_changed();
+        let stored = overlay.rewind();
+        let Err(what) = t.replay(block, overlay, &stored) else {
+            add_alone(&machine.counters.verified, t.insns);
+            return Ok(());
+        };
+        if t.end == End::Left && block.path.stays(t.last, t.hart.pc) {
+            return Ok(());
+        }
+        overlay.undo(&stored);
+        let end = t.again(block, overlay);
+        let unclear = (shared || machine.has_several_harts()) && (changed || end != Some(t.end));
+        let excused = || block.races.fetch_add(1, Ordering::Relaxed) < MOST_RACES;
+        if end.is_none() || unclear && excused() {
+            add(&machine.counters.races, 1);
+            return Ok(());
+        }
+        overlay.undo(&stored);
+        Err(what)
+    }
+
+    fn report(&self, l: &Lockstep, block: &Alone, t: &Trace, what: &str) -> ! {
+        let pc = t.start.pc;
+        let text = t.describe(block, &l.overlay, what);
+        let translation = self.machine().translate_for_dump(pc).ok();
+        let difference = Difference { pc, text, translation };
+        self.machine().differs(&difference);
+        panic!("translated code differs from the interpreter:\n{}", difference.text);
     }
 }
 
+/// The interpreter would go on for a long time.
+struct TooLong;
+
 impl Trace {
-    /// Executes at most `max` instructions from `hart` on.
-    fn record(mut hart: Hart, memory: &Memory, isa: &Isa, max: usize) -> Self {
-        let mut t =
-            Self { states: vec![hart], insns: vec![], writes: vec![], exit: None, counted: false };
-        while t.insns.len() < max && !t.counted {
-            let insn = decode(memory, hart.pc, isa);
-            let place = insn.and_then(|i| written_place(&i, &hart));
-            let old = place.map(|(addr, len)| read(memory, addr, len)).unwrap_or_default();
-            if let Err(exit) = interp::step(&mut hart, memory, isa) {
-                t.exit = Some(exit);
-                break;
-            }
-            let Some(insn) = insn else { break };
-            if let Some((addr, len)) = place {
-                let new = read(memory, addr, len);
-                t.writes.push(Written { at: t.insns.len(), addr, old, new });
-            }
-            t.counted = reads_counter(&insn);
-            t.insns.push(insn);
-            t.states.push(hart);
-        }
-        t
-    }
-
-    /// Puts memory back to what it was before the first instruction.
-    fn undo(&self, memory: &Memory) {
-        for w in self.writes.iter().rev() {
-            // It could be written a moment ago.
-            let _ = memory.write_bytes(w.addr, &w.old);
-        }
-    }
-
-    /// Finds the state of the trace in which the other engine has stopped.
-    fn compare(&self, got: &Hart, exit: Option<Exit>, memory: &Memory) -> Result<(), String> {
+    /// Takes the interpreter through the block as before, to a state in which translated code may
+    /// have been left.
+    fn replay(&self, block: &Alone, overlay: &Overlay, stored: &[Stored]) -> Result<(), String> {
         let mut why = String::from("no state of the interpreter is like this one");
-        for (n, state) in self.states.iter().enumerate() {
-            let last = n + 1 == self.states.len();
-            if !same(state, got) || exit.is_some() && !last {
-                continue;
+        let (mut hart, mut place) = (self.start, Place::default());
+        for n in 0..=self.insns {
+            let exit = exit_of(self.end).filter(|_| n == self.insns);
+            match self.fits(&hart, exit, overlay, stored) {
+                Some(Ok(())) => return Ok(()),
+                Some(Err(text)) => why = text,
+                None => {}
             }
-            if exit.is_some() && exit != self.exit {
-                why = format!("the interpreter stops with {:?}", self.exit);
-                continue;
-            }
-            match self.wrong_bytes(n, memory) {
-                None => return Ok(()),
-                Some(text) => why = text,
+            if n < self.insns {
+                block.path.run(&mut hart, overlay, &mut place, 1);
             }
         }
         Err(why)
     }
 
-    /// Bytes that are not what they were after the first `n` instructions.
-    fn wrong_bytes(&self, n: usize, memory: &Memory) -> Option<String> {
-        let mut bytes = BTreeMap::new();
-        for w in &self.writes {
-            let values = if w.at < n { &w.new } else { &w.old };
-            for (addr, value) in (w.addr..).zip(values) {
-                if w.at < n {
-                    bytes.insert(addr, *value);
-                } else {
-                    bytes.entry(addr).or_insert(*value);
-                }
+    /// Takes the interpreter through the block with what memory holds now. `None` if it comes to the
+    /// state in which translated code was left, or else how that ends.
+    fn again(&self, block: &Alone, overlay: &Overlay) -> Option<End> {
+        let (mut hart, mut place) = (self.start, Place::default());
+        let most = self.insns + block.between_polls;
+        let mut end = End::Enough;
+        for _ in 0..=most {
+            if let Some(Ok(())) = self.fits(&hart, exit_of(end), overlay, &[]) {
+                return None;
             }
+            if end != End::Enough {
+                break;
+            }
+            end = block.path.run(&mut hart, overlay, &mut place, 1).1;
+        }
+        if let Some(Ok(())) = self.fits(&hart, exit_of(end), overlay, &[]) {
+            return None;
+        }
+        Some(end)
+    }
+
+    /// Whether translated code may have been left in the state `hart`, in which the interpreter
+    /// stops with `exit`, if it stops. `None`: registers are different; `Err`: something else is.
+    /// What is `stored` beyond that state must not have been yet.
+    fn fits(
+        &self,
+        hart: &Hart,
+        exit: Option<Exit>,
+        overlay: &Overlay,
+        stored: &[Stored],
+    ) -> Option<Result<(), String>> {
+        if !same(hart, &self.got.hart) {
+            return None;
+        }
+        if self.got.exit.is_some() && self.got.exit != exit {
+            return Some(Err(format!("the interpreter stops with {exit:?}")));
         }
         let mut text = String::new();
-        for (addr, value) in bytes {
-            let found = memory.read_u8(addr).ok();
-            if found != Some(value) {
-                let _ = writeln!(text, "  {addr:#x}: {value:02x}, but found {found:02x?}");
-            }
+        for (addr, expected, found) in overlay.not_made(stored) {
+            let _ = writeln!(text, "  {addr:#x}: {expected:02x}, but found {found:02x?}");
         }
-        (!text.is_empty()).then(|| format!("memory differs:\n{text}"))
+        Some(if text.is_empty() { Ok(()) } else { Err(format!("memory differs:\n{text}")) })
     }
 
     /// The whole story, for people.
-    fn describe(&self, start: &Hart, got: &Hart, exit: Option<Exit>, what: &str) -> String {
-        let mut text = String::new();
-        for (insn, state) in self.insns.iter().zip(&self.states) {
-            let _ = writeln!(
-                text,
-                "  {:8x}: {:08x}  {}",
-                state.pc,
-                insn.bits,
-                isa::disasm(insn, state.pc)
-            );
-        }
-        let last = self.states.last().unwrap_or(start);
+    fn describe(&self, block: &Alone, overlay: &Overlay, what: &str) -> String {
+        let (start, got) = (&self.start, &self.got.hart);
+        let (mut hart, mut place) = (self.start, Place::default());
+        let mut shown = VecDeque::new();
         // The state at the pc where translated code was left, if the interpreter was there.
-        let there = self.states.iter().rev().find(|s| s.pc == got.pc).unwrap_or(last);
+        let mut there = None;
+        for n in 0..=self.insns {
+            if hart.pc == got.pc {
+                there = Some(hart);
+            }
+            if n == self.insns && self.end == End::Left {
+                break;
+            }
+            shown.extend(block.path.insn(place).map(|insn| (hart.pc, *insn)));
+            if shown.len() > SHOWN {
+                shown.pop_front();
+            }
+            block.path.run(&mut hart, overlay, &mut place, 1);
+        }
+        let there = there.unwrap_or(self.hart);
+        let mut text = String::new();
+        for (pc, insn) in shown {
+            let _ = writeln!(text, "  {pc:8x}: {:08x}  {}", insn.bits, isa::disasm(&insn, pc));
+        }
+        let exit = self.got.exit;
         let _ = writeln!(text, "translated code was left at {:#x} with {exit:?}: {what}", got.pc);
         let _ = writeln!(text, "  register at start          interpreter       translated");
         let mut row = |name: &str, a: u64, b: u64, c: u64| {
@@ -197,61 +365,24 @@ impl Trace {
     }
 }
 
+fn exit_of(end: End) -> Option<Exit> {
+    match end {
+        End::Exit(exit) => Some(exit),
+        End::Left | End::Enough => None,
+    }
+}
+
 /// True if a guest cannot tell the states apart.
 fn same(a: &Hart, b: &Hart) -> bool {
     (a.pc, a.fcsr()) == (b.pc, b.fcsr()) && a.x == b.x && a.f == b.f
 }
 
-fn decode(memory: &Memory, pc: u64, isa: &Isa) -> Option<Insn> {
-    let low = memory.fetch_u16(pc).ok()?;
-    let high = if low & 3 == 3 { memory.fetch_u16(pc.wrapping_add(2)).ok()? } else { 0 };
-    isa::decode(u32::from(high) << 16 | u32::from(low), isa)
-}
-
-/// As many of `len` bytes as can be read.
-fn read(memory: &Memory, addr: u64, len: usize) -> Vec<u8> {
-    let byte = |n: usize| memory.read_u8(addr.wrapping_add(n as u64)).ok();
-    let mut bytes = vec![0; len];
-    if memory.read_bytes(addr, &mut bytes).is_ok() {
-        return bytes;
-    }
-    (0..len).map_while(byte).collect()
-}
-
-/// Address and number of the bytes that an instruction writes if it succeeds.
-fn written_place(insn: &Insn, hart: &Hart) -> Option<(u64, usize)> {
-    let base = hart.x[usize::from(insn.rs1)];
-    match insn.op.format() {
-        Format::Store | Format::FpStore => {
-            Some((base.wrapping_add(insn.imm as u64), width(insn.op)))
-        }
-        Format::Amo | Format::AmoPair => Some((base, width(insn.op))),
-        Format::Cbo => Some((base & !63, 64)),
-        _ => None,
-    }
-}
-
-/// Bytes that a store or an atomic writes, from the last letter of its name.
-fn width(op: Op) -> usize {
-    match op.mnemonic().bytes().last() {
-        Some(b'b') => 1,
-        Some(b'h') => 2,
-        Some(b'w') => 4,
-        Some(b'q') => 16,
-        _ => 8,
-    }
-}
-
-/// True for an instruction that reads a counter that counts time.
-fn reads_counter(insn: &Insn) -> bool {
-    let counts_time = matches!(insn.imm, 0xc00..=0xc02 | 0xc1e);
-    matches!(insn.op.format(), Format::Csr | Format::CsrImm) && counts_time
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mem::{Mode, Prot};
+    use crate::lift::{Code, Lifter};
+    use crate::mem::{Memory, Mode, Prot};
+    use crate::util::CodePtr;
 
     const CODE: u64 = 0x1_0000;
     const DATA: u64 = 0x2_0000;
@@ -259,51 +390,95 @@ mod tests {
     /// `addi a0, a0, 1; sd a0, 0(a1); ld a2, 0(a1); ebreak`.
     const WORDS: [u32; 4] = [0x0015_0513, 0x00a5_b023, 0x0005_b603, 0x0010_0073];
 
-    fn traced() -> (Memory, Hart, Trace) {
+    /// The block, what the interpreter has made of it, and the state after each instruction.
+    struct Rig {
+        memory: Arc<Memory>,
+        overlay: Overlay,
+        block: Alone,
+        trace: Trace,
+        states: Vec<Hart>,
+        stored: Vec<Stored>,
+    }
+
+    fn traced() -> Rig {
         crate::sys::signal::install(super::super::fault::hook).unwrap();
-        let memory = Memory::new(Mode::Guarded, 1 << 30).unwrap();
-        memory.map_zero(CODE, 0x1000, Prot::RWX).unwrap();
+        let memory = Arc::new(Memory::new(Mode::Guarded, 1 << 30).unwrap());
         memory.map_zero(DATA, 0x1000, Prot::RW).unwrap();
-        for (i, word) in WORDS.iter().enumerate() {
-            memory.write_u32(CODE + 4 * i as u64, *word).unwrap();
+        let bytes = WORDS.map(u32::to_le_bytes).concat();
+        let mut source = Code { start: CODE, bytes: &bytes };
+        let mut lifter = Lifter::new();
+        let lifted = lifter.lift(&mut source, &isa::Isa::MAX, CODE, &Limits::default());
+        let block = Alone::new(lifted, &mut source, &isa::Isa::MAX, (CodePtr(0), 1));
+        let mut start = Hart::new();
+        start.pc = CODE;
+        (start.x[10], start.x[11]) = (6, DATA);
+        let overlay = Overlay::new(Arc::clone(&memory));
+        let (mut hart, mut place, mut states) = (start, Place::default(), vec![start]);
+        let end = loop {
+            match block.path.run(&mut hart, &overlay, &mut place, 1) {
+                (_, End::Enough) => states.push(hart),
+                (_, end) => break end,
+            }
+        };
+        let got = Outcome { hart, exit: exit_of(end) };
+        let trace = Trace { start, hart, insns: 3, end, last: place, got };
+        let stored = overlay.rewind();
+        Rig { memory, overlay, block, trace, states, stored }
+    }
+
+    impl Rig {
+        /// What is said if translated code was left like that.
+        fn judge(&mut self, hart: Hart, exit: Option<Exit>) -> Result<(), String> {
+            self.trace.got = Outcome { hart, exit };
+            self.overlay.rewind();
+            let said = self.trace.replay(&self.block, &self.overlay, &self.stored);
+            self.overlay.rewind();
+            said.map_err(|what| self.trace.describe(&self.block, &self.overlay, &what))
         }
-        let mut hart = Hart::new();
-        hart.pc = CODE;
-        (hart.x[10], hart.x[11]) = (6, DATA);
-        let trace = Trace::record(hart, &memory, &Isa::MAX, 100);
-        trace.undo(&memory);
-        (memory, hart, trace)
     }
 
     #[test]
     fn every_state_on_the_way_is_right() {
-        let (memory, hart, trace) = traced();
-        assert_eq!((trace.states.len(), trace.exit), (4, Some(Exit::Ebreak)));
-        assert_eq!(memory.read_u64(DATA), Ok(0), "undone");
-        assert_eq!(trace.compare(&hart, None, &memory), Ok(()));
-        assert_eq!(trace.compare(&trace.states[1], None, &memory), Ok(()));
-        memory.write_u64(DATA, 7).unwrap();
-        assert_eq!(trace.compare(&trace.states[2], None, &memory), Ok(()));
-        assert_eq!(trace.compare(&trace.states[3], Some(Exit::Ebreak), &memory), Ok(()));
+        let mut rig = traced();
+        assert_eq!((rig.states.len(), rig.trace.end), (4, End::Exit(Exit::Ebreak)));
+        assert_eq!(rig.memory.read_u64(DATA), Ok(0), "nothing is stored");
+        for n in 0..2 {
+            assert_eq!(rig.judge(rig.states[n], None), Ok(()));
+        }
+        rig.memory.write_u64(DATA, 7).unwrap();
+        assert_eq!(rig.judge(rig.states[2], None), Ok(()));
+        assert_eq!(rig.judge(rig.states[3], Some(Exit::Ebreak)), Ok(()));
     }
 
     #[test]
     fn every_difference_is_seen() {
-        let (memory, start, trace) = traced();
-        let differs = |got: &Hart, exit| {
-            let what = trace.compare(got, exit, &memory).expect_err("a difference");
-            trace.describe(&start, got, exit, &what)
+        let mut rig = traced();
+        let unmade = rig.judge(rig.states[2], None).expect_err("a difference");
+        assert!(unmade.contains("0x20000: 07, but found Some(00)"), "{unmade}");
+        rig.memory.write_u64(DATA, 7).unwrap();
+        let mut differs = |n: usize, exit, change: fn(&mut Hart)| {
+            let mut got = rig.states[n];
+            change(&mut got);
+            rig.judge(got, exit).expect_err("a difference")
         };
-        // The store has not been made.
-        assert!(differs(&trace.states[2], None).contains("0x20000: 07, but found Some(00)"));
-        memory.write_u64(DATA, 7).unwrap();
-        let mut wrong = trace.states[3];
-        wrong.x[12] = 8;
-        assert!(differs(&wrong, None).contains("a2       0000000000000000"));
-        let mut wrong = trace.states[3];
-        wrong.fflags = 1;
-        assert!(differs(&wrong, None).contains("fcsr"));
-        assert!(differs(&trace.states[3], Some(Exit::Ecall)).contains("Ebreak"));
-        assert!(differs(&trace.states[2], Some(Exit::Ebreak)).contains("sd"));
+        assert!(differs(3, None, |h| h.x[12] = 8).contains("a2       0000000000000000"));
+        assert!(differs(3, None, |h| h.fflags = 1).contains("fcsr"));
+        assert!(differs(3, Some(Exit::Ecall), |_| ()).contains("Ebreak"));
+        assert!(differs(2, Some(Exit::Ebreak), |_| ()).contains("sd"));
+        // Stored too early.
+        assert!(differs(1, None, |_| ()).contains("0x20000: 00, but found Some(07)"));
+    }
+
+    #[test]
+    fn what_others_write_is_told_from_a_difference() {
+        let mut rig = traced();
+        rig.memory.write_u64(DATA, 7).unwrap();
+        rig.trace.got = Outcome { hart: rig.states[3], exit: Some(Exit::Ebreak) };
+        rig.overlay.undo(&rig.stored);
+        assert_eq!(rig.trace.again(&rig.block, &rig.overlay), None);
+        rig.trace.got.exit = None;
+        rig.trace.got.hart.x[12] = 9;
+        rig.overlay.undo(&rig.stored);
+        assert_eq!(rig.trace.again(&rig.block, &rig.overlay), Some(End::Exit(Exit::Ebreak)));
     }
 }

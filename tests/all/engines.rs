@@ -70,10 +70,6 @@ fn guest_programs_pass_on_every_engine() {
     let mut failures = String::new();
     for name in &names {
         for_each_engine(|engine| {
-            // Lockstep takes what other threads do for differences, and is slow at deep recursion.
-            if matches!(&**name, "threads" | "calls") && engine.contains(&"verify") {
-                return;
-            }
             let o = rvnative()
                 .arg("run")
                 .args(engine)

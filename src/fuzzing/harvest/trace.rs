@@ -3,7 +3,7 @@
 use super::world::{WINDOW, World};
 use crate::cpu::{Exit, Hart};
 use crate::interp;
-use crate::isa::{Format, Insn, Isa, Op};
+use crate::isa::{Format, Insn, Isa, Op, csr};
 use crate::mem::Memory;
 use rustc_hash::FxHashMap;
 
@@ -89,7 +89,7 @@ impl Trace {
                 Ok(insn) => insn,
                 Err(exit) => break End::Exit(exit),
             };
-            if reads_counter(&insn) {
+            if csr::reads_counter(&insn) {
                 break End::Counter;
             }
             let place = place(&insn, &hart);
@@ -220,9 +220,4 @@ fn width(op: Op) -> u64 {
         Some(b'q') => 16,
         _ => 8,
     }
-}
-
-/// True for an instruction that reads `cycle`, `time` or `instret`.
-fn reads_counter(insn: &Insn) -> bool {
-    matches!(insn.op.format(), Format::Csr | Format::CsrImm) && (0xc00..=0xc02).contains(&insn.imm)
 }
