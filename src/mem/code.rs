@@ -388,7 +388,7 @@ impl Memory {
         let addr = self.effective(addr);
         let end = addr.saturating_add(len);
         // The host refuses stores to what we have protected.
-        let code = self.lock().code.protected.range(page_down(addr)..end).next().is_some();
+        let code = self.lock().code.protected.pages.range(page_down(addr)..end).next().is_some();
         let tried = if code { Access::Read } else { Access::Write };
         self.explain_refusal(addr, len, (Access::Write, tried))
     }
