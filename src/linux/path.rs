@@ -440,7 +440,7 @@ mod tests {
     fn a_name_has_one_place() {
         let tree = Tree::new("place");
         fs::create_dir_all(tree.0.join("root")).unwrap();
-        let names = Names { sysroot: Some(&tree.0), exe: Path::new("/bin/true") };
+        let names = Names { sysroot: Some(&tree.0), exe: Path::new("/bin/true"), exe_file: None };
         let place = |path: &str, last| {
             let found = names.lookup(Fd::CWD, path.as_bytes().to_vec(), last).unwrap();
             let path = path_of(found.path.as_bytes());

@@ -466,7 +466,7 @@ mod tests {
         mem.remap(0x10000..0x11000, 0x20000..0x21000, false).unwrap();
         mem.write_u32(0x20000, 7).unwrap();
         assert!(mem.watch_code(0x20000..0x20004).is_some());
-        mem.advise(0x20000, PAGE_SIZE, Advice::DontNeed).unwrap();
+        mem.advise(0x20000, PAGE_SIZE, Advice::Discard(libc::MADV_DONTNEED)).unwrap();
         mem.write_u32(0x20000, 8).unwrap();
         assert_eq!(mem.read_u32(0x20000), Ok(8));
     }
