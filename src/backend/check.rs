@@ -690,6 +690,10 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
                         state.guest.unknown |= now.inexact.is_some();
                         next
                     }
+                    None if to == self.ctx.stubs.clock => {
+                        state.host.scramble();
+                        next
+                    }
                     None => return End::Stub(to),
                 },
                 Step::Indirect { target, call: true } => return End::Call(target, next),
