@@ -315,7 +315,7 @@ impl Machine {
     fn flags_of(&mut self, bytes: u32, result: u64) {
         self.flags.zero = result & mask(bytes) == 0;
         self.flags.sign = signed(bytes, result) < 0;
-        self.flags.parity = (result as u8).count_ones() % 2 == 0;
+        self.flags.parity = (result as u8).count_ones().is_multiple_of(2);
     }
 
     fn logic_flags(&mut self, bytes: u32, result: u64) {

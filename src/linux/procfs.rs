@@ -266,8 +266,8 @@ pub(super) fn content(t: &Thread, path: &[u8]) -> Result<Vec<u8>, Errno> {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
     let file = classify(Fd::CWD, path).ok_or(Errno::ENOENT)?;
-    let sized = |who| {
-        let maps = if who == None { String::new() } else { host_maps(who)? };
+    let sized = |who: Who| {
+        let maps = if who.is_none() { String::new() } else { host_maps(who)? };
         let program = match who {
             None => t.process.exe.to_string_lossy().into_owned(),
             Some(pid) => {

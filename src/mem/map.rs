@@ -425,7 +425,7 @@ impl Memory {
     /// How many mappings there are.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.lock().map.len()
+        self.lock().map.count()
     }
 
     /// As [`whole_pages`], inside the region.

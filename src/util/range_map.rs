@@ -93,7 +93,7 @@ impl<V> RangeMap<V> {
     }
 
     /// Number of entries.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.map.len()
     }
 

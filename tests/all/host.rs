@@ -452,7 +452,7 @@ fn a_panic_of_a_host_function_leaves_the_instance_usable() {
         let mut linker = Linker::<u32>::new(&engine);
         linker.ecall_fallback(|c: &mut Caller<'_, u32>, _| {
             *c.data_mut() += 1;
-            if *c.data() % 2 == 0 {
+            if c.data().is_multiple_of(2) {
                 std::panic::resume_unwind(Box::new("not a bug"));
             }
             let before = c.instance().state(&*c);

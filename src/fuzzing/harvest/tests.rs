@@ -151,7 +151,8 @@ fn instead(op: Op, insn: &Insn) -> Insn {
 fn a_planted_fault_is_found_and_shrunk() {
     let (image, _) = super::campaign::read(&guest("muldiv")).unwrap();
     let functions = scan::functions(&image, &Isa::MAX);
-    let faults: [(Op, fn(&Insn) -> Insn); 3] = [
+    type Fault = fn(&Insn) -> Insn;
+    let faults: [(Op, Fault); 3] = [
         (Op::Mulhu, |i| instead(Op::Mulhu, i)),
         (Op::Divu, |i| instead(Op::Divu, i)),
         (Op::Sd, |i| if i.op == Op::Sd { Insn { op: Op::Sw, ..*i } } else { *i }),
