@@ -30,6 +30,8 @@ pub(super) struct Alone {
     /// The first that may go back to where the block was entered or can be entered, so that it may
     /// run for ever.
     pub(super) back: Option<u32>,
+    /// A store-conditional is among its instructions, which fails if others write in between.
+    pub(super) conditional: bool,
     /// Times left that it is left at its first poll.
     polled: AtomicU32,
     /// Times left that it runs in pieces, and times that it will the next time.
@@ -63,6 +65,8 @@ impl Alone {
         let find = |f: &dyn Fn(&(u64, Insn)) -> bool| insns.iter().position(f).map(|n| n as u32);
         let back = find(&|(pc, _)| goes_back(pc));
         let counter = find(&|(_, insn)| csr::reads_counter(insn));
+        let conditional =
+            insns.iter().any(|(_, insn)| matches!(insn.op, isa::Op::ScW | isa::Op::ScD));
         let between_polls = u64::from(unroll) * insns.len() as u64;
         let steps: Vec<_> = insns.iter().map(|&(pc, insn)| (pc, insn, taken(pc))).collect();
         Self {
@@ -71,6 +75,7 @@ impl Alone {
             between_polls,
             counter,
             back,
+            conditional,
             polled: AtomicU32::new(if back.is_some() { FIRST_TIMES } else { 0 }),
             pieces: AtomicU32::new(0),
             next_pieces: AtomicU32::new(PIECES),

@@ -234,7 +234,8 @@ impl Cpu {
         }
         overlay.undo(&stored);
         let end = t.again(block, overlay);
-        let unclear = (shared || machine.has_several_harts()) && (changed || end != Some(t.end));
+        let changed = changed || block.conditional || end != Some(t.end);
+        let unclear = (shared || machine.has_several_harts()) && changed;
         let excused = || block.races.fetch_add(1, Ordering::Relaxed) < MOST_RACES;
         if end.is_none() || unclear && excused() {
             add(&machine.counters.races, 1);
