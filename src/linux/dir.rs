@@ -11,23 +11,12 @@ use super::procfs::{self, ProcFile};
 use std::ffi::CString;
 use std::os::unix::ffi::OsStringExt;
 
-/// The guest's name of the working directory, where that lies below a prefix.
-fn prefix_dir(t: &Thread) -> Option<Vec<u8>> {
-    let names = t.process.names();
-    names.sysroot?;
-    let host = std::env::current_dir().ok()?;
-    let name = names.guest_dir(&host);
-    (name != host).then(|| name.into_os_string().into_vec())
-}
-
 pub(super) fn sys_getcwd(t: &mut Thread, buffer: u64, size: u64) -> SysResult {
-    let mut name = match &t.process.options.world {
-        Some(world) => world.name_of(Fd::CWD)?,
-        None => match prefix_dir(t) {
-            Some(name) => name,
-            None => return host!(t, SYS_getcwd, t.output(buffer, size)?, size),
-        },
+    // Below a prefix the host's name is one that leads there, too.
+    let Some(world) = &t.process.options.world else {
+        return host!(t, SYS_getcwd, t.output(buffer, size)?, size);
     };
+    let mut name = world.name_of(Fd::CWD)?;
     if name.ends_with(b" (deleted)") {
         return Err(Errno::ENOENT);
     }

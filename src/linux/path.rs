@@ -272,13 +272,6 @@ impl Names<'_> {
         if hosts || (wants_dir && !found.is_dir()) { None } else { Some(found) }
     }
 
-    /// The guest's name of a directory of the host, if it leads back there.
-    pub(super) fn guest_dir(&self, host: &Path) -> PathBuf {
-        let name = self.guest(host);
-        let found = self.find(Fd::CWD, name.as_os_str().as_bytes(), Last::Follow);
-        if found.is_some_and(|found| found == host) { name } else { host.to_path_buf() }
-    }
-
     /// The guest's name of a host file: without the prefix, if it lies below it.
     pub(super) fn guest(&self, host: &Path) -> PathBuf {
         match self.sysroot.and_then(|root| host.strip_prefix(root).ok()) {
@@ -463,10 +456,6 @@ mod tests {
         }
         assert_eq!(place("/absolute", Last::Keep), Path::new("@/absolute"));
         assert_eq!(place("/absolute", Last::Follow), Path::new("@/usr/lib/ld.so"));
-        let lib = tree.0.join("usr/lib");
-        assert_eq!(names.guest_dir(&lib), Path::new("/usr/lib"));
-        assert_eq!(names.guest_dir(&tree.0.join("dev")), tree.0.join("dev"));
-        assert_eq!(names.guest_dir(Path::new("/usr")), Path::new("/usr"));
     }
 
     #[test]

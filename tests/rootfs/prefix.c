@@ -37,7 +37,7 @@ int main(int argc, char **argv) {
     FAILS(open("/etc/name", O_CREAT | O_EXCL | O_RDWR, 0600), EEXIST);
     // A directory is entered where its files are.
     CHECK(chdir("/etc") == 0 && is("name", "new\n"));
-    CHECK(getcwd(text, sizeof text) != NULL && strcmp(text, "/etc") == 0);
+    CHECK(getcwd(text, sizeof text) != NULL && chdir("/") == 0 && chdir(text) == 0 && is("name", "new\n"));
     int dir = open("/etc", O_RDONLY | O_DIRECTORY);
     CHECK(faccessat(dir, "name", F_OK, 0) == 0);
     CHECK(mkdirat(dir, "made", 0755) == 0 && access("/etc/made", F_OK) == 0);
