@@ -3,7 +3,7 @@
 //! | host | use |
 //! |---|---|
 //! | rax | scratch |
-//! | rcx, rdx | scratch, or registers that live in slots: see `slots` |
+//! | rcx, rdx | scratch, or registers that live in slots: see `values::slots` |
 //! | rbx rsi rdi r8-r15 | guest registers, see [`INT_MAP`] |
 //! | rbp | `ThreadState` + `STATE_BIAS` |
 //! | rsp | stack of host return addresses, nothing else |
@@ -27,7 +27,7 @@ pub(super) const RBP: u8 = 5;
 /// Home of ra, which the stub for mispredicted returns must know.
 pub(super) const RA_HOME: u8 = 15;
 
-/// Registers for copies of what is in slots, see `slots`; scratch for operations that keep none.
+/// Registers for copies of what is in slots, see `values::slots`; scratch for operations that keep none.
 pub(super) const COPIES: [u8; 2] = [RDX, RCX];
 
 /// Scratch vector registers.
