@@ -7,18 +7,24 @@
 //! value on the simulated host is not the guest's. The same is done at exits, where the contract
 //! must hold, and for what fault points say.
 //!
-//! What a simulated host does not know (vectors, atomics) writes random values; what the operation
-//! defines is then taken from the belief, and everything else is checked as before.
+//! What a simulated host does not know (arithmetic of floating point, atomics) writes random
+//! values; what the operation defines is then taken from the belief, and everything else is checked
+//! as before.
 
+mod belief;
+mod float;
 mod guest;
 
+pub use belief::Belief;
+pub use float::Floats;
 pub use guest::{Guest, Random};
 
 use super::faults::{Recipe, points};
-use super::symbolic::{RegSet, Symbolic, Val, shifted};
-use super::{CodeBuf, EmitContext, MAX_COUNTERS};
-use crate::ir::{self, Flow, Node, Op};
+use super::symbolic::RegSet;
+use super::{CodeBuf, EmitContext, LinkSite, MAX_COUNTERS};
+use crate::ir::{self, Flow, Node, Op, Registers};
 use crate::util::CodePtr;
+use belief::value;
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::fmt::Write as _;
@@ -61,7 +67,7 @@ pub enum Step {
     },
 }
 
-/// A simulated host: general registers, flags, thread state.
+/// A simulated host: general registers, the low halves of vector registers, flags, thread state.
 pub trait Host: Clone {
     /// A decoded instruction.
     type Insn: Copy;
@@ -74,6 +80,12 @@ pub trait Host: Clone {
 
     /// Changes that.
     fn set_home(&mut self, r: u8, value: u64);
+
+    /// What the home of a floating-point register holds: its vector register or its slot.
+    fn float_home(&self, r: u8) -> u64;
+
+    /// Changes that.
+    fn set_float_home(&mut self, r: u8, value: u64);
 
     /// A general register.
     fn register(&self, h: u8) -> u64;
@@ -97,117 +109,15 @@ pub trait Host: Clone {
     fn listing(code: &[u8], at: CodePtr) -> String;
 }
 
-/// What an emitter believes.
-pub struct Belief<'e> {
-    /// Of integer registers.
-    pub sym: &'e Symbolic,
-    /// Copies of slots: guest register, host register, and whether the slot is out of date.
-    pub copies: &'e [(u8, u8, bool)],
-    /// The code so far.
-    pub buf: &'e CodeBuf,
-    /// What is emitted next lies here.
-    pub at: CodePtr,
-    /// Conditional branches that have no target yet, of those whose it is known.
-    pub unbound: &'e [(CodePtr, CodePtr)],
-}
-
-impl Belief<'_> {
-    /// What stands for the home of `r`.
-    fn home<H: Host>(&self, host: &H, r: u8) -> u64 {
-        match self.copies.iter().find(|(g, _, dirty)| *dirty && *g == r) {
-            Some((_, h, _)) => host.register(*h),
-            None if r == 0 => 0,
-            None => host.home(r),
-        }
-    }
-
-    /// The value that `r` has.
-    fn value<H: Host>(&self, host: &H, r: u8) -> u64 {
-        let home = |r| self.home(host, r);
-        if self.sym.is_sext(r) { home(r) as i32 as u64 } else { value(self.sym.val(r), r, home) }
-    }
-
-    /// The registers of which more is believed than that they are at home.
-    fn special(&self) -> RegSet {
-        let copies = self.copies.iter().fold(self.sym.pending(), |set, (r, ..)| set | 1 << r);
-        let more = |r: &u8| self.sym.is_narrow(*r) || self.sym.constant(*r).is_some();
-        (1..32).filter(more).fold(copies, |set, r| set | 1 << r)
-    }
-
-    /// Why the belief about `r`, which is `value`, is wrong, if it is.
-    fn wrong<H: Host>(&self, host: &H, r: u8, value: u64) -> Option<String> {
-        let (home, found) = (self.home(host, r), self.value(host, r));
-        let copy = self.copies.iter().find(|(g, ..)| *g == r).map(|(_, h, _)| *h);
-        let at_home = matches!(self.sym.val(r), Val::Const(_)) && !self.sym.is_pending(r);
-        Some(if found != value {
-            format!("is {found:#x}")
-        } else if self.sym.is_narrow(r) && value != value as i32 as u64 {
-            "is said to be narrow".to_owned()
-        } else if self.sym.is_sext(r) && home >> 32 != 0 {
-            format!("has a home whose upper half is not zero: {home:#x}")
-        } else if at_home && home != value {
-            format!("is said to be at home as well, where {home:#x} is")
-        } else if let Some(h) = copy.filter(|h| host.register(*h) != home) {
-            format!("has a home of {home:#x} and a copy of it of {:#x}", host.register(h))
-        } else {
-            return None;
-        })
-    }
-
-    /// Makes `r`, of whose value nothing is known, what it is believed to be: the value.
-    fn adopt<H: Host>(&self, host: &mut H, r: u8) -> u64 {
-        let mut home = self.home(host, r);
-        if self.sym.is_sext(r) {
-            home &= 0xffff_ffff;
-        } else if self.sym.is_narrow(r) && self.sym.val(r) == Val::Home {
-            home = home as i32 as u64;
-        }
-        match self.copies.iter().find(|(g, ..)| *g == r) {
-            Some((_, h, true)) => host.set_register(*h, home),
-            Some((_, h, false)) => {
-                host.set_register(*h, home);
-                host.set_home(r, home);
-            }
-            None => host.set_home(r, home),
-        }
-        self.value(host, r)
-    }
-
-    fn text(&self, r: u8) -> String {
-        let mut out = format!("{:?}", self.sym.val(r));
-        if self.sym.is_sext(r) {
-            out += ", to be sign-extended";
-        } else if self.sym.is_pending(r) {
-            out += ", pending";
-        }
-        if let Some((_, h, dirty)) = self.copies.iter().find(|(g, ..)| *g == r) {
-            let which = if *dirty { "the home" } else { "a copy of it" };
-            let _ = write!(out, ", {which} in host register {h}");
-        }
-        out
-    }
-}
-
-/// The value of `r` that `val` says, of homes.
-fn value(val: Val, r: u8, home: impl Fn(u8) -> u64) -> u64 {
-    match val {
-        Val::Home => home(r),
-        Val::Const(k) => k,
-        Val::Lin { a, b, shift, imm } => {
-            let term = |q| if q == 0 { 0 } else { home(q) };
-            term(a).wrapping_add(term(b) << shift).wrapping_add(i64::from(imm) as u64)
-        }
-        Val::Shift { op, w, a, n } => shifted(op, w, home(a), n),
-    }
-}
-
 /// Which way conditional jumps go.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ways {
     /// As flags say.
     Flags,
-    /// Never to where they jump.
+    /// Not where they would leave hot code for good; else as flags say.
     Stay,
+    /// Never to where they jump.
+    Never,
     /// The first that may leave the block goes where it jumps, others as flags say.
     Leave,
 }
@@ -221,6 +131,8 @@ enum End {
     Exit(u64),
     /// The same, by a call that comes back to a place.
     Call(u64, CodePtr),
+    /// By a branch that will be linked to the guest address it is for.
+    Linked,
     /// By way of a stub.
     Stub(CodePtr),
     /// At earlier code of the block: the head of a loop.
@@ -235,11 +147,13 @@ enum End {
 #[derive(Clone)]
 struct State<'c, H> {
     host: H,
-    x: [u64; 32],
+    registers: Registers,
     /// What they were before the instructions that are executed now.
-    before: Rc<Vec<(u64, [u64; 32])>>,
+    before: Rc<Vec<(u64, Registers)>>,
     /// A conditional branch has been executed.
     branched: bool,
+    /// Branches were not executed as flags said: what they look for is taken to be otherwise.
+    forced: bool,
     guest: Guest<'c>,
 }
 
@@ -256,6 +170,10 @@ pub struct Check<'n, 'c, H: Host> {
     states: Vec<State<'c, H>>,
     /// What nobody sees behind each node.
     unseen: Vec<RegSet>,
+    /// Floating-point registers have to do with the nodes: else they are not looked at.
+    floating: bool,
+    /// What was believed of them when code was last checked.
+    floats: Floats,
     /// Nodes that have been checked.
     done: usize,
     /// Code that has been checked ends here.
@@ -268,13 +186,31 @@ pub struct Check<'n, 'c, H: Host> {
     decoded: RefCell<Vec<(CodePtr, H::Insn, CodePtr)>>,
 }
 
+/// Registers of which nothing is known, as an operation defines them in its own way.
+#[derive(Clone, Copy, Default)]
+struct Adopted {
+    x: RegSet,
+    f: u32,
+}
+
+impl Adopted {
+    /// Those that `node` writes are.
+    fn add(&mut self, node: &Node) {
+        self.x |= node.writes();
+        self.f |= match node.op {
+            Op::Helper { .. } => !0,
+            _ => node.op.float_writes(),
+        };
+    }
+}
+
 /// A branch that has been taken to what will be emitted behind the block.
 struct Later<'c, H> {
     site: CodePtr,
     state: State<'c, H>,
     /// Which nodes it belongs to.
     nodes: std::ops::Range<usize>,
-    adopted: RegSet,
+    adopted: Adopted,
     target: Flow,
 }
 
@@ -285,9 +221,8 @@ struct Now<'a, 'e> {
     from: CodePtr,
     /// Guest address of what comes behind them.
     next: u64,
-    /// Registers of which nothing is known, as the operation defines them in its own way.
-    adopted: RegSet,
-    /// The first such operation.
+    adopted: Adopted,
+    /// The first operation that defines registers in its own way.
     inexact: Option<&'a Node>,
 }
 
@@ -306,6 +241,12 @@ impl Now<'_, '_> {
         (hot && to.0 < self.from.0).then_some(end)
     }
 
+    /// How the operation ends that jumps to `to` by a jump that is linked.
+    fn linked(&self, link: &LinkSite, to: CodePtr) -> End {
+        let head = self.belief.head.is_some_and(|head| head.0 == to);
+        if head { End::Back } else { End::Exit(link.target) }
+    }
+
     /// True of an address behind the first of the nodes and not behind the last.
     fn between(&self, pc: u64) -> bool {
         matches!(self.nodes, [first, .., last] if first.pc < pc && pc <= last.pc)
@@ -314,13 +255,13 @@ impl Now<'_, '_> {
 
 impl<'n, 'c, H: Host> Check<'n, 'c, H> {
     /// A model of `nodes`, behind which execution goes on at `after`, and of the code that will be
-    /// emitted for them at `at` of `buf`.
+    /// emitted for them, before which `belief` holds.
     pub fn new(
         (nodes, after): (&'n [Node], u64),
         ctx: &'c EmitContext<'c>,
-        buf: &CodeBuf,
-        at: CodePtr,
+        belief: &Belief<'_>,
     ) -> Self {
+        let buf = belief.buf;
         let seed = nodes.first().map_or(0, |n| n.pc);
         let mut unseen = vec![0; nodes.len()];
         for i in (1..nodes.len()).rev() {
@@ -340,8 +281,10 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
             random: Random::new(seed),
             states: Vec::new(),
             unseen,
+            floating: nodes.iter().any(|node| float::concerns(&node.op)),
+            floats: belief.floats,
             done: 0,
-            at,
+            at: belief.at,
             read: [hot, cold],
             points: FxHashMap::default(),
             later: Vec::new(),
@@ -351,7 +294,8 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
         check
     }
 
-    /// Forgets everything: the contract holds, and nothing else is known.
+    /// Forgets everything: the contract holds, and nothing else is known but of floating-point
+    /// registers.
     fn refresh(&mut self) {
         self.states.clear();
         for n in 0..STATES {
@@ -366,19 +310,27 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
                 touched: Vec::new(),
                 unknown: false,
             };
+            let registers = Registers::default();
+            let before = Rc::default();
             let mut state =
-                State { host, x: [0; 32], before: Rc::default(), branched: false, guest };
-            self.fill(&mut state);
+                State { host, registers, before, branched: false, forced: false, guest };
+            self.fill(&mut state, &self.floats.clone());
             self.states.push(state);
         }
     }
 
-    /// Gives all guest registers new values, at home.
-    fn fill(&mut self, state: &mut State<'c, H>) {
+    /// Gives all guest registers new values, at home but for what `floats` says.
+    fn fill(&mut self, state: &mut State<'c, H>, floats: &Floats) {
         for r in 1..32 {
             let value = self.random.value();
-            state.x[usize::from(r)] = value;
+            state.registers.x[usize::from(r)] = value;
             state.host.set_home(r, value);
+        }
+        if self.floating {
+            for r in 0..32 {
+                state.host.set_float_home(r, float::any_value(&mut self.random));
+            }
+            (0..32).for_each(|r| adopt_float(state, floats, r));
         }
     }
 
@@ -400,7 +352,7 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
         let nodes = &self.nodes[std::mem::replace(&mut self.done, done)..done];
         let from = std::mem::replace(&mut self.at, belief.at);
         let next = self.nodes.get(done).map_or(self.after, |n| n.pc);
-        let mut now = Now { belief, nodes, from, next, adopted: 0, inexact: None };
+        let mut now = Now { belief, nodes, from, next, adopted: Adopted::default(), inexact: None };
         let mut goes_on = true;
         for mut state in std::mem::take(&mut self.states) {
             goes_on &= self.execute(&mut state, &mut now);
@@ -409,27 +361,67 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
         if nodes.last().is_some_and(|n| n.op.ends_block()) {
             return;
         }
+        let floats = std::mem::replace(&mut self.floats, belief.floats);
         if !goes_on {
             self.refresh();
+        } else if self.floating {
+            self.adopt_floats(&now, &floats);
         }
         let unseen = if done == 0 { 0 } else { self.unseen[done - 1] };
         for state in &mut self.states {
             for r in (1..32).filter(|r| unseen & 1 << r == 0) {
-                if goes_on && now.adopted & 1 << r != 0 {
-                    state.x[usize::from(r)] = belief.adopt(&mut state.host, r);
+                if goes_on && now.adopted.x & 1 << r != 0 {
+                    state.registers.x[usize::from(r)] = belief.adopt(&mut state.host, r);
                 }
             }
         }
         let special = belief.special();
         for state in &self.states {
             for r in (1..32).filter(|r| unseen & 1 << r == 0) {
-                let value = state.x[usize::from(r)];
+                let value = state.registers.x[usize::from(r)];
                 if special & 1 << r == 0 && state.host.home(r) == value {
                     continue;
                 }
                 if let Some(why) = belief.wrong(&state.host, r, value) {
                     self.fail(&now, &format!("x{r} {why}, not {value:#x}: {}", belief.text(r)));
                 }
+            }
+            if self.floating {
+                self.check_floats(state, &now, &belief.floats, 0, "");
+            }
+        }
+    }
+
+    /// Takes from the belief what the operation has given to floating-point registers.
+    fn adopt_floats(&mut self, now: &Now<'_, '_>, before: &Floats) {
+        let floats = &now.belief.floats;
+        for state in &mut self.states {
+            for r in 0..32 {
+                let value = state.registers.f[usize::from(r)];
+                let checked = now.inexact.is_some() && floats.has_been_checked(before, r, value);
+                let home = state.host.float_home(r);
+                let forced = state.forced && floats.wrong(r, home, value).is_some();
+                if checked || forced || now.adopted.f & 1 << r != 0 {
+                    adopt_float(state, floats, r);
+                }
+            }
+        }
+    }
+
+    /// Checks what is believed of floating-point registers, but for those in `but`.
+    fn check_floats(
+        &self,
+        state: &State<'c, H>,
+        now: &Now<'_, '_>,
+        floats: &Floats,
+        but: u32,
+        place: &str,
+    ) {
+        // What a jump asked for that was not executed as flags said may be their values.
+        for r in (0..32).filter(|r| !state.forced && but & 1 << r == 0) {
+            let value = state.registers.f[usize::from(r)];
+            if let Some(why) = floats.wrong(r, state.host.float_home(r), value) {
+                self.fail(now, &format!("f{r} {why}{place}, not {value:#x}"));
             }
         }
     }
@@ -441,8 +433,9 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
     pub fn ended(&mut self, belief: &Belief<'_>) {
         self.read_points(belief.buf);
         self.decoded.borrow_mut().clear();
-        let now =
-            Now { belief, nodes: &[], from: self.at, next: self.after, adopted: 0, inexact: None };
+        let (from, next) = (self.at, self.after);
+        let adopted = Adopted::default();
+        let now = Now { belief, nodes: &[], from, next, adopted, inexact: None };
         for mut state in std::mem::take(&mut self.states) {
             let end = self.run(&mut state, &now, Ways::Flags, now.from);
             self.leaves(&state, &now, end, Flow::Goto(now.next));
@@ -468,7 +461,7 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
             };
             let now = Now { belief, nodes, from, next: self.after, adopted, inexact: None };
             if link.is_some() {
-                self.leaves(&state, &now, End::Back, target);
+                self.leaves(&state, &now, End::Linked, target);
             }
             let end = self.run(&mut state, &now, Ways::Flags, from);
             self.leaves(&state, &now, end, target);
@@ -478,19 +471,22 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
     /// Executes the nodes and their code; whether execution goes on behind them.
     fn execute(&mut self, state: &mut State<'c, H>, now: &mut Now<'_, '_>) -> bool {
         state.guest.begin();
+        state.forced = false;
         let mut parts = Vec::with_capacity(now.nodes.len());
         let mut expected = Vec::new();
         let mut flow = Flow::Next;
         for node in now.nodes {
             if parts.last().is_none_or(|(pc, _)| *pc != node.pc) {
-                parts.push((node.pc, state.x));
+                parts.push((node.pc, state.registers));
             }
-            let accessed = address(&node.op, &state.x);
-            flow = ir::eval(&node.op, &mut state.x, &mut state.guest);
+            let accessed = address(&node.op, &state.registers.x);
+            flow = ir::eval(&node.op, &mut state.registers, &mut state.guest);
             if flow == Flow::Unknown {
                 now.inexact = now.inexact.or(Some(node));
-                now.adopted |= node.writes();
+                now.adopted.add(node);
                 expected.extend(accessed.map(|addr| state.guest.reduced(addr)));
+                // The host knows the comparisons that are made of operands, and nothing else.
+                state.guest.unknown |= float::concerns(&node.op);
             }
         }
         state.before = Rc::new(parts);
@@ -506,7 +502,7 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
         let found = &state.guest;
         if found.unknown {
             // Made by instructions that the host does not know.
-            now.adopted |= now.nodes.iter().fold(0, |set, node| set | node.writes());
+            now.nodes.iter().for_each(|node| now.adopted.add(node));
         }
         if !found.unknown && now.inexact.is_none() && !same(&stores, &found.stores) {
             self.fail(
@@ -540,7 +536,13 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
         }
         if left {
             self.left(other, now, end, way_out);
-            return matches!(self.run(state, now, Ways::Stay, now.from), End::Behind);
+            let before = state.clone();
+            if matches!(self.run(state, now, Ways::Stay, now.from), End::Behind) {
+                return true;
+            }
+            *state = before;
+            state.forced = true;
+            return matches!(self.run(state, now, Ways::Never, now.from), End::Behind);
         }
         let behind = other;
         if behind.branched {
@@ -571,12 +573,13 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
             End::Lost => self.fail(now, "does not end"),
             End::Call(_, back) => {
                 self.leaves(state, now, end, flow);
-                self.fill(state);
+                self.fill(state, &Floats::default());
                 state.host.scramble();
+                let x = &mut state.registers.x;
                 if let Some(Op::Call { link, ret, .. } | Op::CallIndirect { link, ret, .. }) =
                     now.nodes.last().map(|n| n.op)
                 {
-                    state.x[usize::from(link.0)] = ret;
+                    x[usize::from(link.0)] = ret;
                     state.host.set_home(link.0, ret);
                 }
                 let end = self.run(state, now, Ways::Flags, back);
@@ -598,21 +601,27 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
             // The interpreter has executed it on the way.
             (End::Exit(_), Flow::Unknown) => {}
             (End::Exit(to), _) if state.guest.unknown && now.between(to) => {}
-            (End::Back, Flow::Goto(_)) => {}
+            (End::Back | End::Linked, Flow::Goto(_)) => {}
             (End::Stub(at), Flow::Leave(_)) if at == self.ctx.stubs.exit => {}
             (End::Stub(at), _) if at == self.ctx.stubs.link => {}
             _ => self.fail(now, &format!("leaves by {end:x?}, not {flow:x?}")),
         }
         let part = |to| state.before.iter().skip(1).find(|(pc, _)| *pc == to);
-        let x = match end {
-            End::Exit(to) => part(to).map_or(&state.x, |(_, x)| x),
-            _ => &state.x,
+        let registers = match end {
+            End::Exit(to) => part(to).map_or(&state.registers, |(_, registers)| registers),
+            _ => &state.registers,
         };
-        for r in (1..32).filter(|r| now.adopted & 1 << r == 0) {
-            let (home, value) = (state.host.home(r), x[usize::from(r)]);
+        for r in (1..32).filter(|r| now.adopted.x & 1 << r == 0) {
+            let (home, value) = (state.host.home(r), registers.x[usize::from(r)]);
             if home != value {
                 self.fail(now, &format!("x{r} is {home:#x} at {end:x?}, not {value:#x}"));
             }
+        }
+        if self.floating {
+            let head = now.belief.head.filter(|_| matches!(end, End::Back));
+            let floats = head.map_or_else(Floats::default, |head| head.1);
+            let left = State { registers: *registers, ..state.clone() };
+            self.check_floats(&left, now, &floats, now.adopted.f, &format!(" at {end:x?}"));
         }
     }
 
@@ -650,10 +659,8 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
             let site = H::link_site(at, next);
             let link = buf.links.iter().find(|link| link.site == site);
             let unbound = |to: CodePtr| to == at;
-            let leaves = |to: CodePtr| {
-                let to_cold = code_at(buf, to).is_some_and(|to| to.1 && !cold);
-                link.is_some() || unbound(to) || to_cold
-            };
+            let to_cold = |to: CodePtr| code_at(buf, to).is_some_and(|to| to.1 && !cold);
+            let leaves = |to: CodePtr| link.is_some() || unbound(to) || to_cold(to);
             at = match step {
                 Step::Next => next,
                 Step::Branch { to, taken } => {
@@ -661,16 +668,18 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
                     let known = now.belief.unbound.iter().find(|branch| branch.0 == at);
                     let to = known.map_or(to, |branch| branch.1);
                     let goes = match ways {
-                        Ways::Stay => false,
+                        Ways::Never => false,
+                        Ways::Stay if leaves(to) && !to_cold(to) => false,
                         Ways::Leave if may_leave && leaves(to) => {
                             may_leave = false;
+                            state.forced |= !taken;
                             true
                         }
-                        Ways::Flags | Ways::Leave => taken,
+                        Ways::Flags | Ways::Stay | Ways::Leave => taken,
                     };
                     match (link, now.earlier(to)) {
                         _ if !goes => next,
-                        (Some(link), _) => return End::Exit(link.target),
+                        (Some(link), _) => return now.linked(link, to),
                         (None, _) if unbound(to) && now.branches() => return End::Later(at),
                         (None, _) if unbound(to) => next,
                         (None, Some(end)) => return end,
@@ -678,7 +687,7 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
                     }
                 }
                 Step::Jump { to } => match (link, now.earlier(to)) {
-                    (Some(link), _) => return End::Exit(link.target),
+                    (Some(link), _) => return now.linked(link, to),
                     (None, Some(end)) => return end,
                     (None, None) => to,
                 },
@@ -687,7 +696,8 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
                     None if to == self.ctx.stubs.helper => {
                         self.interpreted(state, now);
                         state.host.scramble();
-                        state.guest.unknown |= now.inexact.is_some();
+                        let floats = now.nodes.last().is_some_and(|n| float::concerns(&n.op));
+                        state.guest.unknown |= floats || now.inexact.is_some();
                         next
                     }
                     None if to == self.ctx.stubs.clock => {
@@ -707,16 +717,43 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
     fn interpreted(&self, state: &mut State<'c, H>, now: &Now<'_, '_>) {
         let Some(node) = now.inexact.or(now.nodes.last()) else { return };
         let before = &state.before[0].1;
-        for r in (1..32).filter(|r| node.reads() & !now.adopted & 1 << r != 0) {
-            let (home, value) = (state.host.home(r), before[usize::from(r)]);
+        for r in (1..32).filter(|r| node.reads() & !now.adopted.x & 1 << r != 0) {
+            let (home, value) = (state.host.home(r), before.x[usize::from(r)]);
             if home != value {
                 self.fail(now, &format!("x{r} is {home:#x} for the interpreter, not {value:#x}"));
             }
         }
         for r in (1..32).filter(|r| node.writes() & 1 << r != 0) {
-            let known = now.adopted & 1 << r == 0;
+            let known = now.adopted.x & 1 << r == 0;
             let random = guest::mix(state.guest.key ^ state.host.home(r));
-            state.host.set_home(r, if known { state.x[usize::from(r)] } else { random });
+            state.host.set_home(r, if known { state.registers.x[usize::from(r)] } else { random });
+        }
+        if self.floating {
+            self.interpreted_floats(state, now, node);
+        }
+    }
+
+    /// What that does to floating-point registers, of which it may look at any for
+    /// [`Op::Helper`], and does for other operations at their operands.
+    fn interpreted_floats(&self, state: &mut State<'c, H>, now: &Now<'_, '_>, node: &Node) {
+        let any = matches!(node.op, Op::Helper { .. });
+        let before = state.before[0].1;
+        let reads = if any { !0 } else { node.op.float_reads() };
+        for r in (0..32).filter(|r| reads & 1 << r != 0) {
+            let (home, value) = (state.host.float_home(r), before.f[usize::from(r)]);
+            if !state.forced && home != value && (any || !float::same_number(home, value)) {
+                self.fail(now, &format!("f{r} is {home:#x} for the interpreter, not {value:#x}"));
+            }
+        }
+        let writes = if any { !0 } else { node.op.float_writes() };
+        for r in (0..32).filter(|r| writes & 1 << r != 0) {
+            let known = now.adopted.f & 1 << r == 0;
+            let random = guest::mix(state.guest.key ^ state.host.float_home(r));
+            let value = match known {
+                true => state.registers.f[usize::from(r)],
+                false => float::result(&node.op, &before.f, random),
+            };
+            state.host.set_float_home(r, value);
         }
     }
 
@@ -744,27 +781,35 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
             }
         }
         let mut x = homes;
+        let mut floats = Floats::default();
         for recipe in recipes {
             match *recipe {
                 Recipe::Int(r, val) => {
                     x[usize::from(r)] = value(val, r, |r| homes[usize::from(r)]);
                 }
                 Recipe::Sext(r) => x[usize::from(r)] = homes[usize::from(r)] as i32 as u64,
-                Recipe::Held(..) | Recipe::CanonD(_) | Recipe::CanonS(_) | Recipe::Box(_) => {}
+                Recipe::CanonD(f) => floats.canon_d |= 1 << f,
+                Recipe::CanonS(f) => floats.canon_s |= 1 << f,
+                Recipe::Box(f) => floats.loose |= 1 << f,
+                Recipe::Held(..) => {}
             }
         }
         let Some((_, before)) = state.before.iter().find(|(at, _)| at == pc) else {
             self.fail(now, &format!("a fault point is for {pc:#x}"))
         };
         // The operation may have begun to define its own.
-        for r in (1..32u8).filter(|r| now.adopted & 1 << r == 0) {
-            let (found, value) = (x[usize::from(r)], before[usize::from(r)]);
+        for r in (1..32u8).filter(|r| now.adopted.x & 1 << r == 0) {
+            let (found, value) = (x[usize::from(r)], before.x[usize::from(r)]);
             if found != value {
                 self.fail(
                     now,
                     &format!("x{r} is {found:#x} at a fault, not {value:#x}: {recipes:?}"),
                 );
             }
+        }
+        if self.floating {
+            let then = State { registers: *before, ..state.clone() };
+            self.check_floats(&then, now, &floats, now.adopted.f, " at a fault");
         }
     }
 
@@ -786,6 +831,13 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
     }
 }
 
+/// Gives `r` a value that `floats` allows.
+fn adopt_float<H: Host>(state: &mut State<'_, H>, floats: &Floats, r: u8) {
+    let home = floats.adopt(r, state.host.float_home(r));
+    state.host.set_float_home(r, home);
+    state.registers.f[usize::from(r)] = floats.value(r, home);
+}
+
 /// Whether stores are the same; those of one operation that stands for several may be in any order.
 fn same(one: &[(u64, u32, u64)], other: &[(u64, u32, u64)]) -> bool {
     let sorted = |stores: &[(u64, u32, u64)]| {
@@ -798,15 +850,14 @@ fn same(one: &[(u64, u32, u64)], other: &[(u64, u32, u64)]) -> bool {
 
 /// The address that an operation accesses.
 fn address(op: &Op, x: &[u64; 32]) -> Option<u64> {
-    let (base, off) = match *op {
-        Op::FLoad { base, off, .. } | Op::FStore { base, off, .. } => (base, off),
+    let base = match *op {
         Op::Amo { base, .. }
         | Op::LoadReserved { base, .. }
         | Op::StoreConditional { base, .. }
-        | Op::Cas { base, .. } => (base, 0),
+        | Op::Cas { base, .. } => base,
         _ => return None,
     };
-    Some(x[usize::from(base.0)].wrapping_add(i64::from(off) as u64))
+    Some(x[usize::from(base.0)])
 }
 
 /// The code from `at` on, and whether it is cold.

@@ -1,12 +1,15 @@
 //! A simulated aarch64 host, on which [`crate::backend::check`] executes what was emitted.
 //!
-//! It knows the instructions that integer code is made of, by the classes of the Arm Architecture
-//! Reference Manual, chapter C4. Of any other one it knows which general registers it writes, and
-//! gives them random values.
+//! It knows the instructions that integer code is made of, and those that move floats, by the
+//! classes of the Arm Architecture Reference Manual, chapter C4. Of any other one it knows which
+//! registers it writes, and gives them random values.
+
+mod float;
 
 use super::emit::Emitter;
-use super::regs::{STATE, host_int, slot};
-use crate::backend::check::{Belief, Check, Guest, Host, Random, Step};
+use super::emit_float::FloatState;
+use super::regs::{BOX, STATE, V29, float_slot, host_float, host_int, slot};
+use crate::backend::check::{Belief, Check, Floats, Guest, Host, Random, Step};
 use crate::backend::{STATE_BIAS, ThreadState};
 use crate::ir::{Memory as _, Node};
 use crate::mem::Mode;
@@ -21,7 +24,7 @@ pub(super) struct Checker<'n, 'c>(Check<'n, 'c, Machine>);
 impl<'n, 'c> Checker<'n, 'c> {
     /// Begins with `nodes`, of which nothing has been emitted, and which go on at `after`.
     pub(super) fn new(e: &Emitter<'_, 'c>, nodes: &'n [Node], after: u64) -> Self {
-        Self(Check::new((nodes, after), e.ctx, e.a.buf, e.a.pos()))
+        Self(Check::new((nodes, after), e.ctx, &belief(e, &[])))
     }
 
     fn with(
@@ -30,8 +33,7 @@ impl<'n, 'c> Checker<'n, 'c> {
         f: impl FnOnce(&mut Check<'n, 'c, Machine>, &Belief<'_>),
     ) {
         let unbound: Vec<_> = e.a.veneers.iter().map(|v| (v.at, v.target)).collect();
-        let (buf, at) = (&*e.a.buf, e.a.pos());
-        f(&mut self.0, &Belief { sym: &e.sym, copies: &[], buf, at, unbound: &unbound });
+        f(&mut self.0, &belief(e, &unbound));
     }
 
     /// Checks what has been emitted for the nodes before `done`.
@@ -50,6 +52,15 @@ impl<'n, 'c> Checker<'n, 'c> {
     }
 }
 
+/// What the emitter believes now.
+fn belief<'e>(e: &'e Emitter<'_, '_>, unbound: &'e [(CodePtr, CodePtr)]) -> Belief<'e> {
+    let floats =
+        |fp: &FloatState| Floats { boxed: fp.boxed, loose: fp.unboxed, canon_d: 0, canon_s: 0 };
+    let head = e.head.as_ref().map(|head| (head.place().0, floats(head.place().1)));
+    let (sym, buf, at) = (&e.sym, &*e.a.buf, e.a.pos());
+    Belief { sym, floats: floats(&e.fp), head, copies: &[], buf, at, unbound }
+}
+
 /// Host address of guest address 0, unless that is 0.
 const GUEST: u64 = 0x2357_1113_0000_0000;
 
@@ -64,6 +75,8 @@ const STATE_LEN: usize = offset_of!(ThreadState, fault);
 struct Machine {
     /// x0 to x30.
     x: [u64; 31],
+    /// Low halves of vector registers.
+    v: [u64; 32],
     /// Negative, zero, carry, overflow.
     flags: [bool; 4],
     /// The second operand of the latest comparison: a return's guest address.
@@ -86,9 +99,9 @@ impl Host for Machine {
     type Insn = u32;
 
     fn new(random: &mut Random) -> Self {
-        let state = [0; STATE_LEN];
-        let mut machine =
-            Self { x: [GUEST; 31], flags: [false; 4], compared: 0, state, random: random.fork() };
+        let (v, flags, state, random) = ([0; 32], [false; 4], [0; STATE_LEN], random.fork());
+        let mut machine = Self { x: [GUEST; 31], v, flags, compared: 0, state, random };
+        machine.v[usize::from(BOX)] = 0xffff_ffff << 32;
         machine.scramble();
         machine
     }
@@ -107,6 +120,20 @@ impl Host for Machine {
         }
     }
 
+    fn float_home(&self, r: u8) -> u64 {
+        match host_float(r) {
+            Some(v) => self.v[usize::from(v)],
+            None => self.read_state(offset(float_slot(r).into()), 8),
+        }
+    }
+
+    fn set_float_home(&mut self, r: u8, value: u64) {
+        match host_float(r) {
+            Some(v) => self.v[usize::from(v)] = value,
+            None => self.write_state(offset(float_slot(r).into()), 8, value),
+        }
+    }
+
     fn register(&self, h: u8) -> u64 {
         self.x[usize::from(h)]
     }
@@ -118,6 +145,9 @@ impl Host for Machine {
     fn scramble(&mut self) {
         for h in [0, 1, 16, 17, 30] {
             self.x[h] = self.random.next_u64();
+        }
+        for v in usize::from(V29)..32 {
+            self.v[v] = self.random.next_u64();
         }
         self.random_flags();
     }
@@ -159,7 +189,7 @@ impl Host for Machine {
             }
             0xd65f_03c0 => Step::Indirect { target: self.compared, call: false },
             _ => {
-                if self.execute(word, guest).is_none() {
+                if self.execute(word, guest).or_else(|| self.float(word)).is_none() {
                     self.unknown(word, guest);
                 }
                 Step::Next
@@ -347,9 +377,8 @@ impl Machine {
         };
         let bytes = 1 << log2;
         if word & 1 << 26 != 0 {
-            guest.unknown = true;
-            self.touch(&place, 1 << log2_of(word), word & 0x00c0_0000 == 0, guest);
-            return Some(());
+            let stores = word & 0x00c0_0000 == 0 || word & 0x00c0_0000 == 0x0080_0000;
+            return self.access_vector(&place, 1 << log2_of(word), (rt, stores), guest);
         }
         match word >> 22 & 3 {
             0 => {
@@ -381,8 +410,7 @@ impl Machine {
         for (r, disp) in [(rt, disp), (rt2, disp.wrapping_add(bytes.into()))] {
             let place = self.place(rn, disp, guest);
             if vector {
-                guest.unknown = true;
-                self.touch(&place, bytes, !load, guest);
+                self.access_vector(&place, bytes, (r, !load), guest)?;
             } else if load {
                 let value = self.read(&place, bytes, guest);
                 // The base is read once.
@@ -648,12 +676,13 @@ impl Machine {
                 word & 0x7f20_fc00 == 0x1e20_0000 && !matches!(word >> 16 & 7, 2 | 3 | 7);
             let from_lane = word & 0xbfe0_f400 == 0x0e00_3400 || word & 0xbfe0_f400 == 0x0e00_2400;
             let lane = word & 0xbfe0_fc00 == 0x0e00_3c00 || word & 0xbfe0_fc00 == 0x0e00_2c00;
+            let compares = word & 0xff20_fc07 == 0x1e20_2000 || word & 0xff20_0c00 == 0x1e20_0400;
             if from_float || from_lane || lane {
                 self.set(word >> 30 != 0, rd, value);
-            }
-            let compares = word & 0xff20_fc07 == 0x1e20_2000 || word & 0xff20_0c00 == 0x1e20_0400;
-            if compares {
+            } else if compares {
                 self.random_flags();
+            } else {
+                self.v[usize::from(rd)] = value;
             }
         } else if word & 0xfff0_0000 == 0xd530_0000 {
             self.set(true, rd, value);
@@ -674,7 +703,7 @@ mod tests {
     use super::*;
     use crate::backend::{CodeBuf, EmitContext, Stubs};
     use crate::backend_a64::Features;
-    use crate::ir::{Block, Cond, Reg};
+    use crate::ir::{Block, Cond, FReg, Fmt, Reg};
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     /// What the checker says of code that `emit` makes for `nodes`; nothing if it is right.
@@ -717,8 +746,29 @@ mod tests {
             e.a.mov_imm(8, 7);
         });
         assert!(said.starts_with("x5 is 0x7"), "{said}");
-        let said = verdict("0x1000 fmovetoint.d x5, f2", |e| e.a.word(0x9e66_0048));
+        // fcvtzs x8, d2
+        let said = verdict("0x1000 ftoint.l.d.rtz x5, f2", |e| e.a.word(0x9e78_0048));
         assert!(said.starts_with("x15 is "), "{said}");
+    }
+
+    #[test]
+    fn beliefs_about_floats_are_compared() {
+        let load = "0x1000 fload.s f12, [x15 + 8]";
+        let emitted = |e: &mut Emitter<'_, '_>| e.fload(Fmt::S, FReg(12), Reg(15), 8);
+        assert_eq!(verdict(load, emitted), "");
+        let said = verdict(load, |e| e.fload(Fmt::S, FReg(11), Reg(15), 8));
+        assert!(said.starts_with("f11 is "), "{said}");
+        let said = verdict(load, |e| {
+            emitted(e);
+            e.fp.unboxed |= 0xf << 8;
+        });
+        assert!(said.starts_with("f8 is ") || said.starts_with("f9 is "), "{said}");
+        // fmov d3, d4
+        let said = verdict("0x1000 add.d x5, x15, 0", |e| {
+            e.sym.set_lin(5, 15, 0, 0, 0);
+            e.a.word(0x1e60_4083);
+        });
+        assert_eq!(said, "", "nodes without floats are taken not to touch them");
     }
 
     #[test]

@@ -31,6 +31,12 @@ pub(super) struct LoopHead {
 }
 
 impl LoopHead {
+    /// Where its code is, and what holds there.
+    #[cfg(debug_assertions)]
+    pub(super) const fn place(&self) -> (CodePtr, &FloatState) {
+        (self.at, &self.state)
+    }
+
     /// True if a place where `fp` holds may lead to the head.
     fn fits(&self, fp: &FloatState) -> bool {
         self.state.boxed & !fp.boxed == 0 && (self.state.frm.is_none() || self.state.frm == fp.frm)

@@ -1,12 +1,15 @@
 //! A simulated x86-64 host, on which [`crate::backend::check`] executes what was emitted.
 //!
-//! It knows the instructions that integer code is made of. Any other one gives random values to the
+//! It knows the instructions that integer code is made of, and those that move and compare floats. Any other one gives random values to the
 //! registers, flags and fields of the thread state that it writes, as far as the decoder tells.
 
+mod float;
+
 use super::emit::Emitter;
-use super::regs::{RBP, RSP, host_int, slot};
-use crate::backend::check::{Belief, Check, Guest, Host, Random, Step};
-use crate::backend::{STATE_BIAS, ThreadState};
+use super::emit_float::FloatState;
+use super::regs::{RBP, RSP, float_slot, host_float, host_int, slot};
+use crate::backend::check::{Belief, Check, Floats, Guest, Host, Random, Step};
+use crate::backend::{CONSTANTS, STATE_BIAS, ThreadState};
 use crate::ir::{Memory as _, Node};
 use crate::mem::Mode;
 use crate::util::CodePtr;
@@ -22,7 +25,7 @@ pub(super) struct Checker<'n, 'c>(Check<'n, 'c, Machine>);
 impl<'n, 'c> Checker<'n, 'c> {
     /// Begins with `nodes`, of which nothing has been emitted, and which go on at `after`.
     pub(super) fn new(e: &Emitter<'_, 'c>, nodes: &'n [Node], after: u64) -> Self {
-        Self(Check::new((nodes, after), e.ctx, e.a.buf, e.a.pos()))
+        Self(Check::new((nodes, after), e.ctx, &belief(e, &[])))
     }
 
     /// Checks what has been emitted for the nodes before `done`.
@@ -31,16 +34,26 @@ impl<'n, 'c> Checker<'n, 'c> {
             self.0.moved(start, n);
         }
         let copies: Vec<_> = e.copies.held().collect();
-        let belief =
-            Belief { sym: &e.sym, copies: &copies, buf: e.a.buf, at: e.a.pos(), unbound: &[] };
-        self.0.emitted(done, &belief);
+        self.0.emitted(done, &belief(e, &copies));
     }
 
     /// Checks what follows the last node.
     pub(super) fn ended(&mut self, e: &Emitter<'_, '_>) {
-        let belief = Belief { sym: &e.sym, copies: &[], buf: e.a.buf, at: e.a.pos(), unbound: &[] };
-        self.0.ended(&belief);
+        self.0.ended(&belief(e, &[]));
     }
+}
+
+/// What the emitter believes now.
+fn belief<'e>(e: &'e Emitter<'_, '_>, copies: &'e [(u8, u8, bool)]) -> Belief<'e> {
+    let floats = |fp: &FloatState| Floats {
+        boxed: fp.boxed,
+        loose: fp.loose,
+        canon_d: fp.canon_d,
+        canon_s: fp.canon_s,
+    };
+    let head = e.head.as_ref().map(|head| (head.place().0, floats(head.place().1)));
+    let (sym, buf, at) = (&e.sym, &*e.a.buf, e.a.pos());
+    Belief { sym, floats: floats(&e.fp), head, copies, buf, at, unbound: &[] }
 }
 
 /// Those flags that emitted code looks at.
@@ -60,6 +73,8 @@ const STATE: usize = offset_of!(ThreadState, fault);
 #[derive(Clone)]
 struct Machine {
     registers: [u64; 16],
+    /// Low halves of vector registers.
+    vectors: [u64; 16],
     flags: Flags,
     state: [u8; STATE],
     random: Random,
@@ -80,8 +95,11 @@ impl Host for Machine {
 
     fn new(random: &mut Random) -> Self {
         let random = random.fork();
-        let state = [0; STATE];
-        let mut machine = Self { registers: [0; 16], flags: Flags::default(), state, random };
+        let (registers, vectors, state) = ([0; 16], [0; 16], [0; STATE]);
+        let mut machine = Self { registers, vectors, flags: Flags::default(), state, random };
+        for (n, word) in CONSTANTS.0.iter().enumerate() {
+            machine.write_state(offset_of!(ThreadState, constants) + 8 * n, 8, *word);
+        }
         machine.scramble();
         machine
     }
@@ -100,6 +118,20 @@ impl Host for Machine {
         }
     }
 
+    fn float_home(&self, r: u8) -> u64 {
+        match host_float(r) {
+            Some(x) => self.vectors[usize::from(x)],
+            None => self.field(place_of(float_slot(r).into())),
+        }
+    }
+
+    fn set_float_home(&mut self, r: u8, value: u64) {
+        match host_float(r) {
+            Some(x) => self.vectors[usize::from(x)] = value,
+            None => self.write_state(place_of(float_slot(r).into()), 8, value),
+        }
+    }
+
     fn register(&self, h: u8) -> u64 {
         self.registers[usize::from(h)]
     }
@@ -111,6 +143,9 @@ impl Host for Machine {
     fn scramble(&mut self) {
         for h in [0, 1, 2] {
             self.registers[h] = self.random.next_u64();
+        }
+        for x in [0, 1] {
+            self.vectors[x] = self.random.next_u64();
         }
         self.random_flags();
     }
@@ -142,7 +177,7 @@ impl Host for Machine {
                 Step::Branch { to, taken: self.holds(i.condition_code()) }
             }
             _ => {
-                if self.execute(i, guest).is_none() {
+                if self.execute(i, guest).or_else(|| self.vector(i, guest)).is_none() {
                     self.unknown(i, guest);
                 }
                 Step::Next
@@ -589,6 +624,7 @@ impl Machine {
         guest.unknown = true;
         let mut factory = InstructionInfoFactory::new();
         let info = factory.info(i);
+        let result = self.arithmetic_result(i, info);
         for used in info.used_registers() {
             let r = used.register();
             if writes(used.access())
@@ -597,6 +633,9 @@ impl Machine {
             {
                 let value = self.random.next_u64();
                 self.set_sized(r, value);
+            }
+            if writes(used.access()) && r.is_vector_register() {
+                self.vectors[r.number() & 15] = result;
             }
         }
         for used in info.used_memory() {
@@ -630,12 +669,12 @@ fn rotate_right(bytes: u32, value: u64, n: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::asm::{Alu, Rm, Sz};
+    use super::super::asm::{Alu, Map, Pp, Rm, Sz};
     use super::super::features::Features;
     use super::super::regs::{RAX, RCX};
     use super::*;
     use crate::backend::{CodeBuf, EmitContext, Stubs};
-    use crate::ir::{Block, Reg};
+    use crate::ir::{Block, FBinOp, FReg, Fmt, Op, Reg, Rounding};
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     const HELPER: CodePtr = CodePtr(0x100);
@@ -705,11 +744,49 @@ mod tests {
         });
         assert!(said.contains("upper half is not zero"), "{said}");
         // What belongs to nobody may not be written by an instruction that is not known, either.
-        let said = verdict("0x1000 fmovetoint.d x5, f2", |e| {
-            e.movq_from_vector(3, 2);
+        let said = verdict("0x1000 ftoint.l.d.rtz x5, f2", |e| {
+            e.a.ins(Pp::F2, Map::M0F, Sz::Q, 0x2c, 3, Rm::R(2)); // cvttsd2si
             e.a.mov_to(Sz::Q, home(5), 3);
         });
         assert!(said.starts_with("x15 is "), "{said}");
+    }
+
+    #[test]
+    fn wrong_beliefs_about_floats_are_named() {
+        let (f10, f11, f12) = (FReg(10), FReg(11), FReg(12));
+        let add = "0x1000 fadd.d.dyn f12, f10, f11";
+        let load = "0x1000 fload.d f12, [x15 + 8]";
+        let emitted = |e: &mut Emitter<'_, '_>| e.fload(Fmt::D, f12, Reg(15), 8);
+        assert_eq!(verdict(load, emitted), "");
+        let added = |e: &mut Emitter<'_, '_>| {
+            e.float(&Op::FBin {
+                op: FBinOp::Add,
+                fmt: Fmt::D,
+                rm: Rounding::Dyn,
+                fd: f12,
+                a: f10,
+                b: f11,
+            });
+        };
+        assert_eq!(verdict(add, added), "");
+        let said = verdict(load, |e| e.fload(Fmt::D, f11, Reg(15), 8));
+        assert!(said.starts_with("f11 is "), "{said}");
+        let said = verdict(load, |e| {
+            emitted(e);
+            e.fp.boxed |= 1 << 12;
+        });
+        assert!(said.starts_with("f12 is said to be boxed"), "{said}");
+        let said = verdict(load, |e| {
+            emitted(e);
+            e.fp.loose |= 0xf << 8;
+        });
+        assert!(said.starts_with("f8 is ") || said.starts_with("f9 is "), "{said}");
+        // An operand is lost.
+        let said = verdict(add, |e| {
+            added(e);
+            e.fmove(2, 4);
+        });
+        assert!(said.starts_with("f10 is "), "{said}");
     }
 
     #[test]

@@ -28,6 +28,12 @@ pub(super) struct LoopHead {
 }
 
 impl LoopHead {
+    /// Where its code is, and what holds there.
+    #[cfg(debug_assertions)]
+    pub(super) const fn place(&self) -> (CodePtr, &FloatState) {
+        (self.at, &self.state)
+    }
+
     /// True if a place where `fp` holds may lead to the head once some of what is pending has been
     /// brought home. What is pending at the head must be pending there: the value might be a NaN
     /// that came from memory as it is.

@@ -1,9 +1,19 @@
 //! What operations mean: one evaluator, independent of interpreter and emitters.
 //!
-//! Integer operations are exact. What floating point, atomics and the interpreter give is left to
-//! the caller ([`Flow::Unknown`]), who knows by [`Op::writes`] which registers are concerned.
+//! Integer operations and moves of floating-point values are exact. What floating-point arithmetic,
+//! atomics and the interpreter give is left to the caller ([`Flow::Unknown`]), who knows by
+//! [`Op::writes`] and [`Op::float_writes`] which registers are concerned.
 
-use super::{BinOp, ExitKind, LoadKind, Op, Reg, Src, UnOp, Width};
+use super::{BinOp, ExitKind, FBinOp, FSelectOp, Fmt, LoadKind, Op, Reg, Src, UnOp, Width};
+
+/// The registers that operations work on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Registers {
+    /// Integer registers, of which the first stays 0.
+    pub x: [u64; 32],
+    /// Floating-point registers.
+    pub f: [u64; 32],
+}
 
 /// The guest's memory, as an evaluation sees it. Addresses are those of the guest, 64 bits.
 pub trait Memory {
@@ -29,8 +39,9 @@ pub enum Flow {
     Unknown,
 }
 
-/// Executes `op` on integer registers, of which the first stays 0.
-pub fn eval(op: &Op, x: &mut [u64; 32], memory: &mut impl Memory) -> Flow {
+/// Executes `op`.
+pub fn eval(op: &Op, registers: &mut Registers, memory: &mut impl Memory) -> Flow {
+    let Registers { x, f } = registers;
     let source = |x: &[u64; 32], b: Src| match b {
         Src::Reg(r) => x[usize::from(r.0)],
         Src::Imm(i) => i64::from(i) as u64,
@@ -89,9 +100,38 @@ pub fn eval(op: &Op, x: &mut [u64; 32], memory: &mut impl Memory) -> Flow {
         }
         Op::Exit(kind) => Flow::Leave(kind),
         Op::Fence(_) | Op::Pause => Flow::Next,
-        Op::FLoad { .. }
-        | Op::FStore { .. }
-        | Op::Amo { .. }
+        Op::FLoad { fmt, fd, base, off } => {
+            let bits = memory.load(address(x, base, off), fmt.bytes());
+            f[usize::from(fd.0)] = fmt.boxed(bits);
+            Flow::Next
+        }
+        Op::FStore { fmt, fs, base, off } => {
+            memory.store(address(x, base, off), fmt.bytes(), f[usize::from(fs.0)]);
+            Flow::Next
+        }
+        Op::FMoveToInt { fmt, rd, a } => set(x, rd, fmt.signed(f[usize::from(a.0)])),
+        Op::FMoveFromInt { fmt, fd, a } => {
+            f[usize::from(fd.0)] = fmt.boxed(get(x, a));
+            Flow::Next
+        }
+        Op::FConst { fd, bits } => {
+            f[usize::from(fd.0)] = bits;
+            Flow::Next
+        }
+        Op::FBin { op, fmt: Fmt::D, fd, a, b, .. } => {
+            let Some(value) = op.move_sign(f[usize::from(a.0)], f[usize::from(b.0)]) else {
+                return Flow::Unknown;
+            };
+            f[usize::from(fd.0)] = value;
+            Flow::Next
+        }
+        Op::FSelect { cond, x: p, y: q, op, fmt: Fmt::D, fd, a } => {
+            if !cond.holds(get(x, p), get(x, q)) {
+                f[usize::from(fd.0)] = op.eval(f[usize::from(a.0)]);
+            }
+            Flow::Next
+        }
+        Op::Amo { .. }
         | Op::LoadReserved { .. }
         | Op::StoreConditional { .. }
         | Op::Cas { .. }
@@ -103,15 +143,65 @@ pub fn eval(op: &Op, x: &mut [u64; 32], memory: &mut impl Memory) -> Flow {
         | Op::FToInt { .. }
         | Op::FFromInt { .. }
         | Op::FConvert { .. }
-        | Op::FMoveToInt { .. }
-        | Op::FMoveFromInt { .. }
-        | Op::FConst { .. }
         | Op::FSelect { .. }
         | Op::ReadFlags { .. }
         | Op::SwapFlags { .. }
         | Op::ReadRounding { .. }
         | Op::ReadClock { .. }
         | Op::Helper { .. } => Flow::Unknown,
+    }
+}
+
+/// The sign of a double.
+const SIGN: u64 = 1 << 63;
+
+impl Fmt {
+    const fn bytes(self) -> u32 {
+        match self {
+            Self::H => 2,
+            Self::S => 4,
+            Self::D => 8,
+        }
+    }
+
+    /// Its low bits in a register, as an integer with a sign.
+    const fn signed(self, bits: u64) -> u64 {
+        let unused = 64 - 8 * self.bytes();
+        ((bits << unused) as i64 >> unused) as u64
+    }
+
+    /// The value of a register whose low bits are those of `bits`, NaN-boxed.
+    const fn boxed(self, bits: u64) -> u64 {
+        match self {
+            Self::D => bits,
+            Self::S => bits | 0xffff_ffff << 32,
+            Self::H => bits | 0xffff_ffff_ffff << 16,
+        }
+    }
+}
+
+impl FBinOp {
+    /// `a` with another sign, as `b` says, if the operation is that; doubles.
+    const fn move_sign(self, a: u64, b: u64) -> Option<u64> {
+        let sign = match self {
+            Self::Sgnj => b,
+            Self::Sgnjn => !b,
+            Self::Sgnjx => a ^ b,
+            _ => return None,
+        };
+        Some(a & !SIGN | sign & SIGN)
+    }
+}
+
+impl FSelectOp {
+    /// `op a`; doubles.
+    const fn eval(self, a: u64) -> u64 {
+        match self {
+            Self::Move => a,
+            Self::Neg => a ^ SIGN,
+            Self::Abs => a & !SIGN,
+            Self::Zero => 0,
+        }
     }
 }
 
@@ -325,9 +415,10 @@ mod tests {
         ];
         for (text, a, b, expected) in cases {
             let op: Op = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
-            let mut x = [0; 32];
-            (x[5], x[6], x[7]) = (55, a, b);
-            assert_eq!(eval(&op, &mut x, &mut Echo::default()), Flow::Next, "{text}");
+            let mut all = Registers::default();
+            (all.x[5], all.x[6], all.x[7]) = (55, a, b);
+            assert_eq!(eval(&op, &mut all, &mut Echo::default()), Flow::Next, "{text}");
+            let x = all.x;
             assert_eq!(x[5], expected, "{text}: {:#x}, not {expected:#x}", x[5]);
             assert_eq!((x[0], x[6], x[7]), (0, a, b), "{text}");
         }
@@ -336,9 +427,9 @@ mod tests {
     #[test]
     fn memory_and_ways_out() {
         let mut memory = Echo::default();
-        let mut x = [0; 32];
-        (x[5], x[6]) = (0x1001, 0x55);
-        let mut run = |text: &str| eval(&text.parse::<Op>().expect(text), &mut x, &mut memory);
+        let mut all = Registers::default();
+        (all.x[5], all.x[6]) = (0x1001, 0x55);
+        let mut run = |text: &str| eval(&text.parse::<Op>().expect(text), &mut all, &mut memory);
         assert_eq!(run("store.h x6, [x5 + -2]"), Flow::Next);
         assert_eq!(run("branch.ltu x6, x5, 0x20"), Flow::Goto(0x20));
         assert_eq!(run("branch.geu x6, x5, 0x20"), Flow::Next);
@@ -347,7 +438,32 @@ mod tests {
         assert_eq!(run("return [x5 + 4], x5 = 0x60"), Flow::Goto(0x1004));
         assert_eq!(run("add.d x0, x6, 1"), Flow::Next);
         assert_eq!(run("helper reads {x3} writes {x6}"), Flow::Unknown);
+        let x = all.x;
         assert_eq!((x[0], x[1], x[5], x[6]), (0, 0x50, 0x60, 0x55));
         assert_eq!(memory.0, Some((0xfff, 2, 0x55)));
+    }
+
+    #[test]
+    fn floats_are_moved() {
+        const SINGLE: u64 = 0xffff_ffff_3f80_0000;
+        let mut memory = Echo::default();
+        let mut all = Registers::default();
+        (all.x[6], all.f[1], all.f[2]) = (0x8000_0000, SINGLE, 1 << 63 | 5);
+        let mut run = |text: &str| eval(&text.parse::<Op>().expect(text), &mut all, &mut memory);
+        assert_eq!(run("fload.s f3, [x6 + 4]"), Flow::Next);
+        assert_eq!(run("fmovetoint.s x7, f3"), Flow::Next);
+        assert_eq!(run("fmovefromint.h f4, x6"), Flow::Next);
+        assert_eq!(run("fsgnjn.d.rne f5, f1, f2"), Flow::Next);
+        assert_eq!(run("fsgnj.s.rne f6, f1, f2"), Flow::Unknown);
+        assert_eq!(run("fadd.d.rne f6, f1, f2"), Flow::Unknown);
+        assert_eq!(run("unless.eq x6, x0: neg.d f8, f2"), Flow::Next);
+        assert_eq!(run("unless.eq x0, x0: abs.d f9, f2"), Flow::Next);
+        assert_eq!(run("fstore.s f1, [x6 + 0]"), Flow::Next);
+        assert_eq!(memory.0, Some((0x8000_0000, 4, SINGLE)));
+        assert_eq!(all.x[7], 0xffff_ffff_8000_0004);
+        assert_eq!(all.f[3], 0xffff_ffff_8000_0004);
+        assert_eq!(all.f[4], 0xffff_ffff_ffff_0000);
+        assert_eq!(all.f[5], 0x7fff_ffff_3f80_0000);
+        assert_eq!((all.f[6], all.f[8], all.f[9]), (0, 5, 0));
     }
 }

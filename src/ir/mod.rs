@@ -20,7 +20,7 @@ mod shape;
 mod verify;
 
 pub use block::{Block, Builder, Node};
-pub use eval::{Flow, Memory, eval};
+pub use eval::{Flow, Memory, Registers, eval};
 pub use op::{
     AmoOp, BinOp, Cond, ExitKind, FBinOp, FCmpOp, FReg, FSelectOp, FUnOp, Fence, Fmt, IntFmt,
     LoadKind, MemSize, Op, Reg, Rounding, Src, UnOp, Width,

@@ -1,9 +1,13 @@
-//! Which integer registers an operation reads and writes.
+//! Which registers an operation reads and writes.
 
-use super::{Op, Reg, Src};
+use super::{FReg, Op, Reg, Src};
 
 const fn bit(r: Reg) -> u32 {
     1 << (r.0 & 31)
+}
+
+const fn float(f: FReg) -> u32 {
+    1 << (f.0 & 31)
 }
 
 const fn source(s: Src) -> u32 {
@@ -103,6 +107,41 @@ impl Op {
             | Self::Exit(_) => 0,
         };
         set & !1
+    }
+
+    /// Floating-point registers that are read, one bit each. What [`Op::Helper`] does is not told.
+    #[must_use]
+    pub const fn float_reads(&self) -> u32 {
+        match *self {
+            Self::FStore { fs, .. } => float(fs),
+            Self::FBin { a, b, .. } | Self::FCmp { a, b, .. } => float(a) | float(b),
+            Self::FMulAdd { a, b, c, .. } => float(a) | float(b) | float(c),
+            Self::FUn { a, .. }
+            | Self::FClass { a, .. }
+            | Self::FToInt { a, .. }
+            | Self::FConvert { a, .. }
+            | Self::FMoveToInt { a, .. } => float(a),
+            // The destination may stay what it is.
+            Self::FSelect { fd, a, .. } => float(fd) | float(a),
+            _ => 0,
+        }
+    }
+
+    /// Floating-point registers that are written, one bit each; as [`Self::float_reads`].
+    #[must_use]
+    pub const fn float_writes(&self) -> u32 {
+        match *self {
+            Self::FLoad { fd, .. }
+            | Self::FBin { fd, .. }
+            | Self::FUn { fd, .. }
+            | Self::FMulAdd { fd, .. }
+            | Self::FFromInt { fd, .. }
+            | Self::FConvert { fd, .. }
+            | Self::FMoveFromInt { fd, .. }
+            | Self::FConst { fd, .. }
+            | Self::FSelect { fd, .. } => float(fd),
+            _ => 0,
+        }
     }
 }
 
