@@ -28,11 +28,13 @@ use std::sync::Arc;
 /// Pieces of translated code that are executed from a state.
 const CHAIN: usize = 8;
 /// Instructions of a trace; and if translated code has run further, of a second try.
-const BUDGETS: [usize; 2] = [192, usize::MAX];
+const BUDGETS: [usize; 2] = [64, usize::MAX];
 /// Changes of a state that are tried so that a trace comes further.
 const STEERS: usize = 8;
 /// Bytes of code memory: for the blocks behind one.
 const ARENA: usize = 2 << 20;
+/// Decoded instructions that are kept: most are executed again from the next state.
+const DECODED: usize = 512;
 
 /// What a rig is like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +104,8 @@ pub(super) struct Rig<'a> {
     patched: bool,
     /// What the interpreter executes instead of an instruction, so that a difference can be found.
     planted: Option<fn(&Insn) -> Insn>,
+    /// Instructions of the image by their offsets, each in the place that the offset says.
+    decoded: Vec<Option<(u64, Insn)>>,
     pub(super) counts: Counts,
 }
 
@@ -113,16 +117,26 @@ struct Decoder<'a> {
     base: u64,
     patched: bool,
     planted: Option<fn(&Insn) -> Insn>,
+    decoded: &'a mut [Option<(u64, Insn)>],
 }
 
 impl Decoder<'_> {
-    fn decode(&self, pc: u64) -> Result<Insn, Exit> {
+    fn decode(&mut self, pc: u64) -> Result<Insn, Exit> {
         let offset = self.memory.effective(pc).wrapping_sub(self.base);
-        let quick = !self.patched && offset < self.image.bytes.len() as u64;
-        let insn = match scan::decode(&self.image.bytes, offset, self.isa) {
-            Ok(insn) if quick => insn,
-            // It finds out what is wrong.
-            _ => interp::fetch(self.memory, self.isa, pc)?,
+        let place = (offset / 2) as usize % DECODED;
+        let known = self.decoded[place].filter(|known| known.0 == offset && !self.patched);
+        let insn = if let Some((_, insn)) = known {
+            insn
+        } else {
+            let quick = !self.patched && offset < self.image.bytes.len() as u64;
+            match scan::decode(&self.image.bytes, offset, self.isa) {
+                Ok(insn) if quick => {
+                    self.decoded[place] = Some((offset, insn));
+                    insn
+                }
+                // It finds out what is wrong.
+                _ => interp::fetch(self.memory, self.isa, pc)?,
+            }
         };
         Ok(self.planted.map_or(insn, |planted| planted(&insn)))
     }
@@ -170,6 +184,7 @@ impl<'a> Rig<'a> {
             trace: Trace::default(),
             patched: false,
             planted: None,
+            decoded: vec![None; DECODED],
             counts: Counts::default(),
         })
     }
@@ -251,13 +266,14 @@ impl<'a> Rig<'a> {
 
     fn record(&mut self, hart: Hart, budget: usize, trying: bool) {
         let memory = self.machine.memory();
-        let decoder = Decoder {
+        let mut decoder = Decoder {
             image: self.image,
             memory,
             isa: &self.setup.isa,
             base: self.world.base,
             patched: self.patched,
             planted: self.planted,
+            decoded: &mut self.decoded,
         };
         let decode = |pc| decoder.decode(pc);
         let limits = (budget, trying);

@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 /// Most instructions of a trace.
 pub(super) const MOST: usize = 16384;
 /// How often a trace of which the end is cut off has gone back, if it is not very long.
-const BACK: usize = 32;
+const BACK: usize = 10;
 
 /// Why a trace ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Trace {
         (memory, isa): (&Memory, &Isa),
         world: &mut World,
         (max, trying): (usize, bool),
-        decode: impl Fn(u64) -> Result<Insn, Exit>,
+        mut decode: impl FnMut(u64) -> Result<Insn, Exit>,
     ) {
         self.insns.clear();
         self.states.clear();
