@@ -700,7 +700,7 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
                         state.guest.unknown |= floats || now.inexact.is_some();
                         next
                     }
-                    None if to == self.ctx.stubs.clock => {
+                    None if to == self.ctx.stubs.counter => {
                         state.host.scramble();
                         next
                     }

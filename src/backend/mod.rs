@@ -51,9 +51,9 @@ pub struct Stubs {
     pub exit: CodePtr,
     /// Calls the interpreter for one instruction.
     pub helper: CodePtr,
-    /// Calls [`ThreadState::clock`]: number of the clock and its value in the first scratch register
-    /// of x86-64; for aarch64 the value is in the second.
-    pub clock: CodePtr,
+    /// Calls [`ThreadState::counter`]: number of the counter and what it is at in the first scratch
+    /// register of x86-64; for aarch64 the latter is in the second.
+    pub counter: CodePtr,
     /// Where the fault handler continues: registers have been saved by the handler.
     pub fault: CodePtr,
 }

@@ -126,9 +126,9 @@ pub struct ThreadState {
     pub counting: [u64; 2],
     /// Host address at which translated code that faults goes on, whatever the fault, if it is not 0.
     pub recovery: u64,
-    /// Address of `extern "C" fn(u64) -> u64`: nanoseconds of a clock, of calendar time for 1. It
+    /// Address of `extern "C" fn(u64) -> u64`: what a [`Counter`](crate::util::Counter) is at. It
     /// computes with integers only.
-    pub clock: u64,
+    pub counter: u64,
     /// What the fault handler saved.
     pub fault: Registers,
 }

@@ -188,7 +188,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
             Op::ReadFlags { rd } => self.read_flags(rd),
             Op::SwapFlags { rd, a } => self.swap_flags(rd, a),
             Op::ReadRounding { rd } => self.read_rounding(rd),
-            Op::ReadClock { calendar, rd } => self.read_clock(calendar, rd),
+            Op::ReadCounter { counter, rd } => self.read_counter(counter, rd),
             Op::Helper { reads: _, writes } => self.helper(writes),
             Op::Branch { cond, a, b, target } => self.branch(cond, a, b, target),
             Op::Select { cond, x, y, op, w, rd, a, b } => {

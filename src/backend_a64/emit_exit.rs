@@ -7,7 +7,7 @@ use super::patch;
 use super::regs::{LR, SP, STATE, X0, X1, X16, ZR, field, host_int, slot};
 use crate::backend::{Counted, HANDLER_ROOM, LinkSite, STATE_BIAS, Symbolic};
 use crate::ir::{Cond, ExitKind, Reg};
-use crate::util::CodePtr;
+use crate::util::{CodePtr, Counter};
 
 /// A taken branch: a conditional branch that leads to code behind the block, which brings home
 /// what is pending and goes on to the target by a branch that can be redirected.
@@ -331,10 +331,10 @@ impl Emitter<'_, '_> {
         self.reset_float();
     }
 
-    pub(super) fn read_clock(&mut self, calendar: bool, rd: Reg) {
+    pub(super) fn read_counter(&mut self, counter: Counter, rd: Reg) {
         self.flush();
-        self.a.mov_imm(X0, calendar.into());
-        self.a.bl(self.ctx.stubs.clock);
+        self.a.mov_imm(X0, counter as u64);
+        self.a.bl(self.ctx.stubs.counter);
         self.reset_float();
         let dst = self.dest(rd);
         self.a.mov(Sz::X, dst, X1);

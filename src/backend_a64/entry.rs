@@ -41,8 +41,8 @@ pub(super) fn emit_stubs(buf: &mut CodeBuf) -> Stubs {
     enter(&mut ops);
     stubs.helper = here(&ops);
     helper(&mut ops);
-    stubs.clock = here(&ops);
-    clock(&mut ops);
+    stubs.counter = here(&ops);
+    counter(&mut ops);
     match ops.finalize() {
         Ok(code) => buf.hot.extend_from_slice(&code),
         Err(e) => unreachable!("the stubs' labels are all bound: {e}"),
@@ -180,15 +180,15 @@ fn helper(ops: &mut Ops) {
     );
 }
 
-/// Calls the function at `clock` with x0; its result is in x1.
-fn clock(ops: &mut Ops) {
+/// Calls the function at `counter` with x0; its result is in x1.
+fn counter(ops: &mut Ops) {
     a64!(ops ; stp x30, xzr, [sp, -16]!);
     save(ops);
     save_return_sp(ops);
     a64!(ops
         ; ldr x16, [state, field!(host_sp) as u32]
         ; mov sp, x16
-        ; ldr x16, [state, field!(clock) as u32]
+        ; ldr x16, [state, field!(counter) as u32]
         ; blr x16
         ; mov x1, x0
     );

@@ -7,7 +7,7 @@ use super::values::Copies;
 use crate::backend::{Counted, HANDLER_ROOM, LinkSite};
 use crate::ir::{Cond, ExitKind, LoadKind, MemSize, Node, Op, Reg, Src};
 use crate::mem::Mode;
-use crate::util::CodePtr;
+use crate::util::{CodePtr, Counter};
 
 pub(super) const fn condition(c: Cond) -> Cc {
     match c {
@@ -399,12 +399,12 @@ impl Emitter<'_, '_> {
         self.reset_float();
     }
 
-    pub(super) fn read_clock(&mut self, calendar: bool, rd: Reg) {
+    pub(super) fn read_counter(&mut self, counter: Counter, rd: Reg) {
         self.flush();
-        self.a.mov_imm_keep_flags(RAX, calendar.into());
+        self.a.mov_imm_keep_flags(RAX, counter as u64);
         // The call may meet the end of the stack of return addresses.
         self.fault_point();
-        self.a.call(self.ctx.stubs.clock);
+        self.a.call(self.ctx.stubs.counter);
         let dst = self.int_dest(rd);
         self.a.mov(Sz::Q, dst, Rm::R(RAX));
         self.done(rd, dst, false);

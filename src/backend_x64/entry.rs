@@ -35,8 +35,8 @@ pub(super) fn emit_stubs(buf: &mut CodeBuf) -> Stubs {
     stubs.helper = here(&ops);
     helper(&mut ops);
     align(&mut ops);
-    stubs.clock = here(&ops);
-    clock(&mut ops);
+    stubs.counter = here(&ops);
+    counter(&mut ops);
     match ops.finalize() {
         Ok(code) => buf.hot.extend_from_slice(&code),
         Err(e) => unreachable!("the stubs' labels are all bound: {e}"),
@@ -156,9 +156,9 @@ fn helper(ops: &mut Ops) {
 /// Host registers of guest registers that a function may overwrite.
 const CLOBBERED: [u8; 8] = [1, 2, 6, 7, 8, 9, 10, 11];
 
-/// Calls the function at `clock` with rax, and has its result there. Nothing else changes: what the
+/// Calls the function at `counter` with rax, and has its result there. Nothing else changes: what the
 /// function computes with neither reads nor sets the guest's floating-point state.
-fn clock(ops: &mut Ops) {
+fn counter(ops: &mut Ops) {
     let room = 8 * FLOAT_MAP.len() as i32;
     x64!(ops
         ; mov [rbp + field!(return_sp)], rsp
@@ -173,7 +173,7 @@ fn clock(ops: &mut Ops) {
     }
     x64!(ops
         ; mov rdi, rax
-        ; call QWORD [rbp + field!(clock)]
+        ; call QWORD [rbp + field!(counter)]
     );
     for (i, (_, host)) in FLOAT_MAP.iter().enumerate() {
         x64!(ops ; movsd Rx(*host), [rsp + 8 * i as i32]);

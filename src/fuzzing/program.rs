@@ -776,7 +776,7 @@ impl Builder<'_> {
     /// the same on two engines.
     fn csr(&mut self, i: &mut Insn) {
         i.imm = match self.rng.below(40) {
-            0 => 0xc03 + self.rng.below(27) as i32,
+            0 => 0xc03 + self.rng.below(21) as i32,
             1 => self.rng.pick(&[0x000, 0x004, 0x300, 0xc20, 0xfff]),
             2..=20 => 1,
             21..=30 => 2,

@@ -4,10 +4,8 @@
 use super::{Data, Hart, Insn, Isa, Step, Stop, illegal, next, x};
 use crate::cpu::FFLAGS_MASK;
 use crate::isa::Format;
-use crate::isa::csr::{
-    CALENDAR, CYCLE, FCSR, FFLAGS, FRM, HPMCOUNTER3, HPMCOUNTER31, INSTRET, TIME, legal, writes,
-};
-use crate::sys::time::{calendar_ns, monotonic_ns};
+use crate::isa::csr::{CYCLE, FCSR, FFLAGS, FRM, HPMCOUNTER31, counter, legal, writes};
+use crate::sys::time;
 
 /// False for an access to a CSR that `isa` lacks, or that user mode may not make; true for all
 /// other instructions.
@@ -20,19 +18,13 @@ fn number(i: &Insn) -> u16 {
     (i.imm & 0xfff) as u16
 }
 
-/// Value of a CSR.
-///
-/// `time` counts nanoseconds of the host's monotonic clock. So do `cycle` and `instret`: what
-/// programs use them for is to tell more work from less. `hpmcounter30` counts those of calendar time,
-/// and the other counters nothing.
+/// Value of a CSR. Counters that count nothing are 0.
 fn read(h: &Hart, i: &Insn) -> Result<u64, Stop> {
     match number(i) {
-        CALENDAR => Ok(calendar_ns()),
         FFLAGS => Ok(u64::from(h.fflags)),
         FRM => Ok(u64::from(h.frm)),
         FCSR => Ok(u64::from(h.fcsr())),
-        CYCLE | TIME | INSTRET => Ok(monotonic_ns()),
-        HPMCOUNTER3..=HPMCOUNTER31 => Ok(0),
+        n @ CYCLE..=HPMCOUNTER31 => Ok(counter(n).map_or(0, |counter| time::read(counter as u64))),
         _ => Err(illegal(i)),
     }
 }

@@ -147,7 +147,7 @@ pub fn eval(op: &Op, registers: &mut Registers, memory: &mut impl Memory) -> Flo
         | Op::ReadFlags { .. }
         | Op::SwapFlags { .. }
         | Op::ReadRounding { .. }
-        | Op::ReadClock { .. }
+        | Op::ReadCounter { .. }
         | Op::Helper { .. } => Flow::Unknown,
     }
 }

@@ -6,6 +6,7 @@ use super::{
     AmoOp, BinOp, Cond, ExitKind, FBinOp, FCmpOp, FReg, FSelectOp, FUnOp, Fence, Fmt, IntFmt,
     LoadKind, MemSize, Reg, Rounding, Src, UnOp, Width,
 };
+use crate::util::Counter;
 
 /// Hands the rows to the macro `$m`. A row is `[Shape] "text" field "text" field "text" ...;` where
 /// the shape is both a pattern that binds the fields and an expression made of them. No text may
@@ -45,8 +46,7 @@ macro_rules! for_each_form { ($m:ident) => { $m! {
     [Op::ReadFlags { rd }] "readflags " rd "";
     [Op::SwapFlags { rd, a }] "swapflags " rd ", " a "";
     [Op::ReadRounding { rd }] "readrounding " rd "";
-    [Op::ReadClock { calendar: false, rd }] "readclock " rd "";
-    [Op::ReadClock { calendar: true, rd }] "readcalendar " rd "";
+    [Op::ReadCounter { counter, rd }] "readcounter." counter " " rd "";
     [Op::Helper { reads, writes }] "helper reads " reads " writes " writes "";
     [Op::Branch { cond, a, b, target }] "branch." cond " " a ", " b ", " target "";
     [Op::Select { cond, x, y, op, w, rd, a, b }]
@@ -240,6 +240,16 @@ names! { FSelectOp {
     Neg "neg",
     Abs "abs",
     Zero "zero",
+} }
+names! { Counter {
+    Monotonic "monotonic",
+    MonotonicCoarse "monotonic-coarse",
+    MonotonicRaw "monotonic-raw",
+    Boottime "boottime",
+    Realtime "realtime",
+    RealtimeCoarse "realtime-coarse",
+    Tai "tai",
+    Processor "processor",
 } }
 names! { ExitKind {
     Ecall "ecall",

@@ -1,5 +1,7 @@
 //! The operations.
 
+use crate::util::Counter;
+
 /// An integer register by number; 0 reads as zero and drops writes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Reg(pub u8);
@@ -675,10 +677,10 @@ pub enum Op {
         /// Destination.
         rd: Reg,
     },
-    /// `rd =` nanoseconds of a clock of the host.
-    ReadClock {
-        /// The clock of calendar time; else the one that only goes forward.
-        calendar: bool,
+    /// `rd =` what a counter of the host is at.
+    ReadCounter {
+        /// Which.
+        counter: Counter,
         /// Destination.
         rd: Reg,
     },

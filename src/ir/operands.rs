@@ -37,7 +37,7 @@ impl Op {
             | Self::FConst { .. }
             | Self::ReadFlags { .. }
             | Self::ReadRounding { .. }
-            | Self::ReadClock { .. }
+            | Self::ReadCounter { .. }
             | Self::Jump { .. }
             | Self::Call { .. }
             | Self::Exit(_) => 0,
@@ -84,7 +84,7 @@ impl Op {
             | Self::ReadFlags { rd }
             | Self::SwapFlags { rd, .. }
             | Self::ReadRounding { rd }
-            | Self::ReadClock { rd, .. } => bit(rd),
+            | Self::ReadCounter { rd, .. } => bit(rd),
             Self::Call { link, .. }
             | Self::CallIndirect { link, .. }
             | Self::JumpIndirect { link, .. } => bit(link),

@@ -187,7 +187,7 @@ fn operation(op: &Op) -> Result<(), &'static str> {
         | Op::ReadFlags { .. }
         | Op::SwapFlags { .. }
         | Op::ReadRounding { .. }
-        | Op::ReadClock { .. }
+        | Op::ReadCounter { .. }
         | Op::Exit(_) => Ok(()),
     }
 }

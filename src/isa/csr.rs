@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::{Ext, Format, Insn, Isa, Op};
+use crate::util::Counter;
 
 /// Accrued exception flags: bits 4:0 of `fcsr`.
 pub const FFLAGS: u16 = 0x001;
@@ -15,8 +16,6 @@ pub const FCSR: u16 = 0x003;
 pub const CYCLE: u16 = 0xc00;
 /// Real time in ticks.
 pub const TIME: u16 = 0xc01;
-/// `hpmcounter30`, which counts the nanoseconds of calendar time here, for the vDSO.
-pub const CALENDAR: u16 = 0xc1e;
 /// Retired instructions.
 pub const INSTRET: u16 = 0xc02;
 /// First of the 29 performance counters.
@@ -24,11 +23,28 @@ pub const HPMCOUNTER3: u16 = 0xc03;
 /// Last of the performance counters.
 pub const HPMCOUNTER31: u16 = 0xc1f;
 
-/// True for an instruction that reads a counter that goes on by itself: `cycle`, `time`, `instret`, or
-/// [`CALENDAR`].
+/// What a CSR counts here. `cycle` and `instret` are the same as `time`: what programs use them for is to
+/// tell more work from less. The events of performance counters are the machine's to choose: seven
+/// count for the vDSO, the others nothing.
+#[must_use]
+pub const fn counter(number: u16) -> Option<Counter> {
+    Some(match number {
+        CYCLE | TIME | INSTRET => Counter::Monotonic,
+        0xc18 => Counter::Processor,
+        0xc19 => Counter::MonotonicRaw,
+        0xc1a => Counter::Tai,
+        0xc1b => Counter::Boottime,
+        0xc1c => Counter::MonotonicCoarse,
+        0xc1d => Counter::RealtimeCoarse,
+        0xc1e => Counter::Realtime,
+        _ => return None,
+    })
+}
+
+/// True for an instruction that reads a CSR that changes by itself.
 #[must_use]
 pub fn reads_counter(insn: &Insn) -> bool {
-    let counts = matches!(insn.imm as u16, CYCLE..=INSTRET | CALENDAR);
+    let counts = counter(insn.imm as u16).is_some();
     matches!(insn.op.format(), Format::Csr | Format::CsrImm) && counts
 }
 

@@ -20,17 +20,14 @@ pub(super) fn lift(b: &mut Builder, insn: &Insn) -> bool {
     let only_reads =
         matches!(insn.op, isa::Op::Csrrs | isa::Op::Csrrc | isa::Op::Csrrsi | isa::Op::Csrrci)
             && insn.rs1 == 0;
-    let op = match (insn.imm as u16, insn.op) {
-        (csr::FFLAGS | csr::FRM, _) if only_reads && rd.is_zero() => return true,
-        (csr::FFLAGS, _) if only_reads => Op::ReadFlags { rd },
-        (csr::FRM, _) if only_reads => Op::ReadRounding { rd },
-        (csr::CYCLE | csr::TIME | csr::INSTRET | csr::CALENDAR, _)
-            if only_reads && !rd.is_zero() =>
-        {
-            Op::ReadClock { calendar: insn.imm as u16 == csr::CALENDAR, rd }
-        }
-        (csr::FFLAGS, isa::Op::Csrrw) => Op::SwapFlags { rd, a: Src::Reg(Reg(insn.rs1)) },
-        (csr::FFLAGS, isa::Op::Csrrwi) => Op::SwapFlags { rd, a: Src::Imm(i32::from(insn.rs1)) },
+    let counter = csr::counter(insn.imm as u16).filter(|_| only_reads && !rd.is_zero());
+    let op = match (insn.imm as u16, insn.op, counter) {
+        (.., Some(counter)) => Op::ReadCounter { counter, rd },
+        (csr::FFLAGS | csr::FRM, ..) if only_reads && rd.is_zero() => return true,
+        (csr::FFLAGS, ..) if only_reads => Op::ReadFlags { rd },
+        (csr::FRM, ..) if only_reads => Op::ReadRounding { rd },
+        (csr::FFLAGS, isa::Op::Csrrw, _) => Op::SwapFlags { rd, a: Src::Reg(Reg(insn.rs1)) },
+        (csr::FFLAGS, isa::Op::Csrrwi, _) => Op::SwapFlags { rd, a: Src::Imm(i32::from(insn.rs1)) },
         _ => {
             helper(b, insn);
             return false;

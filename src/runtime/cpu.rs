@@ -4,7 +4,7 @@ use super::alone::Alone;
 use super::cache::CodeCache;
 use super::fault;
 use super::handshake::Wants;
-use super::helpers::{HelperContext, interpret_one, read_clock};
+use super::helpers::{HelperContext, interpret_one, read_counter};
 use super::machine::{Generation, Machine};
 use super::select::{fp_flags, load_fp};
 use super::stats::add;
@@ -105,7 +105,7 @@ impl Cpu {
         let state = thread.state_mut();
         state.context = &raw mut *context as u64;
         state.helper = interpret_one as *const () as u64;
-        state.clock = read_clock as *const () as u64;
+        state.counter = read_counter as *const () as u64;
         state.memory_base = machine.memory().base().0 as u64;
         let generation = machine.generation();
         let mut cpu = Self {

@@ -11,7 +11,7 @@ use super::stats::add;
 use crate::backend::ThreadState;
 use crate::cpu::Exit;
 use crate::interp;
-use crate::sys::time::{calendar_ns, monotonic_ns};
+use crate::sys::time;
 
 /// What a helper needs besides the state.
 #[derive(Debug)]
@@ -24,9 +24,9 @@ pub(super) struct HelperContext {
 // SAFETY: the pointer is to the machine that the same `Cpu` holds an `Arc` of.
 unsafe impl Send for HelperContext {}
 
-/// What [`ThreadState::clock`] is.
-pub(super) extern "C" fn read_clock(calendar: u64) -> u64 {
-    if calendar != 0 { calendar_ns() } else { monotonic_ns() }
+/// What [`ThreadState::counter`] is.
+pub(super) extern "C" fn read_counter(number: u64) -> u64 {
+    time::read(number)
 }
 
 /// Executes the instruction at `hart.pc`. 0: go on behind it; 1: leave translated code.

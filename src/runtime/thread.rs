@@ -61,7 +61,7 @@ impl Thread {
                 no_traps: 0,
                 fp_traps: 0,
                 recovery: 0,
-                clock: 0,
+                counter: 0,
                 scratch: 0,
                 constants: crate::backend::CONSTANTS,
                 flags_of_word: std::array::from_fn(|word| fp_flags(word as u32)),

@@ -92,6 +92,7 @@ static void clocks(void) {
         }
     struct timespec t;
     CHECK(get_time(1000, &t) == -EINVAL);
+    CHECK(get_time(-1, &t) == -EINVAL && get_time(10, &t) == -EINVAL);
     struct timeval tv;
     int (*get_day)(struct timeval *, void *) = (void *)find(NAME("gettimeofday"));
     CHECK(get_day != NULL);
@@ -193,7 +194,20 @@ int main(void) {
     CHECK(probe && probe(pair, 1, 0, NULL, 0) == 0 && pair[1] & 1);
     unsigned cpu = 1 << 20;
     int (*get_cpu)(unsigned *, unsigned *, void *) = (void *)find(NAME("getcpu"));
+    unsigned node = 1 << 20;
     CHECK(get_cpu && get_cpu(&cpu, NULL, NULL) == 0 && cpu < 1 << 16);
+    CHECK(get_cpu && get_cpu(NULL, NULL, NULL) == 0 && get_cpu(NULL, &node, NULL) == 0 && node < 1 << 16);
+    cpu_set_t may, one;
+    CHECK(sched_getaffinity(0, sizeof may, &may) == 0);
+    for (int n = 0; n < CPU_SETSIZE && get_cpu; n++) {
+        if (!CPU_ISSET(n, &may)) continue;
+        CPU_ZERO(&one);
+        CPU_SET(n, &one);
+        CHECK(sched_setaffinity(0, sizeof one, &one) == 0);
+        CHECK(get_cpu(&cpu, NULL, NULL) == 0 && cpu == n);
+        CHECK(get_cpu(&cpu, &node, NULL) == 0 && cpu == n);
+    }
+    sched_setaffinity(0, sizeof may, &may);
 #endif
     // One line of maps is its own.
     FILE *maps = fopen("/proc/self/maps", "r");
