@@ -448,6 +448,7 @@ impl Command {
             warned: Mutex::new(BTreeSet::new()),
             limits: Arc::new(Mutex::new(inherited.limits)),
             aio: Arc::default(),
+            rings: Arc::default(),
             core: Gathering::default(),
             restrictions: Mutex::default(),
             proc_device: ProcDevice::default(),

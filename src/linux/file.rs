@@ -56,7 +56,7 @@ pub(super) fn guest_open_flags(host: i32) -> u32 {
 }
 
 /// What the last component means to an open with these flags.
-fn last_of_open(flags: u32) -> Last {
+pub(super) fn last_of_open(flags: u32) -> Last {
     let exclusive = flags & (O_CREAT | O_EXCL) == O_CREAT | O_EXCL;
     if flags & O_NOFOLLOW != 0 || exclusive { Last::Keep } else { Last::Follow }
 }

@@ -160,6 +160,8 @@ impl CloneRequest {
             (lock(&process.limits), lock(&process.aio), lock(&process.restrictions)),
             limits::hold(),
         );
+        let rings = lock(&process.rings);
+        rings.before_fork();
         let pid = process.machine.fork(|| {
             if self.more.is_some() {
                 let flags = if self.pidfd.is_some() { flags | CLONE_PIDFD } else { flags };
@@ -179,7 +181,7 @@ impl CloneRequest {
                 sys::fork_with(flags, None)
             }
         });
-        drop(held);
+        drop((held, rings));
         let pid = pid?;
         if pid != 0 {
             self.tell_parent(t, pid, pidfd);
@@ -195,6 +197,8 @@ impl CloneRequest {
         t.process.threads.store(1, Ordering::Release);
         // Contexts are not inherited; what names them stays mapped.
         lock(&t.process.aio).clear();
+        lock(&t.process.rings).after_fork();
+        t.registered_rings.clear();
         lock(&t.process.restrictions).clear();
         t.inherit_restriction();
         self.start_child(t);
@@ -320,6 +324,7 @@ fn child_of(parent: &Process, shares_actions: bool) -> Process {
         on_exit: Mutex::new(None),
         limits: Arc::new(Mutex::new(*lock(&parent.limits))),
         aio: Arc::clone(&parent.aio),
+        rings: Arc::clone(&parent.rings),
         core: Gathering::default(),
         restrictions: Mutex::new(Vec::new()),
     }

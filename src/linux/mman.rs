@@ -12,6 +12,7 @@ use super::abi::{Errno, SysResult};
 use super::limits::is_data;
 use super::mlock::lock_new;
 use super::process::{Thread, lock};
+use super::uring;
 use crate::mem::{Advice, Backing, MapError, Mapping, Memory, Prot, Traits};
 use crate::util::{PAGE_SIZE, page_down, page_up};
 use std::ops::Range;
@@ -151,6 +152,9 @@ pub(super) fn sys_mmap(
     let file = flags & MAP_ANONYMOUS == 0;
     let kind = flags & MAP_TYPE;
     let shared = matches!(kind, MAP_SHARED | MAP_SHARED_VALIDATE);
+    if file && let Some(made) = uring::map(t, fd, (addr, len), (Prot::from_linux(prot), shared), offset) {
+        return made;
+    }
     let backing = if file { file_backing(t, fd, offset)? } else { anonymous(shared) };
     if len == 0 {
         return Err(Errno::EINVAL);

@@ -73,6 +73,7 @@ mod thread;
 mod time;
 mod trace;
 mod unix;
+mod uring;
 mod userfault;
 mod vdso;
 

@@ -78,7 +78,7 @@ pub(super) fn sys_pselect6(
 }
 
 /// Size of the host's `struct epoll_event`: 12 on x86-64, where it is packed, else 16.
-const HOST_EVENT: usize = size_of::<libc::epoll_event>();
+pub(super) const HOST_EVENT: usize = size_of::<libc::epoll_event>();
 /// Where its `data` is.
 const HOST_DATA: usize = HOST_EVENT - 8;
 /// Events that one call reports at most, however many the guest has room for.
@@ -87,7 +87,7 @@ const MAX_EVENTS: usize = 1024;
 const EP_MAX_EVENTS: usize = i32::MAX as usize / size_of::<EpollEvent>();
 
 /// The host's event for the guest's.
-fn host_event(guest: &EpollEvent) -> [u8; HOST_EVENT] {
+pub(super) fn host_event(guest: &EpollEvent) -> [u8; HOST_EVENT] {
     let mut host = [0; HOST_EVENT];
     host[..4].copy_from_slice(&guest.events.to_ne_bytes());
     host[HOST_DATA..].copy_from_slice(&guest.data.to_ne_bytes());

@@ -13,6 +13,7 @@ use super::procfd::{ProcDevice, Shown};
 use super::rootfs::{Handle, Want, Worlds, fd_path};
 use super::seccomp::{Restriction, Restrictions};
 use super::trace::Trace;
+use super::uring;
 use crate::mem::Memory;
 use crate::runtime::{Cpu, Machine};
 use crate::sys::async_signal::Slot;
@@ -113,6 +114,8 @@ pub struct Process {
     pub(super) limits: Arc<Mutex<Limits>>,
     /// Contexts of asynchronous requests.
     pub(super) aio: Arc<Mutex<aio::Contexts>>,
+    /// Rings of requests.
+    pub(super) rings: Arc<Mutex<uring::Rings>>,
     /// What its threads are at, once it dies with a core.
     pub(super) core: Gathering,
     /// Filters of all threads' system calls.
@@ -172,6 +175,8 @@ pub struct Thread {
     pub(super) restriction: Arc<Restriction>,
     /// What it last read of a file whose contents are made here.
     pub(super) shown: Option<Shown>,
+    /// Rings that it names by an index.
+    pub(super) registered_rings: uring::Registered,
     /// True once the thread has made its last system call.
     pub(super) ended: bool,
 }

@@ -13,7 +13,7 @@ use super::process::Thread;
 use super::{
     advice, aio, dir, exec, exit, file, fork, futex, ids, ioctl, ipc, keys, limits, machine, mlock,
     mman, mount, mremap, numa, personality, poll, prctl, process_vm, seccomp, shm, signal, socket,
-    stat, thread, time, userfault,
+    stat, thread, time, uring, userfault,
 };
 
 /// How far a system call is served.
@@ -445,9 +445,9 @@ syscalls! {
     293 rseq absent "when the host preempts a thread, nobody can tell whether it was in a restartable sequence of the guest; the C library does without";
     294 kexec_file_load denied "administration of the host";
     424 pidfd_send_signal pass [V, V, R(128), V];
-    425 io_uring_setup absent "requests hold guest addresses in shared rings";
-    426 io_uring_enter absent "see io_uring_setup";
-    427 io_uring_register absent "see io_uring_setup";
+    425 io_uring_setup partial "see io_uring.md; from a kernel before 6.10, ENOSYS" uring::sys_io_uring_setup;
+    426 io_uring_enter partial "see io_uring.md" uring::sys_io_uring_enter;
+    427 io_uring_register partial "see io_uring.md" uring::sys_io_uring_register;
     428 open_tree full mount::sys_open_tree;
     429 move_mount full mount::sys_move_mount;
     430 fsopen pass [S, V];

@@ -51,6 +51,7 @@ impl Thread {
             robust: None,
             restriction,
             shown: None,
+            registered_rings: Default::default(),
             ended: false,
         })
     }

@@ -15,7 +15,7 @@ use super::map::{Mark, Memory, State};
 use super::{Access, Fault};
 use crate::sys::access::Refused;
 use crate::sys::mmap::HostProt;
-use crate::util::{PAGE_SIZE, RangeMap, page_down};
+use crate::util::{PAGE_SIZE, RangeMap, page_down, page_up};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,6 +44,8 @@ pub(super) struct CodePages {
     patched: BTreeMap<u64, u64>,
     /// What the kernel may be writing on behalf of which thread.
     in_kernel: Vec<(ThreadId, Range<u64>)>,
+    /// What the kernel may write at any time, as long as the addresses mean what they do.
+    in_kernel_later: RangeMap<Mark>,
     /// How often the meaning of addresses or the host's protection of them has changed: every
     /// change goes through [`Memory::forget_code`] or is one of this file.
     changes: u64,
@@ -146,6 +148,9 @@ impl CodePages {
 
 impl CodePages {
     fn kernel_writes(&self, page: u64) -> bool {
+        if self.in_kernel_later.get(page).is_some() {
+            return true;
+        }
         let overlaps = |r: &Range<u64>| r.start < page + PAGE_SIZE && r.end > page;
         self.in_kernel.iter().any(|(_, range)| overlaps(range))
     }
@@ -286,6 +291,7 @@ impl Memory {
         let code = &mut state.code;
         code.changes += 1;
         code.fenced.remove(range.clone());
+        code.in_kernel_later.remove(range.clone());
         let patched: Vec<u64> = code.patched.range(range.clone()).map(|(p, _)| *p).collect();
         for page in patched {
             code.patched.remove(&page);
@@ -349,6 +355,26 @@ impl Memory {
             self.lock().code.in_kernel.push((std::thread::current().id(), range.clone()));
             // What was protected in between.
             self.unprotect_code(range);
+        }
+    }
+
+    /// Says that the kernel may write to `range` after the system call that asks for it
+    /// (io_uring(7)): what there is to be executed of it is not protected any more, and is
+    /// translated anew at every fence.
+    pub fn kernel_writes_later(&self, range: Range<u64>) {
+        if !self.has_writable_code.load(Ordering::Acquire) {
+            return;
+        }
+        let pages = page_down(range.start)..page_up(range.end).unwrap_or(range.end);
+        let mut state = self.lock();
+        let executable: Vec<Range<u64>> = state
+            .map
+            .overlapping(pages.clone())
+            .filter(|(_, m)| m.prot.executable())
+            .map(|(r, _)| r.start.max(pages.start)..r.end.min(pages.end))
+            .collect();
+        for part in executable {
+            state.code.in_kernel_later.insert(part, Mark);
         }
     }
 

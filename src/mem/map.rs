@@ -3,6 +3,7 @@
 use super::code::CodePages;
 use super::whole;
 use crate::sys::mmap::{HostProt, Reservation, host_page_size, limits as sys_limits};
+use crate::sys::shared::SharedPages;
 use crate::util::{HostAddr, PAGE_SIZE, RangeMap, Split, page_up};
 use std::io;
 use std::ops::Range;
@@ -527,6 +528,29 @@ impl Memory {
         self.forget_code(&mut state, &range);
         self.note_prot(mapping.prot);
         self.region.attach_segment(self.offsets(&range), id, !mapping.prot.writable())?;
+        state.undumped.remove(range.clone());
+        state.map.insert(range, mapping);
+        Ok(())
+    }
+
+    /// Maps `len` bytes of shared pages from their start at page address `addr`, replacing what was
+    /// there.
+    ///
+    /// # Errors
+    /// See [`MapError`].
+    pub fn map_shared(
+        &self,
+        addr: u64,
+        len: u64,
+        mapping: Mapping,
+        pages: &SharedPages,
+    ) -> Result<(), MapError> {
+        let range = self.pages(addr, len)?;
+        let mut state = self.lock();
+        state.check_seals(&range)?;
+        self.forget_code(&mut state, &range);
+        self.note_prot(mapping.prot);
+        self.region.show_shared(self.offsets(&range), pages, mapping.prot.host())?;
         state.undumped.remove(range.clone());
         state.map.insert(range, mapping);
         Ok(())

@@ -5,6 +5,7 @@
 //! inside it with `MAP_FIXED`, so no other memory of the process can be hit. Ranges are checked before
 //! each call. What the bytes inside mean is the business of the owner.
 
+use super::shared::SharedPages;
 use crate::util::HostAddr;
 use std::fs::File;
 use std::io;
@@ -272,6 +273,26 @@ impl Reservation {
         // SAFETY: both ranges are our own reservation's, checked by `at`.
         check(unsafe { libc::mremap(old, from.len(), to.len(), flags, new) })?;
         if leave || from.is_empty() { Ok(()) } else { self.unmap(from) }
+    }
+
+    /// Replaces `range` by a second view of shared pages from their start; what is behind their end
+    /// cannot be touched.
+    ///
+    /// # Errors
+    /// What `mremap` or `mprotect` say; `EINVAL` for a range outside.
+    pub fn show_shared(
+        &self,
+        range: Range<usize>,
+        pages: &SharedPages,
+        prot: HostProt,
+    ) -> io::Result<()> {
+        let at = self.at(&range)?;
+        let from = pages.base().0 as *mut libc::c_void;
+        let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+        // SAFETY: the target is our own reservation's, checked by `at`; with an old length of 0 the
+        // pages stay mapped where they are.
+        check(unsafe { libc::mremap(from, 0, range.len(), flags, at) })?;
+        self.protect(range, prot)
     }
 
     /// Extends the mapping whose last page is `last` by the reserved pages `more`, which follow it.

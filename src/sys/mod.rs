@@ -11,6 +11,7 @@ pub mod mmap;
 pub mod process;
 pub mod robust;
 pub mod segment;
+pub mod shared;
 pub mod signal;
 pub mod standard;
 pub mod syscall;

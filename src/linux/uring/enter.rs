@@ -1,0 +1,219 @@
+//! Submitting entries and waiting for completions (io_uring_enter(2)).
+
+use super::convert::{Conversion, Plan};
+use super::entry::{DRAIN, Entry, LINKS, WORDS};
+use super::serve::serve;
+use super::{Common, Name, Ring, at};
+use crate::linux::abi::{Errno, GuestPtr, SysResult};
+use crate::linux::host::{HostArg, address_of, host_call};
+use crate::linux::poll::wait_mask;
+use crate::linux::process::Thread;
+use crate::linux::signal::WaitMask;
+use crate::mem::Access;
+use std::sync::atomic::Ordering;
+
+/// `IORING_ENTER_*` (`linux/io_uring.h`).
+pub(super) const GETEVENTS: u32 = 1 << 0;
+const SQ_WAKEUP: u32 = 1 << 1;
+const SQ_WAIT: u32 = 1 << 2;
+const EXT_ARG: u32 = 1 << 3;
+pub(super) const REGISTERED_RING: u32 = 1 << 4;
+const ABS_TIMER: u32 = 1 << 5;
+const NO_IOWAIT: u32 = 1 << 7;
+/// All that are served: not arguments in registered memory (`IORING_ENTER_EXT_ARG_REG`).
+const KNOWN: u32 =
+    GETEVENTS | SQ_WAKEUP | SQ_WAIT | EXT_ARG | REGISTERED_RING | ABS_TIMER | NO_IOWAIT;
+
+/// `struct io_uring_getevents_arg`: mask, its size and the least time to wait, time to wait.
+type ExtArg = [u64; 3];
+
+/// Tells the host to take `count` entries from its queue.
+fn host_enter(name: Name, count: u32) -> SysResult {
+    let flags = if name.registered { REGISTERED_RING } else { 0 };
+    let args = [name.number.into(), count.into(), 0_u32.into(), flags.into()];
+    host_call(libc::SYS_io_uring_enter, &args)
+}
+
+/// Entries on their way from the guest's queue to the host's.
+struct Batch<'a> {
+    ring: &'a Ring,
+    name: Name,
+    /// Entries in the host's queue that the host has not been told of.
+    waiting: u32,
+    /// Entries that the host has taken in this call.
+    taken: u32,
+}
+
+impl Batch<'_> {
+    fn put(&mut self, entry: &Entry, rest: &[u64; WORDS]) {
+        let head = self.ring.common(Common::HostHead).load(Ordering::Relaxed);
+        let slot = head.wrapping_add(self.waiting) & (self.ring.shape.entries - 1);
+        self.ring.set_host_entry(slot, entry, rest);
+        self.waiting += 1;
+    }
+
+    /// Lets the host take what is waiting. False if it has not taken all: it stops at an entry that
+    /// it refuses.
+    fn flush(&mut self) -> Result<bool, Errno> {
+        let waiting = std::mem::take(&mut self.waiting);
+        if waiting == 0 && self.taken != 0 {
+            return Ok(true);
+        }
+        let ring = self.ring;
+        let head = ring.common(Common::HostHead);
+        let start = head.load(Ordering::Relaxed);
+        ring.host_tail().store(start.wrapping_add(waiting), Ordering::Release);
+        // Of an empty queue nothing is taken; the host still says who may not submit.
+        let result = host_enter(self.name, waiting.max(1));
+        let taken = result.unwrap_or(0).min(u64::from(waiting)) as u32;
+        for i in 0..waiting {
+            let slot = start.wrapping_add(i) & (ring.shape.entries - 1);
+            ring.set_host_entry(slot, &Entry([0; WORDS]), &[0; WORDS]);
+        }
+        let now = start.wrapping_add(taken);
+        head.store(now, Ordering::Relaxed);
+        ring.host_tail().store(now, Ordering::Release);
+        self.advance(taken);
+        self.taken += taken;
+        result.map(|_| taken == waiting)
+    }
+
+    /// Moves the head of the guest's queue.
+    fn advance(&self, by: u32) {
+        let head = self.ring.common(Common::Head);
+        let now = head.load(Ordering::Relaxed).wrapping_add(by);
+        head.store(now, Ordering::Relaxed);
+        self.ring.guest(at::HEAD).store(now, Ordering::Release);
+    }
+}
+
+/// Takes up to `count` entries from the guest's queue and submits them. Returns how many.
+fn submit(t: &mut Thread, ring: &Ring, name: Name, count: u32) -> Result<u32, Errno> {
+    let _alone = ring.submit_alone(name.fd());
+    let mut batch = Batch { ring, name, waiting: 0, taken: 0 };
+    match fill(t, &mut batch, count) {
+        Err(_) if batch.taken != 0 => Ok(batch.taken),
+        other => other.map(|()| batch.taken),
+    }
+}
+
+fn fill(t: &mut Thread, batch: &mut Batch<'_>, count: u32) -> Result<(), Errno> {
+    let ring = batch.ring;
+    let shape = ring.shape;
+    let head = ring.common(Common::Head).load(Ordering::Relaxed);
+    let there = ring.guest(at::TAIL).load(Ordering::Acquire).wrapping_sub(head);
+    let count = count.min(there).min(shape.entries);
+    let mut conversion = Conversion::new();
+    let mut follows = false;
+    let mut dropped = false;
+    for i in 0..count {
+        let place = head.wrapping_add(i) & (shape.entries - 1);
+        let slot = match shape.no_array {
+            true => place,
+            false => ring.guest(at::ARRAY + 4 * place as usize).load(Ordering::Relaxed),
+        };
+        if slot >= shape.entries {
+            dropped = true;
+            break;
+        }
+        let (mut entry, rest) = ring.entry(slot);
+        let in_turn = !follows && !entry.has(DRAIN);
+        follows = entry.has(LINKS);
+        match conversion.convert(t, &mut entry) {
+            Plan::Pass => {}
+            Plan::Answer(result) => entry = entry.answered(result),
+            Plan::Refuse => entry = entry.refused(),
+            Plan::Here => {
+                let allowed = ring.common(Common::Restricted).load(Ordering::Relaxed) == 0;
+                if in_turn && allowed {
+                    // What was refused before it ends the submission.
+                    let all = batch.flush();
+                    conversion.submitted(t);
+                    if !all? {
+                        return Ok(());
+                    }
+                    entry = entry.answered(serve(t, &entry)?);
+                } else {
+                    entry = entry.refused();
+                }
+            }
+        }
+        batch.put(&entry, &rest);
+    }
+    let all = batch.flush();
+    conversion.submitted(t);
+    if all? && dropped {
+        batch.advance(1);
+        ring.guest(at::DROPPED).fetch_add(1, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+/// Waits for completions. `arg` and `size` are the call's last two arguments.
+fn wait(
+    t: &mut Thread,
+    name: Name,
+    least: u32,
+    flags: u32,
+    (arg, size): (u64, u64),
+) -> SysResult {
+    let mut ext = None;
+    let mut mask: Option<WaitMask> = None;
+    if flags & EXT_ARG != 0 {
+        if size != size_of::<ExtArg>() as u64 {
+            return Err(Errno::EINVAL);
+        }
+        let [set, size, time] = GuestPtr::<ExtArg>::new(arg).read(t.memory())?;
+        mask = wait_mask(t, GuestPtr::new(set), size & 0xffff_ffff)?;
+        ext = Some([size >> 32 << 32 | 8, t.host_addr(time, 16, Access::Read)?]);
+    } else {
+        mask = wait_mask(t, GuestPtr::new(arg), size)?.or(mask);
+    }
+    let set = mask.as_ref().map(|m| m.host);
+    let set = address_of(set.as_slice());
+    let words: ExtArg = ext.map_or([0; 3], |[size, time]| [set, size, time]);
+    let (arg, size) = match (&ext, &mask) {
+        (Some(_), _) => (HostArg::of(&words), size),
+        (None, Some(m)) => (HostArg::of(&m.host), 8),
+        (None, None) => (HostArg::NULL, 0),
+    };
+    let flags = flags & !(SQ_WAKEUP | SQ_WAIT);
+    let args = [name.number.into(), 0_u32.into(), least.into(), flags.into(), arg, size.into()];
+    let result = t.host(libc::SYS_io_uring_enter, &args);
+    t.waited(mask.as_ref(), result)
+}
+
+pub(in crate::linux) fn sys_io_uring_enter(
+    t: &mut Thread,
+    number: u32,
+    count: u32,
+    least: u32,
+    flags: u32,
+    arg: u64,
+    size: u64,
+) -> SysResult {
+    if flags & !KNOWN != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let name = Name { number, registered: flags & REGISTERED_RING != 0 };
+    let ring = name.ring(t)?;
+    let polled = ring.shape.polled;
+    let submitted = if polled {
+        // All that a thread of the kernel would find.
+        submit(t, &ring, name, u32::MAX)?;
+        count
+    } else if count != 0 {
+        submit(t, &ring, name, count)?
+    } else {
+        0
+    };
+    if flags & GETEVENTS == 0 || submitted != count {
+        // The host says whether the ring is enabled.
+        let nothing = count == 0 && !polled;
+        return if nothing { host_enter(name, 0) } else { Ok(u64::from(submitted)) };
+    }
+    match wait(t, name, least, flags, (arg, size)) {
+        _ if submitted != 0 => Ok(u64::from(submitted)),
+        result => result,
+    }
+}
