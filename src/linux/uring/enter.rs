@@ -4,7 +4,7 @@ use super::convert::{Conversion, Plan};
 use super::entry::{DRAIN, Entry, LINKS, WORDS};
 use super::serve::serve;
 use super::{Common, Name, Ring, at};
-use crate::linux::abi::{Errno, GuestPtr, SysResult};
+use crate::linux::abi::{Errno, GuestPtr, SigSet, SysResult};
 use crate::linux::host::{HostArg, address_of, host_call};
 use crate::linux::poll::wait_mask;
 use crate::linux::process::Thread;
@@ -124,8 +124,9 @@ fn fill(t: &mut Thread, batch: &mut Batch<'_>, count: u32) -> Result<(), Errno> 
             Plan::Answer(result) => entry = entry.answered(result),
             Plan::Refuse => entry = entry.refused(),
             Plan::Here => {
-                let allowed = ring.common(Common::Restricted).load(Ordering::Relaxed) == 0;
-                if in_turn && allowed {
+                if ring.common(Common::Restricted).load(Ordering::Relaxed) != 0 {
+                    entry = entry.answered(-libc::EACCES);
+                } else if in_turn {
                     // What was refused before it ends the submission.
                     let all = batch.flush();
                     conversion.submitted(t);
@@ -152,23 +153,29 @@ fn fill(t: &mut Thread, batch: &mut Batch<'_>, count: u32) -> Result<(), Errno> 
 /// Waits for completions. `arg` and `size` are the call's last two arguments.
 fn wait(
     t: &mut Thread,
-    name: Name,
+    (ring, name): (&Ring, Name),
     least: u32,
     flags: u32,
     (arg, size): (u64, u64),
 ) -> SysResult {
     let mut ext = None;
-    let mut mask: Option<WaitMask> = None;
+    let (mut set, mut set_size) = (GuestPtr::<SigSet>::new(arg), size);
     if flags & EXT_ARG != 0 {
         if size != size_of::<ExtArg>() as u64 {
             return Err(Errno::EINVAL);
         }
-        let [set, size, time] = GuestPtr::<ExtArg>::new(arg).read(t.memory())?;
-        mask = wait_mask(t, GuestPtr::new(set), size & 0xffff_ffff)?;
-        ext = Some([size >> 32 << 32 | 8, t.host_addr(time, 16, Access::Read)?]);
-    } else {
-        mask = wait_mask(t, GuestPtr::new(arg), size)?.or(mask);
+        let [mask, size, time] = GuestPtr::<ExtArg>::new(arg).read(t.memory())?;
+        (set, set_size) = (GuestPtr::new(mask), size & 0xffff_ffff);
+        let time = GuestPtr::<[i64; 2]>::new(time);
+        time.read_optional(t.memory())?;
+        ext = Some([size >> 32 << 32 | 8, t.host_addr(time.0, 16, Access::Read)?]);
     }
+    if !set.is_null() && host_enter(name, 0).is_ok() && ring.completions() >= least {
+        // The mask of a call that need not wait is not looked at.
+        let args = [name.number.into(), 0_u32.into(), 0_u32.into(), (flags & !EXT_ARG).into()];
+        return host_call(libc::SYS_io_uring_enter, &args);
+    }
+    let mask: Option<WaitMask> = wait_mask(t, set, set_size)?;
     let set = mask.as_ref().map(|m| m.host);
     let set = address_of(set.as_slice());
     let words: ExtArg = ext.map_or([0; 3], |[size, time]| [set, size, time]);
@@ -212,7 +219,7 @@ pub(in crate::linux) fn sys_io_uring_enter(
         let nothing = count == 0 && !polled;
         return if nothing { host_enter(name, 0) } else { Ok(u64::from(submitted)) };
     }
-    match wait(t, name, least, flags, (arg, size)) {
+    match wait(t, (&ring, name), least, flags, (arg, size)) {
         _ if submitted != 0 => Ok(u64::from(submitted)),
         result => result,
     }

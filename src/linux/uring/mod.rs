@@ -62,6 +62,8 @@ struct Shape {
     host_at: usize,
     /// Where the host has the tail of its submission queue, from there.
     host_tail: usize,
+    /// The same of head and tail of the completion queue.
+    completions: [usize; 2],
 }
 
 /// Memory of a ring.
@@ -126,6 +128,14 @@ impl Ring {
     /// The tail of the host's queue.
     fn host_tail(&self) -> &AtomicU32 {
         self.queues.shown.word(self.shape.host_at + self.shape.host_tail)
+    }
+
+    /// Completions that the guest has not taken, as it says.
+    fn completions(&self) -> u32 {
+        let [head, tail] = self.shape.completions.map(|at| {
+            self.queues.shown.word(self.shape.host_at + at).load(Ordering::Acquire)
+        });
+        tail.wrapping_sub(head)
     }
 
     /// A copy of the guest's entry in a slot; the words of a long one behind it, too.
@@ -320,9 +330,6 @@ fn map_part(
     }
     let mem = t.memory();
     let len = page_up(len).filter(|&l| l <= mem.size()).ok_or(Errno::ENOMEM)?;
-    if prot.executable() {
-        return Err(Errno::EPERM);
-    }
     // The kernel lets nobody choose the place; a private view, which nobody wants, we cannot make.
     if addr != 0 || !shared {
         return Err(Errno::EINVAL);
@@ -338,6 +345,9 @@ fn map_part(
         }
         _ => return Err(Errno::ENOMEM),
     };
+    if prot.executable() {
+        return Err(Errno::EPERM);
+    }
     let layout = lock(&t.process.layout);
     let at = find_room(mem, layout.mmap_top, len, false).ok_or(Errno::ENOMEM)?;
     if at < min_addr(mem) {

@@ -146,26 +146,42 @@ impl Call {
         self.host(t, HostArg::value(u64::from(self.arg != 0)))
     }
 
-    /// Buffers in the host's terms.
-    fn import(&self, t: &Thread, at: u64, count: u32) -> Result<Option<Vec<IoVec>>, Errno> {
+    /// Buffers in the host's terms. What is not to be read the kernel finds so.
+    fn import(&self, t: &Thread, at: u64, count: u32) -> Vec<IoVec> {
+        /// Where no user has memory, and the end of a buffer can be computed.
+        const NOWHERE: u64 = 1 << 63;
         if at == 0 || count > MAX_BUFFERS {
-            return Ok(None);
+            return Vec::new();
         }
-        let mut list = GuestPtr::<IoVec>::new(at).read_array(t.memory(), count as usize)?;
-        for v in &mut list {
-            if let Some(end) = v.base.checked_add(v.len).filter(|&e| e <= t.memory().size()) {
-                t.memory().kernel_writes_later(v.base..end);
+        let list = GuestPtr::<IoVec>::new(at).read_array(t.memory(), count as usize);
+        let mut list = list.unwrap_or_default();
+        for v in list.iter_mut().filter(|v| v.base != 0) {
+            match v.base.checked_add(v.len).filter(|&end| end <= t.memory().size()) {
+                Some(end) => {
+                    t.memory().kernel_writes_later(v.base..end);
+                    v.base = t.host_addr(v.base, v.len, Access::Write).unwrap_or(NOWHERE);
+                }
+                None => v.base = NOWHERE | v.base,
             }
-            v.base = t.host_addr(v.base, v.len, Access::Write)?;
         }
-        Ok(Some(list))
+        list
+    }
+
+    /// Address of a list, or of what the guest has called one.
+    fn list(t: &Thread, list: &[IoVec], at: u64) -> Result<u64, Errno> {
+        if list.is_empty() && at != 0 {
+            return t.host_addr(u64::MAX, 1, Access::Read);
+        }
+        Ok(address_of(list))
     }
 
     fn buffers(&self, t: &Thread) -> SysResult {
-        match self.import(t, self.arg, self.count)? {
-            Some(list) => self.host(t, HostArg::slice(&list)),
-            None => self.read(t, 0),
+        let list = self.import(t, self.arg, self.count);
+        if list.is_empty() {
+            let nothing = if self.arg == 0 { HostArg::NULL } else { t.input(u64::MAX, 1)? };
+            return self.host(t, nothing);
         }
+        self.host(t, HostArg::slice(&list))
     }
 
     fn files(&self, t: &Thread) -> SysResult {
@@ -189,16 +205,15 @@ impl Call {
         (data, tags): (u64, u64),
         count: u32,
         files: bool,
-    ) -> Result<([u64; 2], Option<Vec<IoVec>>), Errno> {
+    ) -> Result<([u64; 2], Vec<IoVec>), Errno> {
         let tags = t.host_addr(tags, 8 * u64::from(count), Access::Read)?;
         if files {
             may_register(t, GuestPtr::new(data), count.min(MAX_FILES) as usize)?;
             let data = t.host_addr(data, 4 * u64::from(count), Access::Read)?;
-            return Ok(([data, tags], None));
+            return Ok(([data, tags], Vec::new()));
         }
-        let list = self.import(t, data, count)?;
-        let data = list.as_deref().map_or(0, address_of);
-        Ok(([data, tags], list))
+        let list = self.import(t, data, count);
+        Ok(([Self::list(t, &list, data)?, tags], list))
     }
 
     /// `struct io_uring_rsrc_register`: number and flags, reserved, data, tags.

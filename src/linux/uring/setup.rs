@@ -98,6 +98,7 @@ fn queues(sq: u32, cq: u32, params: &Params) -> std::io::Result<(Shape, Queues)>
         polled: params[FLAGS] & SQPOLL != 0,
         host_at,
         host_tail: 0,
+        completions: [0; 2],
     };
     let queues = Queues {
         shown: SharedPages::new(host_at + ring)?,
@@ -124,6 +125,7 @@ fn host_ring(
     let args = [wanted.into(), HostArg::of_mut(params)];
     let fd = host_fd(libc::SYS_io_uring_setup, &args)?;
     shape.host_tail = params[SQ_TAIL] as usize;
+    shape.completions = [CQ_OFFSETS, CQ_OFFSETS + 1].map(|i| params[i] as usize);
     if params[SQ_ENTRIES] != shape.entries {
         return Err(Errno::ENOSYS);
     }
