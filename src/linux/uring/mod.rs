@@ -100,9 +100,6 @@ enum Common {
     Restricted,
 }
 
-/// Buffer rings that the guest maps (`IOU_PBUF_RING_MMAP`), by group.
-type Buffers = BTreeMap<u16, SharedPages>;
-
 /// A ring.
 #[derive(Debug)]
 pub(super) struct Ring {
@@ -111,7 +108,6 @@ pub(super) struct Ring {
     queues: Arc<Queues>,
     /// Held while entries are put into the host's queue.
     submission: Mutex<()>,
-    buffers: Arc<Mutex<Buffers>>,
 }
 
 impl Ring {
@@ -173,8 +169,6 @@ impl Ring {
         Self {
             queues: Arc::clone(&self.queues),
             submission: Mutex::default(),
-            // Of the few that there are the child keeps the parent's addresses.
-            buffers: Arc::clone(&self.buffers),
             ..*self
         }
     }
@@ -205,6 +199,8 @@ impl Drop for Alone<'_> {
 #[derive(Debug, Default)]
 pub(super) struct Rings {
     known: BTreeMap<Id, Arc<Ring>>,
+    /// Buffer rings that the guest maps (`IOU_PBUF_RING_MMAP`), by ring and group.
+    buffers: BTreeMap<(Id, u16), Arc<SharedPages>>,
     /// With how many it is worth while to look for closed ones.
     full_at: usize,
 }
@@ -224,16 +220,18 @@ impl Rings {
         }
     }
 
-    fn insert(&mut self, ring: Ring) {
+    fn is_full(&self) -> bool {
         /// Rings that are kept without asking whether they are in use.
         const FEW: usize = 16;
-        if self.known.len() >= self.full_at.max(FEW) {
-            if let Some(open) = open_files() {
-                self.known.retain(|id, ring| open.contains(id) || Arc::strong_count(ring) > 1);
-            }
-            self.full_at = 2 * self.known.len();
-        }
-        self.known.insert(ring.id, Arc::new(ring));
+        self.known.len() >= self.full_at.max(FEW)
+    }
+
+    /// Forgets rings that have been closed.
+    fn keep(&mut self, open: &BTreeSet<Id>) {
+        self.known.retain(|id, ring| open.contains(id) || Arc::strong_count(ring) > 1);
+        let known = &self.known;
+        self.buffers.retain(|(id, _), _| known.contains_key(id));
+        self.full_at = 2 * self.known.len();
     }
 }
 
@@ -334,14 +332,15 @@ fn map_part(
     if addr != 0 || !shared {
         return Err(Errno::EINVAL);
     }
-    let buffers = lock(&ring.buffers);
+    let buffers;
     let pages = match offset & PARTS {
         PART_SQ_RING | PART_CQ_RING => &ring.queues.shown,
         PART_ENTRIES => &ring.queues.entries,
         PART_BUFFERS => {
             let group = (offset & !PARTS) >> GROUP_SHIFT;
             let group = u16::try_from(group).map_err(|_| Errno::ENOMEM)?;
-            buffers.get(&group).ok_or(Errno::ENOMEM)?
+            buffers = lock(&t.process.rings).buffers.get(&(ring.id, group)).map(Arc::clone);
+            buffers.as_deref().ok_or(Errno::ENOMEM)?
         }
         _ => return Err(Errno::ENOMEM),
     };
@@ -364,12 +363,14 @@ fn map_part(
 /// Takes note of a ring that the host has just set up as `fd`.
 fn know(t: &Thread, fd: &impl AsRawFd, shape: Shape, queues: Queues) -> Result<(), Errno> {
     let file = file_identity(fd.as_raw_fd())?;
-    lock(&t.process.rings).insert(Ring {
-        id: (file.dev, file.inode),
-        shape,
-        queues: Arc::new(queues),
-        submission: Mutex::default(),
-        buffers: Arc::default(),
-    });
+    let id = (file.dev, file.inode);
+    let ring = Ring { id, shape, queues: Arc::new(queues), submission: Mutex::default() };
+    let full = lock(&t.process.rings).is_full();
+    let open = if full { open_files() } else { None };
+    let mut rings = lock(&t.process.rings);
+    if let Some(open) = open {
+        rings.keep(&open);
+    }
+    rings.known.insert(id, Arc::new(ring));
     Ok(())
 }

@@ -75,6 +75,17 @@ pub(in crate::linux) fn sys_io_uring_register(
     call.make(t, &ring, operation)
 }
 
+/// Memory of the guest that the kernel keeps hold of, as a host address; one that is not the guest's
+/// becomes one where no user has memory, of which the end can be computed.
+fn memory_of(t: &Thread, address: u64, len: u64) -> u64 {
+    const NOWHERE: u64 = 1 << 63;
+    let Some(end) = address.checked_add(len).filter(|&end| end <= t.memory().size()) else {
+        return NOWHERE | address;
+    };
+    t.memory().kernel_writes_later(address..end);
+    t.host_addr(address, len, Access::Write).unwrap_or(NOWHERE)
+}
+
 /// The arguments of the call.
 #[derive(Clone, Copy)]
 struct Call {
@@ -130,7 +141,7 @@ impl Call {
             UNREGISTER_PBUF_RING => {
                 let result = self.read(t, 40)?;
                 let [_, words] = GuestPtr::<[u64; 2]>::new(self.arg).read(t.memory())?;
-                lock(&ring.buffers).remove(&((words >> 32) as u16));
+                lock(&t.process.rings).buffers.remove(&(ring.id, (words >> 32) as u16));
                 Ok(result)
             }
             SYNC_CANCEL | CLONE_BUFFERS | SEND_MSG_RING => self.read(t, 64),
@@ -148,21 +159,13 @@ impl Call {
 
     /// Buffers in the host's terms. What is not to be read the kernel finds so.
     fn import(&self, t: &Thread, at: u64, count: u32) -> Vec<IoVec> {
-        /// Where no user has memory, and the end of a buffer can be computed.
-        const NOWHERE: u64 = 1 << 63;
         if at == 0 || count > MAX_BUFFERS {
             return Vec::new();
         }
         let list = GuestPtr::<IoVec>::new(at).read_array(t.memory(), count as usize);
         let mut list = list.unwrap_or_default();
         for v in list.iter_mut().filter(|v| v.base != 0) {
-            match v.base.checked_add(v.len).filter(|&end| end <= t.memory().size()) {
-                Some(end) => {
-                    t.memory().kernel_writes_later(v.base..end);
-                    v.base = t.host_addr(v.base, v.len, Access::Write).unwrap_or(NOWHERE);
-                }
-                None => v.base = NOWHERE | v.base,
-            }
+            v.base = memory_of(t, v.base, v.len);
         }
         list
     }
@@ -192,7 +195,9 @@ impl Call {
 
     /// `struct io_uring_rsrc_update`: place, and where descriptors are.
     fn files_update(&self, t: &Thread) -> SysResult {
-        let [place, at] = GuestPtr::<[u64; 2]>::new(self.arg).read(t.memory())?;
+        let Ok([place, at]) = GuestPtr::<[u64; 2]>::new(self.arg).read(t.memory()) else {
+            return self.read(t, 16);
+        };
         may_register(t, GuestPtr::new(at), self.count.min(MAX_FILES) as usize)?;
         let at = t.host_addr(at, 4 * u64::from(self.count), Access::Read)?;
         self.host(t, HostArg::of(&[place, at]))
@@ -288,17 +293,20 @@ impl Call {
         if t.memory().base().0 != 0 {
             return Err(Errno::EINVAL);
         }
-        let mut words = GuestPtr::<[u64; 5]>::new(self.arg).read(t.memory())?;
+        let Ok(mut words) = GuestPtr::<[u64; 5]>::new(self.arg).read(t.memory()) else {
+            return self.read(t, 40);
+        };
         let count = words[1] & 0xffff_ffff;
         if words[1] & MADE == 0 {
-            words[0] = t.host_addr(words[0], BUFFER * count, Access::Write)?;
+            words[0] = memory_of(t, words[0], BUFFER * count);
             return self.host(t, HostArg::of(&words));
         }
         let pages = SharedPages::new((BUFFER * count.clamp(1, MOST)) as usize)?;
         words[0] = pages.base().0 as u64;
         words[1] &= !MADE;
         let result = self.host(t, HostArg::of(&words))?;
-        lock(&ring.buffers).insert((words[1] >> 32) as u16, pages);
+        let group = (words[1] >> 32) as u16;
+        lock(&t.process.rings).buffers.insert((ring.id, group), Arc::new(pages));
         Ok(result)
     }
 }

@@ -901,7 +901,8 @@ static void waits(void) {
     one("epoll", IORING_OP_EPOLL_CTL, epoll, &event, EPOLL_CTL_ADD, ends[0], 0);
     write(ends[1], "x", 1);
     memset(&got, 0, sizeof got);
-    say("waited %d %x %lx\n", epoll_wait(epoll, &got, 1, 0), got.events, (long)got.data.u64);
+    int waited = epoll_wait(epoll, &got, 1, 0);
+    say("waited %d %x %lx\n", waited, got.events, (long)got.data.u64);
     close(epoll);
     // Pipes.
     int more[2] = {0, 0};
