@@ -543,7 +543,7 @@ pub(super) fn may_register(t: &Thread, at: GuestPtr<i32>, count: usize) -> Resul
 }
 
 fn statx(c: &mut Conversion, t: &Thread, e: &mut Entry) -> Plan {
-    if has_world(t) {
+    if has_world(t) && e.address() != 0 {
         return Plan::Here;
     }
     let keep = e.operation_flags() & libc::AT_SYMLINK_NOFOLLOW as u32 != 0;
@@ -589,6 +589,10 @@ fn provide_buffers(_: &mut Conversion, t: &Thread, e: &mut Entry) -> Plan {
 
 /// A name that is made or removed.
 fn new_name(c: &mut Conversion, t: &Thread, e: &mut Entry) -> Plan {
+    let unknown = e.operation_flags() & !(libc::AT_REMOVEDIR as u32) != 0;
+    if e.operation() == op::UNLINKAT && unknown {
+        return Plan::Refuse;
+    }
     if has_world(t) {
         return Plan::Here;
     }

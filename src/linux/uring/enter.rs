@@ -42,6 +42,8 @@ struct Batch<'a> {
     waiting: u32,
     /// Entries that the host has taken in this call.
     taken: u32,
+    /// What those that are waiting refer to.
+    conversions: Vec<Conversion>,
 }
 
 impl Batch<'_> {
@@ -54,7 +56,7 @@ impl Batch<'_> {
 
     /// Lets the host take what is waiting. False if it has not taken all: it stops at an entry that
     /// it refuses.
-    fn flush(&mut self) -> Result<bool, Errno> {
+    fn flush(&mut self, t: &Thread) -> Result<bool, Errno> {
         let waiting = std::mem::take(&mut self.waiting);
         if waiting == 0 && self.taken != 0 {
             return Ok(true);
@@ -65,6 +67,7 @@ impl Batch<'_> {
         ring.host_tail().store(start.wrapping_add(waiting), Ordering::Release);
         // Of an empty queue nothing is taken; the host still says who may not submit.
         let result = host_enter(self.name, waiting.max(1));
+        self.conversions.drain(..).for_each(|mut c| c.submitted(t));
         let taken = result.unwrap_or(0).min(u64::from(waiting)) as u32;
         for i in 0..waiting {
             let slot = start.wrapping_add(i) & (ring.shape.entries - 1);
@@ -78,6 +81,36 @@ impl Batch<'_> {
         result.map(|_| taken == waiting)
     }
 
+    /// Puts a chain of entries, or a single one, into the host's queue, and takes them out of `chain`.
+    /// False if the host has refused one before.
+    fn put_chain(&mut self, t: &mut Thread, chain: &mut Vec<Link>) -> Result<bool, Errno> {
+        let mut conversion = Conversion::new();
+        for link in chain.iter_mut() {
+            link.plan = conversion.convert(t, &mut link.entry);
+        }
+        if chain.iter().any(|link| link.plan == Plan::Here) {
+            if self.ring.common(Common::Restricted).load(Ordering::Relaxed) != 0 {
+                plan_instead(chain, Plan::Answer(-libc::EACCES));
+            } else if !is_at_front(chain) {
+                plan_instead(chain, Plan::Refuse);
+            } else if !self.flush(t)? {
+                return Ok(false);
+            } else {
+                serve_front(t, chain)?;
+            }
+        }
+        for link in chain.drain(..) {
+            let entry = match link.plan {
+                Plan::Pass => link.entry,
+                Plan::Answer(result) => link.entry.answered(result),
+                Plan::Refuse | Plan::Here => link.entry.refused(),
+            };
+            self.put(&entry, &link.rest);
+        }
+        self.conversions.push(conversion);
+        Ok(true)
+    }
+
     /// Moves the head of the guest's queue.
     fn advance(&self, by: u32) {
         let head = self.ring.common(Common::Head);
@@ -87,14 +120,54 @@ impl Batch<'_> {
     }
 }
 
+/// True if all that is to be served here comes first, so that it need not wait for others.
+fn is_at_front(chain: &[Link]) -> bool {
+    let first_other = chain.iter().position(|link| link.plan == Plan::Pass);
+    let behind = &chain[first_other.unwrap_or(chain.len())..];
+    let waits = |link: &Link| link.plan == Plan::Here && link.entry.has(DRAIN);
+    !behind.iter().any(|link| link.plan == Plan::Here) && !chain.iter().any(waits)
+}
+
+fn plan_instead(chain: &mut [Link], plan: Plan) {
+    chain.iter_mut().filter(|link| link.plan == Plan::Here).for_each(|link| link.plan = plan);
+}
+
+/// Serves what comes first in a chain, until one fails on which the others depend.
+fn serve_front(t: &mut Thread, chain: &mut [Link]) -> Result<(), Errno> {
+    let mut broken = false;
+    let mut served = false;
+    for link in chain.iter_mut() {
+        if link.plan == Plan::Here {
+            // The kernel cancels what comes after a failure.
+            let made = if broken { Ok(0) } else { serve(t, &link.entry) };
+            let result = match made {
+                // What has been served must not be so again.
+                Err(Errno::RESTART) if served => Ok(-libc::EINTR),
+                result => result,
+            };
+            link.plan = Plan::Answer(result?);
+            served = true;
+        }
+        broken |= matches!(link.plan, Plan::Answer(result) if link.entry.breaks(result));
+    }
+    Ok(())
+}
+
 /// Takes up to `count` entries from the guest's queue and submits them. Returns how many.
 fn submit(t: &mut Thread, ring: &Ring, name: Name, count: u32) -> Result<u32, Errno> {
     let _alone = ring.submit_alone(name.fd());
-    let mut batch = Batch { ring, name, waiting: 0, taken: 0 };
+    let mut batch = Batch { ring, name, waiting: 0, taken: 0, conversions: Vec::new() };
     match fill(t, &mut batch, count) {
         Err(_) if batch.taken != 0 => Ok(batch.taken),
         other => other.map(|()| batch.taken),
     }
+}
+
+/// An entry of a chain, and what becomes of it.
+struct Link {
+    entry: Entry,
+    rest: [u64; WORDS],
+    plan: Plan,
 }
 
 fn fill(t: &mut Thread, batch: &mut Batch<'_>, count: u32) -> Result<(), Errno> {
@@ -103,8 +176,7 @@ fn fill(t: &mut Thread, batch: &mut Batch<'_>, count: u32) -> Result<(), Errno> 
     let head = ring.common(Common::Head).load(Ordering::Relaxed);
     let there = ring.guest(at::TAIL).load(Ordering::Acquire).wrapping_sub(head);
     let count = count.min(there).min(shape.entries);
-    let mut conversion = Conversion::new();
-    let mut follows = false;
+    let mut chain = Vec::new();
     let mut dropped = false;
     for i in 0..count {
         let place = head.wrapping_add(i) & (shape.entries - 1);
@@ -112,38 +184,22 @@ fn fill(t: &mut Thread, batch: &mut Batch<'_>, count: u32) -> Result<(), Errno> 
             true => place,
             false => ring.guest(at::ARRAY + 4 * place as usize).load(Ordering::Relaxed),
         };
-        if slot >= shape.entries {
-            dropped = true;
-            break;
-        }
-        let (mut entry, rest) = ring.entry(slot);
-        let in_turn = !follows && !entry.has(DRAIN);
-        follows = entry.has(LINKS);
-        match conversion.convert(t, &mut entry) {
-            Plan::Pass => {}
-            Plan::Answer(result) => entry = entry.answered(result),
-            Plan::Refuse => entry = entry.refused(),
-            Plan::Here => {
-                if ring.common(Common::Restricted).load(Ordering::Relaxed) != 0 {
-                    entry = entry.answered(-libc::EACCES);
-                } else if in_turn {
-                    // What was refused before it ends the submission.
-                    let all = batch.flush();
-                    conversion.submitted(t);
-                    if !all? {
-                        return Ok(());
-                    }
-                    entry = entry.answered(serve(t, &entry)?);
-                } else {
-                    entry = entry.refused();
-                }
+        dropped = slot >= shape.entries;
+        if !dropped {
+            let (entry, rest) = ring.entry(slot);
+            chain.push(Link { entry, rest, plan: Plan::Refuse });
+            if entry.has(LINKS) && i + 1 < count {
+                continue;
             }
         }
-        batch.put(&entry, &rest);
+        if !batch.put_chain(t, &mut chain)? {
+            return Ok(());
+        }
+        if dropped {
+            break;
+        }
     }
-    let all = batch.flush();
-    conversion.submitted(t);
-    if all? && dropped {
+    if batch.flush(t)? && dropped {
         batch.advance(1);
         ring.guest(at::DROPPED).fetch_add(1, Ordering::Relaxed);
     }

@@ -13,8 +13,12 @@ pub(super) struct Entry(pub [u64; WORDS]);
 pub(super) const FIXED_FILE: u8 = 1 << 0;
 /// `IOSQE_IO_DRAIN`: begun when all before it are complete.
 pub(super) const DRAIN: u8 = 1 << 1;
-/// `IOSQE_IO_LINK` or `IOSQE_IO_HARDLINK`: the next one is begun when it is complete.
-pub(super) const LINKS: u8 = 1 << 2 | 1 << 3;
+/// `IOSQE_IO_LINK`: the next one is begun when it is complete, and cancelled if it fails.
+const LINK: u8 = 1 << 2;
+/// `IOSQE_IO_HARDLINK`: the next one is begun when it is complete.
+const HARDLINK: u8 = 1 << 3;
+/// Either.
+pub(super) const LINKS: u8 = LINK | HARDLINK;
 /// `IOSQE_BUFFER_SELECT`: the kernel chooses the buffer.
 pub(super) const BUFFER_SELECT: u8 = 1 << 5;
 
@@ -133,10 +137,25 @@ impl Entry {
         entry
     }
 
+    /// True for operations whose failure is none for those that are linked to them: changes of names.
+    fn forgives(&self) -> bool {
+        /// `IORING_OP_RENAMEAT` to `IORING_OP_LINKAT`.
+        const NAMES: std::ops::RangeInclusive<u8> = 35..=39;
+        NAMES.contains(&self.operation())
+    }
+
+    /// True if those that are linked to this one are cancelled if it has this result.
+    pub(super) fn breaks(&self, result: i32) -> bool {
+        result < 0 && self.has(LINK) && !self.has(HARDLINK) && !self.forgives()
+    }
+
     /// An entry that has this result in this one's place, and whatever follows from it for others.
     pub(super) fn answered(&self, result: i32) -> Self {
         let mut entry = Self([0; WORDS]);
-        let flags = self.flags() & !(FIXED_FILE | BUFFER_SELECT);
+        let mut flags = self.flags() & !(FIXED_FILE | BUFFER_SELECT);
+        if flags & LINK != 0 && self.forgives() {
+            flags = flags & !LINK | HARDLINK;
+        }
         entry.0[0] = u64::from(NOP) | u64::from(flags) << 8;
         entry.0[4] = self.0[4];
         entry.set_length(result as u32);
@@ -180,5 +199,11 @@ mod tests {
         assert_eq!((a.operation(), a.flags(), a.0[4]), (NOP, LINKS, 77));
         assert_eq!((a.length() as i32, a.operation_flags()), (-5, NOP_INJECT_RESULT));
         assert_eq!(e.refused().flags(), e.flags());
+        assert!(!e.breaks(-5), "a hard link holds");
+        e.0[0] = 22 | u64::from(LINK) << 8;
+        assert!(e.breaks(-5) && !e.breaks(5));
+        e.0[0] = 37 | u64::from(LINK) << 8;
+        assert!(!e.breaks(-5));
+        assert_eq!(e.answered(-5).flags(), HARDLINK);
     }
 }
