@@ -152,7 +152,9 @@ pub(super) fn sys_mmap(
     let file = flags & MAP_ANONYMOUS == 0;
     let kind = flags & MAP_TYPE;
     let shared = matches!(kind, MAP_SHARED | MAP_SHARED_VALIDATE);
-    if file && let Some(made) = uring::map(t, fd, (addr, len), (Prot::from_linux(prot), shared), offset) {
+    if file
+        && let Some(made) = uring::map(t, fd, (addr, len), (Prot::from_linux(prot), shared), offset)
+    {
         return made;
     }
     let backing = if file { file_backing(t, fd, offset)? } else { anonymous(shared) };

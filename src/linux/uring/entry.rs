@@ -171,9 +171,8 @@ mod tests {
     #[test]
     fn fields_are_where_the_kernel_has_them() {
         let bytes: [u8; SIZE] = std::array::from_fn(|i| i as u8);
-        let words = std::array::from_fn(|i| {
-            u64::from_ne_bytes(std::array::from_fn(|n| bytes[8 * i + n]))
-        });
+        let words =
+            std::array::from_fn(|i| u64::from_ne_bytes(std::array::from_fn(|n| bytes[8 * i + n])));
         let mut e = Entry(words);
         assert_eq!((e.operation(), e.flags(), e.priority()), (0, 1, 0x0302));
         assert_eq!(e.fd(), 0x0706_0504);

@@ -128,9 +128,10 @@ impl Ring {
 
     /// Completions that the guest has not taken, as it says.
     fn completions(&self) -> u32 {
-        let [head, tail] = self.shape.completions.map(|at| {
-            self.queues.shown.word(self.shape.host_at + at).load(Ordering::Acquire)
-        });
+        let [head, tail] = self
+            .shape
+            .completions
+            .map(|at| self.queues.shown.word(self.shape.host_at + at).load(Ordering::Acquire));
         tail.wrapping_sub(head)
     }
 
@@ -166,11 +167,7 @@ impl Ring {
 
     /// The same ring in a child process, where other threads hold no locks.
     fn inherited(&self) -> Self {
-        Self {
-            queues: Arc::clone(&self.queues),
-            submission: Mutex::default(),
-            ..*self
-        }
+        Self { queues: Arc::clone(&self.queues), submission: Mutex::default(), ..*self }
     }
 }
 

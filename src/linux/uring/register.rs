@@ -226,8 +226,7 @@ impl Call {
         if self.count != 32 {
             return Err(Errno::EINVAL);
         }
-        let [first, reserved, data, tags] =
-            GuestPtr::<[u64; 4]>::new(self.arg).read(t.memory())?;
+        let [first, reserved, data, tags] = GuestPtr::<[u64; 4]>::new(self.arg).read(t.memory())?;
         let ([data, tags], _list) = self.tagged(t, (data, tags), first as u32, files)?;
         self.host(t, HostArg::of(&[first, reserved, data, tags]))
     }

@@ -45,9 +45,7 @@ fn call(t: &mut Thread, e: &Entry) -> SysResult {
         op::OPENAT => file::sys_openat(t, fd, path, flags, len),
         op::OPENAT2 => file::sys_openat2(t, fd, path, GuestPtr::new(offset), u64::from(len)),
         op::STATX => stat::sys_statx(t, fd, path, flags, len, offset),
-        op::RENAMEAT => {
-            dir::sys_renameat2(t, fd, path, Fd(len as i32), GuestCStr(offset), flags)
-        }
+        op::RENAMEAT => dir::sys_renameat2(t, fd, path, Fd(len as i32), GuestCStr(offset), flags),
         op::UNLINKAT => dir::sys_unlinkat(t, fd, path, flags),
         op::MKDIRAT => dir::sys_mkdirat(t, fd, path, len),
         op::SYMLINKAT => dir::sys_symlinkat(t, path, fd, GuestCStr(offset)),
