@@ -35,16 +35,13 @@ macro_rules! operations {
     ($($number:literal $name:ident $handler:expr;)*) => {
         /// Numbers of operations (`IORING_OP_*`, `linux/io_uring.h`).
         pub(super) mod op {
-            $(
-                #[allow(dead_code, reason = "the whole list is of one form")]
-                pub(in crate::linux::uring) const $name: u8 = $number;
-            )*
+            $(pub(in crate::linux::uring) const $name: u8 = $number;)*
         }
 
         /// Those that are served; there are no others.
         fn handler(operation: u8) -> Option<Handler> {
             match operation {
-                $($number => Some($handler),)*
+                $(op::$name => Some($handler),)*
                 _ => None,
             }
         }
