@@ -22,6 +22,18 @@ pub(super) fn keep() {
     }
 }
 
+/// True if such a descriptor is kept.
+pub(super) fn is_kept() -> bool {
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+}
+
+/// Keeps it no longer, and leaves it alone: it is in another process's table of descriptors.
+pub(super) fn forget() {
+    if let Some(kept) = KEPT.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        kept.forget();
+    }
+}
+
 /// Goes on keeping the descriptor by which this process was started, if it was.
 pub(super) fn take_over() {
     let name = process::executed_as().and_then(|name| name.to_str().ok());

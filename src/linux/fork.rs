@@ -4,11 +4,11 @@
 use super::abi::{CloneArgs, Errno, GuestPtr, SysResult};
 use super::core_dump::Gathering;
 use super::host::Pod;
-use super::limits;
 use super::personality::Personality;
 use super::process::{Options, Process, Thread, lock};
 use super::run;
 use super::thread::spawn;
+use super::{executable, limits};
 use crate::cpu::Hart;
 use crate::sys::async_signal::{self, Slot};
 use crate::sys::process as sys;
@@ -240,6 +240,7 @@ impl CloneRequest {
         let signals = Arc::clone(&t.signals);
         let restriction = Arc::clone(&t.restriction);
         let shares_actions = self.flags & CLONE_SIGHAND != 0;
+        let had_executable = executable::is_kept();
         let pidfd = AtomicI32::new(-1);
         let wanted = self.pidfd.is_some().then_some(&pidfd);
         let pid = sys::share(self.host_flags(), wanted, &self.more, &mut || {
@@ -258,6 +259,15 @@ impl CloneRequest {
             drop(attached);
             0
         });
+        if pid.is_ok() && self.flags & CLONE_FILES == 0 {
+            // What the child has opened for itself was in its own table of descriptors.
+            if let Some(world) = &t.process.options.world {
+                world.forget_opened();
+            }
+            if !had_executable {
+                executable::forget();
+            }
+        }
         *t.cpu.hart_mut() = hart;
         (t.tid, t.sigmask, t.altstack, t.clear_child_tid, t.robust_list) = before;
         t.robust = robust;

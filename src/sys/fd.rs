@@ -52,6 +52,14 @@ pub fn kept_aside() -> impl Iterator<Item = i32> {
     ALL.iter().map(|n| n.load(Ordering::Acquire)).filter(|&n| n != NONE)
 }
 
+impl Aside {
+    /// Leaves the descriptor alone: its number means nothing in this process's table.
+    pub fn forget(self) {
+        replace(self.0.as_raw_fd(), NONE);
+        std::mem::forget(self);
+    }
+}
+
 impl Deref for Aside {
     type Target = File;
 

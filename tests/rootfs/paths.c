@@ -601,6 +601,33 @@ static void names_in_proc(void) {
     CHECK(real_root || (top > 0 && under > 0));
 }
 
+static volatile int has_root, may_end;
+
+static int with_other_root(void *arg) {
+    has_root = chroot("/tmp/jail") == 0 && access("/name", F_OK) == 0 ? 1 : -1;
+    while (!may_end) usleep(1000);
+    return arg != NULL;
+}
+
+// A process that shares our memory and not our descriptors gets another root: its end closes none of ours.
+static void other_root_beside(void) {
+    static char stack[1 << 16];
+    enum { FIRST = 990, LAST = 1020 };
+    int mine[LAST], status = -1;
+    // Where it shares our root too, the rest has other names: not here.
+    pid_t child = clone(with_other_root, stack + sizeof stack, CLONE_VM | SIGCHLD, NULL);
+    CHECK(child > 0);
+    while (!has_root) usleep(1000);
+    CHECK(has_root == 1);
+    for (int fd = FIRST; fd < LAST; fd++) mine[fd] = fcntl(fd, F_GETFD) == -1 && dup2(0, fd) == fd;
+    may_end = 1;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    usleep(100000);
+    for (int fd = FIRST; fd < LAST; fd++)
+        if (mine[fd]) CHECK(close(fd) == 0);
+    CHECK(holds("/etc/name", "inside\n"));
+}
+
 // A root of its own inside, for one process and its children.
 static void other_root(void) {
     if (geteuid() != 0) {
@@ -643,6 +670,7 @@ static void other_root(void) {
     if (child == 0) _exit(chroot("/tmp/jail") || access("/name", F_OK));
     CHECK(waitpid(child, &status, 0) == child && status == 0);
     CHECK(holds("/tmp/jail/made", "made\n") && holds("/etc/name", "inside\n"));
+    other_root_beside();
     CHECK(unlink("/tmp/jail/made") == 0 && unlink("/tmp/jail/name") == 0 && unlink("/tmp/jail/link") == 0);
     CHECK(rmdir("/tmp/jail/sub") == 0 && rmdir("/tmp/jail") == 0);
 }

@@ -48,6 +48,16 @@ impl Worlds {
         Ok(())
     }
 
+    /// Leaves descriptors alone that a process has opened which shares our memory and not our
+    /// table of descriptors: its end has closed them, and their numbers may be others' here.
+    pub(in crate::linux) fn forget_opened(&self) {
+        self.world.bound().forget_opened();
+        if let Some(next) = self.next.get() {
+            next.forget_opened();
+            std::mem::forget(Arc::clone(&next.world));
+        }
+    }
+
     /// Makes another world the process's.
     pub(super) fn replace(&self, world: World) {
         let mut next = Box::new(Self::new(world));

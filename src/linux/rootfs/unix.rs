@@ -37,6 +37,16 @@ impl Bound {
     pub(super) fn held(&self) -> impl Iterator<Item = i32> + '_ {
         self.dirs.values().map(AsRawFd::as_raw_fd)
     }
+
+    /// Leaves descriptors alone that are not what they were opened as in this process's table.
+    pub(super) fn forget_opened(&mut self) {
+        let is_here = |key: &(u64, u64), fd: &mut OwnedFd| {
+            file_identity(fd.as_raw_fd()).is_ok_and(|f| (f.dev, f.inode) == *key)
+        };
+        for (_, fd) in self.dirs.extract_if(|key, fd| !is_here(key, fd)) {
+            std::mem::forget(fd);
+        }
+    }
 }
 
 /// An address as the host gets it.
