@@ -12,6 +12,7 @@ use super::{executable, limits};
 use crate::cpu::Hart;
 use crate::sys::async_signal::{self, Slot};
 use crate::sys::process as sys;
+use crate::sys::robust::RobustList;
 use std::io;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -270,7 +271,10 @@ impl CloneRequest {
         }
         *t.cpu.hart_mut() = hart;
         (t.tid, t.sigmask, t.altstack, t.clear_child_tid, t.robust_list) = before;
-        t.robust = robust;
+        if let Some(childs) = std::mem::replace(&mut t.robust, robust) {
+            drop(childs);
+            t.robust.iter().for_each(RobustList::renew);
+        }
         t.process = parent;
         t.signals = signals;
         t.restriction = restriction;

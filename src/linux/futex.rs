@@ -5,7 +5,7 @@ use super::abi::{Errno, GuestPtr, SysResult};
 use super::host::{HostArg, host_call, kernel_address};
 use super::process::Thread;
 use crate::mem::{Access, Memory};
-use crate::sys::robust::{Nodes, Owned, RobustList};
+use crate::sys::robust::{self, Nodes, Owned, RobustList, Told};
 
 const FUTEX_WAIT: i32 = 0;
 const FUTEX_WAKE: i32 = 1;
@@ -141,15 +141,25 @@ pub(super) fn sys_futex_requeue(
     t.host(SYS_FUTEX_REQUEUE, &args)
 }
 
-/// Size of `struct robust_list_head`.
-const ROBUST_HEAD: usize = 24;
-
 pub(super) fn sys_set_robust_list(t: &mut Thread, head: u64, len: usize) -> SysResult {
-    if len != ROBUST_HEAD {
+    if len != robust::HEAD {
         return Err(Errno::EINVAL);
     }
     t.robust_list = head;
+    tell_others(t, 0);
     Ok(0)
+}
+
+/// Lets those who may look into the process know where the thread's list is, and where it makes a
+/// call that somebody is asked about.
+pub(super) fn tell_others(t: &mut Thread, pc: u64) {
+    if t.robust.is_none() {
+        // A host that refuses lets nobody know.
+        t.robust = RobustList::register().ok();
+    }
+    if let Some(list) = &t.robust {
+        list.tell(Told { list: t.robust_list, pc });
+    }
 }
 
 pub(super) fn sys_get_robust_list(
@@ -158,11 +168,9 @@ pub(super) fn sys_get_robust_list(
     head: GuestPtr<u64>,
     len: GuestPtr<u64>,
 ) -> SysResult {
-    if tid != 0 && tid != t.tid {
-        return Err(Errno::EPERM);
-    }
-    len.write(t.memory(), &(ROBUST_HEAD as u64))?;
-    head.write(t.memory(), &t.robust_list)?;
+    let list = if tid == 0 || tid == t.tid { t.robust_list } else { robust::told(tid)?.list };
+    len.write(t.memory(), &(robust::HEAD as u64))?;
+    head.write(t.memory(), &list)?;
     Ok(0)
 }
 
@@ -233,12 +241,15 @@ pub(super) fn tell_host(t: &mut Thread) {
     if empty && t.robust.as_ref().is_none_or(RobustList::is_empty) {
         return;
     }
-    if t.robust.is_none() {
-        let nodes = t.process.robust_nodes.get_or_init(|| {
-            let memory = t.memory();
-            Nodes::new(memory.base(), memory.size().min(MOST_NODES) as usize).ok()
+    if let Some(list) = &mut t.robust {
+        let process = &t.process;
+        list.use_nodes(|| {
+            let nodes = process.robust_nodes.get_or_init(|| {
+                let memory = process.memory();
+                Nodes::new(memory.base(), memory.size().min(MOST_NODES) as usize).ok()
+            });
+            nodes.clone()
         });
-        t.robust = nodes.as_ref().and_then(|nodes| RobustList::register(nodes).ok());
     }
     let (owned, pending) = read_robust(t);
     if let Some(list) = &t.robust {

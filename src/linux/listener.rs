@@ -8,9 +8,11 @@
 
 use super::abi::{Errno, Fd, GuestPtr, SysResult};
 use super::args::host;
+use super::futex;
 use super::host::{HostArg, address_of, host_call};
 use super::process::Thread;
 use super::seccomp::{ARCH, RET_ALLOW};
+use crate::sys::robust::{self, Told};
 
 /// Upper half of the host's number for a call that a listener is asked about; the lower half is
 /// the guest's number.
@@ -59,17 +61,21 @@ fn install(flags: u32, action: u32) -> SysResult {
 }
 
 /// Asks the listener about the call that the thread is about to make. `None`: it is to be made.
-pub(super) fn ask(t: &Thread) -> Option<SysResult> {
+pub(super) fn ask(t: &mut Thread) -> Option<SysResult> {
+    let pc = t.cpu.hart().pc.wrapping_add(4);
+    futex::tell_others(t, pc);
     let number = ASKED | t.syscall_number() as u32 & NUMBER;
     let result = t.host(i64::from(number), &t.args().map(HostArg::value));
     (result != Ok(i64::from(CONTINUE) as u64)).then_some(result)
 }
 
 /// `SECCOMP_IOCTL_NOTIF_RECV`: what the host tells about its call is put in the guest's terms.
-/// The place of the call is not known.
+/// The place of the call its thread tells those who may look into its process; to others it is 0.
 pub(super) fn receive(t: &Thread, fd: Fd, request: u32, arg: u64) -> SysResult {
-    /// Bytes of `struct seccomp_notif`, and where number and architecture, and the place, are.
+    /// Bytes of `struct seccomp_notif`, and where the thread's id, number and architecture, and
+    /// the place are.
     const SIZE: u64 = 80;
+    const THREAD: u64 = 8;
     const CALL: u64 = 16;
     const PLACE: u64 = 24;
     let result = host!(t, SYS_ioctl, fd, request, t.output(arg, SIZE)?)?;
@@ -77,7 +83,10 @@ pub(super) fn receive(t: &Thread, fd: Fd, request: u32, arg: u64) -> SysResult {
     let [number, _] = call.read(t.memory())?;
     if number & !NUMBER == ASKED {
         call.write(t.memory(), &[number & NUMBER, ARCH])?;
-        GuestPtr::<u64>::new(arg.wrapping_add(PLACE)).write(t.memory(), &0)?;
+        let tid = GuestPtr::<i32>::new(arg.wrapping_add(THREAD)).read(t.memory())?;
+        // One that is not in our name space has no id here.
+        let told = if tid == 0 { Told::default() } else { robust::told(tid).unwrap_or_default() };
+        GuestPtr::<u64>::new(arg.wrapping_add(PLACE)).write(t.memory(), &told.pc)?;
     }
     Ok(result)
 }

@@ -263,7 +263,7 @@ syscalls! {
     97 unshare full mount::sys_unshare;
     98 futex full futex::sys_futex;
     99 set_robust_list partial "if another process kills a thread, by the list at its last system call" futex::sys_set_robust_list;
-    100 get_robust_list partial "for the calling thread" futex::sys_get_robust_list;
+    100 get_robust_list full futex::sys_get_robust_list;
     101 nanosleep pass [R(16), W(16)];
     102 getitimer pass [V, W(32)];
     103 setitimer pass [V, R(32), W(32)];
@@ -426,7 +426,7 @@ syscalls! {
     274 sched_setattr pass [V, R(56), V];
     275 sched_getattr pass [V, WN(2), V, V];
     276 renameat2 full dir::sys_renameat2;
-    277 seccomp partial "filters are evaluated; nobody can trace, and a listener is not told the place of a call" seccomp::sys_seccomp;
+    277 seccomp partial "filters are evaluated; nobody can trace" seccomp::sys_seccomp;
     278 getrandom pass [WN(1), V, V];
     279 memfd_create pass [S, V];
     280 bpf denied "programs would see the host";

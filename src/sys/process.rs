@@ -265,6 +265,23 @@ unsafe extern "C" fn clone3(
     )
 }
 
+/// Reads words of the memory of another process (process_vm_readv(2)), by its id in our name space.
+///
+/// # Errors
+/// What the kernel says; `EFAULT` also if there are fewer.
+pub fn read_memory(pid: i32, at: u64, words: &mut [u64]) -> io::Result<()> {
+    let len = size_of_val(words);
+    let here = [words.as_mut_ptr() as u64, len as u64];
+    let there = [at, len as u64];
+    let args = [pid as u64, here.as_ptr() as u64, 1, there.as_ptr() as u64, 1, 0];
+    // SAFETY: the kernel writes `words`, which may hold anything, and reads our two vectors.
+    match unsafe { syscall::raw(libc::SYS_process_vm_readv, args) } {
+        n if n < 0 => Err(io::Error::from_raw_os_error(-n as i32)),
+        n if n as usize == len => Ok(()),
+        _ => Err(io::Error::from_raw_os_error(libc::EFAULT)),
+    }
+}
+
 /// A descriptor of a child that nobody has waited for, closed by `execve`.
 ///
 /// # Errors

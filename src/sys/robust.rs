@@ -1,5 +1,8 @@
 //! Robust lists that the host's kernel walks when a thread ends, however it ends
 //! (set_robust_list(2); kernel: `exit_robust_list` in `kernel/futex/core.c`).
+//!
+//! The kernel tells everybody who may look into a process where the list of each of its threads is
+//! (get_robust_list(2)). So behind the head stands what others are to know of a thread.
 #![allow(unsafe_code, reason = "registers a list with the kernel and writes its nodes")]
 //! # Safety
 //! The kernel reads the list when the thread ends: its head is never freed before the list is taken
@@ -51,13 +54,51 @@ impl Nodes {
     }
 }
 
-/// `struct robust_list_head`.
+/// `struct robust_list_head`, and what others are to know.
 #[repr(C)]
 #[derive(Debug)]
 struct Head {
     next: AtomicU64,
-    distance: u64,
+    distance: AtomicU64,
     pending: AtomicU64,
+    mark: u64,
+    told: [AtomicU64; TOLD],
+}
+
+/// Size of `struct robust_list_head` in bytes.
+pub const HEAD: usize = 24;
+/// What tells our lists from those of others, which end with the head.
+const MARK: u64 = u64::from_le_bytes(*b"rvthread");
+/// Number of words that a thread tells.
+const TOLD: usize = 2;
+
+/// What a thread tells those who may look into its process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Its guest's robust list; 0 if it has none.
+    pub list: u64,
+    /// Where it makes the system call about which somebody is asked.
+    pub pc: u64,
+}
+
+/// What a thread with that id in our name space has told; zeros if it has told nothing.
+///
+/// # Errors
+/// What `get_robust_list` says.
+pub fn told(tid: i32) -> io::Result<Told> {
+    let (mut head, mut len) = (0_u64, 0_u64);
+    let (to, len) = (&raw mut head as u64, &raw mut len as u64);
+    // SAFETY: the kernel writes two words, which are ours.
+    let rc = unsafe { syscall::raw(libc::SYS_get_robust_list, [tid as u64, to, len, 0, 0, 0]) };
+    if rc < 0 {
+        return Err(io::Error::from_raw_os_error(-rc as i32));
+    }
+    let mut words = [0; 1 + TOLD];
+    if head == 0 || super::process::read_memory(tid, head + HEAD as u64, &mut words).is_err() {
+        return Ok(Told::default());
+    }
+    let [mark, list, pc] = words;
+    Ok(if mark == MARK { Told { list, pc } } else { Told::default() })
 }
 
 /// A futex whose owner is the calling thread: its word's offset in the region, and whether it
@@ -74,7 +115,7 @@ pub struct Owned {
 #[derive(Debug)]
 pub struct RobustList {
     head: Box<Head>,
-    nodes: Arc<Nodes>,
+    nodes: Option<Arc<Nodes>>,
     _this_thread: PhantomData<*const ()>,
 }
 
@@ -83,16 +124,34 @@ impl RobustList {
     ///
     /// # Errors
     /// What `set_robust_list` says.
-    pub fn register(nodes: &Arc<Nodes>) -> io::Result<Self> {
-        let head = Box::new(Head {
-            next: AtomicU64::new(0),
-            distance: nodes.distance,
-            pending: AtomicU64::new(0),
-        });
-        let list = Self { head, nodes: Arc::clone(nodes), _this_thread: PhantomData };
+    pub fn register() -> io::Result<Self> {
+        let word = || AtomicU64::new(0);
+        let told = std::array::from_fn(|_| word());
+        let head = Head { next: word(), distance: word(), pending: word(), mark: MARK, told };
+        let list = Self { head: Box::new(head), nodes: None, _this_thread: PhantomData };
         list.set(&[], None);
         let rc = set_list(list.address());
         if rc < 0 { Err(io::Error::from_raw_os_error(-rc as i32)) } else { Ok(list) }
+    }
+
+    /// Registers the list again, after another has been the calling thread's.
+    pub fn renew(&self) {
+        set_list(self.address());
+    }
+
+    /// Gives the list room for nodes, if it has none yet.
+    pub fn use_nodes(&mut self, nodes: impl FnOnce() -> Option<Arc<Nodes>>) {
+        if self.nodes.is_none() {
+            self.nodes = nodes();
+            let distance = self.nodes.as_ref().map_or(0, |nodes| nodes.distance);
+            self.head.distance.store(distance, Ordering::Release);
+        }
+    }
+
+    /// Tells others.
+    pub fn tell(&self, Told { list, pc }: Told) {
+        self.head.told[0].store(list, Ordering::Release);
+        self.head.told[1].store(pc, Ordering::Release);
     }
 
     fn address(&self) -> u64 {
@@ -100,14 +159,16 @@ impl RobustList {
     }
 
     fn node(&self, owned: Owned) -> Option<u64> {
-        self.nodes.at(owned.offset).map(|at| at | u64::from(owned.pi))
+        self.nodes.as_ref()?.at(owned.offset).map(|at| at | u64::from(owned.pi))
     }
 
     /// Says which futexes the thread owns, and which one it is about to take or give back.
     pub fn set(&self, owned: &[Owned], pending: Option<Owned>) {
         let mut next = self.address();
         for node in owned.iter().rev().filter_map(|&o| self.node(o)) {
-            self.nodes.write(node & !1, next);
+            if let Some(nodes) = &self.nodes {
+                nodes.write(node & !1, next);
+            }
             next = node;
         }
         self.head.next.store(next, Ordering::Release);
@@ -131,7 +192,7 @@ impl Drop for RobustList {
 
 fn set_list(head: u64) -> i64 {
     // SAFETY: null, or a head that lives until its list is dropped, which registers null.
-    unsafe { syscall::raw(libc::SYS_set_robust_list, [head, size_of::<Head>() as u64, 0, 0, 0, 0]) }
+    unsafe { syscall::raw(libc::SYS_set_robust_list, [head, HEAD as u64, 0, 0, 0, 0]) }
 }
 
 #[cfg(test)]
@@ -147,12 +208,13 @@ mod tests {
             // SAFETY: returns a number.
             let tid = unsafe { libc::gettid() } as u32;
             words.iter().for_each(|w| w.store(tid, Ordering::Relaxed));
-            let list = match RobustList::register(&nodes) {
+            let mut list = match RobustList::register() {
                 // qemu-user has no such lists, Linux always.
                 Err(e) if e.raw_os_error() == Some(libc::ENOSYS) => return false,
                 list => list.unwrap(),
             };
             assert!(list.is_empty());
+            list.use_nodes(|| Some(Arc::clone(&nodes)));
             let owned = |offset| Owned { offset, pi: false };
             list.set(&[owned(0), owned(8)], Some(owned(12)));
             assert!(!list.is_empty());
@@ -173,5 +235,24 @@ mod tests {
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
         assert_eq!(words.each_ref().map(died), [true, false, true, true]);
+    }
+
+    #[test]
+    fn what_a_thread_tells_is_heard_by_its_id() {
+        std::thread::spawn(|| {
+            // SAFETY: returns a number.
+            let tid = unsafe { libc::gettid() };
+            match told(tid) {
+                Err(e) if e.raw_os_error() == Some(libc::ENOSYS) => return,
+                told => assert_eq!(told.unwrap(), Told::default(), "the C library's list"),
+            }
+            let list = RobustList::register().unwrap();
+            list.tell(Told { list: 7, pc: 8 });
+            assert_eq!(told(tid).unwrap(), Told { list: 7, pc: 8 });
+            drop(list);
+            assert_eq!(told(tid).unwrap(), Told::default());
+        })
+        .join()
+        .unwrap();
     }
 }
