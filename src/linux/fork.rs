@@ -109,7 +109,8 @@ impl CloneRequest {
             || has(CLONE_PIDFD | CLONE_DETACHED)
             || has(CLONE_NEWNS | CLONE_FS)
             || has(CLONE_NEWUSER | CLONE_FS)
-            || (has(CLONE_THREAD) && (!has(CLONE_SIGHAND) || self.more.is_some()))
+            || (has(CLONE_THREAD) && !has(CLONE_SIGHAND))
+            || (has(CLONE_THREAD) && (self.more.new_time || self.more.cgroup.is_some()))
             || (has(CLONE_THREAD) && any(CLONE_NEWUSER | CLONE_NEWPID | CLONE_PIDFD));
         if contradicts {
             return Err(Errno::EINVAL);
@@ -140,6 +141,11 @@ impl CloneRequest {
     /// everything shared.
     pub(super) fn unshared(&self) -> u64 {
         (CLONE_FS | CLONE_FILES | CLONE_SYSVSEM) & !self.flags
+    }
+
+    /// What only the host's clone3 can be asked for.
+    pub(super) fn more(&self) -> &sys::CloneMore {
+        &self.more
     }
 
     /// Flags for the host, and the signal at the child's end.

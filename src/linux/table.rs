@@ -455,7 +455,7 @@ syscalls! {
     432 fsmount pass [V, V, V];
     433 fspick full mount::sys_fspick;
     434 pidfd_open pass [V, V];
-    435 clone3 partial "as clone; threads cannot choose their id" fork::sys_clone3;
+    435 clone3 full fork::sys_clone3;
     436 close_range full file::sys_close_range;
     437 openat2 full file::sys_openat2;
     438 pidfd_getfd pass [V, V, V];

@@ -66,6 +66,8 @@ impl Thread {
         let restriction = Arc::clone(&self.restriction);
         let (report, started) = mpsc::sync_channel(1);
         process.threads.fetch_add(1, Ordering::AcqRel);
+        let more = request.more().clone();
+        let (refuse, threads) = (report.clone(), Arc::clone(&process));
         let body = move || {
             let count = Arc::clone(&process);
             let started = || Ok(Self::new(process, hart, sigmask, &restriction)?);
@@ -88,7 +90,23 @@ impl Thread {
                 }
             }
         };
-        if let Err(e) = spawn(self, body) {
+        let start = move || {
+            if more.set_tid.is_empty() {
+                return body();
+            }
+            // The C library makes no threads with chosen ids: this one lends another what it keeps.
+            let mut body = Some(body);
+            let lent = process::lend(&more, &mut || {
+                if let Some(body) = body.take() {
+                    body();
+                }
+            });
+            if let Err(e) = lent {
+                threads.threads.fetch_sub(1, Ordering::AcqRel);
+                let _ = refuse.send(Err(e.into()));
+            }
+        };
+        if let Err(e) = spawn(self, start) {
             self.process.threads.fetch_sub(1, Ordering::AcqRel);
             return Err(e);
         }

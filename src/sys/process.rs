@@ -11,7 +11,7 @@ use crate::util::HostAddr;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::ops::Range;
-use std::sync::atomic::AtomicI32;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 /// Starts a thread with `stack` bytes of stack, for which nobody waits.
 ///
@@ -265,7 +265,8 @@ unsafe extern "C" fn clone3(
     )
 }
 
-/// Reads words of the memory of another process (process_vm_readv(2)), by its id in our name space.
+/// Reads words of the memory of another process (process_vm_readv(2)), by its id in our name
+/// space.
 ///
 /// # Errors
 /// What the kernel says; `EFAULT` also if there are fewer.
@@ -337,6 +338,50 @@ pub fn share(
         libc::clone(start, top as *mut libc::c_void, flags, (&raw mut child).cast(), pidfd)
     };
     if pid < 0 { Err(io::Error::last_os_error()) } else { Ok(pid) }
+}
+
+/// Runs `child` in a new thread of this process with the ids that `more` asks for, which only
+/// clone3(2) gives. It uses the calling thread's local storage: that thread waits in the kernel,
+/// with all signals blocked, until the other has ended.
+///
+/// # Errors
+/// What `clone3` says, or that there is no memory for the stack: then `child` has not run.
+pub fn lend(more: &CloneMore, mut child: &mut dyn FnMut()) -> io::Result<()> {
+    extern "C" fn start(arg: *mut libc::c_void) -> i32 {
+        // SAFETY: `arg` is the address of `child` below, whose frame waits for us.
+        let child = unsafe { &mut *arg.cast::<&mut dyn FnMut()>() };
+        child();
+        // SAFETY: ends this thread alone; nothing on its stack is used any more.
+        unsafe { syscall::raw(libc::SYS_exit, [0; 6]) };
+        unreachable!("the thread has ended")
+    }
+    let page = super::mmap::host_page_size();
+    let stack = Reservation::new(page + CHILD_STACK)?;
+    stack.map_anon(page..page + CHILD_STACK, HostProt::RW, false)?;
+    let running = AtomicI32::new(1);
+    let flags = libc::CLONE_VM
+        | libc::CLONE_FS
+        | libc::CLONE_FILES
+        | libc::CLONE_SIGHAND
+        | libc::CLONE_THREAD
+        | libc::CLONE_SYSVSEM
+        | libc::CLONE_CHILD_CLEARTID;
+    let mut args = CloneArgs::new(flags as u64, std::ptr::null_mut(), more);
+    args.child_tid = running.as_ptr() as u64;
+    (args.stack, args.stack_size) = ((stack.base().0 + page) as u64, CHILD_STACK as u64);
+    let arg = (&raw mut child).cast();
+    // SAFETY: the new thread alone uses the stack, and this thread's local storage, while we wait;
+    // the kernel writes `running` at its end.
+    let tid = unsafe { clone3(&raw const args, size_of::<CloneArgs>(), start, arg) };
+    if tid < 0 {
+        return Err(io::Error::from_raw_os_error(-tid as i32));
+    }
+    while running.load(Ordering::Acquire) != 0 {
+        let word = running.as_ptr() as u64;
+        // SAFETY: waits for a change of a word of ours.
+        unsafe { syscall::raw(libc::SYS_futex, [word, libc::FUTEX_WAIT as u64, 1, 0, 0, 0]) };
+    }
+    Ok(())
 }
 
 /// The name by which this process was executed, if the kernel tells (`AT_EXECFN`).
