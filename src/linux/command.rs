@@ -15,7 +15,7 @@ use super::procfd::ProcDevice;
 use super::rootfs::{RootFs, Want, World, Worlds, fd_path};
 use super::stack::{self, Contents};
 use super::trace::Trace;
-use super::{host, limits, others, run, signal, vdso};
+use super::{busy, host, limits, others, run, signal, vdso};
 use crate::mem::{Backing, Mapping, Memory, Mode};
 use crate::runtime::{self, Machine};
 use crate::sys::fd::{Aside, keep_aside};
@@ -25,7 +25,6 @@ use crate::util::HostAddr;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
-use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -391,7 +390,8 @@ impl Command {
             None => find_program(&self.options, &self.program, args)?,
         };
         let image = Image::open(&program.host)?;
-        let (exe_host, exe, exe_file) = self.executable(&program);
+        busy::mark(&image.file);
+        let (exe_host, exe, exe_file) = self.executable(&program, &image);
         set_name(&program.called, &exe);
 
         async_signal::record_sent_faults()?;
@@ -473,9 +473,13 @@ impl Command {
 impl Command {
     /// Where the host finds a program, where the guest does, and its file, for when no name leads to
     /// it.
-    fn executable(&self, program: &exec::Program) -> (PathBuf, PathBuf, Option<Arc<Aside>>) {
-        let file = File::open(&program.host).and_then(|file| keep_aside(file.as_fd()));
-        let file = file.ok().filter(|_| self.options.world.is_none()).map(Arc::new);
+    fn executable(
+        &self,
+        program: &exec::Program,
+        image: &Image,
+    ) -> (PathBuf, PathBuf, Option<Arc<Aside>>) {
+        let keep = || keep_aside(image.file.as_fd()).ok().map(Arc::new);
+        let file = if self.options.world.is_none() { keep() } else { None };
         let (host, exe) = match (std::fs::canonicalize(&program.host), &file) {
             (Ok(host), _) => (host.clone(), self.guest_name(&host, &program.guest)),
             (Err(_), Some(file)) => (exec::open_path(file), program.guest.clone()),

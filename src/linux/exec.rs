@@ -76,13 +76,18 @@ pub(super) fn find_program(
     Err(LoadError::File { path: guest, error: io::Error::from_raw_os_error(libc::ELOOP) })
 }
 
-/// The first bytes of a file that may be executed.
-fn read_head(path: &Path) -> io::Result<Vec<u8>> {
+/// What the kernel says about executing a file.
+fn may_execute(path: &Path) -> Result<(), Errno> {
     match super::host::check_execute(path) {
         // A kernel before 6.14, which does not answer.
-        Err(Errno::EINVAL | Errno::ENOSYS) => {}
-        other => other?,
+        Err(Errno::EINVAL | Errno::ENOSYS) => Ok(()),
+        other => other,
     }
+}
+
+/// The first bytes of a file that may be executed.
+fn read_head(path: &Path) -> io::Result<Vec<u8>> {
+    may_execute(path)?;
     let meta = std::fs::metadata(path)?;
     let executable = meta.mode() & 0o111 != 0 && super::host::may_execute(path);
     if !meta.is_file() || !executable {
@@ -458,6 +463,8 @@ pub(super) fn check(options: &Options, program: &Program) -> Result<(), LoadErro
             Ok(found) => found,
             Err(e) => return Err(missing(path, e.into())),
         };
+        let failed = |error: Errno| missing(path.clone(), error.into());
+        may_execute(&found.host).map_err(failed)?;
         Image::open(&found.host).map_err(|e| match e {
             LoadError::File { error, .. } => missing(path, error),
             other => other,

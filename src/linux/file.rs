@@ -5,7 +5,7 @@ use super::args::host;
 use super::host::HostArg;
 use super::path::Last;
 use super::process::Thread;
-use super::{procfd, procfs, rootfs};
+use super::{busy, procfd, procfs, rootfs};
 use crate::mem::Access;
 use crate::sys::fd::kept_aside;
 
@@ -73,6 +73,7 @@ pub(super) fn sys_openat(
     }
     let at = t.path(dir, path, last_of_open(flags))?;
     procfs::may_open(t, at.proc)?;
+    busy::may_open(at.dir, &at.path, host_open_flags(flags))?;
     let fd = host!(t, SYS_openat, at.dir, at.path.as_c_str(), host_open_flags(flags), mode)?;
     procfd::opened(t, at.proc, fd);
     Ok(fd)
@@ -110,6 +111,7 @@ pub(super) fn sys_openat2(
         t.new_path(dir, path)?
     };
     procfs::may_open(t, at.proc)?;
+    busy::may_open(at.dir, &at.path, host_open_flags(flags))?;
     let how = OpenHow { flags: host_open_flags(flags) as u32 as u64, ..guest };
     let size = size_of::<OpenHow>() as u64;
     let fd = host!(t, SYS_openat2, at.dir, at.path.as_c_str(), HostArg::of(&how), size)?;
@@ -357,6 +359,9 @@ pub(super) fn sys_vmsplice(t: &mut Thread, fd: Fd, iov: u64, count: u64, flags: 
 
 pub(super) fn sys_truncate(t: &mut Thread, path: GuestCStr, length: u64) -> SysResult {
     let at = t.path(Fd::CWD, path, Last::Follow)?.changed()?;
+    if i64::try_from(length).is_ok() {
+        busy::may_open(at.dir, &at.path, libc::O_WRONLY)?;
+    }
     host!(t, SYS_truncate, at.path.as_c_str(), length)
 }
 

@@ -20,6 +20,7 @@ pub mod abi;
 mod advice;
 mod aio;
 mod args;
+mod busy;
 mod command;
 mod core_dump;
 mod core_file;

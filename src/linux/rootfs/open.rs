@@ -9,7 +9,7 @@ use crate::linux::host::{HostArg, Pod, host_call, host_fd};
 use crate::linux::limits;
 use crate::linux::path::HostPath;
 use crate::linux::process::Thread;
-use crate::linux::{procfd, procfs};
+use crate::linux::{busy, procfd, procfs};
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -204,9 +204,11 @@ fn open_found(
         }
         let flags = flags & !libc::O_NOFOLLOW;
         let path = fd_path(fd);
+        busy::may_open(Fd::CWD, &path, flags)?;
         return host!(t, SYS_openat, libc::AT_FDCWD, path.as_c_str(), flags, mode).map(Some);
     }
     if keeps {
+        busy::may_open(at.dir, &at.path, flags)?;
         return host!(t, SYS_openat, at.dir, at.path.as_c_str(), flags, mode).map(Some);
     }
     match open_here(t, at.dir.0, at.path.to_bytes(), flags, mode) {
@@ -244,11 +246,12 @@ fn file_type(dir: Fd, path: &CStr) -> Result<u32, Errno> {
 
 /// Opens a path without links below `dir` for the guest.
 fn open_here(t: &Thread, dir: i32, path: &[u8], flags: i32, mode: u32) -> SysResult {
+    let whole = CString::new(path).map_err(|_| Errno::EINVAL)?;
+    busy::may_open(Fd(dir), &whole, flags | libc::O_NOFOLLOW)?;
     if !lacks_openat2() {
-        let name = CString::new(path).map_err(|_| Errno::EINVAL)?;
         let how = inside(flags, mode);
         let size = size_of::<OpenHow>() as u64;
-        match host!(t, SYS_openat2, dir, name.as_c_str(), HostArg::of(&how), size) {
+        match host!(t, SYS_openat2, dir, whole.as_c_str(), HostArg::of(&how), size) {
             Err(Errno::ENOSYS) => {}
             other => return other,
         }
