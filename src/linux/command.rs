@@ -15,7 +15,7 @@ use super::procfd::ProcDevice;
 use super::rootfs::{RootFs, Want, World, Worlds, fd_path};
 use super::stack::{self, Contents};
 use super::trace::Trace;
-use super::{busy, host, limits, others, run, signal, vdso};
+use super::{busy, host, limits, others, run, setid, signal, vdso};
 use crate::mem::{Backing, Mapping, Memory, Mode};
 use crate::runtime::{self, Machine};
 use crate::sys::fd::{Aside, keep_aside};
@@ -408,6 +408,9 @@ impl Command {
         let top = loader::mmap_top(&stack);
         let loaded = loader::load(mem, top, &image, &exe, |p| Ok(self.options.locate(p)?))?;
         let vdso = vdso::map(mem, machine.isa(), top)?;
+        if self.options.credentials.is_none() {
+            setid::apply(&image.file);
+        }
         let description = others::describe(mem, &exe, &exe_host);
         let contents = Contents {
             args: &program.args,

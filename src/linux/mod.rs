@@ -62,6 +62,7 @@ mod procstat;
 mod rootfs;
 mod run;
 mod seccomp;
+mod setid;
 mod shm;
 mod signal;
 mod socket;

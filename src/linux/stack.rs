@@ -2,6 +2,7 @@
 //! (getauxval(3); kernel: `create_elf_tables`).
 
 use super::loader::{LoadError, Loaded};
+use super::setid;
 use super::signal::FRAME;
 use crate::mem::{Fault, Memory};
 use crate::util::PAGE_SIZE;
@@ -126,7 +127,7 @@ fn write(mem: &Memory, stack: &Range<u64>, c: &Contents<'_>) -> Result<Stack, Fa
         (at::EUID, u64::from(c.ids[1])),
         (at::GID, u64::from(c.ids[2])),
         (at::EGID, u64::from(c.ids[3])),
-        (at::SECURE, 0),
+        (at::SECURE, setid::is_secure(c.ids).into()),
         (at::RANDOM, random),
         (at::EXECFN, execfn),
         (at::MINSIGSTKSZ, FRAME),
