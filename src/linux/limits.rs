@@ -42,8 +42,9 @@ pub(super) fn public_address() -> u64 {
 /// The memory of another guest process, with the host address of such limits.
 fn other(pid: i32, writable: bool) -> Option<(File, u64)> {
     let _raised = raise();
-    let found = others::find(u32::try_from(pid).ok()?)?;
-    let file = File::options().read(true).write(writable).open(format!("/proc/{pid}/mem")).ok()?;
+    let (number, found) = others::find_by_id(pid)?;
+    let path = format!("/proc/{number}/mem");
+    let file = File::options().read(true).write(writable).open(path).ok()?;
     Some((file, found.limits))
 }
 

@@ -5,10 +5,12 @@
 //! there; for everyone else, and on hosts that do not let us say where the strings are, it is an
 //! unknown program of the host.
 
+use super::host::host_fd;
 use super::limits;
 use crate::mem::Memory;
 use std::fs::{self, File};
 use std::ops::Range;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
@@ -60,7 +62,8 @@ fn own_file() -> Option<(u64, u64)> {
     *OWN.get_or_init(|| fs::metadata("/proc/self/exe").ok().map(identity))
 }
 
-/// The guest process with that id; `None` for any other, and for one that we may not look into.
+/// The guest process with that number in `/proc`; `None` for any other, and for one that we may not
+/// look into.
 pub(super) fn find(pid: u32) -> Option<Other> {
     /// Three paths at most, and a line.
     const LONGEST: usize = 3 * 4096 + 256;
@@ -77,6 +80,40 @@ pub(super) fn find(pid: u32) -> Option<Other> {
     let mut bytes = vec![0; LONGEST];
     let n = File::open(format!("/proc/{pid}/mem")).ok()?.read_at(&mut bytes, env_end).ok()?;
     parse(&bytes[..n])
+}
+
+/// Our own number in `/proc`: another than our id in a name space of processes which that has not.
+fn own_in_proc() -> Option<u32> {
+    fs::read_link("/proc/self").ok()?.to_str()?.parse().ok()
+}
+
+/// The number in `/proc` of what has the id `id` in our own name space, a process or a thread.
+pub(super) fn in_proc(id: u32) -> Option<u32> {
+    /// `PIDFD_THREAD`, of Linux 6.9.
+    const THREAD: i32 = libc::O_EXCL;
+    if own_in_proc() == Some(std::process::id()) {
+        return Some(id);
+    }
+    let open = |flags: i32| host_fd(libc::SYS_pidfd_open, &[id.into(), flags.into()]);
+    let fd = open(0).or_else(|_| open(THREAD)).ok()?;
+    of_descriptor(fd.as_raw_fd())
+}
+
+/// The number in `/proc` of the process that a descriptor stands for.
+pub(super) fn of_descriptor(fd: i32) -> Option<u32> {
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
+    info.lines().find_map(|l| l.strip_prefix("Pid:"))?.trim().parse().ok()
+}
+
+/// True for our own number in `/proc`.
+pub(super) fn is_own(number: u32) -> bool {
+    own_in_proc() == Some(number)
+}
+
+/// The guest process that has that id in our own name space, with its number in `/proc`.
+pub(super) fn find_by_id(id: i32) -> Option<(u32, Other)> {
+    let number = in_proc(u32::try_from(id).ok()?)?;
+    Some((number, find(number)?))
 }
 
 /// A mapping of another guest process.

@@ -36,7 +36,7 @@ fn other_vector(t: &Thread, pid: i32, (at, count): (u64, u64)) -> Result<Vec<IoV
         let exists = host_call(libc::SYS_kill, &[pid.into(), 0.into()]);
         if exists == Err(Errno::ESRCH) || pid <= 0 { Errno::ESRCH } else { Errno::EPERM }
     };
-    let other = u32::try_from(pid).ok().and_then(others::find).ok_or_else(unknown)?;
+    let (_, other) = others::find_by_id(pid).ok_or_else(unknown)?;
     if count > MAX_IOV {
         return Err(Errno::EINVAL);
     }
@@ -48,12 +48,10 @@ fn other_vector(t: &Thread, pid: i32, (at, count): (u64, u64)) -> Result<Vec<IoV
     Ok(vector)
 }
 
-/// The process that a descriptor stands for.
-fn pid_of(fd: Fd) -> Result<i32, Errno> {
+/// The number in `/proc` of the process that a descriptor stands for.
+fn pid_of(fd: Fd) -> Result<u32, Errno> {
     host_call(libc::SYS_fcntl, &[fd.into(), libc::F_GETFD.into()])?;
-    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.0))?;
-    let pid = info.lines().find_map(|l| l.strip_prefix("Pid:")).ok_or(Errno::EBADF)?;
-    pid.trim().parse().map_err(|_| Errno::EBADF)
+    others::of_descriptor(fd.0).ok_or(Errno::EBADF)
 }
 
 pub(super) fn sys_process_madvise(
@@ -76,7 +74,7 @@ pub(super) fn sys_process_madvise(
         return Err(Errno::EFAULT);
     }
     let pid = pid_of(fd)?;
-    let own = u32::try_from(pid) == Ok(std::process::id());
+    let own = others::is_own(pid);
     if !own && ![libc::MADV_COLD, libc::MADV_PAGEOUT, libc::MADV_WILLNEED, 25].contains(&advice) {
         return Err(Errno::EINVAL);
     }
@@ -97,11 +95,11 @@ pub(super) fn sys_process_madvise(
 }
 
 /// Advice about memory of another guest process.
-fn advise_other(t: &Thread, fd: Fd, pid: i32, v: IoVec, advice: i32) -> SysResult {
+fn advise_other(t: &Thread, fd: Fd, pid: u32, v: IoVec, advice: i32) -> SysResult {
     if !v.base.is_multiple_of(PAGE_SIZE) {
         return Err(Errno::EINVAL);
     }
-    let other = u32::try_from(pid).ok().and_then(others::find).ok_or(Errno::EPERM)?;
+    let other = others::find(pid).ok_or(Errno::EPERM)?;
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps"))?;
     let end = page_up(v.base + v.len).ok_or(Errno::EINVAL)?;
     let mapped = other.maps_all(&maps, v.base..end);
