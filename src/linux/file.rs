@@ -2,7 +2,7 @@
 
 use super::abi::{Errno, Fd, GuestCStr, GuestPtr, IoVec, OpenHow, SysResult};
 use super::args::host;
-use super::host::HostArg;
+use super::host::{HostArg, NOWHERE, address_of};
 use super::path::Last;
 use super::process::Thread;
 use super::{busy, procfd, procfs, rootfs};
@@ -270,20 +270,48 @@ pub(super) fn import_iovec(
     Ok(vector)
 }
 
+/// Buffers of the guest, for the host, which is to find what is wrong with them in its turn.
+pub(super) struct Buffers(Option<Vec<IoVec>>);
+
+impl Buffers {
+    /// Those of a vector of `count`. `access` is what the kernel does with them.
+    pub(super) fn new(t: &Thread, iov: u64, count: u64, access: Access) -> Self {
+        // Of a longer vector the kernel looks at the count alone.
+        let count = if count > MAX_IOV { 0 } else { count };
+        let vector = GuestPtr::<IoVec>::new(iov).read_array(t.memory(), count as usize);
+        let mut vector = vector.ok();
+        for v in vector.iter_mut().flatten() {
+            // A length that cannot be is beyond every address.
+            v.base = t.host_addr(v.base, v.len, access).unwrap_or_default();
+        }
+        Self(vector)
+    }
+
+    /// As an argument.
+    fn arg(&self) -> HostArg<'_> {
+        self.0.as_ref().map_or(HostArg::NOWHERE, |v| HostArg::slice(v))
+    }
+
+    /// As [`Self::arg`], for a structure that holds the address and is used before the buffers go.
+    pub(super) fn address(&self) -> u64 {
+        self.0.as_ref().map_or(NOWHERE, |v| address_of(v))
+    }
+}
+
 pub(super) fn sys_readv(t: &mut Thread, fd: Fd, iov: u64, count: u64) -> SysResult {
     if let Some(made) = procfd::read(t, fd, None, |t| procfd::vector(t, iov, count)) {
         return made;
     }
-    let v = import_iovec(t, iov, count, Access::Write)?;
-    host!(t, SYS_readv, fd, HostArg::slice(&v), count)
+    let v = Buffers::new(t, iov, count, Access::Write);
+    host!(t, SYS_readv, fd, v.arg(), count)
 }
 
 pub(super) fn sys_writev(t: &mut Thread, fd: Fd, iov: u64, count: u64) -> SysResult {
     if let Some(made) = procfd::write(t, fd, None, |t| procfd::vector(t, iov, count)) {
         return made;
     }
-    let v = import_iovec(t, iov, count, Access::Read)?;
-    host!(t, SYS_writev, fd, HostArg::slice(&v), count)
+    let v = Buffers::new(t, iov, count, Access::Read);
+    host!(t, SYS_writev, fd, v.arg(), count)
 }
 
 pub(super) fn sys_preadv(
@@ -297,8 +325,8 @@ pub(super) fn sys_preadv(
     if let Some(made) = procfd::read(t, fd, Some(low), |t| procfd::vector(t, iov, count)) {
         return made;
     }
-    let v = import_iovec(t, iov, count, Access::Write)?;
-    host!(t, SYS_preadv, fd, HostArg::slice(&v), count, low, high)
+    let v = Buffers::new(t, iov, count, Access::Write);
+    host!(t, SYS_preadv, fd, v.arg(), count, low, high)
 }
 
 pub(super) fn sys_pwritev(
@@ -312,8 +340,8 @@ pub(super) fn sys_pwritev(
     if let Some(made) = procfd::write(t, fd, Some(low), |t| procfd::vector(t, iov, count)) {
         return made;
     }
-    let v = import_iovec(t, iov, count, Access::Read)?;
-    host!(t, SYS_pwritev, fd, HostArg::slice(&v), count, low, high)
+    let v = Buffers::new(t, iov, count, Access::Read);
+    host!(t, SYS_pwritev, fd, v.arg(), count, low, high)
 }
 
 /// The `high` half of the position means nothing on 64-bit machines.
@@ -330,8 +358,8 @@ pub(super) fn sys_preadv2(
     if let Some(made) = procfd::read(t, fd, at, |t| procfd::vector(t, iov, count)) {
         return made;
     }
-    let v = import_iovec(t, iov, count, Access::Write)?;
-    host!(t, SYS_preadv2, fd, HostArg::slice(&v), count, low, 0_u64, flags)
+    let v = Buffers::new(t, iov, count, Access::Write);
+    host!(t, SYS_preadv2, fd, v.arg(), count, low, 0_u64, flags)
 }
 
 /// The `high` half of the position means nothing on 64-bit machines.
@@ -344,17 +372,22 @@ pub(super) fn sys_pwritev2(
     _high: u64,
     flags: u32,
 ) -> SysResult {
-    let v = import_iovec(t, iov, count, Access::Read)?;
-    host!(t, SYS_pwritev2, fd, HostArg::slice(&v), count, low, 0_u64, flags)
+    let v = Buffers::new(t, iov, count, Access::Read);
+    host!(t, SYS_pwritev2, fd, v.arg(), count, low, 0_u64, flags)
 }
 
 /// Pages go into the pipe or come out of it, depending on which end `fd` is.
 pub(super) fn sys_vmsplice(t: &mut Thread, fd: Fd, iov: u64, count: u64, flags: u32) -> SysResult {
+    /// `SPLICE_F_ALL`.
+    const FLAGS: u32 = 15;
+    if flags & !FLAGS != 0 {
+        return Err(Errno::EINVAL);
+    }
     let status = host!(t, SYS_fcntl, fd, libc::F_GETFL)? as i32;
     let reads = status & libc::O_ACCMODE == libc::O_RDONLY;
     let access = if reads { Access::Write } else { Access::Read };
-    let v = import_iovec(t, iov, count, access)?;
-    host!(t, SYS_vmsplice, fd, HostArg::slice(&v), count, flags)
+    let v = Buffers::new(t, iov, count, access);
+    host!(t, SYS_vmsplice, fd, v.arg(), count, flags)
 }
 
 pub(super) fn sys_truncate(t: &mut Thread, path: GuestCStr, length: u64) -> SysResult {
@@ -380,11 +413,12 @@ pub(super) fn sys_name_to_handle_at(
 ) -> SysResult {
     let follow = flags & libc::AT_SYMLINK_FOLLOW as u32 != 0;
     let at = t.path(dir, path, if follow { Last::Follow } else { Last::Keep })?;
-    let room = handle.read(t.memory())?;
-    if room > MAX_HANDLE {
-        return Err(Errno::EINVAL);
-    }
-    let handle = t.output(handle.0, FILE_HANDLE + u64::from(room))?;
+    // The kernel looks for the file first.
+    let handle = match handle.read(t.memory()) {
+        Ok(room) if room > MAX_HANDLE => return Err(Errno::EINVAL),
+        Ok(room) => t.output(handle.0, FILE_HANDLE + u64::from(room))?,
+        Err(_) => HostArg::NOWHERE,
+    };
     // AT_HANDLE_MNT_ID_UNIQUE makes it 8 bytes.
     let mount_id = t.output(mount_id, 8)?;
     let flags = flags | if at.object.is_some() { libc::AT_SYMLINK_FOLLOW as u32 } else { 0 };

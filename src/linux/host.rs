@@ -48,6 +48,9 @@ impl<'a> HostArg<'a> {
     /// A null pointer.
     pub const NULL: Self = Self(0, PhantomData);
 
+    /// An address that the kernel refuses.
+    pub const NOWHERE: Self = Self(NOWHERE, PhantomData);
+
     /// A number. Never an address.
     #[must_use]
     pub const fn value(v: u64) -> Self {
@@ -110,7 +113,7 @@ const FORBIDDEN: &[i64] = &[
 ];
 
 /// A page of the kernel's own, which it refuses to user space on every host.
-const NOWHERE: u64 = 0xffff_ffff_ffff_f000;
+pub(super) const NOWHERE: u64 = 0xffff_ffff_ffff_f000;
 
 fn host_args(number: i64, args: &[HostArg<'_>]) -> [u64; 6] {
     assert!(!FORBIDDEN.contains(&number), "system call {number} is not made here");

@@ -89,6 +89,9 @@ pub(super) fn sys_semctl(
 ) -> SysResult {
     // Old programs ask for the 64-bit layout by a flag, which is the only one there is here.
     const IPC_64: i32 = 0x100;
+    if id < 0 {
+        return Err(Errno::EINVAL);
+    }
     match command & !IPC_64 {
         libc::IPC_STAT | sem::STAT | sem::STAT_ANY => {
             let mut ds = [0; HOST_DS];

@@ -48,6 +48,7 @@ mod mman;
 mod mount;
 mod mremap;
 mod numa;
+mod order;
 mod others;
 mod path;
 mod personality;

@@ -171,6 +171,9 @@ pub(super) fn sys_remap_file_pages(
     }
     let process = Arc::clone(&t.process);
     let _layout = lock(&process.layout);
+    if !process.memory().mapping(start).is_some_and(|(_, m)| m.shared) {
+        return Err(Errno::EINVAL);
+    }
     match process.memory().show_file_pages(start, len, page) {
         Err(MapError::OutOfRange) => Err(Errno::EINVAL),
         other => Ok(other.map(|()| 0)?),

@@ -2,7 +2,7 @@
 
 use super::abi::{Errno, GuestPtr, SysResult};
 use super::args::host;
-use super::host::{HostArg, address_of};
+use super::host::{HostArg, address_of, host_call};
 use super::process::Thread;
 use crate::mem::Access;
 
@@ -82,7 +82,12 @@ pub(super) fn sys_move_pages(
     flags: i32,
 ) -> SysResult {
     if pid != 0 && u32::try_from(pid) != Ok(std::process::id()) {
-        return Err(Errno::EPERM);
+        let exists = host_call(libc::SYS_kill, &[pid.into(), 0.into()]);
+        return Err(if pid < 0 || exists == Err(Errno::ESRCH) {
+            Errno::ESRCH
+        } else {
+            Errno::EPERM
+        });
     }
     if count > MAX_PAGES {
         return Err(Errno::E2BIG);

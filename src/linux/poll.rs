@@ -142,8 +142,11 @@ pub(super) fn sys_epoll_pwait(
     mask: GuestPtr<SigSet>,
     size: u64,
 ) -> SysResult {
-    let mut buffer = event_buffer(count)?;
     let mask = wait_mask(t, mask, size)?;
+    let Ok(mut buffer) = event_buffer(count) else {
+        // The kernel looks at the descriptor first.
+        return host!(t, SYS_epoll_pwait, epoll, HostArg::NOWHERE, count, 0, HostArg::NULL, SIGSET);
+    };
     let (room, set) = (buffer.len() as u64, mask_arg(mask.as_ref()));
     let to = HostArg::slice_mut(&mut buffer);
     let result = host!(t, SYS_epoll_pwait, epoll, to, room, timeout, set, SIGSET);
@@ -160,9 +163,12 @@ pub(super) fn sys_epoll_pwait2(
     mask: GuestPtr<SigSet>,
     size: u64,
 ) -> SysResult {
-    let mut buffer = event_buffer(count)?;
     let timeout = t.input(timeout, TIMESPEC)?;
     let mask = wait_mask(t, mask, size)?;
+    let Ok(mut buffer) = event_buffer(count) else {
+        let to = HostArg::NOWHERE;
+        return host!(t, SYS_epoll_pwait2, epoll, to, count, timeout, HostArg::NULL, SIGSET);
+    };
     let (room, set) = (buffer.len() as u64, mask_arg(mask.as_ref()));
     let to = HostArg::slice_mut(&mut buffer);
     let result = host!(t, SYS_epoll_pwait2, epoll, to, room, timeout, set, SIGSET);

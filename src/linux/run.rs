@@ -2,7 +2,7 @@
 
 use super::abi::{Errno, SysResult};
 use super::process::Thread;
-use super::{core_dump, futex, seccomp, strace, table};
+use super::{core_dump, futex, order, seccomp, strace, table};
 use crate::cpu::Exit;
 
 /// Runs the thread until it ends.
@@ -20,7 +20,10 @@ pub(super) fn run(t: &mut Thread) {
                 futex::tell_host(t);
                 let shown = strace::begin(t);
                 let allowed = if t.restriction.mode() == 0 { Ok(()) } else { seccomp::allow(t) };
-                let result = allowed.map_or_else(|refused| refused, |()| table::dispatch(t));
+                let result = match allowed {
+                    Ok(()) => table::dispatch(t).or_else(|e| order::of_kernel(t, e)),
+                    Err(refused) => refused,
+                };
                 t.memory().kernel_has_written();
                 if let Some(call) = shown {
                     strace::end(t, &call, result);

@@ -1,8 +1,8 @@
 //! Sockets: addresses and messages. Layouts are the host's, but a message header holds addresses.
 
-use super::abi::{Errno, Fd, GuestPtr, IoVec, MMsgHdr, MsgHdr, SysResult, TimeSpec};
+use super::abi::{Errno, Fd, GuestPtr, MMsgHdr, MsgHdr, SysResult, TimeSpec};
 use super::args::host;
-use super::file::{MAX_IOV, import_iovec};
+use super::file::{Buffers, MAX_IOV};
 use super::host::HostArg;
 use super::process::Thread;
 use super::rootfs::Address;
@@ -152,7 +152,7 @@ pub(super) fn sys_getsockopt(
 struct Message {
     header: MsgHdr,
     /// Kept alive for the header.
-    vector: Vec<IoVec>,
+    _vector: Buffers,
     /// The same.
     _to: Option<Address>,
 }
@@ -161,13 +161,10 @@ impl Message {
     /// From the guest's header. `access` is what the kernel does with the buffers.
     fn import(t: &Thread, guest: &MsgHdr, access: Access) -> Result<Self, Errno> {
         let mut header = *guest;
-        if (header.namelen as i32) < 0 {
-            return Err(Errno::EINVAL);
+        // A negative length the kernel refuses in its turn.
+        if (header.namelen as i32) >= 0 {
+            header.namelen = header.namelen.min(MAX_ADDRESS);
         }
-        if header.iovlen > MAX_IOV {
-            return Err(Errno::EMSGSIZE);
-        }
-        header.namelen = header.namelen.min(MAX_ADDRESS);
         let to = match access {
             Access::Read => t.unix_address(header.name, u64::from(header.namelen))?,
             _ => None,
@@ -178,10 +175,9 @@ impl Message {
             header.name = t.host_addr(header.name, u64::from(header.namelen), access)?;
         }
         header.control = t.host_addr(header.control, header.controllen, access)?;
-        let vector = import_iovec(t, header.iov, header.iovlen, access)?;
-        let mut message = Self { header, vector, _to: to };
-        message.header.iov = super::host::address_of(&message.vector);
-        Ok(message)
+        let vector = Buffers::new(t, header.iov, header.iovlen, access);
+        header.iov = vector.address();
+        Ok(Self { header, _vector: vector, _to: to })
     }
 
     /// Writes what `recvmsg` changes to the guest's header: lengths and flags.
@@ -203,7 +199,10 @@ pub(super) fn sys_sendmsg(
     message: GuestPtr<MsgHdr>,
     flags: u32,
 ) -> SysResult {
-    let m = Message::import(t, &message.read(t.memory())?, Access::Read)?;
+    let Ok(guest) = message.read(t.memory()) else {
+        return host!(t, SYS_sendmsg, fd, HostArg::NOWHERE, flags);
+    };
+    let m = Message::import(t, &guest, Access::Read)?;
     host!(t, SYS_sendmsg, fd, HostArg::of(&m.header), flags)
 }
 
@@ -213,7 +212,9 @@ pub(super) fn sys_recvmsg(
     message: GuestPtr<MsgHdr>,
     flags: u32,
 ) -> SysResult {
-    let guest = message.read(t.memory())?;
+    let Ok(guest) = message.read(t.memory()) else {
+        return host!(t, SYS_recvmsg, fd, HostArg::NOWHERE, flags);
+    };
     let mut m = Message::import(t, &guest, Access::Write)?;
     let n = host!(t, SYS_recvmsg, fd, HostArg::of_mut(&mut m.header), flags)?;
     m.export(t, message, &guest)?;
@@ -259,7 +260,10 @@ pub(super) fn sys_sendmmsg(
     count: u32,
     flags: u32,
 ) -> SysResult {
-    let (_vectors, mut headers) = import_all(t, messages, count, Access::Read)?;
+    let (_vectors, mut headers) = match import_all(t, messages, count, Access::Read) {
+        Err(Errno::EFAULT) => return host!(t, SYS_sendmmsg, fd, HostArg::NOWHERE, count, flags),
+        imported => imported?,
+    };
     let len = headers.len() as u64;
     let sent = host!(t, SYS_sendmmsg, fd, HostArg::slice_mut(&mut headers), len, flags)?;
     for (i, header) in headers.iter().enumerate().take(sent as usize) {
@@ -276,9 +280,14 @@ pub(super) fn sys_recvmmsg(
     flags: u32,
     timeout: GuestPtr<TimeSpec>,
 ) -> SysResult {
-    let (mut imported, mut headers) = import_all(t, messages, count, Access::Write)?;
-    let len = headers.len() as u64;
     let timeout = t.output(timeout.0, size_of::<TimeSpec>() as u64)?;
+    let (mut imported, mut headers) = match import_all(t, messages, count, Access::Write) {
+        Err(Errno::EFAULT) => {
+            return host!(t, SYS_recvmmsg, fd, HostArg::NOWHERE, count, flags, timeout);
+        }
+        imported => imported?,
+    };
+    let len = headers.len() as u64;
     let got = host!(t, SYS_recvmmsg, fd, HostArg::slice_mut(&mut headers), len, flags, timeout)?;
     for (i, header) in headers.iter().enumerate().take(got as usize) {
         imported[i].header = header.hdr;

@@ -23,6 +23,11 @@ fn path_or_fd(t: &Thread, dir: Fd, path: GuestCStr, flags: u32) -> Result<HostPa
     if path.0 == 0 && flags & AT_EMPTY_PATH != 0 {
         return Ok(HostPath::of_fd(dir));
     }
+    path_or_empty(t, dir, path, flags)
+}
+
+/// A path that may be empty where `AT_EMPTY_PATH` says that the descriptor itself is meant.
+fn path_or_empty(t: &Thread, dir: Fd, path: GuestCStr, flags: u32) -> Result<HostPath, Errno> {
     let at = t.path(dir, path, last(flags))?;
     if flags & AT_EMPTY_PATH != 0 { Ok(at) } else { at.named() }
 }
@@ -139,7 +144,7 @@ pub(super) fn sys_faccessat2(
     mode: u32,
     flags: u32,
 ) -> SysResult {
-    let at = path_or_fd(t, dir, path, flags)?;
+    let at = path_or_empty(t, dir, path, flags)?;
     let effective = flags & libc::AT_EACCESS as u32 != 0;
     if let Some(answer) = t.may(&at, mode, effective) {
         return answer;
@@ -164,7 +169,7 @@ pub(super) fn sys_fchmodat2(
     mode: u32,
     flags: u32,
 ) -> SysResult {
-    let at = path_or_fd(t, dir, path, flags)?.changed()?;
+    let at = path_or_empty(t, dir, path, flags)?.changed()?;
     // The same number on all hosts; libc does not name it on each.
     const SYS_FCHMODAT2: i64 = 452;
     let path = HostArg::from(at.path.as_c_str());
@@ -182,7 +187,7 @@ pub(super) fn sys_fchownat(
     group: u32,
     flags: u32,
 ) -> SysResult {
-    let at = path_or_fd(t, dir, path, flags)?.changed()?;
+    let at = path_or_empty(t, dir, path, flags)?.changed()?;
     let path = at.path.as_c_str();
     t.set_owner(at.spot(), user, group, || {
         host!(t, SYS_fchownat, at.dir, path, user, group, at.flags(flags))
