@@ -7,7 +7,8 @@ use super::host::HostArg;
 use super::others;
 use super::path::Last;
 use super::process::{Thread, lock};
-use super::procfs::{self, ProcFile};
+use super::procfs::{self, Listing, ProcFile};
+use super::procmaps;
 use std::ffi::CString;
 use std::os::unix::ffi::OsStringExt;
 
@@ -35,17 +36,15 @@ pub(super) fn sys_getcwd(t: &mut Thread, buffer: u64, size: u64) -> SysResult {
 /// Bytes of `struct linux_dirent64` before the name; the 16 bits at 16 are the length of all.
 const DIRENT_NAME: usize = 19;
 
-/// The entries of a buffer that getdents64(2) has filled, without those whose names are numbers
-/// of `hidden`.
-fn without(entries: &[u8], hidden: &[i32]) -> Vec<u8> {
+/// The entries of a buffer that getdents64(2) has filled whose names `shows` says yes to.
+fn only(entries: &[u8], shows: impl Fn(&str) -> bool) -> Vec<u8> {
     let mut kept = Vec::with_capacity(entries.len());
     let mut rest = entries;
     while rest.len() > DIRENT_NAME {
         let len = usize::from(u16::from_ne_bytes([rest[16], rest[17]]));
         let (entry, after) = rest.split_at(len.clamp(DIRENT_NAME, rest.len()));
         let name = entry[DIRENT_NAME..].split(|&b| b == 0).next().unwrap_or_default();
-        let number = std::str::from_utf8(name).ok().and_then(|name| name.parse().ok());
-        if !number.is_some_and(|n| hidden.contains(&n)) {
+        if std::str::from_utf8(name).is_ok_and(&shows) {
             kept.extend_from_slice(entry);
         }
         rest = after;
@@ -53,17 +52,25 @@ fn without(entries: &[u8], hidden: &[i32]) -> Vec<u8> {
     kept
 }
 
-/// Directories of descriptors are listed without those that are not the guest's.
+/// Directories of descriptors and of mappings are listed without those that are not the guest's.
 pub(super) fn sys_getdents64(t: &mut Thread, fd: Fd, buffer: u64, size: u32) -> SysResult {
     loop {
         let n = host!(t, SYS_getdents64, fd, t.output(buffer, size.into())?, size)?;
-        let hidden = super::file::not_of_guest(t);
-        if n == 0 || hidden.is_empty() || !procfs::lists_descriptors(fd) {
-            return Ok(n);
-        }
+        let Some(listing) = procfs::listing(fd).filter(|_| n != 0) else { return Ok(n) };
         let mut entries = vec![0; n as usize];
         t.memory().read_bytes(buffer, &mut entries)?;
-        let kept = without(&entries, &hidden);
+        let kept = match listing {
+            Listing::Descriptors => {
+                let hidden = super::file::not_of_guest(t);
+                let is_hidden = |name: &str| name.parse().is_ok_and(|n| hidden.contains(&n));
+                only(&entries, |name| !is_hidden(name))
+            }
+            Listing::Mappings(who) => {
+                let host = procfs::host_maps(who)?;
+                let areas = procmaps::areas_of(t, who, &host)?;
+                only(&entries, |name| name.starts_with('.') || areas.has_file(name))
+            }
+        };
         if !kept.is_empty() {
             t.memory().write_bytes(buffer, &kept)?;
             return Ok(kept.len() as u64);

@@ -11,7 +11,7 @@ use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// The process that a file tells about: the calling one if absent, else another guest.
-type Who = Option<u32>;
+pub(super) type Who = Option<u32>;
 
 /// A file of `/proc` that the guest must see differently from the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,11 +176,26 @@ fn descriptors<'a>(parts: &[&'a [u8]]) -> Option<&'a [u8]> {
     }
 }
 
-/// True for an open directory that lists the descriptors of a guest process.
-pub(super) fn lists_descriptors(dir: Fd) -> bool {
+/// A directory of a guest process that lists ours beside the guest's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Listing {
+    /// `fd`, `fdinfo`.
+    Descriptors,
+    /// `map_files`.
+    Mappings(Who),
+}
+
+/// Which of these an open directory is.
+pub(super) fn listing(dir: Fd) -> Option<Listing> {
     let path = directory(dir).unwrap_or_default();
     let parts: Vec<&[u8]> = path.split(|&b| b == b'/').collect();
-    parts.strip_prefix(&[&b""[..], b"proc"]).and_then(descriptors).is_some_and(is_guest)
+    match parts.strip_prefix(&[&b""[..], b"proc"])? {
+        [pid, b"map_files"] if is_own(pid) => Some(Listing::Mappings(None)),
+        [pid, b"map_files"] if is_guest(pid) => {
+            Some(Listing::Mappings(std::str::from_utf8(pid).ok()?.parse().ok()))
+        }
+        rest => descriptors(rest).filter(|pid| is_guest(pid)).map(|_| Listing::Descriptors),
+    }
 }
 
 /// True for a path below `/proc` that names a descriptor of a guest process.
@@ -373,6 +388,10 @@ mod tests {
             assert!(!is_descriptor(path.as_bytes()), "{path}");
         }
         let dir = fs::File::open("/proc/self/fd").unwrap();
-        assert!(lists_descriptors(Fd(std::os::fd::AsRawFd::as_raw_fd(&dir))));
+        let listing = |dir: &fs::File| listing(Fd(std::os::fd::AsRawFd::as_raw_fd(dir)));
+        assert_eq!(listing(&dir), Some(Listing::Descriptors));
+        let dir = fs::File::open("/proc/self/map_files").unwrap();
+        assert_eq!(listing(&dir), Some(Listing::Mappings(None)));
+        assert_eq!(listing(&fs::File::open("/proc/self").unwrap()), None);
     }
 }

@@ -164,6 +164,13 @@ impl<'a> Areas<'a> {
         Self { all: areas.collect(), base: other.base, host }
     }
 
+    /// True if a name in `map_files`, two addresses of the host, is that of a file of the guest.
+    pub(super) fn has_file(&self, name: &str) -> bool {
+        let hex = |text| u64::from_str_radix(text, 16).ok();
+        let start = name.split_once('-').and_then(|(start, _)| hex(start)?.checked_sub(self.base));
+        start.is_some_and(|start| self.all.iter().any(|a| a.range.contains(&start)))
+    }
+
     /// The text of `maps`.
     pub(super) fn maps(&self) -> String {
         self.all.iter().map(Area::line).collect()
@@ -451,6 +458,8 @@ mod tests {
         let name = format!("{:<73}/a b", "00006000-00007000 r--p 00001000 08:01 9");
         let shown = format!("00004000-00006000 rw-p 00000000 00:00 0 \n{name}\n");
         assert_eq!(areas.maps(), shown);
+        assert!(areas.has_file("16000-17000") && !areas.has_file("20000-21000"));
+        assert!(!areas.has_file("1000-2000") && !areas.has_file("fd"));
         assert_eq!(areas.sizes("").all, 0x3000);
         assert_eq!(readable_from(&areas, 0x5ff8..0x6008), 0x10);
         assert_eq!(readable_from(&areas, 0x6ff8..0x7008), 8);

@@ -1,8 +1,10 @@
 // Files of /proc that rvnative makes itself: as files they behave as the kernel's, whatever is in them.
 #define _GNU_SOURCE
 #include "same.h"
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
@@ -131,8 +133,60 @@ static void as_nobody(const char *path) {
     waitpid(child, NULL, 0);
 }
 
+// The directory of mapped files and the lines of `maps` with files are the same.
+static void mapped_files(const char *who, const char *whose) {
+    char path[64], line[512], name[64], link[512];
+    snprintf(path, sizeof path, "/proc/%s/map_files", who);
+    DIR *dir = opendir(path);
+    int entries = 0, known = 0, leads = 0, files = 0;
+    struct dirent *e;
+    snprintf(path, sizeof path, "/proc/%s/maps", who);
+    while (dir && (e = readdir(dir))) {
+        if (*e->d_name == '.') continue;
+        entries++;
+        FILE *maps = fopen(path, "r");
+        while (maps && fgets(line, sizeof line, maps)) {
+            unsigned long start, end;
+            int at = 0;
+            if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %n", &start, &end, &at) < 2 || !at || line[at] != '/') continue;
+            snprintf(name, sizeof name, "%lx-%lx", start, end);
+            files += entries == 1;
+            if (strcmp(name, e->d_name)) continue;
+            known++;
+            snprintf(name, sizeof name, "/proc/%s/map_files/%s", who, e->d_name);
+            ssize_t n = readlink(name, link, sizeof link);
+            line[strcspn(line, "\n")] = 0;
+            leads += n > 0 && (size_t)n == strlen(line + at) && !memcmp(link, line + at, n);
+        }
+        if (maps) fclose(maps);
+    }
+    if (dir) closedir(dir);
+    say("map_files of %s: %s, all are in maps %d, all of maps are there %d, they lead there %d\n", whose, entries ? "some" : "none", known == entries, files == entries, leads == entries);
+}
+
+static void maps_of_files(void) {
+    int fd = open("mapped", O_RDWR | O_CREAT, 0600);
+    if (ftruncate(fd, 3 * PAGE)) exit(1);
+    char *one = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), *other = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 2 * PAGE);
+    if (one == MAP_FAILED || other == MAP_FAILED) exit(1);
+    mapped_files("self", "itself");
+    munmap(one, PAGE);
+    mapped_files("self", "itself, with less");
+    pid_t child = fork();
+    if (child == 0) {
+        pause();
+        _exit(0);
+    }
+    char who[16];
+    snprintf(who, sizeof who, "%d", child);
+    mapped_files(who, "a child");
+    kill(child, SIGKILL), waitpid(child, NULL, 0);
+    close(fd), munmap(one + PAGE, PAGE), munmap(other, PAGE);
+}
+
 int main(void) {
     if (pipe(pipes)) return 1;
+    maps_of_files();
     out_file = open("out", O_RDWR | O_CREAT | O_TRUNC, 0600);
     static const char *const files[] = {
         "/proc/self/maps", "/proc/self/smaps", "/proc/self/smaps_rollup", "/proc/self/cmdline", "/proc/self/auxv",
