@@ -3,9 +3,14 @@
 use super::table::{Support, Syscall};
 use std::fmt::Write as _;
 
-/// The document for `table`.
+/// What `tests/linux/same` checks of a call, by `tests/linux/same/counts`: how often, and which errors.
+fn checked<'a>(counts: &'a str, name: &str) -> Option<&'a str> {
+    counts.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
+}
+
+/// The document for `table`. `counts` says how often each call is compared with the host's kernel.
 #[must_use]
-pub fn markdown(table: &[Syscall]) -> String {
+pub fn markdown(table: &[Syscall], counts: &str) -> String {
     let count = |f: fn(&Support) -> bool| table.iter().filter(|s| f(&s.support)).count();
     let full = count(|s| matches!(s, Support::Full));
     let passed = count(|s| matches!(s, Support::PassThrough));
@@ -25,7 +30,15 @@ pub fn markdown(table: &[Syscall]) -> String {
          unknown numbers, are not, since programs ask for them and do without.\n",
         table.len(),
     );
-    out.push_str("| Number | Name | Support | |\n|---|---|---|---|\n");
+    let number = |line: &str| line.split(' ').nth(1)?.parse::<u64>().ok();
+    let _ = writeln!(
+        out,
+        "The last column tells how often a call is compared with the host's kernel by the programs in\n\
+         `tests/linux/same`, and which results it had there: {} lines in all. Those of `tests/linux/*.c`,\n\
+         which know themselves what is right, are not counted.\n",
+        counts.lines().filter_map(number).sum::<u64>(),
+    );
+    out.push_str("| Number | Name | Support | | Compared |\n|---|---|---|---|---|\n");
     for s in table {
         let (kind, text) = match s.support {
             Support::Full => ("full", ""),
@@ -35,7 +48,8 @@ pub fn markdown(table: &[Syscall]) -> String {
             Support::Denied(text) => ("denied", text),
             Support::Absent(text) => ("absent", text),
         };
-        let _ = writeln!(out, "| {} | `{}` | {kind} | {text} |", s.number, s.name);
+        let checks = checked(counts, s.name).unwrap_or_default();
+        let _ = writeln!(out, "| {} | `{}` | {kind} | {text} | {checks} |", s.number, s.name);
     }
     out
 }
@@ -54,7 +68,9 @@ mod tests {
 
     #[test]
     fn the_documents_are_current() {
-        check("docs/syscalls.md", &markdown(TABLE));
+        let counts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/linux/same/counts");
+        let counts = fs::read_to_string(counts).unwrap();
+        check("docs/syscalls.md", &markdown(TABLE, &counts));
         check("docs/ioctls.md", &ioctls());
     }
 
