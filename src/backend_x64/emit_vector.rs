@@ -4,7 +4,7 @@
 //! for the iterations that are left: after the last whole group, or before one that has to be
 //! executed one by one. That is so of a group whose results have a NaN, which would have to be made
 //! canonical, and of one in the middle of which the host faults, whatever for: memory, a poll, an
-//! exception of arithmetic that sets a flag for the first time. [`ThreadState::recovery`] is where
+//! exception of arithmetic that sets a flag for the first time. `ThreadState::recovery` is where
 //! the fault handler then continues, at the end of this code. Nothing of the group has happened
 //! then, as its store is the last that can fault, but that registers may hold values which their
 //! iteration overwrites before anybody looks at them: each vector register is used as its guest

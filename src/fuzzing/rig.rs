@@ -197,7 +197,7 @@ impl Rig {
         }
     }
 
-    /// Puts the code of up to [`BATCH`] cases into both memories, each at its place.
+    /// Puts the code of up to `BATCH` cases into both memories, each at its place.
     ///
     /// # Errors
     /// The host refuses to change the protection of pages.

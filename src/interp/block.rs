@@ -22,8 +22,8 @@ struct Block {
     slots: Box<[Slot]>,
     /// Effective addresses of the bytes it was decoded from.
     bytes: Range<u64>,
-    /// Where it went last, and which block that is: [0] for the instruction behind the block,
-    /// [1] for anything else.
+    /// Where it went last, and which block that is: `[0]` for the instruction behind the block,
+    /// `[1]` for anything else.
     links: [Option<Link>; 2],
 }
 

@@ -18,7 +18,7 @@ pub(crate) trait Handler: 'static {
     fn handle(state: &mut Self::State<'_>, insn: Insn) -> Self::Result;
 }
 
-/// Decodes the instruction in `bits`, as [`super::decode`] does, and handles it.
+/// Decodes the instruction in `bits`, as [`super::decode()`] does, and handles it.
 #[inline(always)]
 pub(crate) fn handle<H: Handler>(
     bits: u32,

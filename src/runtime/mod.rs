@@ -10,7 +10,7 @@
 //! hart at a time).
 //!
 //! Invariants:
-//! - A [`Cpu`] runs code of one [`cache::CodeCache`] only. A full cache is not emptied: a new one
+//! - A [`Cpu`] runs code of one `cache::CodeCache` only. A full cache is not emptied: a new one
 //!   replaces it, and the old one is freed when the last hart has left it.
 //! - Translated code is left through its stubs or by a host fault at a recorded place, never by
 //!   unwinding.

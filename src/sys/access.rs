@@ -1,9 +1,9 @@
 //! Accesses to guest memory that report a host fault instead of dying of it.
 #![allow(unsafe_code, reason = "declares and calls assembly routines on raw addresses")]
 //! # Safety
-//! Every routine is a leaf of [`routines`], keeps nothing on the stack, and has no effect before
+//! Every routine is a leaf of `routines`, keeps nothing on the stack, and has no effect before
 //! its one access. When the host raises SIGSEGV or SIGBUS with a pc in one of them, the handler
-//! continues at [`Routine::Fault`] (see [`recover`]), which returns with the fault mark set. The
+//! continues at `Routine::Fault` (see [`recover`]), which returns with the fault mark set. The
 //! types that routines are called by are those that their code is written for. A bad address yields
 //! [`HostFault`]; where several bytes are moved at once, those of the failed access are tried again
 //! one by one. What the routines cannot know is whether a *good* address is guest memory: that

@@ -2,8 +2,8 @@
 #![allow(unsafe_code, reason = "issues system calls")]
 //! # Safety
 //! What a system call does to memory is its caller's promise. The interruptible routine keeps
-//! everything in registers and on the caller's stack; between its parts [`BEGIN`] and [`END`] it may
-//! be left for [`ABORT`], since the system call has then not been made, or the kernel has set the pc
+//! everything in registers and on the caller's stack; between its parts `BEGIN` and `END` it may
+//! be left for `ABORT`, since the system call has then not been made, or the kernel has set the pc
 //! back to make it again.
 
 use crate::util::HostAddr;

@@ -245,7 +245,7 @@ pub struct SymbolEntry {
 
 /// Defined symbols, lowest address first: of `.symtab`, or of `.dynsym` in a stripped file. A file
 /// without sections, or whose tables are damaged, has none: symbols are a convenience. Names may
-/// share their ends, as linkers make them do, but together have at most [`MAX_SHARED`] times the
+/// share their ends, as linkers make them do, but together have at most `MAX_SHARED` times the
 /// bytes of the table that they are in; those behind that are left out.
 #[must_use]
 pub fn symbols(bytes: &[u8]) -> Vec<SymbolEntry> {
