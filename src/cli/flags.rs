@@ -1,6 +1,7 @@
 //! What can be said on the command line; the help texts are here too.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use super::settings::{FILES, Settings};
+use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -25,36 +26,29 @@ pub(super) enum Command {
     Profile(Box<ProfileFlags>),
     /// List the code of a program, for the guest and as translated.
     Disasm(DisasmFlags),
+    /// List the engines: name, `engine` or `check`, and what it does, in columns.
+    Engines,
     /// Show version, host features, supported extensions and limits.
     Info,
     /// Compare the translator with the interpreter on random programs.
     Fuzz(FuzzFlags),
 }
 
-/// Exit codes: the program's own; a signal that kills the program kills rvnative too; 127 if the
-/// program is not found, 126 if it cannot be run, 125 if rvnative itself fails.
 #[derive(Args, Debug)]
-#[command(after_long_help = "Environment: RVNATIVE_SYSROOT, RVNATIVE_CPU, RVNATIVE_JIT, \
-RVNATIVE_STACK_SIZE, RVNATIVE_VA_BITS, RVNATIVE_STRACE, RVNATIVE_STRACE_FILE, RVNATIVE_ALLOW_HOST_EXEC, \
-RVNATIVE_STATS, RVNATIVE_STATS_FILE, RVNATIVE_COUNT, RVNATIVE_PERFMAP, RVNATIVE_JITDUMP, RVNATIVE_LOG, \
-RVNATIVE_LOG_FILE and RVNATIVE_HOST_FEATURES stand for the flags of these names, which win over them. The program does not \
-see them unless RVNATIVE_KEEP_ENV is 1.")]
+#[command(after_long_help = "The variable in brackets stands for a flag, which wins over it. The \
+program does not see these variables unless RVNATIVE_KEEP_ENV is 1.\n\n\
+Exit codes: the program's own; a signal that kills the program kills rvnative too; 127 if the \
+program is not found, 126 if it cannot be run, 125 if rvnative itself fails.")]
 pub(super) struct RunFlags {
-    /// Look up absolute paths of the program below DIR first.
-    #[arg(short = 'L', long, value_name = "DIR")]
-    pub(super) sysroot: Option<PathBuf>,
-
-    /// Make DIR the program's root directory: nothing outside has a name, but for /proc, /sys, the
-    /// usual devices, /etc/resolv.conf and /etc/hosts.
-    #[arg(short = 'C', long, value_name = "DIR", conflicts_with = "sysroot")]
-    pub(super) rootfs: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) settings: Settings,
 
     /// Give a file or directory a place below the root directory; `ro` refuses changes.
-    #[arg(short = 'b', long, value_name = "HOST[:GUEST][:ro]", requires = "rootfs")]
+    #[arg(short = 'b', long, value_name = "HOST[:GUEST][:ro]", requires = "rootfs", help_heading = FILES)]
     pub(super) bind: Vec<OsString>,
 
     /// Let the program believe to be root, and remember owners and devices that it makes.
-    #[arg(short = 'F', long, requires = "rootfs")]
+    #[arg(short = 'F', long, requires = "rootfs", help_heading = FILES)]
     pub(super) fake_root: bool,
 
     /// Set an environment variable of the program, or pass on one of ours.
@@ -74,72 +68,8 @@ pub(super) struct RunFlags {
     pub(super) argv0: Option<OsString>,
 
     /// Directory to start in.
-    #[arg(short = 'w', long, value_name = "DIR")]
+    #[arg(short = 'w', long, value_name = "DIR", help_heading = FILES)]
     pub(super) workdir: Option<PathBuf>,
-
-    /// Instructions that the program may use, such as rv64gc,+zba or rva22u64; `help` lists them.
-    #[arg(long, value_name = "SPEC")]
-    pub(super) cpu: Option<String>,
-
-    /// Size of the main stack in bytes, or with K, M or G.
-    #[arg(short = 's', long, value_name = "SIZE")]
-    pub(super) stack_size: Option<String>,
-
-    /// Shape of the address space: 39 bits, as on machines with Sv39, or 48, of which the program
-    /// has half. With 48, code at 512 GiB and above, where no program is put that does not ask for
-    /// it, is interpreted.
-    #[arg(long, value_name = "BITS", value_parser = ["39", "48"])]
-    pub(super) va_bits: Option<String>,
-
-    /// Print system calls to standard error: all, or those that EXPR names, as `read,write`,
-    /// `%file` or `!%memory`.
-    #[arg(long, value_name = "EXPR", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
-    pub(super) strace: Option<String>,
-
-    /// Print system calls to FILE instead; without --strace, all.
-    #[arg(short = 'o', long, value_name = "FILE")]
-    pub(super) strace_file: Option<PathBuf>,
-
-    /// Let the program start programs of this machine, which then run by themselves.
-    #[arg(long)]
-    pub(super) allow_host_exec: bool,
-
-    /// How the program is executed.
-    #[arg(long, value_name = "MODE")]
-    pub(super) jit: Option<Jit>,
-
-    /// Print counters when a process ends or starts another program.
-    #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
-    pub(super) stats: Option<StatsFormat>,
-
-    /// Where to append counters to, instead of standard error.
-    #[arg(long, value_name = "FILE")]
-    pub(super) stats_file: Option<PathBuf>,
-
-    /// Count what translated code executes, which slows it down, and print it with the counters.
-    #[arg(long)]
-    pub(super) count: bool,
-
-    /// Write /tmp/perf-PID.map, so that `perf report` names translated code.
-    #[arg(long)]
-    pub(super) perfmap: bool,
-
-    /// Write /tmp/jit-PID.dump, from which `perf inject --jit` takes translated code and the names
-    /// of the program's functions; to be recorded with `perf record -k mono`.
-    #[arg(long)]
-    pub(super) jitdump: bool,
-
-    /// Host instruction sets to do without, such as -bmi2,-fma.
-    #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
-    pub(super) host_features: Option<String>,
-
-    /// What to log, such as info or rvnative::linux=debug.
-    #[arg(long, value_name = "FILTER")]
-    pub(super) log: Option<String>,
-
-    /// Where to log to, instead of standard error.
-    #[arg(long, value_name = "FILE")]
-    pub(super) log_file: Option<PathBuf>,
 
     /// The program and its arguments.
     #[arg(required = true, trailing_var_arg = true, value_name = "PROGRAM")]
@@ -161,52 +91,6 @@ pub(super) struct ProfileFlags {
 
     #[command(flatten)]
     pub(super) run: RunFlags,
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Jit {
-    /// What is fastest here.
-    Auto,
-    /// Interpret.
-    Off,
-    /// Translate block by block.
-    Baseline,
-    /// Translate, and compare each block with the interpreter; one thread runs at a time.
-    Verify,
-}
-
-impl Jit {
-    /// The name on the command line.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Off => "off",
-            Self::Baseline => "baseline",
-            Self::Verify => "verify",
-        }
-    }
-
-    pub(super) fn from_name(name: &str) -> Option<Self> {
-        [Self::Auto, Self::Off, Self::Baseline, Self::Verify].into_iter().find(|j| j.name() == name)
-    }
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum StatsFormat {
-    /// One counter on each line.
-    Text,
-    /// One line of JSON.
-    Json,
-}
-
-impl StatsFormat {
-    /// The name on the command line.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Json => "json",
-        }
-    }
 }
 
 #[derive(Args, Debug)]
@@ -319,6 +203,7 @@ pub(super) fn size(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::settings::Key;
     use super::*;
     use clap::CommandFactory;
 
@@ -342,7 +227,7 @@ mod tests {
     fn flags_end_at_the_program() {
         let cli = Cli::try_parse_from(["rvnative", "run", "-L", "/r", "prog", "-L", "--help"]);
         let Command::Run(flags) = cli.unwrap().command else { panic!("not run") };
-        assert_eq!(flags.sysroot, Some(PathBuf::from("/r")));
+        assert_eq!(flags.settings.get(Key::Sysroot), Some("/r".as_ref()));
         assert_eq!(flags.command, ["prog", "-L", "--help"]);
     }
 }

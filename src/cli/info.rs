@@ -1,7 +1,8 @@
-//! `rvnative info`.
+//! `rvnative info` and `rvnative engines`.
 
 use super::fail::Failure;
 use rvnative::isa::{Ext, Isa, Profile};
+use rvnative::runtime::ENGINES;
 use std::process::ExitCode;
 
 pub(super) fn info() -> Result<ExitCode, Failure> {
@@ -17,6 +18,15 @@ pub(super) fn info() -> Result<ExitCode, Failure> {
     println!("default address space: 2^38 bytes for programs, 2^32 for the library");
     println!();
     cpus();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `rvnative engines`: for people and for scripts.
+pub(super) fn engines() -> Result<ExitCode, Failure> {
+    for engine in ENGINES {
+        let sort = if engine.checks { "check" } else { "engine" };
+        println!("{:<10} {sort:<8} {}", engine.name, engine.about);
+    }
     Ok(ExitCode::SUCCESS)
 }
 

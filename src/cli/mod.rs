@@ -1,6 +1,6 @@
 //! The command line.
 //!
-//! Reading order: `flags` (what can be said), `run` and the other commands, one file each, `fail`
+//! Reading order: `flags` (what can be said), `settings` (of that, what a run inherits), `run` and the other commands, one file each, `fail`
 //! (what is said when something is wrong, and exit codes).
 //!
 //! Starting a program is on everybody's path: nothing is set up here that was not asked for.
@@ -25,7 +25,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Words that begin a command; anything else is `run`.
-const COMMANDS: [&str; 6] = ["run", "profile", "disasm", "info", "fuzz", "help"];
+const COMMANDS: [&str; 7] = ["run", "profile", "disasm", "engines", "info", "fuzz", "help"];
 /// Flags that are not those of `run`.
 const GLOBAL: [&str; 4] = ["-h", "--help", "-V", "--version"];
 
@@ -56,6 +56,7 @@ fn run_command() -> ExitCode {
         Command::Run(flags) => run::run(*flags),
         Command::Profile(flags) => profile::profile(*flags),
         Command::Disasm(flags) => disasm::disasm(&flags),
+        Command::Engines => info::engines(),
         Command::Info => info::info(),
         Command::Fuzz(flags) => fuzz::fuzz(&flags),
     };

@@ -3,7 +3,7 @@
 use super::fail::{Failure, describe};
 use super::flags::RunFlags;
 use super::profile::Writer;
-use super::settings::{Settings, text};
+use super::settings::{Key, Settings};
 use super::{info, log, stats};
 use rvnative::debug::{JitDump, PerfMap, Profiler, Symbols, dump};
 use rvnative::linux::{Command, LoadError, Reentry, RootFs};
@@ -20,22 +20,20 @@ pub(super) fn run(flags: RunFlags) -> Result<ExitCode, Failure> {
 
 /// As [`run`]; `profile` gets what was executed.
 pub(super) fn run_watched(flags: RunFlags, profile: Option<Writer>) -> Result<ExitCode, Failure> {
-    if flags.cpu.as_deref() == Some("help") {
+    if flags.settings.get(Key::Cpu).is_some_and(|spec| spec == "help") {
         info::cpus();
         return Ok(ExitCode::SUCCESS);
     }
     let Some((program, args)) = flags.command.split_first() else {
         return Err(Failure::new("no program to run"));
     };
-    let mut settings = Settings::from_flags(&flags);
-    if let Some(file) = &mut settings.strace_file {
-        // Programs that this one starts add to it, from wherever they are.
-        let failed = |e| Failure::file(Path::new(&*file), &e).code(Failure::SETUP);
-        let path = std::path::absolute(&*file).map_err(failed)?;
-        std::fs::File::create(&path).map_err(failed)?;
-        *file = path.into_os_string();
+    let mut settings = flags.settings.clone();
+    settings.complete(|name| std::env::var_os(name));
+    if let Some(file) = settings.get(Key::StraceFile).map(Path::new) {
+        // Programs that this one starts add to it.
+        std::fs::File::create(file).map_err(|e| Failure::file(file, &e).code(Failure::SETUP))?;
     }
-    let mut command = match &settings.rootfs {
+    let mut command = match settings.get(Key::RootFs) {
         Some(root) => {
             let root = Path::new(root);
             let mut command = Command::new(find_inside(program, root));
@@ -50,7 +48,7 @@ pub(super) fn run_watched(flags: RunFlags, profile: Option<Writer>) -> Result<Ex
                 std::env::set_current_dir(dir)
                     .map_err(|e| Failure::file(dir, &e).code(Failure::SETUP))?;
             }
-            Command::new(find(program, settings.sysroot.as_deref()))
+            Command::new(find(program, settings.get(Key::Sysroot)))
         }
     };
     command.args(args).inherit_closed_files();
@@ -75,14 +73,13 @@ fn start(
     settings: &Settings,
     profile: Option<Writer>,
 ) -> Result<ExitCode, Failure> {
-    let filter = text(settings.log.as_deref(), "LOG")?;
-    log::set_up(filter, settings.log_file.as_deref().map(Path::new))?;
+    log::set_up(settings.text(Key::Log)?, settings.get(Key::LogFile).map(Path::new))?;
     let mut machine = settings.machine()?;
     machine.count |= profile.is_some();
     watch(&mut command, settings, &machine, profile)?;
     command.machine(machine);
     std::panic::set_hook(Box::new(internal_error));
-    if let (Some(dir), None) = (&settings.sysroot, &settings.rootfs) {
+    if let (Some(dir), None) = (settings.get(Key::Sysroot), settings.get(Key::RootFs)) {
         let dir = Path::new(dir);
         let root = RootFs::prefix(dir).map_err(|e| Failure::file(dir, &e).code(Failure::SETUP))?;
         command.rootfs(root);
@@ -93,7 +90,8 @@ fn start(
     if let Some(trace) = settings.trace()? {
         command.strace(trace);
     }
-    command.host_exec(settings.allow_host_exec.is_some()).reentry_flags(settings.to_words());
+    command.host_exec(settings.get(Key::AllowHostExec).is_some());
+    command.reentry_flags(settings.to_words());
     Err(load_failure(&command.exec()))
 }
 
@@ -104,9 +102,12 @@ fn watch(
     machine: &Options,
     profile: Option<Writer>,
 ) -> Result<(), Failure> {
-    let roots = || settings.rootfs.iter().chain(&settings.sysroot).map(PathBuf::from).collect();
-    let perf_map = settings.perfmap.as_ref().map(|_| PerfMap::create()).transpose()?;
-    let jit_dump = settings.jitdump.as_ref().map(|_| JitDump::create(Symbols::new(roots())));
+    let roots = || {
+        let keys = [Key::RootFs, Key::Sysroot];
+        keys.into_iter().filter_map(|key| settings.get(key)).map(PathBuf::from).collect()
+    };
+    let perf_map = settings.get(Key::PerfMap).map(|_| PerfMap::create()).transpose()?;
+    let jit_dump = settings.get(Key::JitDump).map(|_| JitDump::create(Symbols::new(roots())));
     let profiler = machine.count.then(Profiler::default);
     let tools = Tools { perf_map, jit_dump: jit_dump.transpose()?, profiler: profiler.clone() };
     let printer = stats::Printer::new(settings, command.program(), profiler.as_ref())?;

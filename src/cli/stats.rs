@@ -1,8 +1,7 @@
 //! `--stats`: what a process has done, when it ends or starts another program.
 
 use super::fail::Failure;
-use super::flags::StatsFormat;
-use super::settings::Settings;
+use super::settings::{Key, Settings, StatsFormat};
 use rvnative::debug::Profiler;
 use rvnative::runtime::Machine;
 use rvnative::sys::fd::{Aside, keep_aside};
@@ -28,7 +27,7 @@ impl Printer {
         profiler: Option<&Profiler>,
     ) -> Result<Option<Self>, Failure> {
         let Some(format) = settings.stats_format() else { return Ok(None) };
-        let out = match &settings.stats_file {
+        let out = match settings.get(Key::StatsFile) {
             Some(path) => {
                 let path = Path::new(path);
                 let file = OpenOptions::new().create(true).append(true).open(path);

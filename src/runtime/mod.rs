@@ -41,7 +41,7 @@ pub use counts::BlockCounts;
 pub use cpu::{Cpu, Interrupter};
 pub use machine::{Machine, Translation};
 pub use observe::{Difference, Observer, TranslatedBlock};
-pub use options::{EngineKind, Options};
+pub use options::{ENGINES, Engine, EngineKind, Options};
 pub use select::{HostFeatures, backend_name, ignores_top_byte};
 pub use stats::Stats;
 pub use table::MAX_TABLE;

@@ -4,17 +4,64 @@ use super::select::HostFeatures;
 use crate::isa::Isa;
 use crate::mem::Mode;
 
-/// What executes guest code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum EngineKind {
-    /// The interpreter alone.
-    Interpreter,
-    /// The block translator.
-    Baseline,
-    /// The block translator with the interpreter in lockstep: each block is executed by both, and
-    /// a difference ends the process with a report. One hart runs at a time, at a
-    /// sixth of the interpreter's speed.
-    Verify,
+/// One row for each engine, and for each way of checking one: all that lists engines (the command's
+/// `--jit` and `engines`, tests, scripts) reads [`ENGINES`], which is made of it.
+macro_rules! engines {
+    ($($(#[doc = $doc:literal])+ $kind:ident $name:literal { translates: $translates:literal, checks: $checks:literal })*) => {
+        /// What executes guest code. The default is what is fastest.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum EngineKind {
+            $($(#[doc = $doc])+ $kind,)*
+        }
+
+        /// All engines.
+        pub const ENGINES: &[Engine] = &[$(Engine {
+            kind: EngineKind::$kind,
+            name: $name,
+            about: concat!($($doc),+).trim_ascii(),
+            translates: $translates,
+            checks: $checks,
+        }),*];
+    };
+}
+
+engines! {
+    /// Interpret.
+    Interpreter "off" { translates: false, checks: false }
+    /// Translate block by block.
+    Baseline "baseline" { translates: true, checks: false }
+    /// Translate, and compare each block with the interpreter; one thread runs at a time.
+    Verify "verify" { translates: true, checks: true }
+}
+
+/// A row of [`ENGINES`].
+#[derive(Clone, Copy, Debug)]
+pub struct Engine {
+    /// Which one it is.
+    pub kind: EngineKind,
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it does, in a sentence.
+    pub about: &'static str,
+    /// True if it makes host code, which depends on what the host can do.
+    pub translates: bool,
+    /// True if it is another engine under a check, and not one of its own.
+    pub checks: bool,
+}
+
+#[expect(clippy::derivable_impls, reason = "the rows of `engines!` say nothing of defaults")]
+impl Default for EngineKind {
+    fn default() -> Self {
+        Self::Baseline
+    }
+}
+
+impl EngineKind {
+    /// The engine of this name, if there is one.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        ENGINES.iter().find(|engine| engine.name == name).map(|engine| engine.kind)
+    }
 }
 
 /// Set-up of a machine.
@@ -51,7 +98,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            engine: EngineKind::Baseline,
+            engine: EngineKind::default(),
             isa: Isa::default(),
             mode: Mode::Identity,
             address_bits: 38,

@@ -55,7 +55,8 @@ impl Engine {
             }
             (Strategy::Interpreter, false) => EngineKind::Interpreter,
             (Strategy::Auto | Strategy::Baseline, true) => EngineKind::Verify,
-            (Strategy::Auto | Strategy::Baseline, false) => EngineKind::Baseline,
+            (Strategy::Auto, false) => EngineKind::default(),
+            (Strategy::Baseline, false) => EngineKind::Baseline,
         };
         let defaults = Options::default();
         let arena_size = config.code_size.unwrap_or(defaults.arena_size);

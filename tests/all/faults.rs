@@ -4,7 +4,9 @@
 use rvnative::cpu::{Access, Exit, Fault, Hart, Reservation};
 use rvnative::isa::{self, Format, Insn, Isa, Op};
 use rvnative::mem::{Memory, Mode, Prot};
-use rvnative::runtime::{Cpu, EngineKind, HostFeatures, Machine, Options, ignores_top_byte};
+use rvnative::runtime::{
+    Cpu, ENGINES, EngineKind, HostFeatures, Machine, Options, ignores_top_byte,
+};
 
 const CODE: u64 = 0x1_0000;
 /// Two pages to write; then one that is not mapped; then one to read only; then nothing.
@@ -27,13 +29,13 @@ fn options() -> Vec<Options> {
     }
     let mut all = Vec::new();
     for mode in [Mode::Guarded, Mode::Sandbox] {
-        for (engine, host_features) in [
-            (EngineKind::Interpreter, HostFeatures::detect()),
-            (EngineKind::Baseline, HostFeatures::detect()),
-            (EngineKind::Baseline, none),
-        ] {
-            let defaults = Options::default();
-            all.push(Options { engine, mode, host_features, arena_size: 4 << 20, ..defaults });
+        for engine in ENGINES.iter().filter(|engine| !engine.checks) {
+            let mut of_host = vec![HostFeatures::detect()];
+            of_host.extend(engine.translates.then_some(none));
+            for host_features in of_host {
+                let defaults = Options { engine: engine.kind, ..Options::default() };
+                all.push(Options { mode, host_features, arena_size: 4 << 20, ..defaults });
+            }
         }
     }
     all

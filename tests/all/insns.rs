@@ -22,8 +22,8 @@
 //! - `!ecall`, `!ebreak`, `!fence.i`, `!illegal` after: why it did not complete.
 //!   `!fault:w:ADDRESS`, `!misaligned:r:ADDRESS` likewise, with the access (`r`, `w`, `x`).
 //!
-//! The same lines go to the interpreter, one instruction at a time and as a block, and to the
-//! translator, which runs on to a breakpoint behind the instruction.
+//! The same lines go to the interpreter, one instruction at a time and as a block, and to each engine
+//! of `runtime::ENGINES`, which runs on to a breakpoint behind the instruction.
 //!
 //! Where the states after come from: QEMU 7.2's user mode for what it knows and what neither jumps
 //! nor traps (three lines in four); the manual for the rest, which is jumps, traps, LR/SC, Zabha,
@@ -36,8 +36,9 @@ use rvnative::cpu::{Access, Exit, Fault, Hart, RESERVATION_NONE, Reservation};
 use rvnative::interp::{self, Interp};
 use rvnative::isa::{self, Ext, Isa, Op, reg};
 use rvnative::mem::{Memory, Mode, Prot};
-use rvnative::runtime::{Cpu, Machine, Options};
+use rvnative::runtime::{Cpu, ENGINES, EngineKind, Machine, Options};
 use std::collections::BTreeSet;
+use std::panic::RefUnwindSafe;
 use std::sync::atomic::AtomicBool;
 
 const CODE: u64 = 0x10000;
@@ -60,34 +61,37 @@ struct State {
 struct Engine {
     name: &'static str,
     /// Executes the instruction `code` at `hart.pc`, with `before` as the state.
-    run_one: fn(code: &[u8], isa: &Isa, before: &State) -> State,
+    run_one: Box<dyn Fn(&[u8], &Isa, &State) -> State + RefUnwindSafe>,
 }
 
-/// All engines; whatever comes later joins here.
-const ENGINES: &[Engine] = &[
-    Engine {
-        name: "interp::step",
-        run_one: |code, isa, before| {
-            interpret(code, isa, before, |hart, mem| interp::step(hart, mem, isa).err())
-        },
-    },
-    Engine {
-        name: "Interp::run",
-        run_one: |code, isa, before| {
-            interpret(code, isa, before, |hart, mem| {
-                let stop = AtomicBool::new(false);
-                match Interp::new().run(hart, mem, isa, 1, &stop) {
-                    (Exit::OutOfFuel, 1) => None,
-                    (exit, retired) => {
-                        assert_eq!(retired, 0, "an instruction that exits has not completed");
-                        Some(exit)
-                    }
+/// The two ways into the interpreter, and all engines.
+fn engines() -> Vec<Engine> {
+    let step = |code: &[u8], isa: &Isa, before: &State| {
+        interpret(code, isa, before, |hart, mem| interp::step(hart, mem, isa).err())
+    };
+    let run = |code: &[u8], isa: &Isa, before: &State| {
+        interpret(code, isa, before, |hart, mem| {
+            let stop = AtomicBool::new(false);
+            match Interp::new().run(hart, mem, isa, 1, &stop) {
+                (Exit::OutOfFuel, 1) => None,
+                (exit, retired) => {
+                    assert_eq!(retired, 0, "an instruction that exits has not completed");
+                    Some(exit)
                 }
-            })
-        },
-    },
-    Engine { name: "translator", run_one: translate },
-];
+            }
+        })
+    };
+    let mut all = vec![
+        Engine { name: "interp::step", run_one: Box::new(step) },
+        Engine { name: "Interp::run", run_one: Box::new(run) },
+    ];
+    for engine in ENGINES.iter().filter(|engine| !engine.checks) {
+        let execute =
+            |code: &[u8], isa: &Isa, before: &State| execute(engine.kind, code, isa, before);
+        all.push(Engine { name: engine.name, run_one: Box::new(execute) });
+    }
+    all
+}
 
 /// Maps code and data. What the code page does not hold otherwise is `c.ebreak` or `ebreak`.
 fn set_up(mem: &Memory, code: &[u8], isa: &Isa, before: &State) {
@@ -118,10 +122,10 @@ fn interpret(
     after
 }
 
-/// Executes translated code until it stops, which it does behind the instruction: at an `ebreak`,
+/// Executes code with an engine until it stops, which it does behind the instruction: at an `ebreak`,
 /// or where nothing can be fetched.
-fn translate(code: &[u8], isa: &Isa, before: &State) -> State {
-    let options = Options { isa: *isa, exact_flags: true, ..Options::default() };
+fn execute(engine: EngineKind, code: &[u8], isa: &Isa, before: &State) -> State {
+    let options = Options { engine, isa: *isa, exact_flags: true, ..Options::default() };
     let machine = Machine::new(&options).unwrap();
     set_up(machine.memory(), code, isa, before);
     let mut cpu = Cpu::new(machine).unwrap();
@@ -320,7 +324,7 @@ fn differences(got: &State, expected: &State) -> String {
 }
 
 /// Checks one line on all engines but `skip`. Returns which instruction it was, if any.
-fn check(line: &str, isa: &Isa, skip: &str) -> Result<Option<Op>, String> {
+fn check(line: &str, engines: &[Engine], isa: &Isa, skip: &str) -> Result<Option<Op>, String> {
     let case = parse(line)?;
     let insn = isa::decode(case.word, isa);
     let text = insn.map_or("illegal".to_owned(), |insn| {
@@ -329,7 +333,7 @@ fn check(line: &str, isa: &Isa, skip: &str) -> Result<Option<Op>, String> {
     if text != case.text {
         return Err(format!("is disassembled as `{text}`"));
     }
-    for engine in ENGINES.iter().filter(|engine| engine.name != skip) {
+    for engine in engines.iter().filter(|engine| engine.name != skip) {
         let code = &case.word.to_le_bytes()[..case.len];
         let run = || (engine.run_one)(code, isa, &case.before);
         let mut got =
@@ -363,6 +367,7 @@ fn files() -> Vec<(String, String)> {
 
 #[test]
 fn every_line_holds_on_every_engine_and_every_instruction_has_a_line() {
+    let engines = engines();
     let mut seen = BTreeSet::new();
     let mut wrong = Vec::new();
     for (file, text) in files() {
@@ -372,10 +377,10 @@ fn every_line_holds_on_every_engine_and_every_instruction_has_a_line() {
             if let Some(name) = line.strip_prefix("isa ") {
                 isa = name.parse().unwrap();
             } else if let Some(name) = line.strip_prefix("skip ") {
-                assert!(ENGINES.iter().any(|engine| engine.name == name), "no engine {name}");
+                assert!(engines.iter().any(|engine| engine.name == name), "no engine {name}");
                 skip = name;
             } else if !line.is_empty() {
-                match check(line, &isa, skip) {
+                match check(line, &engines, &isa, skip) {
                     Ok(op) => seen.extend(op),
                     Err(e) => wrong.push(format!("{file}:{}: {line}\n    {e}", n + 1)),
                 }
@@ -439,9 +444,10 @@ fn random_instructions_keep_the_rules() {
 
 #[test]
 fn wrong_lines_are_noticed() {
+    let engines = engines();
     let isa = Isa::default();
     let good = "00c58533  add a0,a1,a2 | a1=1 a2=-2 => a0=-1";
-    assert_eq!(check(good, &isa, ""), Ok(Some(Op::Add)));
+    assert_eq!(check(good, &engines, &isa, ""), Ok(Some(Op::Add)));
     for (from, to) in [
         ("a0=-1", "a0=1"),
         ("a0=-1", ""),
@@ -456,6 +462,6 @@ fn wrong_lines_are_noticed() {
         ("add", "sub"),
         ("=>", ""),
     ] {
-        assert!(check(&good.replace(from, to), &isa, "").is_err(), "{from} as {to}");
+        assert!(check(&good.replace(from, to), &engines, &isa, "").is_err(), "{from} as {to}");
     }
 }
