@@ -1,5 +1,4 @@
-//! How many guest instructions per second the interpreter executes:
-//! `cargo run --release --example interp_speed`.
+//! How many guest instructions per second the interpreter executes: `cargo bench --bench interp`.
 
 use rvnative::cpu::{Exit, Hart};
 use rvnative::interp::Interp;
