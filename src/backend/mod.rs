@@ -7,7 +7,7 @@
 
 mod ahead;
 mod buf;
-#[cfg(debug_assertions)]
+#[cfg(all(debug_assertions, feature = "tools"))]
 pub mod check;
 mod code;
 mod elementwise;

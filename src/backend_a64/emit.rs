@@ -83,7 +83,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
         let mut ahead = Vec::new();
         Ahead::of(nodes, &mut ahead, |_| 0);
         let mut rest = nodes;
-        #[cfg(debug_assertions)]
+        #[cfg(all(debug_assertions, feature = "tools"))]
         let mut checker = super::check::Checker::new(self, nodes, after);
         while let [node, following @ ..] = rest {
             let at = nodes.len() - rest.len();
@@ -112,19 +112,19 @@ impl<'b, 'c> Emitter<'b, 'c> {
             if open && (again || done.op.may_leave()) {
                 self.count(Counted::Guest(next));
             }
-            #[cfg(debug_assertions)]
+            #[cfg(all(debug_assertions, feature = "tools"))]
             checker.emitted(self, nodes.len() - rest.len());
         }
         if open {
             self.pc = after;
             self.flush();
             self.jump_to(after);
-            #[cfg(debug_assertions)]
+            #[cfg(all(debug_assertions, feature = "tools"))]
             checker.ended(self);
         }
         self.count_end(if open { after } else { u64::MAX });
         self.taken_branches();
-        #[cfg(debug_assertions)]
+        #[cfg(all(debug_assertions, feature = "tools"))]
         checker.taken(self);
     }
 

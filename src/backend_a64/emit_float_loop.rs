@@ -32,7 +32,7 @@ pub(super) struct LoopHead {
 
 impl LoopHead {
     /// Where its code is, and what holds there.
-    #[cfg(debug_assertions)]
+    #[cfg(all(debug_assertions, feature = "tools"))]
     pub(super) const fn place(&self) -> (CodePtr, &FloatState) {
         (self.at, &self.state)
     }

@@ -6,7 +6,7 @@
 //! of `backend_x64`. All of it is safe code: emitting is bytes, only running them is not.
 
 mod asm;
-#[cfg(debug_assertions)]
+#[cfg(all(debug_assertions, feature = "tools"))]
 mod check;
 mod emit;
 mod emit_atomic;

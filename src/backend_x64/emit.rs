@@ -91,7 +91,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
         Ahead::of(nodes, &mut ahead, |shape| spares(shape, cpu));
         let (mut rest, mut known) = (nodes, &ahead[..]);
         let mut before = None;
-        #[cfg(debug_assertions)]
+        #[cfg(all(debug_assertions, feature = "tools"))]
         let mut checker = super::check::Checker::new(self, nodes, after);
         while let ([node, following @ ..], [now, later @ ..]) = (rest, known) {
             let shape = node.shape();
@@ -122,7 +122,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
                     self.count(Counted::Guest(rest.first().map_or(after, |n| n.pc)));
                 }
             }
-            #[cfg(debug_assertions)]
+            #[cfg(all(debug_assertions, feature = "tools"))]
             checker.emitted(self, nodes.len() - rest.len());
         }
         *self.ahead = ahead;
@@ -130,7 +130,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
             self.pc = after;
             self.flush();
             self.jump_to(after);
-            #[cfg(debug_assertions)]
+            #[cfg(all(debug_assertions, feature = "tools"))]
             checker.ended(self);
         }
     }

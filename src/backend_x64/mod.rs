@@ -6,7 +6,7 @@
 //! them is not.
 
 mod asm;
-#[cfg(debug_assertions)]
+#[cfg(all(debug_assertions, feature = "tools"))]
 mod check;
 mod emit;
 mod emit_atomic;

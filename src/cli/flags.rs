@@ -31,6 +31,7 @@ pub(super) enum Command {
     /// Show version, host features, supported extensions and limits.
     Info,
     /// Compare the translator with the interpreter on random programs.
+    #[cfg(feature = "fuzzing")]
     Fuzz(FuzzFlags),
 }
 
@@ -119,6 +120,7 @@ pub(super) struct DisasmFlags {
     pub(super) cpu: Option<String>,
 }
 
+#[cfg(feature = "fuzzing")]
 #[derive(Args, Debug)]
 #[command(
     after_long_help = "Exit codes: 0 if no difference is found, 1 if one is; with --from, 127 if a \

@@ -8,6 +8,7 @@
 mod disasm;
 mod fail;
 mod flags;
+#[cfg(feature = "fuzzing")]
 mod fuzz;
 mod info;
 mod log;
@@ -58,6 +59,7 @@ fn run_command() -> ExitCode {
         Command::Disasm(flags) => disasm::disasm(&flags),
         Command::Engines => info::engines(),
         Command::Info => info::info(),
+        #[cfg(feature = "fuzzing")]
         Command::Fuzz(flags) => fuzz::fuzz(&flags),
     };
     result.unwrap_or_else(Failure::report)

@@ -19,8 +19,6 @@ pub mod fflags {
 
 /// Canonical NaNs, which every arithmetic instruction returns for a NaN result.
 pub mod canonical {
-    /// Half precision.
-    pub const NAN16: u16 = 0x7e00;
     /// Single precision.
     pub const NAN32: u32 = 0x7fc0_0000;
     /// Double precision.

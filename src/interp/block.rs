@@ -62,33 +62,12 @@ impl Interp {
         self.cached = 0;
     }
 
-    /// Forgets the blocks that were decoded from any byte of `range` (effective addresses).
-    pub fn invalidate(&mut self, range: Range<u64>) {
-        let hit = |b: &Block| b.bytes.start < range.end && range.start < b.bytes.end;
-        let mut new_index = Vec::with_capacity(self.blocks.len());
-        let mut kept = 0;
-        for block in &self.blocks {
-            new_index.push((!hit(block)).then_some(kept));
-            kept += usize::from(!hit(block));
-        }
-        if kept == self.blocks.len() {
-            return;
-        }
-        self.blocks.retain(|b| !hit(b));
-        self.by_pc.retain(|_, block| new_index[*block].map(|new| *block = new).is_some());
-        for block in &mut self.blocks {
-            block.links = [None; 2];
-        }
-        self.cached = self.blocks.iter().map(|b| b.slots.len()).sum();
-    }
-
     /// Executes instructions until something stops the hart, at most `budget` of them. Returns
     /// the reason and how many instructions completed; the one that caused the exit did not.
     ///
     /// The stop flag is looked at before each block, and so are events of code pages, which
     /// interrupt too. What other code has been written since it was first executed is seen only
-    /// after [`Interp::invalidate`] or [`Interp::clear`], which the caller does on
-    /// [`Exit::FenceI`] and when it has taken these events.
+    /// after [`Interp::clear`], which the caller does on [`Exit::FenceI`] and when it has taken these events.
     pub fn run(
         &mut self,
         hart: &mut Hart,
@@ -282,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn new_code_is_seen_after_invalidation() {
+    fn new_code_is_seen_when_the_cache_is_cleared() {
         let (mem, hart) = with_code(&[0x0010_0513, 0x0000_100f, 0x0000_0073], Prot::RWX);
         let mut interp = Interp::new();
         mem.expect_fences(CODE..CODE + 4);
@@ -296,9 +275,7 @@ mod tests {
         mem.write_u32(CODE, 0x0020_0513).unwrap();
         assert_eq!(mem.take_dirty_code(), [CODE]);
         assert_eq!(run(&mut interp), 1);
-        interp.invalidate(0..CODE);
-        assert_eq!(run(&mut interp), 1);
-        interp.invalidate(CODE..CODE + 1);
+        interp.clear();
         assert_eq!(run(&mut interp), 2);
     }
 
@@ -371,8 +348,6 @@ mod tests {
         let mut interp = Interp::new();
         assert_eq!(go(&mut interp, &mut hart, &mem, 9), (Exit::Fault(refused), 1));
         assert_eq!((hart.pc, hart.x[10]), ((CODE + 4) | (7 << 32), 0x0006_3503_0005_b503));
-        interp.invalidate(CODE..CODE + 1);
-        assert_eq!(interp.blocks.len(), 0);
     }
 
     #[test]

@@ -8,6 +8,7 @@ macro_rules! define_ext {
         /// An extension of RV64, in the order in which Linux prints them in `/proc/cpuinfo`
         /// (kernel: `riscv_isa_ext` in `arch/riscv/kernel/cpufeature.c`).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
         #[repr(u8)]
         pub enum Ext { $(#[doc = $doc] $name),* }
 
@@ -134,6 +135,7 @@ impl FromIterator<Ext> for ExtSet {
 
 /// A RISC-V application profile (RVA profiles specification).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Profile {
     /// RVA20U64.
     Rva20u64,
@@ -211,6 +213,7 @@ impl Profile {
 
 /// Why a string names no [`Isa`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ParseIsaError {
     /// The base is not a profile, `max`, or `rv64` followed by `i` or `g`.
     #[error("unknown base `{0}`: expected rv64i..., rv64g..., rva20u64, rva22u64, rva23u64 or max")]

@@ -237,6 +237,7 @@ impl Command {
     }
 
     /// Engine and instruction set.
+    #[doc(hidden)]
     pub fn machine(&mut self, options: runtime::Options) -> &mut Self {
         self.machine = options;
         self
@@ -263,6 +264,7 @@ impl Command {
     /// Calls `hook` when the process ends, unless its end is the host's doing (a fatal signal from
     /// elsewhere), and, with exit code 0, before it starts another program. The same goes for its
     /// children, unless they share its memory (`vfork`).
+    #[doc(hidden)]
     pub fn on_exit(
         &mut self,
         hook: impl Fn(&Machine, ExitStatus) + Send + Sync + 'static,
@@ -272,6 +274,7 @@ impl Command {
     }
 
     /// Who is told of translations.
+    #[doc(hidden)]
     pub fn observer(&mut self, observer: Box<dyn runtime::Observer>) -> &mut Self {
         self.observer = Some(observer);
         self

@@ -16,6 +16,7 @@
 //!   that everything is blocked while a signal waits for its delivery.
 //! - A handler returns `Err(Errno::RESTART)` only if it has had no effect.
 
+#[doc(hidden)]
 pub mod abi;
 mod advice;
 mod aio;
@@ -25,6 +26,7 @@ mod command;
 mod core_dump;
 mod core_file;
 mod dir;
+#[doc(hidden)]
 pub mod doc;
 mod exec;
 mod executable;
@@ -80,12 +82,23 @@ mod uring;
 mod userfault;
 mod vdso;
 
-pub use crate::sys::process::with_room;
-pub use abi::Errno;
 pub use command::{Command, ExitStatus, Reentry};
-pub use host::{Arg, HostArg, Pod, host_call};
 pub use loader::LoadError;
-pub use process::{Options, Process, Thread};
 pub use rootfs::RootFs;
-pub use table::{Support, Syscall, TABLE};
 pub use trace::Trace;
+
+// For the command and tests of this package, and without a promise.
+#[doc(hidden)]
+pub use {
+    crate::sys::process::with_room,
+    abi::Errno,
+    host::{Arg, HostArg, Pod, host_call},
+    process::{Options, Process, Thread},
+    table::{Support, Syscall, TABLE},
+};
+
+/// What may be sent to other threads, and what is shared between them: part of what is promised.
+const _: () = {
+    const fn send_and_sync<T: Send + Sync>() {}
+    send_and_sync::<(ExitStatus, Reentry, RootFs, Trace, LoadError)>();
+};

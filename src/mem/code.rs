@@ -248,12 +248,6 @@ impl Memory {
         self.code_version.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// True if the page of `addr` is one whose translations must be checked at the next fence.
-    #[must_use]
-    pub fn is_dirty_code(&self, addr: u64) -> bool {
-        self.lock().code.dirty.contains(&page_down(addr))
-    }
-
     /// Takes the pages that were written since they were watched: at a fence, translations of
     /// them are void. They are no longer watched, unless they were translated again since.
     #[must_use]

@@ -260,13 +260,6 @@ impl Memory {
         Ok(HostAddr(self.base.0 + a as usize))
     }
 
-    /// Guest address of a host address inside the region.
-    #[must_use]
-    pub fn guest_addr(&self, host: HostAddr) -> Option<u64> {
-        let a = (host.0 as u64).wrapping_sub(self.base.0 as u64);
-        (a < self.size).then_some(a)
-    }
-
     /// Reads an instruction word's 16-bit parcel for execution.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 /// Optional x86-64 instruction sets.
 #[derive(Clone, Copy, Debug)]
-#[expect(missing_docs, reason = "the names are the CPU's")]
+#[allow(missing_docs, reason = "the names are the CPU's")]
 pub struct HostX64 {
     pub avx: bool,
     pub avx2: bool,
@@ -36,7 +36,7 @@ pub fn host_features_x64() -> Option<HostX64> {
 
 /// Optional aarch64 instructions.
 #[derive(Clone, Copy, Debug)]
-#[expect(missing_docs, reason = "the names are the CPU's")]
+#[allow(missing_docs, reason = "the names are the CPU's")]
 pub struct HostA64 {
     pub lse: bool,
     pub pmull: bool,

@@ -42,30 +42,12 @@ macro_rules! address {
 }
 
 address! {
-    /// A virtual address as the guest sees it.
-    GuestAddr(u64)
-}
-address! {
     /// An address in this process.
     HostAddr(usize)
 }
 address! {
     /// A place in the code arena: a byte offset from the arena's start, never a pointer.
     CodePtr(u32)
-}
-
-impl GuestAddr {
-    /// The address `n` bytes further on, wrapping as address arithmetic of the hart does.
-    #[must_use]
-    pub const fn wrapping_add(self, n: u64) -> Self {
-        Self(self.0.wrapping_add(n))
-    }
-
-    /// Start of the page that holds this address.
-    #[must_use]
-    pub const fn page(self) -> Self {
-        Self(page_down(self.0))
-    }
 }
 
 #[cfg(test)]

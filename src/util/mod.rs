@@ -7,7 +7,7 @@ mod counter;
 mod page_map;
 mod range_map;
 
-pub use addr::{CodePtr, GuestAddr, HostAddr, PAGE_SIZE, page_down, page_up};
+pub use addr::{CodePtr, HostAddr, PAGE_SIZE, page_down, page_up};
 pub use chunks::Chunks;
 pub use counter::Counter;
 pub use page_map::PageMap;

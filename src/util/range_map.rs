@@ -111,18 +111,6 @@ impl<V> RangeMap<V> {
         self.map.range(first..range.end.max(first)).map(|(&s, (e, v))| (s..*e, v))
     }
 
-    /// True if every point of `range` has a value for which `ok` holds.
-    pub fn covers(&self, range: Range<u64>, mut ok: impl FnMut(&V) -> bool) -> bool {
-        let mut at = range.start;
-        for (r, v) in self.overlapping(range.clone()) {
-            if r.start > at || !ok(v) {
-                return false;
-            }
-            at = r.end;
-        }
-        at >= range.end
-    }
-
     /// The highest start of a free range of `len` within `within`, aligned to `align` (a power of
     /// two).
     pub fn find_free_down(&self, len: u64, align: u64, within: Range<u64>) -> Option<u64> {
@@ -207,15 +195,5 @@ mod tests {
         assert_eq!(m.find_free_down(10, 1, 0..45), Some(30));
         assert_eq!(m.find_free_down(51, 1, 0..100), None);
         assert_eq!(m.find_free_down(20, 16, 0..40), None);
-    }
-
-    #[test]
-    fn covers_needs_every_point() {
-        let mut m = RangeMap::default();
-        m.insert(0..10, 0);
-        m.insert(10..20, 5);
-        assert!(m.covers(0..20, |_| true));
-        assert!(!m.covers(0..21, |_| true));
-        assert!(!m.covers(0..20, |v| *v == 0));
     }
 }

@@ -206,6 +206,7 @@ pub enum Trap {
 /// An access to guest memory from outside that memory refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{access:?} of {len} bytes of guest memory at {addr:#x} refused")]
+#[non_exhaustive]
 pub struct MemoryFault {
     /// The first address that could not be accessed.
     pub addr: u64,

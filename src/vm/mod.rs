@@ -30,6 +30,7 @@
 //!   computes names host memory.
 
 mod config;
+#[doc(hidden)]
 pub mod elf;
 mod engine;
 mod error;
@@ -47,3 +48,23 @@ pub use instance::{AbiTy, HartState, Instance, Params, Registers, Results, Stop,
 pub use linker::{Caller, Linker, Reg};
 pub use memory::{GuestPtr, Memory, Pod};
 pub use store::{AsContext, AsContextMut, InterruptHandle, Store};
+
+/// What may be sent to other threads, and what is shared between them: part of what is promised.
+const _: () = {
+    const fn send_and_sync<T: Send + Sync>() {}
+    const fn send<T: Send>() {}
+    send_and_sync::<Config>();
+    send_and_sync::<Engine>();
+    send_and_sync::<Module>();
+    send_and_sync::<Linker<()>>();
+    send_and_sync::<InterruptHandle>();
+    send_and_sync::<Instance>();
+    send_and_sync::<Memory>();
+    send_and_sync::<TypedFunc<(u64,), u64>>();
+    send_and_sync::<GuestPtr<u64>>();
+    send_and_sync::<HartState>();
+    send_and_sync::<Error>();
+    send_and_sync::<(Symbol<'_>, Stop, Trap, MemoryFault, ErrorKind)>();
+    send_and_sync::<(Isa, Ext, Profile, Access, Prot, Reg, Strategy, AddressSpace)>();
+    send::<Store<()>>();
+};

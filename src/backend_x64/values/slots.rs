@@ -61,7 +61,7 @@ impl Copies {
     }
 
     /// All copies: guest register, host register, and whether the slot is out of date.
-    #[cfg(debug_assertions)]
+    #[cfg(all(debug_assertions, feature = "tools"))]
     pub(in crate::backend_x64) fn held(&self) -> impl Iterator<Item = (u8, u8, bool)> {
         let pairs = self.held.into_iter().zip(COPIES).filter_map(|(r, h)| Some((r?, h)));
         pairs.map(|(r, h)| (r, h, self.dirty & 1 << r != 0))
