@@ -5,9 +5,9 @@
 //! decoded, lifted, emitted, written to a fresh arena, entered into the table and linked. Times are
 //! CPU time, the least of several machines.
 //!
-//! `cargo bench --bench lift -- FILE [TIMES]`, FILE being any riscv64 ELF file with symbols. Without
-//! one it says so and does nothing. TIMES is how often everything is measured; once is enough for
-//! `valgrind --tool=callgrind --toggle-collect='*lift::prepare*'`.
+//! `cargo bench --bench lift -- FILE [TIMES]`, FILE being any riscv64 ELF file with symbols.
+//! Without one it says so and does nothing. TIMES is how often everything is measured; once is
+//! enough for `valgrind --tool=callgrind --toggle-collect='*lift::prepare*'`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -20,8 +20,8 @@ pub struct Ahead {
 
 impl Ahead {
     /// Puts what is known behind each of `nodes` into the first of `out`. `keeps` says of an
-    /// operation what is kept beyond it; if that is 0, nothing that [`Self::again`] is about is, and
-    /// neither is anything beyond who leaves the block.
+    /// operation what is kept beyond it; if that is 0, nothing that [`Self::again`] is about is,
+    /// and neither is anything beyond who leaves the block.
     #[inline]
     pub fn of(nodes: &[Node], out: &mut Vec<Self>, keeps: impl Fn(Shape) -> u8) {
         if out.len() < nodes.len() {

@@ -18,8 +18,8 @@ pub struct LinkSite {
     /// It leads into the middle of its own block, where more holds than the contract, and to its
     /// stub once the block is not valid any more; to other code never.
     pub inner: bool,
-    /// The word without a target, if it is a conditional branch. Such a one may not be changed while
-    /// it might be executed, and may reach less far than others: to its stub in any case.
+    /// The word without a target, if it is a conditional branch. Such a one may not be changed
+    /// while it might be executed, and may reach less far than others: to its stub in any case.
     pub conditional: Option<u32>,
 }
 

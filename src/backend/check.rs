@@ -2,10 +2,10 @@
 //!
 //! An emitter believes things about each guest register: where its home is, what is pending, what
 //! is narrow. Behind each operation that it has emitted, the belief is compared with a model: some
-//! harts with random registers on which [`ir::eval`] executes the operation, and as
-//! many simulated hosts ([`Host`]) that execute the host code just emitted. A belief is wrong if its
-//! value on the simulated host is not the guest's. The same is done at exits, where the contract
-//! must hold, and for what fault points say.
+//! harts with random registers on which [`ir::eval`] executes the operation, and as many simulated
+//! hosts ([`Host`]) that execute the host code just emitted. A belief is wrong if its value on the
+//! simulated host is not the guest's. The same is done at exits, where the contract must hold, and
+//! for what fault points say.
 //!
 //! What a simulated host does not know (arithmetic of floating point, atomics) writes random
 //! values; what the operation defines is then taken from the belief, and everything else is checked

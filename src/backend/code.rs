@@ -4,8 +4,8 @@ use std::ops::{Deref, DerefMut};
 
 /// Code of one part of a block while it is being made.
 ///
-/// Behind its end there is nearly always room for an instruction already, so that one is appended by
-/// one or two stores of eight bytes each, whatever its length.
+/// Behind its end there is nearly always room for an instruction already, so that one is appended
+/// by one or two stores of eight bytes each, whatever its length.
 #[derive(Debug, Default)]
 pub struct Code {
     /// The code, and behind it room that has been used before or is zero.

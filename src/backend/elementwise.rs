@@ -2,9 +2,9 @@
 //! iterations at once with vector instructions.
 //!
 //! A loop is *elementwise* if it is one block that ends with the branch back, its integer registers
-//! are constant, advance by a constant, or are sums of two such, every access is to the next element
-//! of an array, and its floating-point registers are constant or written before they are read. It
-//! stores once, and nothing behind the store can fault or raise a flag.
+//! are constant, advance by a constant, or are sums of two such, every access is to the next
+//! element of an array, and its floating-point registers are constant or written before they are
+//! read. It stores once, and nothing behind the store can fault or raise a flag.
 //!
 //! Then a group of iterations, executed operation by operation for all of them, does what they do
 //! one after the other, provided that no load of a later iteration reads what an earlier one

@@ -35,7 +35,8 @@ pub struct FaultPoints {
 }
 
 // Kinds of recipes: the low half of their first byte. The second is the register. The high half is
-// the number of bytes at the end that are a signed number. Behind its recipes comes the point itself.
+// the number of bytes at the end that are a signed number. Behind its recipes comes the point
+// itself.
 const HOME: u8 = 0;
 const CONST: u8 = 1;
 const LIN: u8 = 2;

@@ -43,7 +43,8 @@ pub struct Stubs {
     pub link: CodePtr,
     /// Indirect jump that missed: guest address in the first scratch register.
     pub lookup: CodePtr,
-    /// A return that did not match: guest address in ra or, for aarch64, the first scratch register.
+    /// A return that did not match: guest address in ra or, for aarch64, the first scratch
+    /// register.
     pub return_miss: CodePtr,
     /// What the sentinel at the bottom of the return stack leads to.
     pub return_empty: CodePtr,

@@ -124,7 +124,8 @@ pub struct ThreadState {
     pub word_of_flags: [u32; 32],
     /// Registers that code which counts uses, meanwhile.
     pub counting: [u64; 2],
-    /// Host address at which translated code that faults goes on, whatever the fault, if it is not 0.
+    /// Host address at which translated code that faults goes on, whatever the fault, if it is not
+    /// 0.
     pub recovery: u64,
     /// Address of `extern "C" fn(u64) -> u64`: what a [`Counter`](crate::util::Counter) is at. It
     /// computes with integers only.

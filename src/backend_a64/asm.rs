@@ -2,8 +2,8 @@
 //! of a conditional branch's reach.
 //!
 //! Encodings are those of the Arm Architecture Reference Manual, chapter C4. A register number 31
-//! is the zero register unless a function says that it is the stack pointer. Fixed code (`entry`) is
-//! dynasm's.
+//! is the zero register unless a function says that it is the stack pointer. Fixed code (`entry`)
+//! is dynasm's.
 
 use super::patch;
 use super::regs::{STATE, X17, ZR};

@@ -267,8 +267,8 @@ impl Emitter<'_, '_> {
         self.sym.set_home(link.0, false);
     }
 
-    /// Goes to the guest address in `target` through the table; as a call, if `call` says where that
-    /// returns to.
+    /// Goes to the guest address in `target` through the table; as a call, if `call` says where
+    /// that returns to.
     ///
     /// Rotating moves bit 0 to the top, so that one comparison refuses odd addresses and those
     /// beyond the table. An empty entry is 0 and leads to the arena's first bytes, which are the

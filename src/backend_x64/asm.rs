@@ -253,7 +253,8 @@ impl<'b> Asm<'b> {
         self.bytes(&v.to_le_bytes());
     }
 
-    /// Extension bits X and B, and ModRM, SIB and displacement, lowest byte first, with their length.
+    /// Extension bits X and B, and ModRM, SIB and displacement, lowest byte first, with their
+    /// length.
     #[inline(always)]
     fn operand(reg: u8, rm: Rm) -> (u8, (u64, u32)) {
         match rm {
@@ -294,8 +295,8 @@ impl<'b> Asm<'b> {
     }
 
     /// What makes the sum of a guest address a host address: nothing, or the segment whose base is
-    /// the host address of guest address 0, with the sum taken modulo 2^32 in a sandbox. The prefixes
-    /// and their number.
+    /// the host address of guest address 0, with the sum taken modulo 2^32 in a sandbox. The
+    /// prefixes and their number.
     #[inline]
     fn guest_prefix(&self, rm: Rm) -> (u64, u32) {
         match self.mode {

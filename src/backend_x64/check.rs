@@ -1,7 +1,8 @@
 //! A simulated x86-64 host, on which [`crate::backend::check`] executes what was emitted.
 //!
-//! It knows the instructions that integer code is made of, and those that move and compare floats. Any other one gives random values to the
-//! registers, flags and fields of the thread state that it writes, as far as the decoder tells.
+//! It knows the instructions that integer code is made of, and those that move and compare floats.
+//! Any other one gives random values to the registers, flags and fields of the thread state that it
+//! writes, as far as the decoder tells.
 
 mod float;
 

@@ -366,8 +366,8 @@ fn x(f: FReg) -> u8 {
     host_float(f.0).unwrap_or(XMM0)
 }
 
-/// Which host registers point to the arrays of `l`: those of their guest registers, others that hold
-/// no copies here, and those of registers that the loop does not use.
+/// Which host registers point to the arrays of `l`: those of their guest registers, others that
+/// hold no copies here, and those of registers that the loop does not use.
 fn pointers(l: &Elementwise<'_>) -> Option<Pointers> {
     let mut used = 1 << l.bound.0;
     for node in l.nodes {

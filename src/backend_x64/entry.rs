@@ -94,7 +94,8 @@ fn leaves(ops: &mut Ops, stubs: &mut Stubs, here: &dyn Fn(&Ops) -> CodePtr) {
         ; jmp ->unwind
     );
     align(ops);
-    // A return to the address in ra that was predicted wrongly: no prediction is worth anything then.
+    // A return to the address in ra that was predicted wrongly: no prediction is worth anything
+    // then.
     stubs.return_miss = here(ops);
     stubs.return_empty = here(ops);
     x64!(ops

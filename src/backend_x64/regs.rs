@@ -27,7 +27,8 @@ pub(super) const RBP: u8 = 5;
 /// Home of ra, which the stub for mispredicted returns must know.
 pub(super) const RA_HOME: u8 = 15;
 
-/// Registers for copies of what is in slots, see `values::slots`; scratch for operations that keep none.
+/// Registers for copies of what is in slots, see `values::slots`; scratch for operations that keep
+/// none.
 pub(super) const COPIES: [u8; 2] = [RDX, RCX];
 
 /// Scratch vector registers.

@@ -1,7 +1,8 @@
 //! The command line.
 //!
-//! Reading order: `flags` (what can be said), `settings` (of that, what a run inherits), `run` and the other commands, one file each, `fail`
-//! (what is said when something is wrong, and exit codes).
+//! Reading order: `flags` (what can be said), `settings` (of that, what a run inherits), `run` and
+//! the other commands, one file each, `fail` (what is said when something is wrong, and exit
+//! codes).
 //!
 //! Starting a program is on everybody's path: nothing is set up here that was not asked for.
 

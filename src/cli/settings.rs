@@ -1,6 +1,6 @@
-//! What a run is set up with. A setting is one row: from it follow the flag of `run`, the flag's help,
-//! the environment variable that stands for the flag, the words by which a program that the guest
-//! starts inherits it, and a test.
+//! What a run is set up with. A setting is one row: from it follow the flag of `run`, the flag's
+//! help, the environment variable that stands for the flag, the words by which a program that the
+//! guest starts inherits it, and a test.
 
 use super::fail::Failure;
 use super::flags;
@@ -369,8 +369,8 @@ pub(super) fn isa(spec: &str) -> Result<Isa, Failure> {
     })
 }
 
-/// What this host has, without and with what a list such as `-bmi2,+fma` names. Switching on what the
-/// host lacks is refused.
+/// What this host has, without and with what a list such as `-bmi2,+fma` names. Switching on what
+/// the host lacks is refused.
 fn host_features(list: &str) -> Result<HostFeatures, Failure> {
     let all = HostFeatures::detect();
     let mut features = all;

@@ -1,7 +1,7 @@
 //! Tools to look at guests and at what is made of them.
 //!
-//! `dump` shows translated code, `perf_map` and `jit_dump` name it for `perf` by `symbols`, `profile`
-//! tells how often it was executed, and `report` shows that.
+//! `dump` shows translated code, `perf_map` and `jit_dump` name it for `perf` by `symbols`,
+//! `profile` tells how often it was executed, and `report` shows that.
 
 mod dump;
 mod jit_dump;

@@ -1,8 +1,8 @@
 //! How often each part of each block was executed, from the counters of `Options::count`.
 //!
 //! A block is cut where its counters stand (`backend::CountPoint`): each part of it is executed as
-//! often as the counter before it says, as far as nothing in it jumps on the likely path. Faults and
-//! polls that leave in the middle count as if the part had been executed to its end; stubs,
+//! often as the counter before it says, as far as nothing in it jumps on the likely path. Faults
+//! and polls that leave in the middle count as if the part had been executed to its end; stubs,
 //! helpers and the code that counts are not counted.
 
 use crate::backend::{CountPoint, Counted, LinkSite};

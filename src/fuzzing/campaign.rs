@@ -233,8 +233,8 @@ pub fn replay(campaign: &Campaign, number: u64) -> io::Result<Option<Box<Mismatc
 }
 
 /// Runs the program that `bytes` say, for fuzzers that choose them: the first says on which of the
-/// setups, the second at which place, and each of the others decides about something, so that similar
-/// bytes are similar programs. Engines are kept from case to case.
+/// setups, the second at which place, and each of the others decides about something, so that
+/// similar bytes are similar programs. Engines are kept from case to case.
 ///
 /// # Panics
 /// The engines disagree.

@@ -116,8 +116,8 @@ impl Builder<'_> {
         self.fill(hole, head);
     }
 
-    /// Computes what is stored, in `names`, from the first two of them and `constant`; `flag` can be
-    /// used for comparisons.
+    /// Computes what is stored, in `names`, from the first two of them and `constant`; `flag` can
+    /// be used for comparisons.
     fn element_value(&mut self, f: &Format, names: &[u8; 5], constant: u8, flag: u8) -> u8 {
         let mut known = vec![names[0], names[1], constant];
         for _ in 0..1 + self.rng.below(5) {

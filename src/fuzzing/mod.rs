@@ -2,8 +2,8 @@
 //!
 //! Reading order: `rng`, `pool` (which instructions there are to choose from), `program` (random
 //! programs), `compiled` (programs as compilers write them), `rig` (running one program on two
-//! engines), `report` (what is said about a difference), `campaign` (many programs), `harvest` (code
-//! of real programs), `decoder` and `elf` (checks without engines).
+//! engines), `report` (what is said about a difference), `campaign` (many programs), `harvest`
+//! (code of real programs), `decoder` and `elf` (checks without engines).
 //!
 //! Everything follows from a seed and the number of a case, so that a case can be run again.
 

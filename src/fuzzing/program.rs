@@ -295,8 +295,8 @@ impl Builder<'_> {
         (op.format() == Format::Amo && !matches!(op, Op::ScW | Op::ScD)).then_some(op)
     }
 
-    /// Puts an address into `r` and jumps there, with `link` as return address; the lowest bit of the
-    /// address is `odd`, and of no meaning.
+    /// Puts an address into `r` and jumps there, with `link` as return address; the lowest bit of
+    /// the address is `odd`, and of no meaning.
     pub(super) fn far(&mut self, r: u8, link: u8, odd: i32) -> Hole {
         let at = self.insn(Op::Auipc, r, 0, 0, 0);
         self.insn(Op::Addi, r, r, 0, 0);

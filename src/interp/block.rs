@@ -67,7 +67,8 @@ impl Interp {
     ///
     /// The stop flag is looked at before each block, and so are events of code pages, which
     /// interrupt too. What other code has been written since it was first executed is seen only
-    /// after [`Interp::clear`], which the caller does on [`Exit::FenceI`] and when it has taken these events.
+    /// after [`Interp::clear`], which the caller does on [`Exit::FenceI`] and when it has taken
+    /// these events.
     pub fn run(
         &mut self,
         hart: &mut Hart,

@@ -1,8 +1,8 @@
 //! The interpreter: the reference for what every instruction does, and the fallback of the
 //! translator. One file per extension, one function per instruction.
 //!
-//! Reading order: `rv_i` for the shape of an instruction, `dispatch` for the table of all, then
-//! any extension; `block` for how it runs fast, `path` for how it keeps to what translated code does.
+//! Reading order: `rv_i` for the shape of an instruction, `dispatch` for the table of all, then any
+//! extension; `block` for how it runs fast, `path` for how it keeps to what translated code does.
 //!
 //! Invariants:
 //! - An instruction that does not complete changes nothing: every function here reads its
@@ -160,7 +160,8 @@ pub fn fetch(mem: &Memory, isa: &Isa, pc: u64) -> Result<Insn, Exit> {
     decode(bits, isa)
 }
 
-/// Decodes an instruction that has been fetched; the upper half of `bits` is zero if it has 16 bits.
+/// Decodes an instruction that has been fetched; the upper half of `bits` is zero if it has 16
+/// bits.
 ///
 /// # Errors
 /// It is none of `isa`.

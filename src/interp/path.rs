@@ -54,7 +54,8 @@ pub enum End {
 }
 
 impl<M: Data> Path<M> {
-    /// A path along `insns` with their addresses, for a hart with `isa`; `entries` must be in order.
+    /// A path along `insns` with their addresses, for a hart with `isa`; `entries` must be in
+    /// order.
     #[must_use]
     pub fn new(
         insns: impl IntoIterator<Item = (u64, Insn, Taken)>,

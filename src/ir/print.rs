@@ -9,7 +9,8 @@
 //! next 0x10008
 //! ```
 //!
-//! What `Display` writes, `FromStr` (see `parse`) reads back to an equal value. `Debug` is the same.
+//! What `Display` writes, `FromStr` (see `parse`) reads back to an equal value. `Debug` is the
+//! same.
 
 use std::fmt::{self, Debug, Display, Formatter};
 

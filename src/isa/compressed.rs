@@ -85,8 +85,8 @@ pub(super) struct CRow {
     pub(super) op: Op,
 }
 
-/// Hands all rows to the macro `$m`. Where two rows match one halfword, the row with more fixed bits
-/// wins.
+/// Hands all rows to the macro `$m`. Where two rows match one halfword, the row with more fixed
+/// bits wins.
 macro_rules! for_each_compressed {
     ($m:ident) => {
         $m! {

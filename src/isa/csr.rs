@@ -23,9 +23,9 @@ pub const HPMCOUNTER3: u16 = 0xc03;
 /// Last of the performance counters.
 pub const HPMCOUNTER31: u16 = 0xc1f;
 
-/// What a CSR counts here. `cycle` and `instret` are the same as `time`: what programs use them for is to
-/// tell more work from less. The events of performance counters are the machine's to choose: seven
-/// count for the vDSO, the others nothing.
+/// What a CSR counts here. `cycle` and `instret` are the same as `time`: what programs use them for
+/// is to tell more work from less. The events of performance counters are the machine's to choose:
+/// seven count for the vDSO, the others nothing.
 #[must_use]
 pub const fn counter(number: u16) -> Option<Counter> {
     Some(match number {

@@ -7,11 +7,11 @@ use super::handle::{Handler, handle};
 use super::imm::{self, bits};
 use super::{ExtSet, Format, Insn, Isa, Pattern, TABLE};
 
-/// Decodes one instruction from `bits`, of which the upper half is ignored when the low two bits say
-/// that the instruction is a 16-bit one.
+/// Decodes one instruction from `bits`, of which the upper half is ignored when the low two bits
+/// say that the instruction is a 16-bit one.
 ///
-/// `None` means illegal: reserved, unknown, or of an extension that `isa` lacks. HINTs decode as the
-/// base instruction that they are an encoding of.
+/// `None` means illegal: reserved, unknown, or of an extension that `isa` lacks. HINTs decode as
+/// the base instruction that they are an encoding of.
 pub fn decode(bits: u32, isa: &Isa) -> Option<Insn> {
     handle::<Decoder>(bits, isa, &mut ())
 }

@@ -131,7 +131,8 @@ fn every_row_round_trips() {
     }
 }
 
-/// All 16-bit encodings: each decodes to an instruction whose 32-bit encoding has the same operands.
+/// All 16-bit encodings: each decodes to an instruction whose 32-bit encoding has the same
+/// operands.
 #[test]
 fn every_compressed_encoding_expands() {
     let mut seen = std::collections::BTreeMap::new();

@@ -16,8 +16,8 @@ pub fn disasm(insn: &Insn, pc: u64) -> impl fmt::Display + use<> {
     Disasm { insn: *insn, pc }
 }
 
-/// What objdump prints for `bits` (an encoding of `len` bytes, 2 or 4) that is no instruction; that of
-/// zeros, which are guaranteed to be illegal, has a name.
+/// What objdump prints for `bits` (an encoding of `len` bytes, 2 or 4) that is no instruction; that
+/// of zeros, which are guaranteed to be illegal, has a name.
 pub fn unknown(bits: u32, len: u8) -> impl fmt::Display {
     match (bits & 0xffff, len) {
         (0, 2) => "unimp".to_owned(),
@@ -137,8 +137,8 @@ const FLI: [&str; 32] = [
     "0x1p+4", "0x1p+7", "0x1p+8", "0x1p+15", "0x1p+16", "inf", "nan",
 ];
 
-/// The rounding mode with its comma; nothing for the dynamic one, and for conversions that are exact
-/// and have the mode that assemblers give them.
+/// The rounding mode with its comma; nothing for the dynamic one, and for conversions that are
+/// exact and have the mode that assemblers give them.
 fn rounding(insn: &Insn) -> &'static str {
     let exact = matches!(insn.op, Op::FcvtDS | Op::FcvtDW | Op::FcvtDWu | Op::FcvtSH | Op::FcvtDH);
     match insn.rm {

@@ -204,8 +204,8 @@ impl Profile {
     }
 
     /// The mandatory extensions that are not implemented, so that an [`Isa`] made from this profile
-    /// lacks them: RVA22U64's promise of data-independent timing (Zkt), and all of RVA23U64's vectors
-    /// and pointer masking.
+    /// lacks them: RVA22U64's promise of data-independent timing (Zkt), and all of RVA23U64's
+    /// vectors and pointer masking.
     pub fn absent(self) -> impl Iterator<Item = &'static str> {
         self.mandatory().filter(|name| Ext::from_name(name).is_none())
     }
@@ -232,11 +232,12 @@ pub enum ParseIsaError {
 /// What a hart implements: a set of extensions that is closed under the manual's dependencies.
 ///
 /// Made from a string: `max` (the default: all that is implemented), a profile, or an ISA string
-/// such as `rv64gc` or `rv64imafdc_zba_zbb`, followed by any number of `,+ext` and `,-ext`. A string that
-/// starts with a sign changes the default. Taking an extension away takes with it what depends on it.
+/// such as `rv64gc` or `rv64imafdc_zba_zbb`, followed by any number of `,+ext` and `,-ext`. A
+/// string that starts with a sign changes the default. Taking an extension away takes with it what
+/// depends on it.
 ///
-/// As Linux does, an ISA string always has Zicsr, Zifencei, Zicntr and Zihpm, which were part of `i`
-/// when the port began; and so have profiles Zifencei. `,-zifencei` removes it.
+/// As Linux does, an ISA string always has Zicsr, Zifencei, Zicntr and Zihpm, which were part of
+/// `i` when the port began; and so have profiles Zifencei. `,-zifencei` removes it.
 ///
 /// ```
 /// let isa: rvnative::isa::Isa = "rv64gc,+zba,-c".parse()?;
@@ -339,7 +340,8 @@ impl Isa {
         }
     }
 
-    /// The names that stand for combinations: A is Zaamo with Zalrsc; C is Zca, with Zcd if there is D.
+    /// The names that stand for combinations: A is Zaamo with Zalrsc; C is Zca, with Zcd if there
+    /// is D.
     fn compose(&mut self) {
         if self.has(Ext::Zaamo) && self.has(Ext::Zalrsc) {
             self.set = self.set.with(Ext::A);

@@ -17,7 +17,8 @@ pub(super) enum Imm {
     Unsigned12,
     MopR,
     MopRr,
-    /// The rest is of 16-bit encodings: six bits, signed; the same times 4096; and as a shift amount.
+    /// The rest is of 16-bit encodings: six bits, signed; the same times 4096; and as a shift
+    /// amount.
     C6,
     CUpper,
     CShift,
@@ -81,7 +82,8 @@ impl Imm {
     }
 }
 
-/// The offset in bytes of `word`, which is a conditional branch, `jal`, or a 16-bit encoding of one.
+/// The offset in bytes of `word`, which is a conditional branch, `jal`, or a 16-bit encoding of
+/// one.
 pub(crate) const fn jump_offset(word: u32) -> i32 {
     const BRANCH: u32 = 0b110_0011;
     const C_J: u32 = 0b101;

@@ -43,7 +43,8 @@ pub struct Insn {
     /// Length in bytes: 2 or 4.
     pub len: u8,
     /// The final, sign-extended immediate: `lui`/`auipc` already shifted left by 12, byte offset of
-    /// branches and jumps, shift amount, CSR number (0..=4095), bits 31:20 of `fence`, n of `mop.*.n`.
+    /// branches and jumps, shift amount, CSR number (0..=4095), bits 31:20 of `fence`, n of
+    /// `mop.*.n`.
     pub imm: i32,
     /// The original encoding; the upper half is zero when `len` is 2.
     pub bits: u32,

@@ -72,7 +72,8 @@ pub enum Format {
     J,
     /// x rd, imm(x rs1): the jump through a register.
     Jalr,
-    /// `imm` = bits 31:20 (fm, predecessor set, successor set); `rd` and `rs1` are reserved and ignored.
+    /// `imm` = bits 31:20 (fm, predecessor set, successor set); `rd` and `rs1` are reserved and
+    /// ignored.
     Fence,
     /// As `Fence` with the sets fixed.
     FenceTso,

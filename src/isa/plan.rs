@@ -1,5 +1,5 @@
-//! Plans: how to take the operands out of an encoding, as data that can be followed without a branch
-//! for each format.
+//! Plans: how to take the operands out of an encoding, as data that can be followed without a
+//! branch for each format.
 
 use super::imm::Imm;
 use super::{Format, Insn, Op};

@@ -1,10 +1,11 @@
 //! The table: one row per 32-bit instruction. Everything else in `isa` follows from it.
 //!
-//! A row is `Op "mnemonic" Extension[+Extension...] Format "32-bit pattern";`. Patterns are read from
-//! bit 31 down to bit 0; `.` is a bit of an operand, spaces are for the eye. Where two rows match one
-//! word, the row with more fixed bits wins; the overlap test lists every such pair by name.
-//! Source: the unprivileged manual, 20240411 and later ("RV32/64G Instruction Set Listings"), and the
-//! ratified specifications of the extensions that came after it.
+//! A row is `Op "mnemonic" Extension[+Extension...] Format "32-bit
+//! pattern";`. Patterns are read from bit 31 down to bit 0; `.` is a bit of an operand, spaces are
+//! for the eye. Where two rows match one word, the row with more fixed bits wins; the overlap test
+//! lists every such pair by name. Source: the unprivileged manual, 20240411 and later ("RV32/64G
+//! Instruction Set Listings"), and the ratified specifications of the extensions that came after
+//! it.
 
 /// Hands all rows to the macro `$m`.
 macro_rules! for_each_insn { ($m:ident) => { $m! {

@@ -8,8 +8,8 @@
 use crate::isa;
 use crate::util::PAGE_SIZE;
 
-/// Loop heads: a bit for each halfword of a piece of code that is the target of a backward branch or
-/// jump in it.
+/// Loop heads: a bit for each halfword of a piece of code that is the target of a backward branch
+/// or jump in it.
 pub(super) struct Heads(u128);
 
 /// Halfwords that are looked at: what 64 instructions may take.

@@ -1,9 +1,10 @@
 //! From guest instructions to IR blocks.
 //!
-//! Reading order: `scan` (which instructions make a block, and why), `heads` (where loops begin), `rule` (what an instruction
-//! becomes), one table of rules per extension (`rv_i`, `rv_m`, `rv_a`, `rv_f`, `rv_zb`, `csr`,
-//! `zic`), `fuse` (instructions that become one operation together), `select` (branches that become
-//! conditional operations), `search` (a loop of libgcc that becomes a few operations).
+//! Reading order: `scan` (which instructions make a block, and why), `heads` (where loops begin),
+//! `rule` (what an instruction becomes), one table of rules per extension (`rv_i`, `rv_m`, `rv_a`,
+//! `rv_f`, `rv_zb`, `csr`, `zic`), `fuse` (instructions that become one operation together),
+//! `select` (branches that become conditional operations), `search` (a loop of libgcc that becomes
+//! a few operations).
 //!
 //! The tables together have exactly one rule for each instruction of `isa`; an instruction without
 //! one, or with two, fails the build.

@@ -22,9 +22,9 @@
 //!   does what it finds in data.
 //! - Indirect jumps, environment calls, breakpoints and `fence.i` end a block. So do the limits,
 //!   and an instruction that cannot be fetched or decoded: it gets a block of its own, if it is
-//!   ever reached, which says so. Without compressed instructions, a branch or jump to a target that
-//!   is not aligned to 4 bytes is such an instruction: the interpreter faults on it if it is taken.
-//!   (Of `jalr` only the target could tell. It is found out there, one instruction late.)
+//!   ever reached, which says so. Without compressed instructions, a branch or jump to a target
+//!   that is not aligned to 4 bytes is such an instruction: the interpreter faults on it if it is
+//!   taken. (Of `jalr` only the target could tell. It is found out there, one instruction late.)
 
 use super::heads::{Heads, Marks};
 use super::rule::{self, Flow};
@@ -123,8 +123,8 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    /// Lifts from `piece`, which is what can be read at `pc`. `marks` is for one about which nothing
-    /// is kept.
+    /// Lifts from `piece`, which is what can be read at `pc`. `marks` is for one about which
+    /// nothing is kept.
     fn piece(&mut self, piece: Piece<'_>, marks: &mut Marks) -> Step {
         let left = self.max_insns - self.builder.block().insns;
         let code = piece.rest();

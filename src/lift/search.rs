@@ -1,5 +1,5 @@
-//! The loop in which libgcc's `__clzdi2` and `__ctzdi2`, which compilers call where there is no Zbb,
-//! look for the highest byte of a doubleword that is not zero:
+//! The loop in which libgcc's `__clzdi2` and `__ctzdi2`, which compilers call where there is no
+//! Zbb, look for the highest byte of a doubleword that is not zero:
 //!
 //! ```text
 //!     li   i, 56
@@ -11,8 +11,8 @@
 //! ```
 //!
 //! Hosts count leading zeros. What the loop writes, it writes before it reads it, and nothing in it
-//! can fault, so that only the end of it is ever seen: at `out`, or behind it with `t` and `m` zero,
-//! as a byte that is not zero has not been found in front of the lowest.
+//! can fault, so that only the end of it is ever seen: at `out`, or behind it with `t` and `m`
+//! zero, as a byte that is not zero has not been found in front of the lowest.
 
 use crate::ir::{BinOp, Builder, Cond, Op, Reg, Src, UnOp, Width};
 use crate::isa::{self, Insn, Isa};
@@ -22,8 +22,8 @@ const INSNS: usize = 5;
 /// Most of them that are executed: the lowest byte is not looked at.
 pub(super) const MOST: u32 = 7 * INSNS as u32;
 
-/// Adds what the loop does that `code`, at `pc`, begins with, if it is this one and `b` has just made
-/// its counter 56. The address behind it; `None` if nothing has changed.
+/// Adds what the loop does that `code`, at `pc`, begins with, if it is this one and `b` has just
+/// made its counter 56. The address behind it; `None` if nothing has changed.
 pub(super) fn search(b: &mut Builder, code: &[u8], isa: &Isa, pc: u64) -> Option<u64> {
     let Op::Const { rd: i, value: 56 } = b.block().nodes.last()?.op else { return None };
     let ([shift, mask, found, step, back], len) = decode(code, isa)?;

@@ -10,10 +10,10 @@ use crate::isa::{self, Insn, Isa};
 /// Most instructions that are skipped. With more of them executing all costs more than it saves.
 const MAX_SKIPPED: usize = 2;
 
-/// Makes the last operation of `b`, if it is a branch over a few simple operations, those operations
-/// on its condition. `code` is what follows the branch, whose instructions have not been lifted, at
-/// `pc`; `insns` of them may be. The address of the instruction behind them; `None` if nothing has
-/// changed.
+/// Makes the last operation of `b`, if it is a branch over a few simple operations, those
+/// operations on its condition. `code` is what follows the branch, whose instructions have not been
+/// lifted, at `pc`; `insns` of them may be. The address of the instruction behind them; `None` if
+/// nothing has changed.
 pub(super) fn select(b: &mut Builder, code: &[u8], isa: &Isa, pc: u64, insns: u32) -> Option<u64> {
     let &Node { op: Op::Branch { target: end, .. }, pc: branch, .. } = b.block().nodes.last()?
     else {

@@ -301,12 +301,12 @@ impl Command {
     }
 
     /// Runs the program in a child process and waits for its end. The child is a `fork` of this
-    /// process, which must have no other threads: they would not be in the child, but the locks that
-    /// they hold would.
+    /// process, which must have no other threads: they would not be in the child, but the locks
+    /// that they hold would.
     ///
     /// # Errors
-    /// It cannot be started; [`LoadError::Threads`] if there are other threads, or the host does not
-    /// tell.
+    /// It cannot be started; [`LoadError::Threads`] if there are other threads, or the host does
+    /// not tell.
     pub fn status(&mut self) -> Result<ExitStatus, LoadError> {
         if !process::has_one_thread() {
             return Err(LoadError::Threads);
@@ -477,8 +477,8 @@ impl Command {
 }
 
 impl Command {
-    /// Where the host finds a program, where the guest does, and its file, for when no name leads to
-    /// it.
+    /// Where the host finds a program, where the guest does, and its file, for when no name leads
+    /// to it.
     fn executable(
         &self,
         program: &exec::Program,

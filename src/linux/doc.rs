@@ -1,4 +1,5 @@
-//! `docs/syscalls.md` and `docs/ioctls.md`: the tables of system calls and requests for people to read.
+//! `docs/syscalls.md` and `docs/ioctls.md`: the tables of system calls and requests for people to
+//! read.
 
 use super::table::{Support, Syscall};
 use std::fmt::Write as _;

@@ -43,8 +43,8 @@ pub(super) fn take_over() {
     }
 }
 
-/// Replaces the process by the executable `program`, which may be ours, with those arguments. Returns
-/// only if that fails.
+/// Replaces the process by the executable `program`, which may be ours, with those arguments.
+/// Returns only if that fails.
 pub(super) fn execute(program: &CStr, args: &[CString], env: &[CString]) -> io::Error {
     let error = process::execve(program, args, env);
     match &*KEPT.lock().unwrap_or_else(PoisonError::into_inner) {

@@ -23,8 +23,8 @@ const OPEN_FLAGS: [(u32, i32); 4] = [
 
 /// `O_LARGEFILE` of the guest, which 64-bit kernels set in each open file.
 const O_LARGEFILE: u32 = 0o100_000;
-/// The host's: its C library may call it 0. Where arm's numbers are used, it has changed places with
-/// `O_NOFOLLOW`.
+/// The host's: its C library may call it 0. Where arm's numbers are used, it has changed places
+/// with `O_NOFOLLOW`.
 const HOST_O_LARGEFILE: i32 = match libc::O_LARGEFILE {
     0 if libc::O_NOFOLLOW == 0o100_000 => 0o400_000,
     0 => 0o100_000,

@@ -189,9 +189,9 @@ impl Thread {
         Errno::check(unsafe { syscall::interruptible(self.signal_flag(), number, args) })
     }
 
-    /// `len` bytes of guest memory as an argument; a null pointer stays one. For a range that leaves
-    /// the guest's address space it is an address that the kernel refuses, so that a call finds its
-    /// errors in the kernel's order.
+    /// `len` bytes of guest memory as an argument; a null pointer stays one. For a range that
+    /// leaves the guest's address space it is an address that the kernel refuses, so that a call
+    /// finds its errors in the kernel's order.
     ///
     /// # Errors
     /// Never: it has the type of the other ways to take an argument.

@@ -1,6 +1,6 @@
-//! Device control. Of some two thousand requests in the kernel's headers whose number says how large
-//! their structure is, all have the same number on riscv64, x86-64 and aarch64, but for those of
-//! virtual machines; and structures that are as large have the same layout, since the machines
+//! Device control. Of some two thousand requests in the kernel's headers whose number says how
+//! large their structure is, all have the same number on riscv64, x86-64 and aarch64, but for those
+//! of virtual machines; and structures that are as large have the same layout, since the machines
 //! agree about types and their alignment. So what must be known of a request is whether its
 //! argument is an address, and of how many bytes; and, where a guest address is not a host address,
 //! whether the structure holds addresses. `docs/ioctls.md` is generated from this file.

@@ -1,5 +1,5 @@
-//! Message queues and semaphores, as far as the host's calls cannot be made on the guest's arguments
-//! as they are.
+//! Message queues and semaphores, as far as the host's calls cannot be made on the guest's
+//! arguments as they are.
 
 use super::abi::{Errno, Fd, GuestPtr, SigEvent, SysResult};
 use super::args::host;

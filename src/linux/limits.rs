@@ -1,7 +1,7 @@
-//! Resource limits (getrlimit(2)). Those of addresses, data and stack are kept here and hold for the
-//! guest's memory: the host's would hit our own, whose reservation alone exceeds any. All others
-//! are the host's, but the hard limit of descriptors is kept here too: we raise the soft one while
-//! we need descriptors of our own ([`raise`]).
+//! Resource limits (getrlimit(2)). Those of addresses, data and stack are kept here and hold for
+//! the guest's memory: the host's would hit our own, whose reservation alone exceeds any. All
+//! others are the host's, but the hard limit of descriptors is kept here too: we raise the soft one
+//! while we need descriptors of our own ([`raise`]).
 
 use super::abi::{Errno, GuestPtr, RLimit, SysResult};
 use super::host::{HostArg, has_capability, host_call};
@@ -334,8 +334,8 @@ impl Process {
         Ok(())
     }
 
-    /// Refuses a mapping of `len` bytes that the limits of addresses and data do not allow. Pages of
-    /// `replaced` are going to be unmapped for it.
+    /// Refuses a mapping of `len` bytes that the limits of addresses and data do not allow. Pages
+    /// of `replaced` are going to be unmapped for it.
     pub(super) fn may_map(
         &self,
         len: u64,

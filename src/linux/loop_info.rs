@@ -23,8 +23,8 @@ const fn place(guest: usize, if_wide: usize) -> usize {
     if WIDE { if_wide } else { guest }
 }
 
-/// Number, device, inode, real device; offset, kind and size of key, flags; name; key; initial values;
-/// room.
+/// Number, device, inode, real device; offset, kind and size of key, flags; name; key; initial
+/// values; room.
 const FIELDS: [Field; 9] = [
     (0, 0, 4),
     (4, place(4, 8), 4),

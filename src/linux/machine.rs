@@ -56,8 +56,8 @@ fn hwprobe(isa: &Isa, key: i64, user_end: u64) -> Option<u64> {
     }
 }
 
-/// Processors that are online, as a set of the kernel's: bit `n % 64` of word `n / 64`. Its length is
-/// that of the largest set that there can be.
+/// Processors that are online, as a set of the kernel's: bit `n % 64` of word `n / 64`. Its length
+/// is that of the largest set that there can be.
 fn online() -> Vec<u64> {
     let list = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
     let numbers = |part: &str| {

@@ -185,8 +185,8 @@ pub(super) fn sys_mmap(
     process.may_map(len, own_copy, Some(at..at + len))?;
     let fd = file.then(|| guest_fd(fd)).transpose()?;
     let fresh = flags & MAP_FIXED_NOREPLACE != 0;
-    // Files count nothing, whatever they are, nor does what nobody may touch: so the host keeps that
-    // with what is reserved around it, where it counts as many mappings as the guest has.
+    // Files count nothing, whatever they are, nor does what nobody may touch: so the host keeps
+    // that with what is reserved around it, where it counts as many mappings as the guest has.
     let untouched = !shared && mapping.prot == Prot::NONE;
     let uncounted = if file || untouched { MAP_NORESERVE as i32 } else { 0 };
     mem.map_as(at, len, mapping, fd, fresh, host_kind(flags) | uncounted)?;

@@ -1,6 +1,6 @@
-//! Mounts and mount namespaces. With a root filesystem of the guest's own they are the host's kernel's
-//! where the guest has made itself a mount namespace ([`super::rootfs`]); elsewhere what is mounted
-//! is fixed.
+//! Mounts and mount namespaces. With a root filesystem of the guest's own they are the host's
+//! kernel's where the guest has made itself a mount namespace ([`super::rootfs`]); elsewhere what
+//! is mounted is fixed.
 
 use super::abi::{Errno, Fd, GuestCStr, GuestPtr, SysResult};
 use super::args::host;

@@ -1,11 +1,11 @@
 //! Where the guest's paths lead on the host.
 //!
-//! With a sysroot (`-L`), one rule says where an absolute path is, whatever is done with it: below the
-//! prefix, if it is there; else where the host's path says, if it is there; else, to be made, below
-//! the prefix if its directory is there, and otherwise at the host's path. So what is replaced or
-//! removed is what was read. `/dev`, `/proc` and their like are always the host's, and what is new
-//! in the directories of users too. Symbolic links below the prefix are followed as if the prefix
-//! were the root. It is a convenience and no boundary.
+//! With a sysroot (`-L`), one rule says where an absolute path is, whatever is done with it: below
+//! the prefix, if it is there; else where the host's path says, if it is there; else, to be made,
+//! below the prefix if its directory is there, and otherwise at the host's path. So what is
+//! replaced or removed is what was read. `/dev`, `/proc` and their like are always the host's, and
+//! what is new in the directories of users too. Symbolic links below the prefix are followed as if
+//! the prefix were the root. It is a convenience and no boundary.
 //!
 //! With a root filesystem (`-C`), every path is looked up in that world ([`super::rootfs`]), and
 //! what goes to the host is a descriptor of ours, or one name in a directory of which we hold one.

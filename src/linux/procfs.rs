@@ -1,5 +1,5 @@
-//! The files of `/proc` that must tell about the guest and not about the program that runs it: which
-//! they are, and what is in them. How they are opened and read is in `procfd`.
+//! The files of `/proc` that must tell about the guest and not about the program that runs it:
+//! which they are, and what is in them. How they are opened and read is in `procfd`.
 
 use super::abi::{Errno, Fd};
 use super::others;

@@ -401,7 +401,8 @@ fn answer(t: &Thread, who: Option<u32>, arg: GuestPtr<Query>) -> SysResult {
     Ok(0)
 }
 
-/// The areas of a guest process, the calling one if absent; `host` is the host's `maps` or `smaps` of it.
+/// The areas of a guest process, the calling one if absent; `host` is the host's `maps` or `smaps`
+/// of it.
 ///
 /// # Errors
 /// `ENOENT` if it is none.

@@ -37,8 +37,8 @@ fn region(t: &Thread, who: Option<u32>) -> (u64, u64) {
     }
 }
 
-/// `/proc/PID/stat` with the guest's addresses (fields numbered as in proc(5)). The host knows them,
-/// if it lets us say where they are.
+/// `/proc/PID/stat` with the guest's addresses (fields numbered as in proc(5)). The host knows
+/// them, if it lets us say where they are.
 pub(super) fn stat(host: &str, t: &Thread, who: Option<u32>, sizes: &Sizes) -> String {
     let (base, size) = region(t, who);
     let own = who.is_none().then(|| (dispositions(t), lock(&t.process.layout).clone()));

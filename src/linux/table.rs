@@ -2,9 +2,9 @@
 //!
 //! The kinds: `full` and `partial` name a handler; `pass` hands the call to the host's of the same
 //! name, translating the arguments as said; `refused` answers `ENOSYS` for the written reason,
-//! `denied` `EPERM`; `absent` is `ENOSYS` without a warning, since programs ask for such calls and do
-//! without. Numbers without a line are answered like those.
-//! Numbers and names: `include/uapi/asm-generic/unistd.h`, and 258 and 259 from
+//! `denied` `EPERM`; `absent` is `ENOSYS` without a warning, since programs ask for such calls and
+//! do without. Numbers without a line are answered like those. Numbers and names:
+//! `include/uapi/asm-generic/unistd.h`, and 258 and 259 from
 //! `arch/riscv/include/uapi/asm/unistd.h`. `docs/syscalls.md` is generated from this file.
 
 use super::abi::{Errno, FromArg, SysResult};

@@ -1,6 +1,6 @@
-//! The vDSO (vdso(7)): an image in a page of its own, with functions that programs find by the auxiliary
-//! vector, and the code that signal handlers return to. It is made of the sources beside `vdso.so`
-//! by the script `build` there.
+//! The vDSO (vdso(7)): an image in a page of its own, with functions that programs find by the
+//! auxiliary vector, and the code that signal handlers return to. It is made of the sources beside
+//! `vdso.so` by the script `build` there.
 
 use super::loader::LoadError;
 use super::mman;

@@ -418,9 +418,9 @@ impl Memory {
     }
 
     /// The fault of an access: what the map refuses, or else what the host does, which is found out
-    /// by what is `tried`. `Ok` if neither refuses it any more. An access that the host refuses while
-    /// the map allows it and nothing has changed would fault for ever: it is the guest's fault, and
-    /// the host says which.
+    /// by what is `tried`. `Ok` if neither refuses it any more. An access that the host refuses
+    /// while the map allows it and nothing has changed would fault for ever: it is the guest's
+    /// fault, and the host says which.
     fn explain_refusal(
         &self,
         addr: u64,

@@ -1,8 +1,8 @@
 //! Reading and writing guest memory.
 //!
 //! All accesses here work at any alignment and wrap as the hart's address arithmetic does: in
-//! `Identity` and `Guarded` mode an address outside the region is a fault, in `Sandbox` mode addresses are taken
-//! modulo 2^32.
+//! `Identity` and `Guarded` mode an address outside the region is a fault, in `Sandbox` mode
+//! addresses are taken modulo 2^32.
 
 use super::map::Memory;
 use super::{Access, Fault, Mode};
@@ -299,7 +299,8 @@ mod tests {
     use super::super::{Access, Fault, Memory, Mode, Prot};
     use crate::util::PAGE_SIZE;
 
-    /// However bytes are moved, the first one that cannot be is known, and those before it are done.
+    /// However bytes are moved, the first one that cannot be is known, and those before it are
+    /// done.
     #[test]
     fn moving_bytes_stops_at_the_one_that_faults() {
         let end = 0x11000;

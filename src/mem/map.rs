@@ -600,8 +600,8 @@ impl Memory {
         if mapped == range { Ok(()) } else { Err(MapError::NotMapped) }
     }
 
-    /// Lets whole pages never be unmapped, moved, replaced or protected otherwise any more, nor lose
-    /// their contents where they cannot be written (mseal(2)).
+    /// Lets whole pages never be unmapped, moved, replaced or protected otherwise any more, nor
+    /// lose their contents where they cannot be written (mseal(2)).
     ///
     /// # Errors
     /// `NotMapped` if a part is not mapped; nothing has changed then.

@@ -1,5 +1,6 @@
-//! An address space as large as the one that the host gives to its own programs (Sv48: 47 bits): what
-//! the host's program occupies stays its own, with room to grow, and the guest gets all the rest.
+//! An address space as large as the one that the host gives to its own programs (Sv48: 47 bits):
+//! what the host's program occupies stays its own, with room to grow, and the guest gets all the
+//! rest.
 
 use crate::sys::mmap::{Reservation, occupied};
 use crate::util::HostAddr;

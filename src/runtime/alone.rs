@@ -1,5 +1,5 @@
-//! Blocks that are not connected with others, and what the interpreter needs to execute what they do
-//! (`EngineKind::Verify`).
+//! Blocks that are not connected with others, and what the interpreter needs to execute what they
+//! do (`EngineKind::Verify`).
 
 use crate::interp::{Path, Taken};
 use crate::ir::{Block, Node, Op};

@@ -172,8 +172,8 @@ impl Cpu {
         }
     }
 
-    /// True if translated code can be run here: there is a code cache that is not another process's,
-    /// and a stack for the fault handler. The interpreter needs neither.
+    /// True if translated code can be run here: there is a code cache that is not another
+    /// process's, and a stack for the fault handler. The interpreter needs neither.
     fn may_translate(&self) -> bool {
         self.machine.translates()
             && ensure_alt_stack().is_ok()

@@ -1,9 +1,9 @@
 //! The jumps between blocks, by the guest address that they lead to.
 //!
-//! There are two or three for each block, so they are small. Those that lead to the same few bytes of
-//! guest code are chained, and where the chains begin is kept by the line of guest code: what a
-//! block jumps to is mostly near, so little memory is looked at. Links of blocks that are no more are
-//! marked, and taken out of their chain by whoever walks it next, so that each costs one step.
+//! There are two or three for each block, so they are small. Those that lead to the same few bytes
+//! of guest code are chained, and where the chains begin is kept by the line of guest code: what a
+//! block jumps to is mostly near, so little memory is looked at. Links of blocks that are no more
+//! are marked, and taken out of their chain by whoever walks it next, so that each costs one step.
 
 use crate::backend::LinkSite;
 use crate::util::{Chunks, CodePtr, PAGE_SIZE, PageMap};

@@ -386,10 +386,10 @@ impl Machine {
         }
     }
 
-    /// Runs `fork`, which calls the host's and returns 0 in the child. Locks are held across it,
-    /// so that the child finds them free. The child goes on with the parent's translations if their
-    /// memory is private; else it gets a code cache of its own. The one hart that goes on there must
-    /// say so ([`Cpu::after_fork`](super::Cpu::after_fork)).
+    /// Runs `fork`, which calls the host's and returns 0 in the child. Locks are held across it, so
+    /// that the child finds them free. The child goes on with the parent's translations if their
+    /// memory is private; else it gets a code cache of its own. The one hart that goes on there
+    /// must say so ([`Cpu::after_fork`](super::Cpu::after_fork)).
     ///
     /// # Errors
     /// What `fork` returns, or in the child that there is no memory for a code cache.

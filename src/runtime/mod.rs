@@ -1,13 +1,13 @@
 //! Running guest code: the code cache, the loop around translated code and interpreter, and how
 //! host faults become the guest's.
 //!
-//! Reading order: `machine` (what harts share), `cpu` (one hart: the loop), `cache` (blocks
-//! and the table), `links` (jumps between blocks), `arena` and `table` (their memory), `thread` (the state that translated code
-//! works on), `fault` (from a host fault to guest state), `fault_map` (where), `source` (guest code for the lifter),
-//! `helpers` (what translated code calls),
-//! `counts` (what translated code counts), `select` (the one place that names the host's backend),
-//! `verify` (translated code and interpreter in lockstep), `alone` (blocks for that), `baton` (one
-//! hart at a time).
+//! Reading order: `machine` (what harts share), `cpu` (one hart: the loop), `cache` (blocks and the
+//! table), `links` (jumps between blocks), `arena` and `table` (their memory), `thread` (the state
+//! that translated code works on), `fault` (from a host fault to guest state), `fault_map` (where),
+//! `source` (guest code for the lifter), `helpers` (what translated code calls), `counts` (what
+//! translated code counts), `select` (the one place that names the host's backend), `verify`
+//! (translated code and interpreter in lockstep), `alone` (blocks for that), `baton` (one hart at a
+//! time).
 //!
 //! Invariants:
 //! - A [`Cpu`] runs code of one `cache::CodeCache` only. A full cache is not emptied: a new one

@@ -21,8 +21,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 /// Guest addresses from here on have no entry; code there is interpreted.
 pub const MAX_TABLE: u64 = 1 << 39;
 
-/// Bytes of guest code for whose entries memory is asked at once: a page, so that the table takes no
-/// more than twice what the guest has in pages with code.
+/// Bytes of guest code for whose entries memory is asked at once: a page, so that the table takes
+/// no more than twice what the guest has in pages with code.
 pub(super) const STEP: u64 = PAGE_SIZE;
 
 /// The table. Entry 0 means "not translated".
@@ -77,7 +77,8 @@ impl PcTable {
         let entries = size.min(MAX_TABLE) / 2;
         let bytes = entries as usize * 4;
         let reserve = || {
-            // The limit would not refuse the table, which replaces other pages, but all that follows.
+            // The limit would not refuse the table, which replaces other pages, but all that
+            // follows.
             if limits()[1] < bytes as u64 {
                 return Err(io::Error::from(io::ErrorKind::OutOfMemory));
             }
@@ -111,7 +112,8 @@ impl PcTable {
     }
 
     /// Sees to memory for the entries of the [`STEP`] bytes of code at `pc`, which are about to be
-    /// used: it costs less than the page faults, two for each page that is read before it is written.
+    /// used: it costs less than the page faults, two for each page that is read before it is
+    /// written.
     pub(super) fn make_ready(&self, pc: u64) {
         if self.sparse.is_some() {
             return;

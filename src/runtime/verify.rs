@@ -18,8 +18,8 @@
 //!
 //! A loop that does not end soon would be executed by the interpreter for ever before its
 //! translation gets to run: it is cut in two blocks, before the jump back, for a number of
-//! iterations. Counters differ from one reading to the next: instructions that read them are left to
-//! the interpreter, and blocks are cut before them.
+//! iterations. Counters differ from one reading to the next: instructions that read them are left
+//! to the interpreter, and blocks are cut before them.
 
 use super::alone::Alone;
 use super::cpu::Cpu;
@@ -218,8 +218,8 @@ impl Cpu {
         Ok(exit)
     }
 
-    /// Looks for another reason for different results than a fault of the translator; `Err` if there
-    /// is none.
+    /// Looks for another reason for different results than a fault of the translator; `Err` if
+    /// there is none.
     fn explain(&self, l: &Lockstep, block: &Alone, t: &Trace) -> Result<(), String> {
         let (machine, overlay) = (self.machine(), &l.overlay);
         let shared = overlay.is_shared();
@@ -278,8 +278,8 @@ impl Trace {
         Err(why)
     }
 
-    /// Takes the interpreter through the block with what memory holds now. `None` if it comes to the
-    /// state in which translated code was left, or else how that ends.
+    /// Takes the interpreter through the block with what memory holds now. `None` if it comes to
+    /// the state in which translated code was left, or else how that ends.
     fn again(&self, block: &Alone, overlay: &Overlay) -> Option<End> {
         let (mut hart, mut place) = (self.start, Place::default());
         let most = self.insns + block.between_polls;

@@ -114,7 +114,8 @@ unsafe extern "C" fn routines() {
         "lock cmpxchg [rdi], rdx",
         "xor edx, edx",
         "ret",
-        // (address, pointer to expected, pointer to new) -> 1 if it was exchanged; *expected = found
+        // (address, pointer to expected, pointer to new) -> 1 if it was exchanged; *expected =
+        // found
         ".org 20b + 64 * 12",
         "mov r8, rsi",
         "mov r9, rdx",

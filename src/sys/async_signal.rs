@@ -262,7 +262,8 @@ extern "C" fn note_sigpipe() {
 }
 
 #[used]
-// SAFETY: the C library calls the functions of this array before `main`; ours makes one system call.
+// SAFETY: the C library calls the functions of this array before `main`; ours makes one system
+// call.
 #[unsafe(link_section = ".init_array")]
 static NOTE_SIGPIPE: extern "C" fn() = note_sigpipe;
 

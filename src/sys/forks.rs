@@ -25,7 +25,8 @@ fn page() -> Option<&'static AtomicU64> {
     Some(unsafe { AtomicU64::from_ptr(page.base().0 as *mut u64) })
 }
 
-/// A number that is another one in the child of a `fork`, whoever made it, than it was in its parent.
+/// A number that is another one in the child of a `fork`, whoever made it, than it was in its
+/// parent.
 #[must_use]
 pub fn epoch() -> u64 {
     let Some(page) = page() else { return u64::from(std::process::id()) };

@@ -2,8 +2,8 @@
 #![allow(unsafe_code, reason = "wraps mmap, mprotect, munmap, mremap, madvise and memfd_create")]
 //! # Safety
 //! A [`Reservation`] owns a range of addresses that was free when it was made; everything is mapped
-//! inside it with `MAP_FIXED`, so no other memory of the process can be hit. Ranges are checked before
-//! each call. What the bytes inside mean is the business of the owner.
+//! inside it with `MAP_FIXED`, so no other memory of the process can be hit. Ranges are checked
+//! before each call. What the bytes inside mean is the business of the owner.
 
 use super::shared::SharedPages;
 use crate::util::HostAddr;
@@ -204,8 +204,8 @@ impl Reservation {
     }
 
     /// Replaces `range` by a mapping of any kind: of a file from `offset` bytes on, or of fresh
-    /// pages. `kind` are `MAP_*` flags that do not say where it is; without `MAP_NORESERVE` the host
-    /// may refuse it for want of memory (proc_sys_vm(5), `overcommit_memory`).
+    /// pages. `kind` are `MAP_*` flags that do not say where it is; without `MAP_NORESERVE` the
+    /// host may refuse it for want of memory (proc_sys_vm(5), `overcommit_memory`).
     ///
     /// # Errors
     /// What `mmap` says; `EINVAL` for a range outside.

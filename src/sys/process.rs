@@ -16,7 +16,8 @@ use std::sync::atomic::{AtomicI32, Ordering};
 /// Starts a thread with `stack` bytes of stack, for which nobody waits.
 ///
 /// Not one of the standard library's: these take a lock when they start and end, for a handler of
-/// stack overflows that is not ours, and a child of a `fork` at that moment finds it taken for ever.
+/// stack overflows that is not ours, and a child of a `fork` at that moment finds it taken for
+/// ever.
 ///
 /// # Errors
 /// What `pthread_create` says.
@@ -299,8 +300,8 @@ const CHILD_STACK: usize = 2 << 20;
 /// Runs `child` in a new process that shares this one's memory, on a stack of its own, and waits
 /// until it has been replaced or has ended: vfork(2). `flags` are further `CLONE_*` flags and the
 /// exit signal; `pidfd` is where the kernel puts a descriptor of the child before it runs
-/// (`CLONE_PIDFD`), `more` what clone(2) knows nothing of. The value of `child` is its exit code, if it
-/// returns.
+/// (`CLONE_PIDFD`), `more` what clone(2) knows nothing of. The value of `child` is its exit code,
+/// if it returns.
 ///
 /// # Errors
 /// What `clone` says, or that there is no memory for the stack.
@@ -474,8 +475,8 @@ pub struct Shown {
     pub env: Range<HostAddr>,
 }
 
-/// Makes `/proc/PID/cmdline`, `environ` and `stat` of this process show that program, as long as its
-/// strings lie there, and `auxv` a copy of these bytes.
+/// Makes `/proc/PID/cmdline`, `environ` and `stat` of this process show that program, as long as
+/// its strings lie there, and `auxv` a copy of these bytes.
 ///
 /// # Errors
 /// What `prctl` says; `EIO` if `/proc` does not tell what is to stay as it is. Nothing has changed

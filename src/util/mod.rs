@@ -1,5 +1,5 @@
-//! Small things that know nothing of RISC-V or of the host: address types, bit helpers, a map of ranges, a list
-//! that grows.
+//! Small things that know nothing of RISC-V or of the host: address types, bit helpers, a map of
+//! ranges, a list that grows.
 
 mod addr;
 mod chunks;

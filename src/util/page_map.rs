@@ -5,8 +5,8 @@ use rustc_hash::FxHashMap;
 
 /// A map by page number.
 ///
-/// Who looks for one page mostly looks for it, or one nearby, again: where some were found lately is
-/// kept beside the map.
+/// Who looks for one page mostly looks for it, or one nearby, again: where some were found lately
+/// is kept beside the map.
 #[derive(Debug)]
 pub struct PageMap<T> {
     items: Vec<T>,

@@ -77,8 +77,8 @@ impl Config {
         self
     }
 
-    /// Translates, and executes each block with the interpreter too. A difference is a fault of this
-    /// library and a panic that describes it. Slow.
+    /// Translates, and executes each block with the interpreter too. A difference is a fault of
+    /// this library and a panic that describes it. Slow.
     pub fn cross_check(&mut self, on: bool) -> &mut Self {
         self.cross_check = on;
         self

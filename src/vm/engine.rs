@@ -13,8 +13,8 @@ use std::sync::{Arc, OnceLock};
 /// A configuration that has been checked; cheap to clone, for use by any thread.
 ///
 /// The first instance of a process installs handlers for SIGSEGV, SIGBUS and SIGFPE, because faults
-/// of the guest are found by the host's own page protection. Faults that are not a guest's go to the
-/// handlers that stood there before. `docs/process.md` says what else the library does to its
+/// of the guest are found by the host's own page protection. Faults that are not a guest's go to
+/// the handlers that stood there before. `docs/process.md` says what else the library does to its
 /// process, and what it takes of it.
 #[derive(Clone, Debug)]
 pub struct Engine(Arc<Settings>);
@@ -26,8 +26,8 @@ struct Settings {
     max_depth: u32,
 }
 
-/// Calls inside each other, unless the configuration says otherwise: a thread of Rust, with 2 MiB of
-/// stack, has 32 KiB for each.
+/// Calls inside each other, unless the configuration says otherwise: a thread of Rust, with 2 MiB
+/// of stack, has 32 KiB for each.
 const MAX_DEPTH: u32 = 64;
 /// Segments that a program may have. Linkers make four or five; each is a mapping of its own.
 const MAX_SEGMENTS: usize = 64;
@@ -139,9 +139,10 @@ impl Module {
     /// Reads a program: an RV64 ELF file, statically linked, with fixed addresses.
     ///
     /// # Errors
-    /// [`ErrorKind::Load`] with an [`ElfError`](elf::ElfError) if the file is damaged or for something else,
-    /// [`ErrorKind::Unsupported`] if it needs a dynamic linker, is position-independent, has more than
-    /// 64 segments, or segments that are the same parts of the file again and again.
+    /// [`ErrorKind::Load`] with an [`ElfError`](elf::ElfError) if the file is damaged or for
+    /// something else, [`ErrorKind::Unsupported`] if it needs a dynamic linker, is
+    /// position-independent, has more than 64 segments, or segments that are the same parts of the
+    /// file again and again.
     pub fn new(engine: &Engine, elf: impl AsRef<[u8]>) -> Result<Self> {
         let bytes = elf.as_ref().to_vec();
         let elf = Elf::parse(&bytes, bytes.len() as u64)?;

@@ -6,9 +6,9 @@
 //! 00c58533  add a0,a1,a2 | a1=1 a2=-2 => a0=-1
 //! ```
 //!
-//! that is: the encoding (4 or 8 hexadecimal digits), its disassembly (`illegal` if it is none), the
-//! state before and the state after. Nothing else may change: what is not mentioned before is zero, what is not
-//! mentioned after is as before, and the pc moves on by the instruction's length.
+//! that is: the encoding (4 or 8 hexadecimal digits), its disassembly (`illegal` if it is none),
+//! the state before and the state after. Nothing else may change: what is not mentioned before is
+//! zero, what is not mentioned after is as before, and the pc moves on by the instruction's length.
 //!
 //! - `a0=5`, `a0=-5`, `a0=0xff`: integer registers, by ABI name. `a0=?` after: any value.
 //! - `fa0=0x...`: all 64 bits. `fa0=d:1.5`: a double; `s:` and `h:` a NaN-boxed single or half
@@ -22,8 +22,8 @@
 //! - `!ecall`, `!ebreak`, `!fence.i`, `!illegal` after: why it did not complete.
 //!   `!fault:w:ADDRESS`, `!misaligned:r:ADDRESS` likewise, with the access (`r`, `w`, `x`).
 //!
-//! The same lines go to the interpreter, one instruction at a time and as a block, and to each engine
-//! of `runtime::ENGINES`, which runs on to a breakpoint behind the instruction.
+//! The same lines go to the interpreter, one instruction at a time and as a block, and to each
+//! engine of `runtime::ENGINES`, which runs on to a breakpoint behind the instruction.
 //!
 //! Where the states after come from: QEMU 7.2's user mode for what it knows and what neither jumps
 //! nor traps (three lines in four); the manual for the rest, which is jumps, traps, LR/SC, Zabha,
@@ -122,8 +122,8 @@ fn interpret(
     after
 }
 
-/// Executes code with an engine until it stops, which it does behind the instruction: at an `ebreak`,
-/// or where nothing can be fetched.
+/// Executes code with an engine until it stops, which it does behind the instruction: at an
+/// `ebreak`, or where nothing can be fetched.
 fn execute(engine: EngineKind, code: &[u8], isa: &Isa, before: &State) -> State {
     let options = Options { engine, isa: *isa, exact_flags: true, ..Options::default() };
     let machine = Machine::new(&options).unwrap();

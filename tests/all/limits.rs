@@ -29,7 +29,8 @@ fn limited(limits: &[&str], engine: &[&str], args: &[&str]) -> std::process::Out
 fn programs_start_under_every_limit() {
     const MIB: u64 = 1 << 20;
     let bytes = |name: &str, mib: u64| format!("--{name}={}", mib * MIB);
-    // Addresses: a small space, one that could be reserved but for the table, and what lies between.
+    // Addresses: a small space, one that could be reserved but for the table, and what lies
+    // between.
     let mut limits: Vec<Vec<String>> = [96, 256, 2048, 16 << 10, 513 << 10, 600 << 10, 1000 << 10]
         .map(|mib| vec![bytes("as", mib)])
         .to_vec();

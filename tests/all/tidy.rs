@@ -57,6 +57,9 @@ const ARCH_HOMES: &[&str] = &["sys/", SELECT];
 /// Lines that a source file may have.
 const MAX_LINES: usize = 900;
 
+/// Columns that a line of prose may have.
+const MAX_COLUMNS: usize = 100;
+
 /// One source file: its path below the folder it was found in, its text, and the text without
 /// comments and literals (same lines).
 struct Source {
@@ -361,6 +364,70 @@ fn no_line_ends_in_a_space() {
         for (i, line) in text.lines().enumerate() {
             if line.ends_with([' ', '\t', '\r']) {
                 let _ = writeln!(bad, "{}:{}: trailing space", path.display(), i + 1);
+            }
+        }
+    }
+    report(&bad);
+}
+
+/// Lines of `text` that are too long to read, where no formatter looks: prose of a document, or
+/// comments of a source file. Rows of tables, code and generated documents are what they are.
+fn long_lines(text: &str, is_document: bool) -> Vec<usize> {
+    let mut in_code = false;
+    let mut long = Vec::new();
+    for (i, line) in text.lines().enumerate() {
+        let line_of_text = match is_document {
+            true => Some(line),
+            false => line.trim_start().strip_prefix("//").map(|l| l.trim_start_matches(['/', '!'])),
+        };
+        let Some(prose) = line_of_text.map(str::trim_start) else { continue };
+        in_code ^= prose.starts_with("```");
+        let free = in_code || prose.starts_with('|') || prose.contains("https://");
+        if !free && line.chars().count() > MAX_COLUMNS {
+            long.push(i + 1);
+        }
+    }
+    long
+}
+
+#[test]
+fn prose_is_wrapped() {
+    let mut bad = String::new();
+    for path in files(root()) {
+        let is_document = path.extension().is_some_and(|e| e == "md");
+        if !is_document && path.extension().is_none_or(|e| e != "rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("a text");
+        if text.contains("\nGenerated from ") {
+            continue;
+        }
+        for line in long_lines(&text, is_document) {
+            let _ = writeln!(bad, "{}:{line}: more than {MAX_COLUMNS} columns", path.display());
+        }
+    }
+    report(&bad);
+}
+
+#[test]
+fn long_prose_is_seen() {
+    let long = "x ".repeat(60);
+    assert_eq!(long_lines(&format!("short\n{long}\n| {long}|"), true), [2]);
+    assert_eq!(long_lines(&format!("```\n{long}\n```\n{long}"), true), [4]);
+    assert_eq!(long_lines(&format!("{long}\n    /// {long}\n//! {long}"), false), [2, 3]);
+}
+
+#[test]
+fn documents_name_files_that_exist() {
+    let mut bad = String::new();
+    for path in files(root()).into_iter().filter(|p| p.extension().is_some_and(|e| e == "md")) {
+        let text = fs::read_to_string(&path).expect("a document");
+        // Between backticks: every second part.
+        for named in text.split('`').skip(1).step_by(2) {
+            let plain = named.chars().all(|c| is_word(c) || matches!(c, '/' | '.' | '-'));
+            let ours = ["src/", "tests/", "ci/", "benches/", "fuzz/", "docs/", "examples/"];
+            if plain && ours.iter().any(|d| named.starts_with(d)) && !root().join(named).exists() {
+                let _ = writeln!(bad, "{}: there is no `{named}`", path.display());
             }
         }
     }

@@ -2,9 +2,9 @@
 //!
 //! Such a register's home is its slot. A host register that is free otherwise may hold a copy, so
 //! that what was computed or loaded a moment ago is not loaded again, nor waited for. If the value
-//! is overwritten later in the block, before the contract must hold, it is not even stored: the home
-//! is then that host register, until another register takes its place. Copies are known within a
-//! run of plain operations only.
+//! is overwritten later in the block, before the contract must hold, it is not even stored: the
+//! home is then that host register, until another register takes its place. Copies are known within
+//! a run of plain operations only.
 
 use super::super::asm::{Guest, Rm, Sz};
 use super::super::emit::Emitter;

@@ -85,8 +85,8 @@ impl Writer<'_, '_> {
         self.b.fill(hole, self.b.here() + if odd { 2 } else { 0 });
     }
 
-    /// A branch over a few moves on a comparison of floating-point numbers, which may be among what is
-    /// moved.
+    /// A branch over a few moves on a comparison of floating-point numbers, which may be among what
+    /// is moved.
     fn skip_compared(&mut self) {
         if !self.b.isa.has(Ext::D) {
             return self.skip();
@@ -292,7 +292,8 @@ impl Writer<'_, '_> {
         self.b.fill(over, self.b.here());
     }
 
-    /// A jump to where a place in memory says, as in the stubs by which library functions are called.
+    /// A jump to where a place in memory says, as in the stubs by which library functions are
+    /// called.
     fn by_memory(&mut self, data: &mut [u8]) {
         let s = self.roles.scratch;
         let n = self.b.rng.below(data.len() as u32 / 8) as usize * 8;

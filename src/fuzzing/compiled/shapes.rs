@@ -147,7 +147,8 @@ impl Writer<'_, '_> {
 }
 
 /// What the registers of a sequence must be at its beginning so that its accesses succeed, and what
-/// must be done about the results of its instructions, which cannot be what is needed by themselves.
+/// must be done about the results of its instructions, which cannot be what is needed by
+/// themselves.
 fn needs(steps: &[Step]) -> ([Need; NAMES], Vec<Need>) {
     let mut needs = [Need::Nothing; NAMES];
     let mut fixes = vec![Need::Nothing; steps.len()];

@@ -1,5 +1,5 @@
-//! Differential runs of real code: every block that the translator would make of a file's code, from
-//! several states, and the blocks behind it.
+//! Differential runs of real code: every block that the translator would make of a file's code,
+//! from several states, and the blocks behind it.
 //!
 //! Reading order: `image` (the code of a file), `scan` (where blocks begin, and which do the same),
 //! `world` (a memory in which every address is served), `start` (states), `trace` (what the

@@ -1,11 +1,11 @@
 //! The interpreter and the translator over one memory, block by block and chain by chain.
 //!
 //! The interpreter goes first and leaves a trace of every state on its way. What it has written is
-//! undone; then translated code runs, a piece at a time. A piece ends where translated code is left:
-//! at a jump to what is not translated yet, by an exit, and, if the trace has no end, at the first
-//! poll. The state there must be one of the trace's, further on than the last. From a block's second
-//! state on, what the states before have met is translated and connected already, so jumps, calls,
-//! returns and loops are executed as in a program that runs.
+//! undone; then translated code runs, a piece at a time. A piece ends where translated code is
+//! left: at a jump to what is not translated yet, by an exit, and, if the trace has no end, at the
+//! first poll. The state there must be one of the trace's, further on than the last. From a block's
+//! second state on, what the states before have met is translated and connected already, so jumps,
+//! calls, returns and loops are executed as in a program that runs.
 
 use super::finding::{Difference, Got};
 use super::image::Image;

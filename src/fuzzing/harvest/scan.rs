@@ -245,8 +245,8 @@ fn key(block: &Block, bytes: &[u8], isa: &Isa) -> u64 {
 /// Pages whose marks are kept.
 const PAGES: usize = 16;
 
-/// An image as a source of code, page by page, as the runtime reads memory: so blocks end where they
-/// do there.
+/// An image as a source of code, page by page, as the runtime reads memory: so blocks end where
+/// they do there.
 struct ImageSource<'a> {
     bytes: &'a [u8],
     pages: Vec<(u64, Marks)>,

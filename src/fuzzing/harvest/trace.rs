@@ -56,9 +56,10 @@ pub(super) struct Trace {
 }
 
 impl Trace {
-    /// Executes `max` instructions from `hart` on, and more until it has gone back often enough that
-    /// translated code, which polls there, is left before the end. What they write stays in memory.
-    /// `decode` gives the instruction at an address. `trying`: an access that will fail is not made.
+    /// Executes `max` instructions from `hart` on, and more until it has gone back often enough
+    /// that translated code, which polls there, is left before the end. What they write stays in
+    /// memory. `decode` gives the instruction at an address. `trying`: an access that will fail is
+    /// not made.
     pub(super) fn record(
         &mut self,
         mut hart: Hart,

@@ -1,9 +1,10 @@
 //! Memory in which every address can be served.
 //!
 //! All data is one file of [`WINDOW`] bytes, which is mapped wherever an access goes: an access to
-//! `a` reaches byte `a % WINDOW` of it. So there is little to compare and to restore after a run, and
-//! whatever a wrong translation writes is found. Two addresses that are the same byte are what no
-//! ordinary program has: differences in which they play a part are not believed (`Trace::aliased`).
+//! `a` reaches byte `a % WINDOW` of it. So there is little to compare and to restore after a run,
+//! and whatever a wrong translation writes is found. Two addresses that are the same byte are what
+//! no ordinary program has: differences in which they play a part are not believed
+//! (`Trace::aliased`).
 
 use super::image::Image;
 use crate::fuzzing::Rng;
@@ -72,8 +73,8 @@ pub(super) fn place(mode: Mode, high: bool) -> u64 {
 }
 
 impl World {
-    /// Maps the code of `image` at `base`, and data: it follows from `seed` and `functions`, which are
-    /// offsets in the image.
+    /// Maps the code of `image` at `base`, and data: it follows from `seed` and `functions`, which
+    /// are offsets in the image.
     ///
     /// # Errors
     /// The host refuses.

@@ -1,5 +1,5 @@
-//! What the guest reads in `/proc/PID/{mounts,mountinfo,mountstats}`: its root and what is bound into
-//! it (proc(5); kernel: `fs/proc_namespace.c`).
+//! What the guest reads in `/proc/PID/{mounts,mountinfo,mountstats}`: its root and what is bound
+//! into it (proc(5); kernel: `fs/proc_namespace.c`).
 
 use super::{Mount, World};
 use std::fmt::Write as _;

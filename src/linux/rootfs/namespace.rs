@@ -1,7 +1,7 @@
 //! Mounts of the guest's own (mount_namespaces(7), pivot_root(2)): in a mount namespace that the
-//! guest has made, what a world binds becomes mounts of the host's kernel, and so does what the guest
-//! mounts there. The host's root stays ours, and has no name in the world: to pivot is to exchange
-//! the world.
+//! guest has made, what a world binds becomes mounts of the host's kernel, and so does what the
+//! guest mounts there. The host's root stays ours, and has no name in the world: to pivot is to
+//! exchange the world.
 
 use super::mounts::Format;
 use super::names::{fd_path, read_link};

@@ -186,8 +186,8 @@ fn once(
     Ok(opened)
 }
 
-/// Opens what a lookup has found; `None` if it has become a link meanwhile. `keeps` says that a link
-/// is not followed, `exclusive` that nothing may be there.
+/// Opens what a lookup has found; `None` if it has become a link meanwhile. `keeps` says that a
+/// link is not followed, `exclusive` that nothing may be there.
 fn open_found(
     t: &Thread,
     at: &HostPath,

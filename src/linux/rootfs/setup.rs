@@ -213,7 +213,8 @@ impl World {
                 Err(_) if bind.optional => continue,
                 other => other?,
             };
-            // An empty /etc/hosts would outlast this run, and mean something to other users of the tree.
+            // An empty /etc/hosts would outlast this run, and mean something to other users of the
+            // tree.
             let listed = !bind.optional || mount.is_dir || bind.guest.starts_with("/dev");
             let place = world.make_place(bind.guest.as_os_str().as_bytes(), mount.is_dir, listed);
             let guest = match place {
