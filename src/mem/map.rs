@@ -1,7 +1,7 @@
 //! Reserving the region, mapping into it, and what is known of each mapping.
 
 use super::code::CodePages;
-use super::whole;
+use super::sv48;
 use crate::sys::mmap::{HostProt, Reservation, host_page_size, limits as sys_limits};
 use crate::sys::shared::SharedPages;
 use crate::util::{HostAddr, PAGE_SIZE, RangeMap, Split, page_up};
@@ -285,14 +285,14 @@ impl Memory {
     pub fn new(mode: Mode, size: u64) -> io::Result<Self> {
         served(host_page_size() as u64)?;
         let size = if mode == Mode::Sandbox { 1 << 32 } else { size };
-        if !size.is_power_of_two() || !(1 << 20..=whole::SIZE).contains(&size) {
+        if !size.is_power_of_two() || !(1 << 20..=sv48::SIZE).contains(&size) {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
         // As large as the region, so that a small negative number or an address with one bit too
         // many is surely a fault.
         let guard = if size >= 1 << 32 { GUARD.max(size as usize) } else { SMALL_GUARD };
-        let (region, base) = if mode == Mode::Identity && size == whole::SIZE {
-            let mut tries = LOWEST.iter().map(|&low| whole::reserve(low));
+        let (region, base) = if mode == Mode::Identity && size == sv48::SIZE {
+            let mut tries = LOWEST.iter().map(|&low| sv48::reserve(low));
             let first = tries.find_map(Result::ok);
             (first.ok_or_else(|| io::Error::from_raw_os_error(libc::EEXIST))?, HostAddr(0))
         } else if mode == Mode::Identity {

@@ -4,7 +4,7 @@
 //! Reading order: `fault` (what can go wrong), `map` (what is mapped and how it may be used),
 //! `remap` (mappings that move and grow, and advice about them), `data` (checked reads, writes and
 //! atomics), `code` (which pages hold translated code), `overlay` (stores that are not made),
-//! `whole` (an address space from which the host's own program must be left out).
+//! `sv48` (an address space from which the host's own program must be left out).
 //!
 //! Invariants:
 //! - The host's page protection is the guest's, with two exceptions: nothing is ever executable
@@ -25,7 +25,7 @@ mod fault;
 mod map;
 mod overlay;
 mod remap;
-mod whole;
+mod sv48;
 
 pub use code::{CodeEvent, Watched};
 pub use data::Data;

@@ -4,14 +4,14 @@ use super::alone::Alone;
 use super::arena::Arena;
 use super::counts::{BlockCounts, Counts};
 use super::fault_map::FaultMap;
+use super::host::Host;
 use super::links::Links;
 use super::observe::{Observer, TranslatedBlock};
 use super::options::{EngineKind, Options};
-use super::select::Host;
 
+use super::pc_table::{PcTable, STEP};
 use super::source::{Source, SourceOver};
 use super::stats::{Counters, add, add_alone};
-use super::table::{PcTable, STEP};
 use crate::backend::{Backend, CodeBuf, EmitContext, Recipe, Stubs};
 use crate::ir;
 use crate::lift::{CodeSource, Lifter, Limits};

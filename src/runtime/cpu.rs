@@ -3,13 +3,13 @@
 use super::alone::Alone;
 use super::cache::CodeCache;
 use super::fault;
-use super::handshake::Wants;
+use super::handshake::StopRequests;
 use super::helpers::{HelperContext, interpret_one, read_counter};
+use super::host::{fp_flags, load_fp};
+use super::lockstep::Lockstep;
 use super::machine::{Generation, Machine};
-use super::select::{fp_flags, load_fp};
 use super::stats::add;
 use super::thread::{Remote, Thread};
-use super::verify::Lockstep;
 use crate::backend::LeaveKind;
 use crate::cpu::{Exit, Hart};
 use crate::interp::{self, Interp};
@@ -20,22 +20,22 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Somebody wants `run` to return.
+/// Stop request: `run` returns.
 const INTERRUPT: u32 = 1;
 /// Something has changed that the hart must look at.
 const KICK: u32 = 2;
 
 /// What other threads see of a hart.
 pub(super) struct Shared {
-    wants: Wants,
-    /// The interpreter's stop flag: set whenever somebody wants something.
+    requests: StopRequests,
+    /// The interpreter's stop flag: set while there is a request.
     stop: AtomicBool,
     remote: Remote,
 }
 
 impl Shared {
     fn raise(&self, flag: u32) {
-        self.wants.raise(flag, || self.arm());
+        self.requests.raise(flag, || self.arm());
     }
 
     fn arm(&self) {
@@ -96,7 +96,7 @@ impl Cpu {
     pub fn new(machine: Arc<Machine>) -> io::Result<Self> {
         let mut thread = Thread::new()?;
         let shared = Arc::new(Shared {
-            wants: Wants::new(),
+            requests: StopRequests::new(),
             stop: AtomicBool::new(false),
             remote: thread.remote(),
         });
@@ -237,23 +237,23 @@ impl Cpu {
         interp::step(hart, self.machine.memory(), self.machine.isa())
     }
 
-    /// Looks at what others want; true if it is that `run` returns.
+    /// Takes stop requests; true if `run` must return.
     fn take_flags(&mut self) -> bool {
-        if !self.shared.wants.any() {
+        if !self.shared.requests.any() {
             return false;
         }
-        let taken = self.shared.wants.take();
+        let taken = self.shared.requests.take();
         self.disarm();
         taken & INTERRUPT != 0
     }
 
-    /// Lets translated code run on, unless somebody wants something.
+    /// Lets translated code run on, unless there is a stop request.
     fn disarm(&self) {
         let disarm = || {
             self.shared.stop.store(false, Ordering::Release);
             self.shared.remote.disarm(self.table_limit());
         };
-        self.shared.wants.disarm(disarm, || self.shared.arm());
+        self.shared.requests.disarm(disarm, || self.shared.arm());
     }
 
     fn run_interpreted(&mut self) -> Option<Exit> {
@@ -419,16 +419,16 @@ impl Cpu {
         let saved = self.thread.state().fault;
         let state = self.thread.state_mut();
         for (n, value) in saved.general.iter().enumerate() {
-            if let Some(r) = super::select::guest_int(n) {
+            if let Some(r) = super::host::guest_int(n) {
                 state.hart.x[usize::from(r)] = *value;
             }
         }
         for (n, value) in saved.vector.iter().enumerate() {
-            if let Some(r) = super::select::guest_float(n) {
+            if let Some(r) = super::host::guest_float(n) {
                 state.hart.f[usize::from(r)] = *value;
             }
         }
-        state.return_sp = saved.general[super::select::STACK_REGISTER];
+        state.return_sp = saved.general[super::host::STACK_REGISTER];
         state.guest_fp = saved.fp_control;
         state.hart.fflags = fp_flags(saved.fp_control);
         self.recover(saved.pc, &saved.general);
@@ -487,7 +487,7 @@ impl Cpu {
         let state = self.thread.state_mut();
         (state.table, state.arena) = (table, arena);
         let remote = &self.shared.remote;
-        self.shared.wants.disarm(|| remote.disarm(limit), || remote.arm());
+        self.shared.requests.disarm(|| remote.disarm(limit), || remote.arm());
         self.thread.reset_returns(empty);
     }
 }

@@ -8,7 +8,7 @@
 //! The handler reads only atomics of a static table, whose slots are filled before code of the
 //! arena runs and emptied after the last hart has left it.
 
-use super::table;
+use super::pc_table;
 use super::thread::{fp_trap, recovery, return_stack_overflow, save_registers};
 use crate::backend::Recipe;
 use crate::cpu::{Hart, canonical};
@@ -75,15 +75,15 @@ impl Drop for Registered {
 }
 
 /// The host register that holds the state pointer in translated code.
-const STATE_REGISTER: usize = super::select::STATE_REGISTER;
+const STATE_REGISTER: usize = super::host::STATE_REGISTER;
 /// The host's stack pointer.
-const STACK_REGISTER: usize = super::select::STACK_REGISTER;
+const STACK_REGISTER: usize = super::host::STACK_REGISTER;
 
 /// The hook of the signal handler: true if the fault was in translated code, or was a part of a
 /// table that was touched for the first time.
 pub(super) fn hook(context: &mut Context, info: &HostFaultInfo) -> bool {
     let pc = context.pc().0;
-    if table::fill(info.addr) {
+    if pc_table::fill(info.addr) {
         return true;
     }
     let parts = std::iter::successors(Some(&ARENAS), |part| part.next.get().map(|next| &**next));
@@ -95,7 +95,7 @@ pub(super) fn hook(context: &mut Context, info: &HostFaultInfo) -> bool {
         let state = context.general(STATE_REGISTER);
         if let Some(at) = recovery(state) {
             if info.is_arithmetic() {
-                context.set_fp_control(super::select::fp_untrap(context.fp_control()));
+                context.set_fp_control(super::host::fp_untrap(context.fp_control()));
             }
             context.set_pc(at);
             return true;

@@ -1,5 +1,5 @@
-//! How harts and those who want something of them do not miss each other: without locks where
-//! translated code runs. Checked for all interleavings by
+//! Stop requests to harts that execute translated code, which need no lock there, and the lock that
+//! serialises invalidation. Checked for all interleavings by
 //! `RUSTFLAGS="--cfg loom" cargo test --lib handshake`.
 
 #[cfg(all(loom, test))]
@@ -14,34 +14,35 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU32, Ordering, fence},
 };
 
-/// What others want of a hart. Who wants something also arms: makes the hart leave translated code.
-pub(super) struct Wants(AtomicU32);
+/// Stop requests to a hart, a bit for each kind. Another thread that sets one also arms: it makes the
+/// hart leave translated code at its next poll.
+pub(super) struct StopRequests(AtomicU32);
 
-impl Wants {
+impl StopRequests {
     pub(super) fn new() -> Self {
         Self(AtomicU32::new(0))
     }
 
-    /// Wants `flag`, and then arms. Async-signal-safe if `arm` is.
+    /// Sets `flag`, and then arms. Async-signal-safe if `arm` is.
     pub(super) fn raise(&self, flag: u32, arm: impl FnOnce()) {
         self.0.fetch_or(flag, Ordering::AcqRel);
         fence(Ordering::SeqCst);
         arm();
     }
 
-    /// True if somebody wants something.
+    /// True if there is a request.
     pub(super) fn any(&self) -> bool {
         self.0.load(Ordering::Acquire) != 0
     }
 
-    /// What is wanted; it is the caller's to do then.
+    /// Takes all requests; the caller serves them.
     pub(super) fn take(&self) -> u32 {
         self.0.swap(0, Ordering::AcqRel)
     }
 
-    /// Undoes the arming of what has been taken, by the hart itself, unless somebody wants
-    /// something. The flags are looked at last: who raised one before that, even from a signal
-    /// handler in between, is seen, and who raises one later arms by itself.
+    /// Undoes the arming of requests that have been taken, unless there are new ones; called by the
+    /// hart itself. The flags are read last: one that was set before, even by a signal handler in
+    /// between, is seen, and whoever sets one later arms afterwards.
     pub(super) fn disarm(&self, disarm: impl FnOnce(), arm: impl FnOnce()) {
         disarm();
         fence(Ordering::SeqCst);
@@ -51,38 +52,38 @@ impl Wants {
     }
 }
 
-/// The right to invalidate, which one hart has at a time while the others wait.
-pub(super) struct Turns {
+/// The lock that serialises invalidation of translations: one hart holds it while the others wait.
+pub(super) struct InvalidationLock {
     lock: Mutex<()>,
     busy: AtomicBool,
 }
 
-/// The right, until dropped.
-pub(super) struct Turn<'a> {
+/// The lock is held until this is dropped.
+pub(super) struct Invalidating<'a> {
     busy: &'a AtomicBool,
     _lock: MutexGuard<'a, ()>,
 }
 
-impl Turns {
+impl InvalidationLock {
     pub(super) fn new() -> Self {
         Self { lock: Mutex::new(()), busy: AtomicBool::new(false) }
     }
 
-    /// Waits until nobody has the right, and takes it.
-    pub(super) fn take(&self) -> Turn<'_> {
+    /// Waits for the lock, and takes it.
+    pub(super) fn take(&self) -> Invalidating<'_> {
         let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         self.busy.store(true, Ordering::Release);
-        Turn { busy: &self.busy, _lock: lock }
+        Invalidating { busy: &self.busy, _lock: lock }
     }
 
-    /// True if somebody has the right. Whoever has found, with acquire, that there is nothing left
-    /// to do since somebody has taken it away, finds here that it is not done yet.
+    /// True if the lock is held. After an acquire load has shown that another thread has taken the
+    /// list of events, this is true until that thread has finished invalidating.
     pub(super) fn busy(&self) -> bool {
         self.busy.load(Ordering::Acquire)
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Invalidating<'_> {
     fn drop(&mut self) {
         // The lock, a field, is released after this.
         self.busy.store(false, Ordering::Release);
@@ -95,11 +96,11 @@ mod tests {
     use loom::sync::Arc;
     use loom::thread;
 
-    /// A hart that goes on disarmed has heard of everybody, and who it has not heard of has armed.
+    /// A hart that goes on disarmed has taken all requests, or is armed for those that it has not.
     #[test]
-    fn nobody_who_wants_something_is_missed() {
+    fn no_stop_request_is_missed() {
         loom::model(|| {
-            let shared = Arc::new((Wants::new(), AtomicBool::new(false)));
+            let shared = Arc::new((StopRequests::new(), AtomicBool::new(false)));
             let raisers: Vec<_> = [1, 2]
                 .into_iter()
                 .map(|flag| {
@@ -128,7 +129,7 @@ mod tests {
     #[test]
     fn nobody_goes_on_before_what_was_taken_is_done() {
         struct Shared {
-            turns: Turns,
+            invalidation: InvalidationLock,
             pending: AtomicBool,
             events: Mutex<Vec<usize>>,
             valid: [AtomicBool; 2],
@@ -139,8 +140,8 @@ mod tests {
                 events.push(me);
                 s.pending.store(true, Ordering::Release);
             }
-            if s.pending.load(Ordering::Acquire) || s.turns.busy() {
-                let _turn = s.turns.take();
+            if s.pending.load(Ordering::Acquire) || s.invalidation.busy() {
+                let _turn = s.invalidation.take();
                 let taken = {
                     let mut events = s.events.lock().unwrap();
                     s.pending.store(false, Ordering::Release);
@@ -154,7 +155,7 @@ mod tests {
         }
         loom::model(|| {
             let shared = Arc::new(Shared {
-                turns: Turns::new(),
+                invalidation: InvalidationLock::new(),
                 pending: AtomicBool::new(false),
                 events: Mutex::new(Vec::new()),
                 valid: [AtomicBool::new(true), AtomicBool::new(true)],

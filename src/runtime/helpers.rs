@@ -5,8 +5,8 @@
 //! [`HelperContext`] that the hart's `Cpu` keeps alive while it is inside translated code. No
 //! other reference to either exists then.
 
+use super::host::{fp_flags, load_fp};
 use super::machine::Machine;
-use super::select::{fp_flags, load_fp};
 use super::stats::add;
 use crate::backend::ThreadState;
 use crate::cpu::Exit;

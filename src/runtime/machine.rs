@@ -5,7 +5,7 @@ use super::cache::{CodeCache, Full};
 use super::counts::Counts;
 use super::cpu::Shared;
 use super::fault;
-use super::handshake::Turns;
+use super::handshake::InvalidationLock;
 use super::observe::{Difference, Observer};
 use super::options::{EngineKind, Options};
 use super::stats::{Counters, Stats, add};
@@ -35,7 +35,7 @@ pub struct Machine {
     /// Grows whenever decoded instructions may be out of date.
     pub(super) code_epoch: AtomicU64,
     /// Taken while translations are invalidated.
-    turns: Turns,
+    invalidation: InvalidationLock,
     /// With `EngineKind::Verify`, held while guest code runs.
     pub(super) baton: Baton,
     observer: Mutex<Option<Box<dyn Observer>>>,
@@ -121,7 +121,7 @@ impl Machine {
             generation_id,
             epoch: AtomicU64::new(forks::epoch()),
             code_epoch: AtomicU64::new(0),
-            turns: Turns::new(),
+            invalidation: InvalidationLock::new(),
             baton: Baton::default(),
             observer: Mutex::new(None),
             observed: AtomicBool::new(false),
@@ -314,9 +314,9 @@ impl Machine {
 
     /// Makes all writes to code visible to the fetches of the calling hart: `fence.i`.
     pub(super) fn fence_i(&self) {
-        let turn = self.turns.take();
+        let turn = self.invalidation.take();
         for page in self.memory.take_dirty_code() {
-            self.void(page..page + PAGE_SIZE);
+            self.invalidate(page..page + PAGE_SIZE);
         }
         drop(turn);
         self.serve_code_events();
@@ -331,17 +331,17 @@ impl Machine {
     /// Forgets translations of what was unmapped or protected since the last call. Returns when
     /// that is done, also if another hart does it.
     pub(super) fn serve_code_events(&self) {
-        // Whoever takes the events away has taken the turn before.
-        if self.memory.has_code_events() || self.turns.busy() {
-            let _turn = self.turns.take();
+        // The events are taken with the lock held.
+        if self.memory.has_code_events() || self.invalidation.busy() {
+            let _turn = self.invalidation.take();
             for CodeEvent::Void(range) in self.memory.take_code_events() {
-                self.void(range);
+                self.invalidate(range);
             }
             self.kick_all();
         }
     }
 
-    fn void(&self, range: std::ops::Range<u64>) {
+    fn invalidate(&self, range: std::ops::Range<u64>) {
         self.code_epoch.fetch_add(1, Ordering::AcqRel);
         if let Some(generation) = self.generation() {
             generation.cache.invalidate(range, &self.counters);
@@ -394,9 +394,9 @@ impl Machine {
     /// # Errors
     /// What `fork` returns, or in the child that there is no memory for a code cache.
     pub fn fork(&self, fork: impl FnOnce() -> io::Result<i32>) -> io::Result<i32> {
-        // Who has it may wait for a turn.
+        // Its holder may wait for the invalidation lock.
         let _baton = self.verifies().then(|| self.baton.hold());
-        let _turn = self.turns.take();
+        let _turn = self.invalidation.take();
         let mut current = lock(&self.generation);
         let mut harts = lock(&self.harts);
         let _observer = lock(&self.observer);

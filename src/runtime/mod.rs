@@ -2,10 +2,10 @@
 //! host faults become the guest's.
 //!
 //! Reading order: `machine` (what harts share), `cpu` (one hart: the loop), `cache` (blocks and the
-//! table), `links` (jumps between blocks), `arena` and `table` (their memory), `thread` (the state
+//! table), `links` (jumps between blocks), `arena` and `pc_table` (their memory), `thread` (the state
 //! that translated code works on), `fault` (from a host fault to guest state), `fault_map` (where),
 //! `source` (guest code for the lifter), `helpers` (what translated code calls), `counts` (what
-//! translated code counts), `select` (the one place that names the host's backend), `verify`
+//! translated code counts), `host` (the one place that names the host's backend), `lockstep`
 //! (translated code and interpreter in lockstep), `alone` (blocks for that), `baton` (one hart at a
 //! time).
 //!
@@ -26,22 +26,22 @@ mod fault;
 mod fault_map;
 mod handshake;
 mod helpers;
+mod host;
 mod links;
+mod lockstep;
 mod machine;
 mod observe;
 mod options;
-mod select;
+mod pc_table;
 mod source;
 mod stats;
-mod table;
 mod thread;
-mod verify;
 
 pub use counts::BlockCounts;
 pub use cpu::{Cpu, Interrupter};
+pub use host::{HostFeatures, backend_name, ignores_top_byte};
 pub use machine::{Machine, Translation};
 pub use observe::{Difference, Observer, TranslatedBlock};
 pub use options::{ENGINES, Engine, EngineKind, Options};
-pub use select::{HostFeatures, backend_name, ignores_top_byte};
+pub use pc_table::MAX_TABLE;
 pub use stats::Stats;
-pub use table::MAX_TABLE;

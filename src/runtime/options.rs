@@ -1,6 +1,6 @@
 //! How a machine is set up.
 
-use super::select::HostFeatures;
+use super::host::HostFeatures;
 use crate::isa::Isa;
 use crate::mem::Mode;
 

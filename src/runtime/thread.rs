@@ -5,7 +5,7 @@
 //! References to it are only made through `&self` and `&mut self`, and never while translated
 //! code runs on this thread. Other threads touch `table_limit` alone, as an atomic.
 
-use super::select::{fp_flags, fp_word};
+use super::host::{fp_flags, fp_word};
 use crate::backend::{HANDLER_ROOM, STATE_BIAS, Stubs, ThreadState};
 use crate::cpu::Hart;
 use crate::sys::mmap::{HostProt, Reservation};
@@ -107,7 +107,7 @@ impl Thread {
         let state = self.state_mut();
         // SAFETY: translated code has just pushed a word there.
         let at = unsafe { (state.return_sp as *const u64).read() };
-        state.return_sp += super::select::RETURN_ENTRY;
+        state.return_sp += super::host::RETURN_ENTRY;
         HostAddr(at as usize)
     }
 
@@ -119,7 +119,7 @@ impl Thread {
     /// Runs translated code at `code` of the arena at `arena` until it is left; the raw
     /// [`crate::backend::LeaveKind`].
     pub(super) fn enter(&mut self, arena: HostAddr, stubs: &Stubs, code: CodePtr) -> u64 {
-        super::select::prepare_memory(HostAddr(self.state().memory_base as usize));
+        super::host::prepare_memory(HostAddr(self.state().memory_base as usize));
         type Enter = unsafe extern "C" fn(*mut ThreadState, *const u8) -> u64;
         // SAFETY: the stub was emitted with this signature and keeps the C calling convention.
         let enter: Enter =
@@ -171,7 +171,7 @@ pub(super) fn save_registers(
 pub(super) fn fp_trap(state_register: u64, word: u32) -> Option<u32> {
     let state = (state_register - STATE_BIAS as u64) as *mut ThreadState;
     // SAFETY: as in `save_registers`.
-    super::select::fp_trap(unsafe { &mut *state }, word)
+    super::host::fp_trap(unsafe { &mut *state }, word)
 }
 
 /// How other threads stop a hart. Shares the memory, so that it may outlive the [`Thread`].

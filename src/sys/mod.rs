@@ -12,11 +12,11 @@ pub mod process;
 pub mod robust;
 pub mod segment;
 pub mod shared;
+pub mod shared_words;
 pub mod signal;
 pub mod standard;
 pub mod syscall;
 pub mod time;
-pub mod words;
 
 #[cfg_attr(target_arch = "x86_64", path = "ucontext_x64.rs")]
 #[cfg_attr(target_arch = "aarch64", path = "ucontext_a64.rs")]

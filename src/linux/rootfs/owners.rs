@@ -6,7 +6,7 @@
 //! point leaves a table that is whole.
 
 use crate::linux::abi::Statx;
-use crate::sys::words::SharedWords;
+use crate::sys::shared_words::SharedWords;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
 
