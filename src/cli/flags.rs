@@ -1,4 +1,4 @@
-//! What can be said on the command line; the help texts are here too.
+//! Flags and arguments of the command, with their help texts.
 
 use super::settings::{FILES, Settings};
 use clap::{Args, Parser, Subcommand};
@@ -64,7 +64,7 @@ pub(super) struct RunFlags {
     #[arg(long)]
     pub(super) clear_env: bool,
 
-    /// What the program sees as its own name.
+    /// Name of the program as it sees it itself (argv[0]).
     #[arg(short = '0', long, value_name = "NAME")]
     pub(super) argv0: Option<OsString>,
 
@@ -86,7 +86,7 @@ pub(super) struct ProfileFlags {
     #[arg(long, value_name = "FILE")]
     pub(super) html: Option<PathBuf>,
 
-    /// How many blocks to show.
+    /// Number of blocks to show.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(super) top: usize,
 
@@ -136,7 +136,7 @@ pub(super) struct FuzzFlags {
     #[arg(long, value_name = "N")]
     pub(super) seconds: Option<u64>,
 
-    /// What is random follows from it.
+    /// Seed of the random choices.
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub(super) seed: u64,
 

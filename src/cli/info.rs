@@ -30,7 +30,7 @@ pub(super) fn engines() -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What `--cpu` understands.
+/// Syntax of `--cpu`, with all names.
 pub(super) fn cpus() {
     println!("--cpu SPEC is a base, then any number of ,+extension and ,-extension. Bases:");
     println!("  max (default), rv64g..., rv64i..., such as rv64gc or rv64imac_zba");

@@ -137,7 +137,7 @@ fn internal_error(panic: &std::panic::PanicHookInfo<'_>) {
     std::process::abort();
 }
 
-/// What watches the runtime.
+/// Tools that watch the runtime.
 struct Tools {
     perf_map: Option<PerfMap>,
     jit_dump: Option<JitDump>,

@@ -281,7 +281,7 @@ impl Settings {
         set.flat_map(|(flag, value)| [flag.into(), value]).collect()
     }
 
-    /// What the runtime needs to know.
+    /// Set-up of the runtime's machine.
     pub(super) fn machine(&self) -> Result<Options, Failure> {
         let mut options = Options::default();
         if let Some(spec) = self.text(Key::Cpu)? {
@@ -353,7 +353,7 @@ impl Settings {
     }
 }
 
-/// How counters are printed.
+/// Format of counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StatsFormat {
     /// One counter on each line.

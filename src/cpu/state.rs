@@ -51,7 +51,7 @@ pub struct Hart {
     pub f: [u64; 32],
     /// Address of the next instruction.
     pub pc: u64,
-    /// What `lr` reserved.
+    /// Reservation made by `lr`.
     pub reservation: Reservation,
     /// Accrued exceptions, the low five bits of `fcsr`.
     pub fflags: u8,

@@ -38,7 +38,7 @@ pub struct ProfiledBlock {
 
 /// A part of a block, to be shown.
 pub(super) struct Listed<'a> {
-    /// How often it was executed.
+    /// Number of executions.
     pub(super) times: u64,
     /// Addresses and encodings of guest instructions.
     pub(super) guest: Vec<(u64, u32)>,
@@ -50,7 +50,7 @@ pub(super) struct Listed<'a> {
     pub(super) host: &'a [u8],
 }
 
-/// What one counter counts.
+/// Part of a block that one counter counts.
 struct Part {
     counted: Counted,
     /// Guest addresses.
@@ -62,11 +62,11 @@ struct Part {
     guest: u32,
     /// Host instructions of it.
     host: u32,
-    /// How it ends.
+    /// End of the part.
     end: End,
 }
 
-/// How a part ends.
+/// End of a part.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     /// With the next part.
@@ -81,7 +81,7 @@ enum End {
     Exit,
 }
 
-/// What was executed.
+/// Number of executed instructions and operations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Executed {
     /// Guest instructions by translated code.
@@ -154,7 +154,7 @@ impl Profiler {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What all blocks have executed.
+    /// Sum over all blocks.
     #[must_use]
     pub fn executed(&self) -> Executed {
         let mut sum = Executed::default();
@@ -194,7 +194,7 @@ impl ProfiledBlock {
         }
     }
 
-    /// How often its entry was executed.
+    /// Number of times that it was entered.
     #[must_use]
     pub fn entered(&self) -> u64 {
         self.counts.get(0)
@@ -217,7 +217,7 @@ impl ProfiledBlock {
         self.parts.iter().enumerate().map(listed).collect()
     }
 
-    /// What it has executed.
+    /// Instructions executed in this block.
     #[must_use]
     pub fn executed(&self) -> Executed {
         let (mut sum, mut skipped) = (Executed::default(), 0);

@@ -77,11 +77,11 @@ pub(super) struct CRow {
     pub(super) mnemonic: &'static str,
     /// The extensions that must all be there.
     pub(super) needs: ExtSet,
-    /// Its fields.
+    /// Operand fields.
     pub(super) format: CFormat,
-    /// Its fixed bits, in the low half.
+    /// Fixed bits of the encoding, in the low half.
     pub(super) pattern: Pattern,
-    /// What it is an encoding of.
+    /// Operation that it stands for.
     pub(super) op: Op,
 }
 

@@ -40,7 +40,7 @@ pub(super) fn find_narrow(half: u32, isa: &Isa) -> Option<u16> {
     NARROW.find(half, narrow_keys(half), isa)
 }
 
-/// What is needed to find a row.
+/// Index by which the row of an encoding is found.
 #[derive(Clone, Copy)]
 struct Candidate {
     pattern: Pattern,
@@ -57,7 +57,7 @@ struct Candidate {
 struct Index<const STARTS: usize, const ROWS: usize> {
     /// By first key: where its part of `starts` begins, and the mask for the second key.
     first: [(u16, u8); 256],
-    /// Where the list begins in `rows`.
+    /// Index in `rows` at which the list begins.
     starts: [u16; STARTS],
     /// The lists; within a list those with more fixed bits come first.
     rows: [Candidate; ROWS],

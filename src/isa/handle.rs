@@ -7,14 +7,15 @@ use super::table::for_each_insn;
 use super::{Insn, Isa, Op, TABLE};
 use std::marker::PhantomData;
 
-/// What is done with each instruction.
+/// A visitor of decoded instructions.
 pub(crate) trait Handler: 'static {
-    /// What it is done to.
+    /// State that all visits share.
     type State<'a>;
-    /// What comes of it.
+    /// Result of one visit.
     type Result;
 
-    /// Does it. To be inlined: `insn.op` is a constant then, and so is what follows from it.
+    /// Visits one instruction. To be inlined: `insn.op` is a constant then, and so is what follows
+    /// from it.
     fn handle(state: &mut Self::State<'_>, insn: Insn) -> Self::Result;
 }
 

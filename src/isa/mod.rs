@@ -28,7 +28,7 @@ pub use op::{Format, Op, Pattern, Row, TABLE};
 /// `len` is 2 and `bits` holds the original 16 bits. Fields that the format lacks are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Insn {
-    /// What it does.
+    /// Operation.
     pub op: Op,
     /// Destination register.
     pub rd: u8,

@@ -134,9 +134,9 @@ pub struct Row {
     pub mnemonic: &'static str,
     /// The extensions that must all be there.
     pub needs: ExtSet,
-    /// Its fields.
+    /// Operand fields.
     pub format: Format,
-    /// Its fixed bits.
+    /// Fixed bits of the encoding.
     pub pattern: Pattern,
 }
 
@@ -162,7 +162,7 @@ macro_rules! define_op {
 for_each_insn!(define_op);
 
 impl Op {
-    /// How many instructions there are.
+    /// Number of operations.
     pub const COUNT: usize = TABLE.len();
 
     /// All instructions, in table order.

@@ -156,7 +156,7 @@ impl CodePages {
     }
 }
 
-/// What [`Memory::watch_code`] says.
+/// Result of [`Memory::watch_code`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Watched {
     /// The first byte of the range that cannot be fetched, or its end.

@@ -1,4 +1,4 @@
-//! What memory can refuse.
+//! Accesses that memory refuses.
 
 /// Kind of an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,7 +18,7 @@ pub struct Fault {
     /// The first address that could not be accessed (Linux: `si_addr`). For an access that spans
     /// two pages this may be the start of the second.
     pub addr: u64,
-    /// What was tried.
+    /// Kind of the access.
     pub access: Access,
     /// True if the page is mapped and its protection forbids the access (Linux: `SEGV_ACCERR`),
     /// false if nothing is mapped (`SEGV_MAPERR`).

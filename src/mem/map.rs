@@ -26,7 +26,7 @@ pub enum Mode {
     Sandbox,
 }
 
-/// What the guest may do with a page.
+/// Permissions of a page.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Prot(u8);
 
@@ -97,7 +97,7 @@ impl std::fmt::Debug for Prot {
     }
 }
 
-/// What a mapping shows.
+/// Contents of a mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Backing {
     /// Zero pages; the name is what `/proc/self/maps` prints, such as `[heap]`.
@@ -115,7 +115,7 @@ pub enum Backing {
     },
 }
 
-/// What else the guest has asked for.
+/// Properties of a mapping that the guest has asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traits {
     /// `MAP_GROWSDOWN`: an access below extends it.
@@ -129,13 +129,13 @@ pub struct Traits {
 /// One mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
-    /// What the guest may do.
+    /// Permissions.
     pub prot: Prot,
     /// `MAP_SHARED`.
     pub shared: bool,
-    /// What is special about it.
+    /// Properties beyond permissions.
     pub traits: Traits,
-    /// What is shown.
+    /// Contents.
     pub backing: Backing,
 }
 
@@ -212,11 +212,11 @@ pub struct Memory {
     pub(super) has_writable_code: AtomicBool,
 }
 
-/// What the lock protects.
+/// State behind the memory's lock.
 #[derive(Default)]
 pub(super) struct State {
     pub(super) map: RangeMap<Mapping>,
-    /// What may not be changed any more.
+    /// Sealed ranges (`mseal`), whose mappings may not change.
     sealed: RangeMap<Mark>,
     pub(super) code: CodePages,
     /// What is left out of core dumps (`MADV_DONTDUMP`).
@@ -339,7 +339,7 @@ impl Memory {
         self.size
     }
 
-    /// How addresses are formed.
+    /// How guest addresses become host addresses.
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.mode
@@ -423,7 +423,7 @@ impl Memory {
         state.map.overlapping(addr..u64::MAX).next().map(|(r, m)| (r, m.clone()))
     }
 
-    /// How many mappings there are.
+    /// Number of mappings.
     #[must_use]
     pub fn count(&self) -> usize {
         self.lock().map.count()

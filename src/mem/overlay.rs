@@ -16,9 +16,9 @@ const MANY: usize = 4096;
 /// An aligned doubleword, part of which has been stored to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Its effective address.
+    /// Effective address of the word.
     pub addr: u64,
-    /// What memory held before.
+    /// Contents of memory before the store.
     pub old: u64,
     /// What it would hold now, as far as `seen` says.
     pub new: u64,

@@ -21,7 +21,7 @@ const MOST_PIECES: u32 = 1 << 20;
 /// A block that is not connected.
 pub(super) struct Alone {
     pub(super) code: CodePtr,
-    /// Its instructions.
+    /// Instructions of the block.
     pub(super) path: Path<Overlay>,
     /// Most instructions of the guest between two polls.
     pub(super) between_polls: u64,
@@ -147,7 +147,7 @@ fn leaves(node: &Node) -> bool {
     )
 }
 
-/// Where it goes, if that is one place.
+/// Successor of the block, if there is just one.
 fn target(node: &Node) -> Option<u64> {
     match node.op {
         Op::Branch { target, .. } | Op::Jump { target } | Op::Call { target, .. } => Some(target),
@@ -155,7 +155,7 @@ fn target(node: &Node) -> Option<u64> {
     }
 }
 
-/// Where a call comes back to.
+/// Return address of a call.
 fn return_address(node: &Node) -> Option<u64> {
     match node.op {
         Op::Call { ret, .. } | Op::CallIndirect { ret, .. } => Some(ret),

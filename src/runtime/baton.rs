@@ -25,9 +25,9 @@ pub(super) struct Baton {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Who has it, or 0.
+    /// Number of the hart that holds it, or 0.
     holder: u64,
-    /// How often it has been taken.
+    /// Number of times that it has been taken.
     times: u64,
     /// Somebody has given way and waits until it has been taken.
     giving_way: bool,

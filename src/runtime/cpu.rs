@@ -25,7 +25,7 @@ const INTERRUPT: u32 = 1;
 /// Something has changed that the hart must look at.
 const KICK: u32 = 2;
 
-/// What other threads see of a hart.
+/// Part of a hart that other threads access.
 pub(super) struct Shared {
     requests: StopRequests,
     /// The interpreter's stop flag: set while there is a request.

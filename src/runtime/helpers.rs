@@ -1,4 +1,4 @@
-//! What translated code calls.
+//! Functions that translated code calls.
 #![allow(unsafe_code, reason = "is called with a raw pointer to the thread state")]
 //! # Safety
 //! The helper stub calls with the state of the thread it runs on; `context` points to a

@@ -38,7 +38,7 @@ const PART: u64 = 16;
 
 const CALL: u32 = 1 << 31;
 const INNER: u32 = 1 << 30;
-/// Its block is no more.
+/// The link's block has been invalidated.
 const DEAD: u32 = 1 << 29;
 const FLAGS: u32 = CALL | INNER | DEAD;
 
@@ -82,7 +82,7 @@ impl Links {
         *latest = number;
     }
 
-    /// Where link `n` leads.
+    /// Guest address to which link `n` leads.
     pub(super) fn target(&self, n: u64) -> u64 {
         self.all[n as usize].target
     }

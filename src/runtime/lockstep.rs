@@ -50,9 +50,9 @@ const SHOWN: usize = 160;
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
-/// What a hart keeps for lockstep.
+/// State of a hart for lockstep.
 pub(super) struct Lockstep {
-    /// Its number, not 0.
+    /// Number of the hart, not 0.
     me: u64,
     overlay: Overlay,
     /// Blocks left of its turn.
@@ -83,7 +83,7 @@ impl Lockstep {
     }
 }
 
-/// How translated code was left.
+/// Way in which translated code was left.
 struct Outcome {
     hart: Hart,
     /// Why it could not go on.

@@ -24,7 +24,7 @@ pub struct Machine {
     memory: Arc<Memory>,
     options: Options,
     pub(super) counters: Counters,
-    /// What translated code counts.
+    /// Counters that translated code increments.
     counts: Arc<Counts>,
     /// The current one; `None` with the interpreter alone.
     generation: Mutex<Option<Arc<Generation>>>,
@@ -167,7 +167,7 @@ impl Machine {
         &self.memory
     }
 
-    /// What the guest may use.
+    /// Instructions that the guest may use.
     #[must_use]
     pub fn isa(&self) -> &Isa {
         &self.options.isa
@@ -184,7 +184,7 @@ impl Machine {
         &self.options
     }
 
-    /// What has been done so far.
+    /// Counters since the start.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.counters.read()

@@ -1,4 +1,4 @@
-//! How tools watch the runtime.
+//! Interface by which tools watch the runtime.
 
 use super::counts::BlockCounts;
 use crate::backend::{CountPoint, LinkSite};

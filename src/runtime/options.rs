@@ -1,4 +1,4 @@
-//! How a machine is set up.
+//! Set-up of a machine.
 
 use super::host::HostFeatures;
 use crate::isa::Isa;
@@ -8,7 +8,7 @@ use crate::mem::Mode;
 /// `--jit` and `engines`, tests, scripts) reads [`ENGINES`], which is made of it.
 macro_rules! engines {
     ($($(#[doc = $doc:literal])+ $kind:ident $name:literal { translates: $translates:literal, checks: $checks:literal })*) => {
-        /// What executes guest code. The default is what is fastest.
+        /// Engine that executes guest code. The default is the fastest.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum EngineKind {
             $($(#[doc = $doc])+ $kind,)*
@@ -37,11 +37,11 @@ engines! {
 /// A row of [`ENGINES`].
 #[derive(Clone, Copy, Debug)]
 pub struct Engine {
-    /// Which one it is.
+    /// The engine.
     pub kind: EngineKind,
-    /// Its name on the command line.
+    /// Name on the command line.
     pub name: &'static str,
-    /// What it does, in a sentence.
+    /// Description, a sentence.
     pub about: &'static str,
     /// True if it makes host code, which depends on what the host can do.
     pub translates: bool,
@@ -67,9 +67,9 @@ impl EngineKind {
 /// Set-up of a machine.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// What executes guest code.
+    /// Engine that executes guest code.
     pub engine: EngineKind,
-    /// What the guest may use.
+    /// Instructions that the guest may use.
     pub isa: Isa,
     /// How guest addresses become host addresses. Where `Mode::Identity` cannot be had it is
     /// `Mode::Guarded`.
@@ -78,7 +78,7 @@ pub struct Options {
     /// has no more addresses to give. `Mode::Sandbox` always has 32. From 512 GiB on, code is
     /// interpreted.
     pub address_bits: u32,
-    /// What the translator may use of the host.
+    /// Instruction sets of the host that the translator may use.
     pub host_features: HostFeatures,
     /// Bytes of the code arena, hot and cold together.
     pub arena_size: usize,

@@ -84,7 +84,7 @@ impl Thread {
         unsafe { self.state.as_mut() }
     }
 
-    /// What others need to stop the hart.
+    /// Handle by which other threads stop the hart.
     pub(super) fn remote(&self) -> Remote {
         let limit = std::mem::offset_of!(ThreadState, table_limit);
         Remote {

@@ -1,4 +1,4 @@
-//! What the host CPU can do.
+//! Features of the host's processor.
 
 /// Optional x86-64 instruction sets.
 #[derive(Clone, Copy, Debug)]

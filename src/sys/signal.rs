@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 /// context and execution goes on. False: not ours.
 pub type FaultHook = fn(&mut Context, &HostFaultInfo) -> bool;
 
-/// What the kernel said about a fault.
+/// Description of a fault by the kernel.
 #[derive(Clone, Copy, Debug)]
 pub struct HostFaultInfo {
     /// Signal number: SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGTRAP.

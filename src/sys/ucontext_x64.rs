@@ -21,7 +21,7 @@ pub struct Registers {
     pub vector: [u64; VECTOR],
     /// MXCSR.
     pub fp_control: u32,
-    /// Where the code was interrupted.
+    /// Program counter of the interrupted code.
     pub pc: HostAddr,
     /// The address whose access faulted, if it was a fault.
     pub fault_addr: HostAddr,
@@ -83,7 +83,7 @@ impl Context {
         Self { uc: uc.cast() }
     }
 
-    /// Where the code was interrupted.
+    /// Program counter of the interrupted code.
     #[must_use]
     pub fn pc(&self) -> HostAddr {
         // SAFETY: `uc` is the kernel's frame, see `new`.

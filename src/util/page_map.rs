@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 #[derive(Debug)]
 pub struct PageMap<T> {
     items: Vec<T>,
-    /// Where in `items` that of a page is.
+    /// Index in `items` by page number.
     index: FxHashMap<u64, u32>,
     /// The same of pages that were asked for lately, by the low bits of their numbers.
     recent: [(u64, u32); RECENT],
@@ -18,7 +18,7 @@ pub struct PageMap<T> {
 
 const RECENT: usize = 16;
 
-/// What is no page's number.
+/// A number that no page has.
 const NONE: u64 = u64::MAX;
 
 impl<T> Default for PageMap<T> {

@@ -1,4 +1,4 @@
-//! What an engine is to be.
+//! Configuration of an engine.
 
 use crate::isa::Isa;
 
@@ -26,7 +26,7 @@ pub struct Config {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Strategy {
-    /// What is fastest here.
+    /// The fastest strategy on this host.
     #[default]
     Auto,
     /// Decoded and interpreted: slow, starts at once, makes no executable memory.
@@ -59,19 +59,19 @@ impl Config {
         Self::default()
     }
 
-    /// Which instructions there are; others are illegal.
+    /// Sets the instructions that guests may use; others are illegal.
     pub fn isa(&mut self, isa: Isa) -> &mut Self {
         self.isa = isa;
         self
     }
 
-    /// How code is executed.
+    /// Sets how code is executed.
     pub fn strategy(&mut self, strategy: Strategy) -> &mut Self {
         self.strategy = strategy;
         self
     }
 
-    /// How addresses are formed.
+    /// Sets how guest addresses become host addresses.
     pub fn address_space(&mut self, space: AddressSpace) -> &mut Self {
         self.address_space = space;
         self

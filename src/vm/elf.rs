@@ -69,9 +69,9 @@ pub struct Segment {
     pub addr: u64,
     /// Bytes in memory; those beyond `file` are zero.
     pub size: u64,
-    /// Where its bytes are in the file.
+    /// Byte range of its contents in the file.
     pub file: Range<u64>,
-    /// How it may be used.
+    /// Permissions of its pages.
     pub prot: Prot,
 }
 
@@ -233,9 +233,9 @@ fn interpreter(headers: &[ProgramHeader], bytes: &[u8]) -> Result<Option<Vec<u8>
 /// A symbol with an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SymbolEntry {
-    /// Its name, as in the file.
+    /// Name, as in the file.
     pub name: String,
-    /// Its value, before a load bias.
+    /// Value, before a load bias.
     pub addr: u64,
     /// Bytes; 0 if the file does not say.
     pub size: u64,

@@ -78,13 +78,13 @@ impl Engine {
         Ok(Self(Arc::new(Settings { options, stack_size, max_depth })))
     }
 
-    /// Which instructions there are.
+    /// Instructions that guests may use.
     #[must_use]
     pub fn isa(&self) -> &Isa {
         &self.0.options.isa
     }
 
-    /// What the runtime needs to know.
+    /// Set-up of the runtime's machines.
     pub(crate) fn options(&self) -> &Options {
         &self.0.options
     }
@@ -127,9 +127,9 @@ struct Inner {
 /// A symbol of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Symbol<'a> {
-    /// Its name.
+    /// Name of the symbol.
     pub name: &'a str,
-    /// Its address.
+    /// Address of the symbol.
     pub addr: u64,
     /// Bytes; 0 if the file does not say.
     pub size: u64,

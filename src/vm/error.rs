@@ -130,21 +130,21 @@ pub enum Trap {
     /// An encoding that is reserved, unknown, or of an extension that is not enabled.
     #[error("illegal instruction {bits:#x} at pc {pc:#x}")]
     IllegalInstruction {
-        /// Where.
+        /// Address of the instruction.
         pc: u64,
-        /// Its 16 or 32 bits.
+        /// The instruction's 16 or 32 bits.
         bits: u32,
     },
     /// The instruction at `pc` cannot be fetched.
     #[error("cannot fetch an instruction at pc {pc:#x}")]
     FetchFault {
-        /// Where.
+        /// Address of the instruction.
         pc: u64,
     },
     /// A load from memory that is not mapped or not readable.
     #[error("load from {addr:#x} refused at pc {pc:#x}")]
     LoadFault {
-        /// Where.
+        /// Address of the instruction.
         pc: u64,
         /// The first address that could not be read.
         addr: u64,
@@ -152,7 +152,7 @@ pub enum Trap {
     /// A store or atomic access to memory that is not mapped or not writable.
     #[error("store to {addr:#x} refused at pc {pc:#x}")]
     StoreFault {
-        /// Where.
+        /// Address of the instruction.
         pc: u64,
         /// The first address that could not be written.
         addr: u64,
@@ -160,21 +160,21 @@ pub enum Trap {
     /// An atomic access that is not naturally aligned.
     #[error("misaligned atomic access to {addr:#x} at pc {pc:#x}")]
     Misaligned {
-        /// Where.
+        /// Address of the instruction.
         pc: u64,
-        /// What it tried to access.
+        /// Address of the access.
         addr: u64,
     },
     /// `ebreak`.
     #[error("breakpoint at pc {pc:#x}")]
     Breakpoint {
-        /// Where.
+        /// Address of the instruction.
         pc: u64,
     },
     /// An `ecall` for which there is no handler.
     #[error("no handler for ecall {number} at pc {pc:#x}")]
     UnhandledEcall {
-        /// Where.
+        /// Address of the instruction.
         pc: u64,
         /// The number in a7.
         number: u64,
@@ -182,14 +182,14 @@ pub enum Trap {
     /// The guest ran off the lower end of the stack that the instance gave it.
     #[error("stack overflow at pc {pc:#x}")]
     StackOverflow {
-        /// Where.
+        /// Address of the instruction.
         pc: u64,
     },
     /// Calls of guests by host functions by guests, and so on, are deeper inside each other than
     /// [`Config::max_depth`](super::Config::max_depth) allows.
     #[error("more than {limit} calls of guests inside each other")]
     TooDeep {
-        /// How many there may be.
+        /// Depth that is allowed.
         limit: u32,
     },
     /// The instruction budget ran out.
@@ -212,7 +212,7 @@ pub struct MemoryFault {
     pub addr: u64,
     /// Bytes of the whole access.
     pub len: u64,
-    /// What was tried.
+    /// Kind of the access.
     pub access: Access,
 }
 

@@ -50,14 +50,14 @@ pub struct HartState {
     pub fcsr: u32,
 }
 
-/// What ended [`run`].
+/// Reason for which [`run`] ended.
 enum End {
     Exit(Exit),
     Failed(Error),
 }
 
 impl Instance {
-    /// Its memory.
+    /// Memory of the instance.
     #[must_use]
     pub fn memory(&self) -> Memory {
         Memory(self.0)
@@ -287,7 +287,7 @@ impl<P: Params, R: Results> TypedFunc<P, R> {
     }
 }
 
-/// Where arguments go.
+/// Registers that take the arguments of a call, in the order of the psABI.
 #[doc(hidden)]
 pub struct Registers<'a> {
     hart: &'a mut Hart,

@@ -31,7 +31,7 @@ mod sealed {
 
     /// Conversion to and from memory order.
     pub trait Number {
-        /// Its bytes in memory.
+        /// Bytes of the number in memory.
         type Bytes: AsRef<[u8]> + AsMut<[u8]>;
         /// The value of these bytes.
         fn from_le(b: Self::Bytes) -> Self;

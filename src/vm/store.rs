@@ -21,7 +21,7 @@ pub struct Store<T> {
     interrupt: Arc<Interrupt>,
 }
 
-/// Which instance, of which store.
+/// Number of an instance, and of the store that owns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Handle {
     store: u64,
@@ -36,7 +36,7 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// What belongs to one instance.
+/// State of one instance.
 pub(super) struct InstanceState<T> {
     pub(super) cpu: Cpu,
     pub(super) module: super::Module,
@@ -241,7 +241,7 @@ pub trait AsContext: sealed::Sealed {
     fn store(&self) -> &Store<Self::Data>;
 }
 
-/// What gives full access to a store.
+/// Exclusive access to a store, for calls that change it.
 pub trait AsContextMut: AsContext {
     #[doc(hidden)]
     fn store_mut(&mut self) -> &mut Store<Self::Data>;

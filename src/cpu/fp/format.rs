@@ -51,7 +51,7 @@ impl Format for F64 {
     const EXPONENT_BITS: u32 = 11;
 }
 
-/// What a datum stands for.
+/// Class and value of a datum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value {
     /// Not a number.
