@@ -157,8 +157,8 @@ fn helper(ops: &mut Ops) {
 /// Host registers of guest registers that a function may overwrite.
 const CLOBBERED: [u8; 8] = [1, 2, 6, 7, 8, 9, 10, 11];
 
-/// Calls the function at `counter` with rax, and has its result there. Nothing else changes: what the
-/// function computes with neither reads nor sets the guest's floating-point state.
+/// Calls the function at `counter` with rax, and has its result there. Nothing else changes: what
+/// the function computes with neither reads nor sets the guest's floating-point state.
 fn counter(ops: &mut Ops) {
     let room = 8 * FLOAT_MAP.len() as i32;
     x64!(ops

@@ -14,8 +14,8 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU32, Ordering, fence},
 };
 
-/// Stop requests to a hart, a bit for each kind. Another thread that sets one also arms: it makes the
-/// hart leave translated code at its next poll.
+/// Stop requests to a hart, a bit for each kind. Another thread that sets one also arms: it makes
+/// the hart leave translated code at its next poll.
 pub(super) struct StopRequests(AtomicU32);
 
 impl StopRequests {

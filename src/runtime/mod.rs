@@ -2,10 +2,10 @@
 //! host faults become the guest's.
 //!
 //! Reading order: `machine` (what harts share), `cpu` (one hart: the loop), `cache` (blocks and the
-//! table), `links` (jumps between blocks), `arena` and `pc_table` (their memory), `thread` (the state
-//! that translated code works on), `fault` (from a host fault to guest state), `fault_map` (where),
-//! `source` (guest code for the lifter), `helpers` (what translated code calls), `counts` (what
-//! translated code counts), `host` (the one place that names the host's backend), `lockstep`
+//! table), `links` (jumps between blocks), `arena` and `pc_table` (their memory), `thread` (the
+//! state that translated code works on), `fault` (from a host fault to guest state), `fault_map`
+//! (where), `source` (guest code for the lifter), `helpers` (what translated code calls), `counts`
+//! (what translated code counts), `host` (the one place that names the host's backend), `lockstep`
 //! (translated code and interpreter in lockstep), `alone` (blocks for that), `baton` (one hart at a
 //! time).
 //!

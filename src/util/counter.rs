@@ -1,7 +1,7 @@
 //! What the host counts and a guest reads without a system call.
 
-/// A counter of the host: nanoseconds of a clock, by its number for `clock_gettime` (linux/time.h), or
-/// where the thread runs.
+/// A counter of the host: nanoseconds of a clock, by its number for `clock_gettime` (linux/time.h),
+/// or where the thread runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Counter {
