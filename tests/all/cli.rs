@@ -1,6 +1,7 @@
 //! The command line: exit codes, messages, flags and environment.
 
 use crate::engines::{for_each_engine, guest, rvnative, shown};
+use rvnative::runtime::ENGINES;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -565,4 +566,18 @@ fn code_of_files_is_compared() {
     let o = fuzz(&["--at", "10079", "--setup", "3"], &program);
     assert_eq!(o.status.code(), Some(126), "{}", stderr(&o));
     assert!(stderr(&o).contains("no code at 0x10079"), "{}", stderr(&o));
+}
+
+#[test]
+fn engines_are_listed_in_columns_for_scripts() {
+    let o = rvnative().arg("engines").output().unwrap();
+    let text = stdout(&o);
+    assert!(o.status.success(), "{}", shown(&o));
+    assert_eq!(text.lines().count(), ENGINES.len(), "{text}");
+    for (line, engine) in text.lines().zip(ENGINES) {
+        let sort = if engine.checks { "check" } else { "engine" };
+        let words: Vec<_> = line.split_whitespace().collect();
+        assert_eq!(words[..2], [engine.name, sort], "{line}");
+        assert!(line.ends_with(engine.about), "{line}");
+    }
 }
