@@ -57,11 +57,13 @@ struct State {
     exit: Option<Exit>,
 }
 
+/// Executes the instruction `code` at `hart.pc`, with `before` as the state.
+type RunOne = dyn Fn(&[u8], &Isa, &State) -> State + RefUnwindSafe;
+
 /// Something that executes guest instructions.
 struct Engine {
     name: &'static str,
-    /// Executes the instruction `code` at `hart.pc`, with `before` as the state.
-    run_one: Box<dyn Fn(&[u8], &Isa, &State) -> State + RefUnwindSafe>,
+    run_one: Box<RunOne>,
 }
 
 /// The two ways into the interpreter, and all engines.
