@@ -4,7 +4,8 @@
 use super::table::{Support, Syscall};
 use std::fmt::Write as _;
 
-/// What `tests/linux/same` checks of a call, by `tests/linux/same/counts`: how often, and which errors.
+/// What `tests/linux/same` checks of a call, by `tests/linux/same/counts`: how often, and which
+/// errors.
 fn checked<'a>(counts: &'a str, name: &str) -> Option<&'a str> {
     counts.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
 }

@@ -1,6 +1,6 @@
-//! Which of several errors a call answers with. A path is read here before anything else; the kernel
-//! may find other errors first. So if a path cannot be read, or is empty, the host's kernel is asked,
-//! with one of ours that is wrong in the same way: nothing can come of that but an error.
+//! Which of several errors a call answers with. A path is read here before anything else; the
+//! kernel may find other errors first. So if a path cannot be read, or is empty, the host's kernel
+//! is asked, with one of ours that is wrong in the same way: nothing can come of that but an error.
 
 use super::abi::{Errno, GuestCStr, GuestPtr, PATH_MAX, SysResult};
 use super::host::Arg::{self, R, S, V, W};

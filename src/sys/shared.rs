@@ -2,7 +2,8 @@
 #![allow(unsafe_code, reason = "hands out words of a shared mapping")]
 //! # Safety
 //! The words are only reached as atomics, since anybody may change them at any time. The pages are
-//! anonymous shared memory, which cannot be cut short, and stay mapped as long as their owner lives.
+//! anonymous shared memory, which cannot be cut short, and stay mapped as long as their owner
+//! lives.
 
 use super::mmap::{HostProt, Reservation, host_page_size};
 use crate::util::HostAddr;

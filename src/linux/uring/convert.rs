@@ -53,8 +53,8 @@ fn numbers(_: &mut Conversion, _: &Thread, _: &mut Entry) -> Plan {
     Plan::Pass
 }
 
-// Not served: URING_CMD (46), whose structures belong to drivers; RECV_ZC (58); EPOLL_WAIT (59), whose
-// results have another layout on x86-64.
+// Not served: URING_CMD (46), whose structures belong to drivers; RECV_ZC (58); EPOLL_WAIT (59),
+// whose results have another layout on x86-64.
 operations! {
     0 NOP numbers;
     1 READV read_vector;
@@ -148,8 +148,8 @@ impl Conversion {
             let write = |offset: usize, word: u64| {
                 GuestPtr::new(at.0 + offset as u64).write(t.memory(), &word)
             };
-            // Lengths and flags are the kernel's to write. What was there a moment ago may have been
-            // unmapped by the guest.
+            // Lengths and flags are the kernel's to write. What was there a moment ago may have
+            // been unmapped by the guest.
             let _ = write(std::mem::offset_of!(MsgHdr, name), guest.name)
                 .and_then(|()| write(std::mem::offset_of!(MsgHdr, iov), guest.iov))
                 .and_then(|()| write(std::mem::offset_of!(MsgHdr, control), guest.control));
@@ -197,8 +197,8 @@ impl Conversion {
         }
     }
 
-    /// A path of the guest: the host's directory and path. `None` if it cannot be read, which is the
-    /// kernel's to say.
+    /// A path of the guest: the host's directory and path. `None` if it cannot be read, which is
+    /// the kernel's to say.
     ///
     /// # Errors
     /// The result of the operation.
@@ -355,8 +355,8 @@ fn send_message(c: &mut Conversion, t: &Thread, e: &mut Entry) -> Plan {
     Plan::Pass
 }
 
-/// The kernel writes lengths and flags into the header when the operation is complete, so that it gets
-/// the guest's own, in which the host's addresses are while it reads them.
+/// The kernel writes lengths and flags into the header when the operation is complete, so that it
+/// gets the guest's own, in which the host's addresses are while it reads them.
 fn receive_message(c: &mut Conversion, t: &Thread, e: &mut Entry) -> Plan {
     let at = GuestPtr::<MsgHdr>::new(e.address());
     let Ok(guest) = at.read(t.memory()) else {

@@ -81,8 +81,8 @@ impl Batch<'_> {
         result.map(|_| taken == waiting)
     }
 
-    /// Puts a chain of entries, or a single one, into the host's queue, and takes them out of `chain`.
-    /// False if the host has refused one before.
+    /// Puts a chain of entries, or a single one, into the host's queue, and takes them out of
+    /// `chain`. False if the host has refused one before.
     fn put_chain(&mut self, t: &mut Thread, chain: &mut Vec<Link>) -> Result<bool, Errno> {
         let mut conversion = Conversion::new();
         for link in chain.iter_mut() {

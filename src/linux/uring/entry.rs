@@ -129,15 +129,16 @@ impl Entry {
         self.0[7]
     }
 
-    /// An entry that the kernel refuses with `EINVAL` in this one's place, as a kernel does that has
-    /// no such operation.
+    /// An entry that the kernel refuses with `EINVAL` in this one's place, as a kernel does that
+    /// has no such operation.
     pub(super) fn refused(&self) -> Self {
         let mut entry = *self;
         entry.set(0, 0, 0xff, u64::from(NO_OPERATION));
         entry
     }
 
-    /// True for operations whose failure is none for those that are linked to them: changes of names.
+    /// True for operations whose failure is none for those that are linked to them: changes of
+    /// names.
     fn forgives(&self) -> bool {
         /// `IORING_OP_RENAMEAT` to `IORING_OP_LINKAT`.
         const NAMES: std::ops::RangeInclusive<u8> = 35..=39;

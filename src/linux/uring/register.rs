@@ -75,8 +75,8 @@ pub(in crate::linux) fn sys_io_uring_register(
     call.make(t, &ring, operation)
 }
 
-/// Memory of the guest that the kernel keeps hold of, as a host address; one that is not the guest's
-/// becomes one where no user has memory, of which the end can be computed.
+/// Memory of the guest that the kernel keeps hold of, as a host address; one that is not the
+/// guest's becomes one where no user has memory, of which the end can be computed.
 fn memory_of(t: &Thread, address: u64, len: u64) -> u64 {
     const NOWHERE: u64 = 1 << 63;
     let Some(end) = address.checked_add(len).filter(|&end| end <= t.memory().size()) else {

@@ -1,6 +1,7 @@
 //! Operations that are served as the system calls of their names: where the guest has a root
-//! filesystem of its own, files of `/proc` that tell about it, and advice about its memory. They are
-//! complete when they are submitted, so that only what need not wait for others can be served so.
+//! filesystem of its own, files of `/proc` that tell about it, and advice about its memory. They
+//! are complete when they are submitted, so that only what need not wait for others can be served
+//! so.
 
 use super::convert::op;
 use super::entry::{Entry, FIXED_FILE};

@@ -48,8 +48,8 @@ const NO_MMAP: u32 = 1 << 14;
 const NO_SQARRAY: u32 = 1 << 16;
 const HYBRID_IOPOLL: u32 = 1 << 17;
 const CQE_MIXED: u32 = 1 << 18;
-/// All that are served: not memory of the program's own (`NO_MMAP`, `REGISTERED_FD_ONLY`), nor entries
-/// of both sizes in one ring.
+/// All that are served: not memory of the program's own (`NO_MMAP`, `REGISTERED_FD_ONLY`), nor
+/// entries of both sizes in one ring.
 const KNOWN: u32 = (NO_MMAP - 1) | NO_SQARRAY | HYBRID_IOPOLL | CQE_MIXED;
 
 /// `IORING_FEAT_*` up to `IORING_FEAT_RECVSEND_BUNDLE` and `IORING_FEAT_MIN_TIMEOUT`, and
