@@ -794,7 +794,10 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
                 Recipe::Held(..) => {}
             }
         }
-        let Some((_, before)) = state.before.iter().find(|(at, _)| at == pc) else {
+        let jumped =
+            matches!(now.nodes, [.., Node { op: Op::Jump { target }, .. }] if target == pc);
+        let before = state.before.iter().find(|(at, _)| at == pc).map(|(_, before)| before);
+        let Some(before) = before.or(jumped.then_some(&state.registers)) else {
             self.fail(now, &format!("a fault point is for {pc:#x}"))
         };
         // The operation may have begun to define its own.

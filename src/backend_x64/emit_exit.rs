@@ -159,6 +159,10 @@ impl Emitter<'_, '_> {
     #[inline(never)]
     pub(super) fn jump(&mut self, target: u64) {
         if target <= self.pc {
+            if self.same_insn {
+                // The instruction has written its link: who stops here has jumped.
+                self.pc = target;
+            }
             self.poll();
             if self.flush_for_back_edge(target) {
                 return self.branch_to_head(None);
