@@ -21,7 +21,8 @@
     )
 )]
 
-// In layer order: a module imports only from those above it.
+// In layer order: a module imports only from those above it. Both cases are spelled out, since
+// rustfmt does not follow modules that a macro declares.
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod util;

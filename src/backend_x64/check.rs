@@ -314,24 +314,34 @@ impl Machine {
             OpKind::Register => {
                 self.registers[i.op_register(op).full_register().number()] & mask(bytes)
             }
-            OpKind::Memory => match self.place(i, guest) {
-                Place::Guest(at) => guest.load(at, bytes),
-                Place::State(at) => self.read_state(at, bytes),
-                Place::Other => self.random.next_u64() & mask(bytes),
-            },
+            OpKind::Memory => self.read_operand(i, bytes, guest),
             _ => i.immediate(op),
         })
+    }
+
+    /// What the low `bytes` bytes of a memory operand hold.
+    fn read_operand(&mut self, i: &Instruction, bytes: u32, guest: &mut Guest<'_>) -> u64 {
+        match self.place(i, guest) {
+            Place::Guest(at) => guest.load(at, bytes),
+            Place::State(at) => self.read_state(at, bytes),
+            Place::Other => self.random.next_u64() & mask(bytes),
+        }
+    }
+
+    /// Changes that.
+    fn write_operand(&mut self, i: &Instruction, bytes: u32, value: u64, guest: &mut Guest<'_>) {
+        match self.place(i, guest) {
+            Place::Guest(at) => guest.store(at, bytes, value),
+            Place::State(at) => self.write_state(at, bytes, value),
+            Place::Other => {}
+        }
     }
 
     fn put(&mut self, i: &Instruction, op: u32, value: u64, guest: &mut Guest<'_>) -> Option<()> {
         let bytes = Self::bytes(i, op)?;
         match i.op_kind(op) {
             OpKind::Register => self.set_sized(i.op_register(op), value),
-            OpKind::Memory => match self.place(i, guest) {
-                Place::Guest(at) => guest.store(at, bytes, value),
-                Place::State(at) => self.write_state(at, bytes, value),
-                Place::Other => {}
-            },
+            OpKind::Memory => self.write_operand(i, bytes, value, guest),
             _ => return None,
         }
         Some(())

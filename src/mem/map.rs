@@ -522,12 +522,23 @@ impl Memory {
         mapping: Mapping,
         id: i32,
     ) -> Result<(), MapError> {
+        let read_only = !mapping.prot.writable();
+        self.replace((addr, len), mapping, |at| self.region.attach_segment(at, id, read_only))
+    }
+
+    /// Replaces pages by a mapping that `attach` puts at their offsets in the region.
+    fn replace(
+        &self,
+        (addr, len): (u64, u64),
+        mapping: Mapping,
+        attach: impl FnOnce(Range<usize>) -> io::Result<()>,
+    ) -> Result<(), MapError> {
         let range = self.pages(addr, len)?;
         let mut state = self.lock();
         state.check_seals(&range)?;
         self.forget_code(&mut state, &range);
         self.note_prot(mapping.prot);
-        self.region.attach_segment(self.offsets(&range), id, !mapping.prot.writable())?;
+        attach(self.offsets(&range))?;
         state.undumped.remove(range.clone());
         state.map.insert(range, mapping);
         Ok(())
@@ -545,15 +556,8 @@ impl Memory {
         mapping: Mapping,
         pages: &SharedPages,
     ) -> Result<(), MapError> {
-        let range = self.pages(addr, len)?;
-        let mut state = self.lock();
-        state.check_seals(&range)?;
-        self.forget_code(&mut state, &range);
-        self.note_prot(mapping.prot);
-        self.region.show_shared(self.offsets(&range), pages, mapping.prot.host())?;
-        state.undumped.remove(range.clone());
-        state.map.insert(range, mapping);
-        Ok(())
+        let prot = mapping.prot.host();
+        self.replace((addr, len), mapping, |at| self.region.show_shared(at, pages, prot))
     }
 
     /// Maps zero pages, replacing what was there: the short form of [`Self::map`].

@@ -1,9 +1,8 @@
 //! Instructions that move and compare floating-point values, of which the low halves of vector
 //! registers are known.
 
-use super::{Machine, Place, mask};
+use super::{Machine, mask};
 use crate::backend::check::Guest;
-use crate::ir::Memory as _;
 use iced_x86::{Instruction, InstructionInfo, Mnemonic, OpAccess, OpKind};
 
 impl Machine {
@@ -175,11 +174,7 @@ impl Machine {
             OpKind::Register if i.op_register(op).is_gpr() => {
                 self.registers[i.op_register(op).full_register().number()] & mask(bytes)
             }
-            OpKind::Memory => match self.place(i, guest) {
-                Place::Guest(at) => guest.load(at, bytes),
-                Place::State(at) => self.read_state(at, bytes),
-                Place::Other => self.random.next_u64() & mask(bytes),
-            },
+            OpKind::Memory => self.read_operand(i, bytes, guest),
             _ => return None,
         })
     }
@@ -199,11 +194,7 @@ impl Machine {
             OpKind::Register if i.op0_register().is_gpr() => {
                 self.set_sized(i.op0_register(), value);
             }
-            OpKind::Memory => match self.place(i, guest) {
-                Place::Guest(at) => guest.store(at, bytes, value),
-                Place::State(at) => self.write_state(at, bytes, value),
-                Place::Other => {}
-            },
+            OpKind::Memory => self.write_operand(i, bytes, value, guest),
             _ => return None,
         }
         Some(())
