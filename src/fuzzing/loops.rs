@@ -81,9 +81,12 @@ impl Builder<'_> {
         let head = self.code.len();
         let stepped = self.rng.chance(50);
         let mut loads = vec![from, to];
-        if self.rng.chance(25) {
-            let of = self.rng.pick(&[from, to]);
-            self.insn(Op::Add, sum, of, offset, 0);
+        // The sum of a pointer and an offset, before or behind the pointer's step.
+        let of = self.rng.pick(&[from, to]);
+        let terms = if self.rng.chance(50) { (of, offset) } else { (offset, of) };
+        let [early, late] = [25, 20].map(|percent| self.rng.chance(percent));
+        if early {
+            self.insn(Op::Add, sum, terms.0, terms.1, 0);
             loads.push(sum);
         }
         for name in &names[..2] {
@@ -92,6 +95,11 @@ impl Builder<'_> {
         }
         if stepped {
             self.insn(Op::Addi, to, to, 0, f.size);
+        }
+        if late {
+            self.insn(Op::Add, sum, terms.0, terms.1, 0);
+            let off = self.element(f);
+            self.insn(f.load, names[1], sum, 0, off);
         }
         let value = self.element_value(f, &names, constant, sum);
         let back = if stepped { -f.size } else { 0 };
