@@ -239,6 +239,16 @@ fn states_lead_through_faults_loops_and_memory() {
 }
 
 #[test]
+fn cache_blocks_are_zeroed_as_a_whole_or_not_at_all() {
+    // mv a0, a5; cbo.zero (a0); ret
+    let image = image(&[0x853e, 0x200f, 0x0045, 0x8082]);
+    for number in [0, 2, 4] {
+        let mut rig = Rig::new(&image, &[], number, 1).unwrap();
+        assert!(rig.check(0, 2000).is_ok(), "setup {number}");
+    }
+}
+
+#[test]
 fn what_has_no_code_says_so() {
     let dir = std::env::temp_dir().join(format!("rvnative-harvest-{}", std::process::id()));
     std::fs::create_dir_all(dir.join("deep")).unwrap();

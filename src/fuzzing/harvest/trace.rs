@@ -102,8 +102,10 @@ impl Trace {
                 break End::Fails;
             }
             let result = interp::execute(&mut hart, memory, &insn);
-            if let Some(place) = place.filter(|p| p.writes) {
-                // Also one that did not complete may have written in the first of two pages.
+            // One that did not complete may have written in the first of two pages; a whole cache
+            // block is in one.
+            let wrote = |p: &Place| p.writes && (result.is_ok() || p.len <= 16);
+            if let Some(place) = place.filter(wrote) {
                 self.note(n, memory.effective(place.addr), place.len, memory);
             }
             if let Err(exit) = result {
