@@ -156,6 +156,14 @@ impl CodePages {
     }
 }
 
+/// What an access meets that the map allows.
+struct Seen {
+    /// Changes of the map and of what is protected so far.
+    changes: u64,
+    /// True if a page of it has translated code, so that the host refuses stores.
+    protected: bool,
+}
+
 /// Result of [`Memory::watch_code`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Watched {
@@ -405,32 +413,20 @@ impl Memory {
     /// # Errors
     /// The fault that the guest would see.
     pub(super) fn check_store(&self, addr: u64, len: u64) -> Result<(), Fault> {
-        let addr = self.effective(addr);
-        let end = addr.saturating_add(len);
-        // The host refuses stores to what we have protected.
-        let code = self.lock().code.protected.pages.range(page_down(addr)..end).next().is_some();
-        let tried = if code { Access::Read } else { Access::Write };
-        self.explain_refusal(addr, len, (Access::Write, tried))
-    }
-
-    fn explain_fault(&self, addr: u64, len: u64, access: Access) -> Result<(), Fault> {
-        self.explain_refusal(addr, len, (access, access))
+        self.explain_fault(self.effective(addr), len, Access::Write)
     }
 
     /// The fault of an access: what the map refuses, or else what the host does, which is found out
-    /// by what is `tried`. `Ok` if neither refuses it any more. An access that the host refuses
-    /// while the map allows it and nothing has changed would fault for ever: it is the guest's
-    /// fault, and the host says which.
-    fn explain_refusal(
-        &self,
-        addr: u64,
-        len: u64,
-        (access, tried): (Access, Access),
-    ) -> Result<(), Fault> {
+    /// by trying. `Ok` if neither refuses it any more, or only because the page has translated code
+    /// ([`Self::watch_code`] may have protected it since the access was tried). An access that the
+    /// host refuses while the map allows it and nothing has changed would fault for ever: it is
+    /// the guest's fault, and the host says which.
+    fn explain_fault(&self, addr: u64, len: u64, access: Access) -> Result<(), Fault> {
         loop {
-            let seen = self.refused_by_map(addr, len, access)?;
+            let Seen { changes, protected } = self.refused_by_map(addr, len, access)?;
+            let tried = if protected { Access::Read } else { access };
             let Err((at, host)) = self.probe(addr, len, tried) else { return Ok(()) };
-            if self.lock().code.changes == seen {
+            if self.lock().code.changes == changes {
                 let fault = Fault { addr: at, access, mapped: true, beyond_file: false };
                 return Err(match host {
                     Refused::Object => Fault { beyond_file: true, ..fault },
@@ -441,9 +437,9 @@ impl Memory {
         }
     }
 
-    /// Looks for the first byte of the access that the map refuses. If it refuses none, the number
-    /// of changes of the map so far.
-    fn refused_by_map(&self, addr: u64, len: u64, access: Access) -> Result<u64, Fault> {
+    /// Looks for the first byte of the access that the map refuses. If it refuses none, what
+    /// there is at this moment.
+    fn refused_by_map(&self, addr: u64, len: u64, access: Access) -> Result<Seen, Fault> {
         let state = self.lock();
         let mut at = addr;
         loop {
@@ -459,7 +455,9 @@ impl Memory {
             }
             let next = page_down(at) + PAGE_SIZE;
             if next - addr >= len {
-                return Ok(state.code.changes);
+                let mut protected = state.code.protected.pages.range(page_down(addr)..next);
+                let protected = protected.next().is_some();
+                return Ok(Seen { changes: state.code.changes, protected });
             }
             at = next;
         }
@@ -468,9 +466,10 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Advice, Memory, Mode, Prot};
+    use super::super::{Access, Advice, Memory, Mode, Prot};
     use super::CodeEvent;
     use crate::util::PAGE_SIZE;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     /// A memory in a process that recovers from faults of its own accesses.
     fn memory(mode: Mode, size: u64) -> std::io::Result<Memory> {
@@ -544,5 +543,46 @@ mod tests {
         let _ = mem.take_code_events();
         assert_eq!(patch(0x10000), (void, vec![]));
         assert_eq!(patch(0x11000).1, vec![]);
+    }
+
+    /// Whoever translates code of the page again between a store's fault and the search for its
+    /// reason has changed nothing that the guest may see.
+    #[test]
+    fn stores_to_pages_that_others_translate_are_no_faults() {
+        let mem = memory(Mode::Guarded, 1 << 20).unwrap();
+        mem.map_zero(0x10000, PAGE_SIZE, Prot::RWX).unwrap();
+        mem.expect_fences(0x10000..0x11000);
+        let watch = || assert!(mem.watch_code(0x10000..0x10004).is_some());
+        // At the moment in which it matters.
+        watch();
+        assert_eq!(mem.explain_fault(0x10010, 4, Access::Write), Ok(()));
+        assert_eq!(mem.check_store(0x10010, 4), Ok(()));
+        // At any.
+        let done = AtomicBool::new(false);
+        let meanwhile = |f: fn(&Memory)| {
+            while !done.load(Ordering::Relaxed) {
+                f(&mem);
+            }
+        };
+        let refused = std::thread::scope(|s| {
+            s.spawn(|| {
+                meanwhile(|mem| {
+                    let _ = mem.watch_code(0x10000..0x10004);
+                });
+            });
+            s.spawn(|| {
+                meanwhile(|mem| {
+                    let _ = mem.kernel_range(0x10f00, 0x100, Access::Write);
+                    mem.kernel_has_written();
+                });
+            });
+            let refused = (0..100_000).find_map(|i| {
+                let _ = mem.watch_code(0x10000..0x10004);
+                mem.write_u32(0x10010, i).err()
+            });
+            done.store(true, Ordering::Relaxed);
+            refused
+        });
+        assert_eq!(refused, None);
     }
 }
