@@ -349,7 +349,11 @@ pub(super) fn grow_stack(t: &Thread, addr: u64) -> bool {
     let layout = lock(&process.layout);
     let Some((above, mapping)) = mem.mapping_from(addr) else { return false };
     let page = page_down(addr);
-    if !mapping.traits.grows_down || page >= above.start || page < min_addr(mem) {
+    if above.contains(&addr) {
+        // Another thread may have let it grow since the access was tried.
+        return mapping.traits.grows_down && mem.read_u8(addr).is_ok();
+    }
+    if !mapping.traits.grows_down || page < min_addr(mem) {
         return false;
     }
     let below = mem.mapping_from(page.saturating_sub(STACK_GAP)).filter(|(r, _)| r.end <= page);

@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -94,6 +96,33 @@ static void grows(void) {
     }
     int status = -1;
     CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
+static char *volatile edge;
+static atomic_int round_of_growth, touched;
+enum { ROUNDS = 100 };
+static void *touch(void *which) {
+    for (int i = 1; i <= ROUNDS; i++) {
+        for (int n = 0; round_of_growth < i; n++) if (n > 100000) sched_yield();
+        edge[(uintptr_t)which] = 1;
+        touched++;
+    }
+    return NULL;
+}
+
+// Two threads need the same page at the same moment.
+static void grows_for_two(void) {
+    pthread_t threads[2];
+    for (uintptr_t i = 0; i < 2; i++) CHECK(pthread_create(&threads[i], NULL, touch, (void *)i) == 0);
+    char *room = mmap(NULL, 2048 * PAGE, PROT_NONE, ANON, -1, 0), *top = room + 2000 * PAGE;
+    CHECK(munmap(room, 2048 * PAGE) == 0);
+    CHECK(mmap(top, PAGE, RW, ANON | MAP_FIXED | MAP_GROWSDOWN, -1, 0) == top);
+    for (int i = 1; i <= ROUNDS; i++) {
+        edge = top - i * PAGE;
+        round_of_growth = i;
+        while (touched < 2 * i) sched_yield();
+    }
+    for (int i = 0; i < 2; i++) CHECK(pthread_join(threads[i], NULL) == 0 && edge[i] == 1);
 }
 
 static void guards(void) {
@@ -460,6 +489,7 @@ int main(int argc, char **argv, char **envp) {
     sigaction(SIGSEGV, &action, NULL), sigaction(SIGBUS, &action, NULL);
     addresses(argv, envp);
     grows();
+    grows_for_two();
     guards();
     inherited();
     served_faults();
