@@ -56,7 +56,7 @@ fn only(entries: &[u8], shows: impl Fn(&str) -> bool) -> Vec<u8> {
 pub(super) fn sys_getdents64(t: &mut Thread, fd: Fd, buffer: u64, size: u32) -> SysResult {
     loop {
         let n = host!(t, SYS_getdents64, fd, t.output(buffer, size.into())?, size)?;
-        let Some(listing) = procfs::listing(fd).filter(|_| n != 0) else { return Ok(n) };
+        let Some(listing) = procfs::listing(t, fd).filter(|_| n != 0) else { return Ok(n) };
         let mut entries = vec![0; n as usize];
         t.memory().read_bytes(buffer, &mut entries)?;
         let kept = match listing {

@@ -45,9 +45,12 @@ pub(super) fn opened(t: &Thread, proc: Option<ProcFile>, fd: u64) {
     }
 }
 
+/// Such a file and the host's path of it.
+type Special = (ProcFile, Vec<u8>);
+
 /// Which such file a descriptor of the guest is.
-pub(super) fn special(t: &Thread, fd: Fd) -> Option<(ProcFile, Vec<u8>)> {
-    if t.process.proc_device.may_have(fd) { procfs::of_descriptor(fd) } else { None }
+pub(super) fn special(t: &Thread, fd: Fd) -> Option<Special> {
+    if t.process.proc_device.may_have(fd) { procfs::of_descriptor(t, fd) } else { None }
 }
 
 /// Buffers of the guest.
@@ -66,15 +69,15 @@ pub(super) fn read(
     from: Option<u64>,
     into: impl FnOnce(&Thread) -> Result<Vec<IoVec>, Errno>,
 ) -> Option<SysResult> {
-    let (file, path) = special(t, fd)?;
+    let file = special(t, fd)?;
     if !opened_for(fd, libc::O_WRONLY) {
         return None;
     }
     Some(into(t).and_then(|into| {
         let at = position(fd, from)?;
-        let done = match file {
+        let done = match file.0 {
             ProcFile::Mem(who) => return move_memory(t, fd, who, from, &into, Access::Write),
-            _ => copy_text(t, fd, &path, at, &into)?,
+            _ => copy_text(t, fd, &file, at, &into)?,
         };
         advance(fd, from, at + done)?;
         Ok(done)
@@ -117,9 +120,9 @@ fn advance(fd: Fd, from: Option<u64>, to: u64) -> Result<(), Errno> {
 }
 
 /// The text of a file. It is made anew by who reads from its start, as by the kernel.
-fn text(t: &mut Thread, fd: Fd, path: &[u8], at: u64) -> Result<Arc<Vec<u8>>, Errno> {
+fn text(t: &mut Thread, fd: Fd, (file, path): &Special, at: u64) -> Result<Arc<Vec<u8>>, Errno> {
     // What a thread is doing it does anew with every call.
-    let at = if path.ends_with(b"/syscall") { 0 } else { at };
+    let at = if matches!(file, ProcFile::Syscall(_)) { 0 } else { at };
     let inode = host::file_identity(fd.0)?.inode;
     match &t.shown {
         Some(shown) if at != 0 && shown.fd == fd.0 && shown.inode == inode => {
@@ -128,13 +131,19 @@ fn text(t: &mut Thread, fd: Fd, path: &[u8], at: u64) -> Result<Arc<Vec<u8>>, Er
         _ => {}
     }
     let _raised = limits::raise();
-    let text = Arc::new(procfs::content(t, path)?);
+    let text = Arc::new(procfs::content(t, *file, path)?);
     t.shown = Some(Shown { fd: fd.0, inode, text: Arc::clone(&text) });
     Ok(text)
 }
 
-fn copy_text(t: &mut Thread, fd: Fd, path: &[u8], at: u64, into: &[IoVec]) -> Result<u64, Errno> {
-    let text = text(t, fd, path, at)?;
+fn copy_text(
+    t: &mut Thread,
+    fd: Fd,
+    file: &Special,
+    at: u64,
+    into: &[IoVec],
+) -> Result<u64, Errno> {
+    let text = text(t, fd, file, at)?;
     let mut rest = text.get(at as usize..).unwrap_or_default();
     let mut done = 0;
     for v in into {
@@ -210,11 +219,11 @@ pub(super) fn send(
 ) -> Option<SysResult> {
     /// Bytes that one call copies at most: less than a pipe has room for.
     const MOST: u64 = 16 << 10;
-    let (ProcFile::CpuInfo, path) = special(t, from)? else { return None };
+    let file = special(t, from).filter(|file| file.0 == ProcFile::CpuInfo)?;
     let mut copy = || {
         let given = offset.read_optional(t.memory())?;
         let at = position(from, given)?;
-        let text = text(t, from, &path, at)?;
+        let text = text(t, from, &file, at)?;
         let rest = text.get(at as usize..).unwrap_or_default();
         let part = &rest[..rest.len().min(len.min(MOST) as usize)];
         let args = [to.into(), HostArg::slice(part), (part.len() as u64).into()];

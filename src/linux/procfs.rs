@@ -154,14 +154,19 @@ pub(super) fn is_magic(path: &[u8]) -> bool {
     path.split(|&b| b == b'/').next().is_some_and(is_number)
 }
 
-/// A path below `/proc` that leads into the directory of the calling process.
-pub(super) fn is_own_dir(path: &[u8]) -> bool {
-    path.split(|&b| b == b'/').next().is_some_and(is_own)
+/// The components of a path behind `/proc`.
+fn below_proc(path: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
+    Some(path.strip_prefix(b"/proc/")?.split(|&b| b == b'/'))
 }
 
-/// The program of another guest process, whose link `exe` is at that path below `/proc`.
+/// A path of our `/proc` that leads into the directory of the calling process.
+pub(super) fn is_own_dir(path: &[u8]) -> bool {
+    below_proc(path).and_then(|mut parts| parts.next()).is_some_and(is_own)
+}
+
+/// The program of another guest process, whose link `exe` is at that path of our `/proc`.
 pub(super) fn other_exe(path: &[u8]) -> Option<Vec<u8>> {
-    let pid = path.strip_suffix(b"/exe")?.split(|&b| b == b'/').next()?;
+    let pid = below_proc(path.strip_suffix(b"/exe")?)?.next()?;
     let pid = std::str::from_utf8(pid).ok()?.parse().ok()?;
     others::find(pid).map(|other| other.exe)
 }
@@ -186,8 +191,17 @@ pub(super) enum Listing {
 }
 
 /// Which of these an open directory is.
-pub(super) fn listing(dir: Fd) -> Option<Listing> {
-    let path = directory(dir).unwrap_or_default();
+pub(super) fn listing(t: &Thread, dir: Fd) -> Option<Listing> {
+    let path = directory(dir)?;
+    let name = path.rsplit(|&b| b == b'/').next()?;
+    if !matches!(name, b"fd" | b"fdinfo" | b"map_files") {
+        return None;
+    }
+    listing_at(&in_ours(t, &path)?)
+}
+
+/// Which of these a directory of our `/proc` is.
+fn listing_at(path: &[u8]) -> Option<Listing> {
     let parts: Vec<&[u8]> = path.split(|&b| b == b'/').collect();
     match parts.strip_prefix(&[&b""[..], b"proc"])? {
         [pid, b"map_files"] if is_own(pid) => Some(Listing::Mappings(None)),
@@ -198,9 +212,9 @@ pub(super) fn listing(dir: Fd) -> Option<Listing> {
     }
 }
 
-/// True for a path below `/proc` that names a descriptor of a guest process.
+/// True for a path of our `/proc` that names a descriptor of a guest process.
 pub(super) fn is_descriptor(path: &[u8]) -> bool {
-    let parts: Vec<&[u8]> = path.split(|&b| b == b'/').collect();
+    let parts: Vec<&[u8]> = below_proc(path).into_iter().flatten().collect();
     parts.split_last().and_then(|(_, dir)| descriptors(dir)).is_some_and(is_guest)
 }
 
@@ -210,18 +224,27 @@ fn is_guest(pid: &[u8]) -> bool {
     is_own(pid) || number().is_some_and(|pid| others::find(pid).is_some())
 }
 
-fn is_number(name: &[u8]) -> bool {
+/// True for a name of a process or thread.
+pub(super) fn is_number(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(u8::is_ascii_digit)
 }
 
-/// The number of the calling process in the host's `/proc`, which a name space of processes of its
-/// own does not change, or in one that the guest has mounted in such a name space.
+/// The number of the calling process in our `/proc`, which a name space of processes of its own
+/// does not change.
 fn is_own(name: &[u8]) -> bool {
     fs::read_link("/proc/self").is_ok_and(|own| own.as_os_str().as_bytes() == name)
-        || std::process::id().to_string().as_bytes() == name
 }
 
-/// Path of an open directory, or of the current one.
+/// What the host calls a file of a `/proc`, in our `/proc`: in a world the guest may have mounted
+/// one of its own, whose numbers are those of another name space of processes.
+fn in_ours(t: &Thread, host: &[u8]) -> Option<Vec<u8>> {
+    match &t.process.options.world {
+        Some(world) => world.proc_path(world.guest_name(host)?.as_slice()),
+        None => Some(host.to_vec()),
+    }
+}
+
+/// The host's path of an open file, or of the current directory.
 fn directory(dir: Fd) -> Option<Vec<u8>> {
     let path = if dir == Fd::CWD {
         fs::read_link("/proc/self/cwd")
@@ -245,10 +268,9 @@ pub(super) fn may_open(t: &Thread, file: Option<ProcFile>) -> Result<(), Errno> 
 }
 
 /// The file that an open descriptor is, if its contents are made here, and its path.
-pub(super) fn of_descriptor(fd: Fd) -> Option<(ProcFile, Vec<u8>)> {
-    let link = fs::read_link(format!("/proc/self/fd/{}", fd.0)).ok()?;
-    let path = link.into_os_string().into_vec();
-    match classify(Fd::CWD, &path)? {
+pub(super) fn of_descriptor(t: &Thread, fd: Fd) -> Option<(ProcFile, Vec<u8>)> {
+    let path = directory(fd)?;
+    match classify(Fd::CWD, &in_ours(t, &path)?)? {
         ProcFile::Exe | ProcFile::OtherExe(_) | ProcFile::Pagemap(_) => None,
         file => Some((file, path)),
     }
@@ -271,16 +293,15 @@ pub(super) fn host_maps(who: Who) -> Result<String, Errno> {
     host_text(who, "maps")
 }
 
-/// What the guest finds in the file at the host's absolute path `path`.
+/// What the guest finds in a file, which is at the host's absolute path `path`.
 ///
 /// # Errors
 /// What the host says about the file that the content is made from.
-pub(super) fn content(t: &Thread, path: &[u8]) -> Result<Vec<u8>, Errno> {
+pub(super) fn content(t: &Thread, file: ProcFile, path: &[u8]) -> Result<Vec<u8>, Errno> {
     let host = || -> Result<String, Errno> {
         let bytes = fs::read(super::host::path_of(path))?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
-    let file = classify(Fd::CWD, path).ok_or(Errno::ENOENT)?;
     let sized = |who: Who| {
         let maps = if who.is_none() { String::new() } else { host_maps(who)? };
         let program = match who {
@@ -382,13 +403,17 @@ mod tests {
     fn directories_of_descriptors() {
         let own = std::process::id();
         for path in ["fd/7", "fdinfo/7", "task/3/fd/7"] {
-            assert!(is_descriptor(format!("{own}/{path}").as_bytes()), "{path}");
+            assert!(is_descriptor(format!("/proc/{own}/{path}").as_bytes()), "{path}");
         }
-        for path in [format!("{own}/fd"), format!("{own}/task/7"), "self/fd/7".to_owned()] {
+        for path in
+            [format!("/proc/{own}/fd"), format!("/proc/{own}/task/7"), "/proc/self/fd/7".into()]
+        {
             assert!(!is_descriptor(path.as_bytes()), "{path}");
         }
         let dir = fs::File::open("/proc/self/fd").unwrap();
-        let listing = |dir: &fs::File| listing(Fd(std::os::fd::AsRawFd::as_raw_fd(dir)));
+        let listing = |dir: &fs::File| {
+            listing_at(&directory(Fd(std::os::fd::AsRawFd::as_raw_fd(dir))).unwrap())
+        };
         assert_eq!(listing(&dir), Some(Listing::Descriptors));
         let dir = fs::File::open("/proc/self/map_files").unwrap();
         assert_eq!(listing(&dir), Some(Listing::Mappings(None)));

@@ -70,8 +70,43 @@ static void mounts(void) {
     CHECK(umount2("m", 0) == 0 && !is_there("m/new"));
 }
 
+// True if the process with that name in `/proc` runs our program, all by our names and addresses.
+static int is_ours(const char *pid, int number) {
+    char path[64], exe[600] = "", other[600] = "", field[64], line[1024];
+    CHECK(readlink("/proc/self/exe", exe + 1, sizeof exe - 3) > 0);
+    sprintf(path, "/proc/%s/exe", pid);
+    CHECK(readlink(path, other + 1, sizeof other - 3) > 0);
+    exe[0] = other[0] = ' ', strcat(exe, "\n");
+    sprintf(path, "/proc/%s/maps", pid);
+    int ours = has(path, exe) && strncmp(exe, other, strlen(other)) == 0;
+    sprintf(path, "/proc/%s/status", pid), sprintf(field, "Pid:\t%d\n", number);
+    ours &= has(path, field);
+    unsigned long size = 0;
+    sprintf(path, "/proc/%s/stat", pid);
+    FILE *f = fopen(path, "r");
+    const char *end = f && fgets(line, sizeof line, f) ? strrchr(line, ')') : NULL;
+    if (f) fclose(f);
+    ours &= end && sscanf(end, ") %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu", &size) == 1;
+    return ours && size > 0 && size < 1ul << 30;
+}
+
+// A `/proc` of a name space of processes tells about guests by their numbers there.
+static void own_proc(void) {
+    char name[16];
+    pid_t child = fork();
+    if (child == 0) for (;;) pause();
+    sprintf(name, "%d", child);
+    CHECK(is_ours("self", getpid()) && is_ours("1", 1) && is_ours(name, child));
+    CHECK(kill(child, SIGKILL) == 0 && waitpid(child, NULL, 0) == child);
+    sprintf(name, "/proc/%d/maps", child);
+    CHECK(!is_there(name));
+}
+
 static int first_process(const char *me) {
     struct statfs fs;
+    CHECK(mount("proc", "/proc", "proc", 0, NULL) == 0);
+    own_proc();
+    CHECK(umount2("/proc", 0) == 0);
     CHECK(mkdir("n", 0755) == 0);
     CHECK(mount("none", "n", "tmpfs", 0, NULL) == 0 && chdir("n") == 0);
     CHECK(mkdir("proc", 0755) == 0 && mkdir("old", 0755) == 0 && mkdir("inner", 0755) == 0);

@@ -599,6 +599,8 @@ static void names_in_proc(void) {
     }
     if (mounts) fclose(mounts);
     CHECK(real_root || (top > 0 && under > 0));
+    struct statx x;
+    CHECK(statx(AT_FDCWD, "/", 0, STATX_MNT_ID, &x) == 0 && (real_root || (long)x.stx_mnt_id == top));
 }
 
 static volatile int has_root, may_end;

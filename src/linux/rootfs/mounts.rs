@@ -75,6 +75,7 @@ impl World {
         if self.own_mounts {
             self.write_own_mounts(&mut out, format, &host);
         }
+        let numbers = self.mount_numbers(&host);
         let written = usize::from(self.own_mounts);
         for (i, mount) in self.mounts.iter().enumerate().skip(written) {
             if mount.guest.contains(&0) {
@@ -83,14 +84,33 @@ impl World {
             let Some(id) = mount.host_id() else { continue };
             let mut lines = host.lines().filter_map(HostMount::parse);
             let Some((_, on)) = lines.find(|(host_id, _)| *host_id == id) else { continue };
-            self.write_mount(&mut out, format, i, &on);
+            self.write_mount(&mut out, format, i, &on, &numbers);
         }
         out.into_bytes()
     }
 
-    fn write_mount(&self, out: &mut String, format: Format, i: usize, on: &HostMount<'_>) {
-        /// Numbers of mounts; the last is that of what holds the root, which nobody sees.
-        const FIRST: usize = 20;
+    /// A number for each mount, and one for what holds the root, which nobody sees. The first on
+    /// a mount of the host has that one's, which calls tell of (`name_to_handle_at`, `statx`).
+    fn mount_numbers(&self, host: &str) -> Vec<u64> {
+        let numbers = host.lines().filter_map(|line| line.split(' ').next()?.parse::<u64>().ok());
+        let free = numbers.max().unwrap_or(0) + 1;
+        let mut out = Vec::new();
+        for (mount, free) in self.mounts.iter().zip(free..) {
+            let number = mount.host_id().and_then(|id| id.parse().ok());
+            out.push(number.filter(|n| !out.contains(n)).unwrap_or(free));
+        }
+        out.push(free + self.mounts.len() as u64);
+        out
+    }
+
+    fn write_mount(
+        &self,
+        out: &mut String,
+        format: Format,
+        i: usize,
+        on: &HostMount<'_>,
+        numbers: &[u64],
+    ) {
         let mount = &self.mounts[i];
         let place = if i == 0 { "/".to_owned() } else { escaped(&mount.guest) };
         let first = if mount.read_only { "ro" } else { &on.options[..2.min(on.options.len())] };
@@ -107,15 +127,15 @@ impl World {
             }
             Format::MountInfo => {
                 let up = place.rfind('/').unwrap_or(0);
-                let parent = match i {
-                    0 => FIRST - 1,
-                    _ => FIRST + self.mount_of(&mount.guest[..up.min(mount.guest.len())]).0,
+                let holder = match i {
+                    0 => self.mounts.len(),
+                    _ => self.mount_of(&mount.guest[..up.min(mount.guest.len())]).0,
                 };
+                let (id, parent) = (numbers[i], numbers[holder]);
                 let below = escaped(&mount.host);
                 let below = below.strip_prefix(on.place.trim_end_matches('/')).unwrap_or("");
                 let root = format!("{}{below}", on.root.trim_end_matches('/'));
                 let root = if root.is_empty() { "/" } else { &root };
-                let id = FIRST + i;
                 writeln!(
                     out,
                     "{id} {parent} {device} {root} {place} {options} - {kind} {source} {all}"

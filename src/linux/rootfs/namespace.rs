@@ -10,6 +10,7 @@ use super::setup::{lift, open_host};
 use super::{Mount, World, Worlds};
 use crate::linux::abi::{Errno, Fd};
 use crate::linux::host::{HostArg, file_identity, host_call, host_fd, path_of};
+use crate::linux::{others, procfs};
 use std::ffi::{CStr, CString};
 use std::fmt::Write as _;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -255,6 +256,27 @@ impl World {
         // The host's that was there before the guest's mounts, and the guest's own.
         let hosts = self.aliases.iter().filter(|(host, _)| host == b"/proc");
         hosts.map(|(_, guest)| &guest[..]).chain([&b"/proc"[..]]).find_map(below)
+    }
+
+    /// A place below a `/proc` by its path in ours. Numbers of processes in one that the guest has
+    /// mounted are those of its name space, taken for the caller's.
+    pub(in crate::linux) fn proc_path(&self, place: &[u8]) -> Option<Vec<u8>> {
+        let rest = self.in_proc(place)?;
+        let first = rest.split(|&b| b == b'/').next().unwrap_or_default();
+        let root = place[..place.len() - rest.len()].strip_suffix(b"/").unwrap_or_default();
+        if !self.own_mounts || !procfs::is_number(first) || !self.is_guests_proc(root) {
+            return Some([&b"/proc/"[..], rest].concat());
+        }
+        let id = std::str::from_utf8(first).ok().and_then(|id| id.parse().ok());
+        // Nobody has the number 0.
+        let ours = id.and_then(others::in_proc).unwrap_or(0).to_string();
+        Some([&b"/proc/"[..], ours.as_bytes(), &rest[first.len()..]].concat())
+    }
+
+    /// True if the file system at this place is not the one of our `/proc`.
+    fn is_guests_proc(&self, root: &[u8]) -> bool {
+        let device = |at: Result<Handle, Errno>| Some(file_identity(at.ok()?.fd()).ok()?.dev);
+        device(self.open_place(root)) != device(open_host(&path_of(b"/proc")).map(Handle::Owned))
     }
 
     /// Lines of the host's `mountinfo` that are of mounts below the root, in the guest's names.

@@ -374,7 +374,7 @@ impl<'a> Walk<'a> {
         let (mount, _) = self.world.mount_of(place);
         let read_only = self.world.mounts[mount].read_only;
         let is_mount = self.world.places.contains_key(place);
-        let proc = self.world.in_proc(place).map(|rest| [&b"/proc/"[..], rest].concat());
+        let proc = self.world.proc_path(place);
         let guest = (!is_nameless(place)).then_some(guest);
         Resolved { at, name, guest, proc, read_only, is_mount, links: self.links }
     }
@@ -403,7 +403,7 @@ impl<'a> Walk<'a> {
             return self.enter(mount, child, is_last);
         }
         if self.world.is_held(&part)
-            && self.world.in_proc(&child).is_some_and(procfs::is_descriptor)
+            && self.world.proc_path(&child).is_some_and(|path| procfs::is_descriptor(&path))
         {
             return Err(Errno::ENOENT);
         }
@@ -497,8 +497,10 @@ impl<'a> Walk<'a> {
         if self.links > MAX_LINKS {
             return Err(Errno::ELOOP);
         }
-        if let Some(rest) = self.world.in_proc(child).filter(|rest| procfs::is_magic(rest)) {
-            return self.jump(rest, name, child);
+        if self.world.is_magic(child)
+            && let Some(path) = self.world.proc_path(child)
+        {
+            return self.jump(&path, name, child);
         }
         self.world.remember(child, text);
         self.push(text);
@@ -512,19 +514,19 @@ impl<'a> Walk<'a> {
         Ok(Step::On)
     }
 
-    /// Follows a link of `/proc/PID`, which stands for an object and not for a name. `rest` is
-    /// the link's path below `/proc`.
-    fn jump(&mut self, rest: &[u8], name: &CString, child: &[u8]) -> Result<Step, Errno> {
+    /// Follows a link of `/proc/PID`, which stands for an object and not for a name. `path` is
+    /// the link's in our `/proc`.
+    fn jump(&mut self, path: &[u8], name: &CString, child: &[u8]) -> Result<Step, Errno> {
         let is_last = self.todo.is_empty();
-        if rest.ends_with(b"/root") {
+        if path.ends_with(b"/root") {
             self.push(b"/");
             return self.restart();
         }
-        if procfs::is_own_dir(rest) && rest.ends_with(b"/exe") {
+        if procfs::is_own_dir(path) && path.ends_with(b"/exe") {
             self.push(self.world.exe.get().map_or(b"", Vec::as_slice));
             return self.restart();
         }
-        if let Some(exe) = procfs::other_exe(rest) {
+        if let Some(exe) = procfs::other_exe(path) {
             self.push(&exe);
             return self.restart();
         }
@@ -538,7 +540,7 @@ impl<'a> Walk<'a> {
         match self.world.name_of(Fd(object.as_raw_fd())) {
             Ok(name) => self.place = place_of(name),
             // A file that the guest has open is no secret to it.
-            Err(_) if !is_dir && procfs::is_own_dir(rest) => self.place = child.to_vec(),
+            Err(_) if !is_dir && procfs::is_own_dir(path) => self.place = child.to_vec(),
             Err(_) => return Err(Errno::EACCES),
         }
         if is_last {
@@ -588,7 +590,7 @@ impl World {
     }
 
     /// Opens the directory at a place that is free of links.
-    fn open_place(&self, place: &[u8]) -> Result<Handle, Errno> {
+    pub(super) fn open_place(&self, place: &[u8]) -> Result<Handle, Errno> {
         let (mount, rest) = self.mount_of(place);
         let fd = self.mounts[mount].fd.as_raw_fd();
         if rest.is_empty() {
