@@ -234,6 +234,7 @@ impl CodeCache {
                 cold: &inner.buf.cold,
                 places: [inner.buf.hot_base, inner.buf.cold_base],
                 links: &inner.buf.links,
+                faults: [inner.buf.hot_faults.packed(), inner.buf.cold_faults.packed()],
                 points: &inner.buf.points,
                 counts: counts.as_ref(),
             });

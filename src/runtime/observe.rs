@@ -26,6 +26,8 @@ pub struct TranslatedBlock<'a> {
     pub places: [u32; 2],
     /// Jumps that can be redirected.
     pub links: &'a [LinkSite],
+    /// Fault points of the hot and of the cold part, packed (`backend::faults`).
+    pub faults: [&'a [u8]; 2],
     /// What is counted in it, with `Options::count`.
     pub points: &'a [CountPoint],
     /// The counters of `points`.

@@ -8,6 +8,11 @@
 //! `cargo bench --bench lift -- FILE [TIMES]`, FILE being any riscv64 ELF file with symbols.
 //! Without one it says so and does nothing. TIMES is how often everything is measured; once is
 //! enough for `valgrind --tool=callgrind --toggle-collect='*lift::prepare*'`.
+//!
+//! `cargo bench --bench lift -- digest FILE...` measures nothing: it prints digests of the host
+//! code, by which two builds of the translator are compared (see `digest`).
+
+mod digest;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +23,7 @@ use rvnative::lift::{Code, Lifter, Limits};
 use rvnative::mem::Prot;
 use rvnative::runtime::{Machine, Options};
 use rvnative::util::page_down;
+use std::sync::Arc;
 
 fn main() {
     // Cargo adds an argument of its own.
@@ -26,14 +32,13 @@ fn main() {
         println!("lift: no ELF file named, nothing measured");
         return;
     };
+    if path == "digest" {
+        args.for_each(|path| digest::print(&path));
+        return;
+    }
     let times: u32 = args.next().map_or(20, |n| n.parse().expect("a number of times"));
     let file = std::fs::read(&path).expect("cannot read the file");
-    let elf = Elf::parse(&file).expect("not an ELF file");
-    let text = elf.program_headers.iter().find(|h| h.p_type == PT_LOAD && h.is_executable());
-    let text = text.expect("no executable segment");
-    let code = Code { start: text.p_vaddr, bytes: &file[text.file_range()] };
-    let symbols = elf.syms.iter().chain(elf.dynsyms.iter());
-    let entries: Vec<u64> = symbols.filter(|s| s.is_function()).map(|s| s.st_value).collect();
+    let (code, entries) = program(&file);
 
     let starts = reach(code, &entries);
     let mut lifter = Lifter::new();
@@ -59,6 +64,16 @@ fn main() {
     println!("{:.1} ns per instruction to translate", all as f64 / insns as f64);
 }
 
+/// The code of an ELF file, and the addresses of its functions.
+fn program(file: &[u8]) -> (Code<'_>, Vec<u64>) {
+    let elf = Elf::parse(file).expect("not an ELF file");
+    let text = elf.program_headers.iter().find(|h| h.p_type == PT_LOAD && h.is_executable());
+    let text = text.expect("no executable segment");
+    let symbols = elf.syms.iter().chain(elf.dynsyms.iter());
+    let entries = symbols.filter(|s| s.is_function()).map(|s| s.st_value).collect();
+    (Code { start: text.p_vaddr, bytes: &file[text.file_range()] }, entries)
+}
+
 /// Nanoseconds of CPU time that this process has used, the kernel's for it included.
 fn cpu_time() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -70,21 +85,27 @@ fn cpu_time() -> u64 {
 
 /// Nanoseconds to translate all blocks in a new machine.
 fn translate(code: Code<'_>, starts: &[u64]) -> u64 {
-    // Blocks depend on their addresses, so these are moved as little as can be.
-    let shift = if code.start < 0x10000 { 0x10000 } else { 0 };
     // A small address space, as valgrind has no room for the usual one.
     let options = Options { isa: Isa::MAX, address_bits: 32, ..Options::default() };
-    let machine = Machine::new(&options).expect("a machine");
-    let (first, end) = (page_down(code.start), code.start + code.bytes.len() as u64);
-    let memory = machine.memory();
-    memory.map_zero(first + shift, end - first, Prot::RW).expect("room for the code");
-    memory.write_bytes(code.start + shift, code.bytes).expect("it is writable");
-    memory.protect(first + shift, end - first, Prot::RX).expect("it is mapped");
+    let (machine, shift) = machine(code, &options);
     let begin = cpu_time();
     prepare(&machine, starts, shift);
     let time = cpu_time() - begin;
     assert_eq!(machine.stats().flushes, 0, "the arena is too small for this program");
     time
+}
+
+/// A machine with `code` in its memory, and how far that has been moved: blocks depend on their
+/// addresses, so it is as little as can be.
+fn machine(code: Code<'_>, options: &Options) -> (Arc<Machine>, u64) {
+    let shift = if code.start < 0x10000 { 0x10000 } else { 0 };
+    let machine = Machine::new(options).expect("a machine");
+    let (first, end) = (page_down(code.start), code.start + code.bytes.len() as u64);
+    let memory = machine.memory();
+    memory.map_zero(first + shift, end - first, Prot::RW).expect("room for the code");
+    memory.write_bytes(code.start + shift, code.bytes).expect("it is writable");
+    memory.protect(first + shift, end - first, Prot::RX).expect("it is mapped");
+    (machine, shift)
 }
 
 /// A function of its own for valgrind.
