@@ -11,6 +11,8 @@ mod campaign;
 mod compiled;
 mod decoder;
 mod elf;
+#[cfg(test)]
+mod evaluator;
 mod harvest;
 mod loops;
 mod pool;
