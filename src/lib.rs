@@ -37,6 +37,12 @@ mod ir;
 
 #[cfg(feature = "internals")]
 #[doc(hidden)]
+pub mod opt;
+#[cfg(not(feature = "internals"))]
+mod opt;
+
+#[cfg(feature = "internals")]
+#[doc(hidden)]
 pub mod sys;
 #[cfg(not(feature = "internals"))]
 mod sys;

@@ -20,9 +20,9 @@ pub use float::Floats;
 pub use guest::{Guest, Random};
 
 use super::faults::{Recipe, points};
-use super::symbolic::RegSet;
 use super::{CodeBuf, EmitContext, LinkSite, MAX_COUNTERS};
 use crate::ir::{self, Flow, Node, Op, Registers};
+use crate::opt::RegSet;
 use crate::util::CodePtr;
 use belief::value;
 use rustc_hash::FxHashMap;

@@ -5,21 +5,17 @@
 //! other one is in its slot of [`ThreadState`], and nothing is pending. It holds at every entry
 //! that [`CodeBuf::entries`] names, at every direct and indirect jump, and after every return.
 
-mod ahead;
 mod buf;
 #[cfg(all(debug_assertions, feature = "tools"))]
 pub mod check;
 mod code;
-mod elementwise;
 pub mod faults;
 mod state;
 mod sum;
 mod symbolic;
 
-pub use ahead::Ahead;
 pub use buf::{CodeBuf, CountPoint, Counted, LinkSite, Mark};
 pub use code::Code;
-pub use elementwise::{Array, Conflict, Elementwise, Last, Piece, Step, size_of};
 pub use faults::{FaultPoints, Recipe};
 pub(crate) use state::field;
 pub use state::{
@@ -27,7 +23,7 @@ pub use state::{
     float_slot, homes, slot,
 };
 pub use sum::{Sum, join};
-pub use symbolic::{KeptHome, RegSet, ShiftOp, Symbolic, Val, fold, shifted};
+pub use symbolic::{KeptHome, ShiftOp, Symbolic, Val, shifted};
 
 use crate::ir::Block;
 use crate::mem::Mode;

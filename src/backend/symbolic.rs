@@ -7,9 +7,7 @@
 //! immediates, or overwritten.
 
 use crate::ir::{BinOp, Width};
-
-/// A set of integer registers, one bit each.
-pub type RegSet = u32;
+use crate::opt::RegSet;
 
 /// A direction of shifting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -246,33 +244,12 @@ impl Symbolic {
 /// `x` shifted, as in [`Val::Shift`].
 #[must_use]
 pub fn shifted(op: ShiftOp, w: Width, x: u64, n: u8) -> u64 {
-    match (op, w) {
-        (ShiftOp::Left, Width::D) => x << n,
-        (ShiftOp::Right, Width::D) => x >> n,
-        (ShiftOp::Signed, Width::D) => (x as i64 >> n) as u64,
-        (ShiftOp::Left, Width::W) => ((x as i32) << n) as u64,
-        (ShiftOp::Right, Width::W) => (x as u32 >> n) as i32 as u64,
-        (ShiftOp::Signed, Width::W) => (x as i32 >> n) as u64,
-    }
-}
-
-/// The value of an operation on two constants; `None` where it is not worth knowing.
-#[must_use]
-pub fn fold(op: BinOp, w: Width, a: u64, b: u64) -> Option<u64> {
-    let cheap = matches!(
-        op,
-        BinOp::Add
-            | BinOp::Sub
-            | BinOp::And
-            | BinOp::Or
-            | BinOp::Xor
-            | BinOp::Sll
-            | BinOp::Srl
-            | BinOp::Sra
-            | BinOp::Slt
-            | BinOp::Sltu
-    );
-    cheap.then(|| op.eval(w, a, b))
+    let op = match op {
+        ShiftOp::Left => BinOp::Sll,
+        ShiftOp::Right => BinOp::Srl,
+        ShiftOp::Signed => BinOp::Sra,
+    };
+    op.eval(w, x, n.into())
 }
 
 #[cfg(test)]
@@ -290,12 +267,5 @@ mod tests {
         s.settle(5);
         assert_eq!(s.val(5), Val::Home);
         assert_eq!(s.dependents(11), 0);
-    }
-
-    #[test]
-    fn word_operations_fold_to_sign_extended_values() {
-        assert_eq!(fold(BinOp::Add, Width::W, 0x7fff_ffff, 1), Some(0xffff_ffff_8000_0000));
-        assert_eq!(fold(BinOp::Srl, Width::W, u64::MAX, 0), Some(u64::MAX));
-        assert_eq!(fold(BinOp::Srl, Width::W, u64::MAX, 1), Some(0x7fff_ffff));
     }
 }

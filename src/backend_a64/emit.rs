@@ -4,10 +4,9 @@ use super::asm::{Asm, At, Mem, Sz};
 use super::emit_exit::Later;
 use super::features::Features;
 use super::regs::{X16, X17, field};
-use crate::backend::{
-    Ahead, CodeBuf, CountPoint, Counted, EmitContext, MAX_COUNTERS, RegSet, Symbolic,
-};
+use crate::backend::{CodeBuf, CountPoint, Counted, EmitContext, MAX_COUNTERS, Symbolic};
 use crate::ir::{Block, Node, Op};
+use crate::opt::{Liveness, RegSet};
 use crate::util::CodePtr;
 
 /// Everything that is known while a block is emitted.
@@ -27,7 +26,7 @@ pub(super) struct Emitter<'b, 'c> {
     pub(super) next: u64,
     /// Registers whose value now is overwritten by a later operation of the block before it must be
     /// at home.
-    pub(super) passing: RegSet,
+    pub(super) redefined: RegSet,
     /// The operation before belongs to the same instruction.
     pub(super) same_insn: bool,
     /// Registers whose value nobody will see: it is overwritten before it is read, before anything
@@ -57,7 +56,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
             cpu,
             pc: 0,
             next: 0,
-            passing: 0,
+            redefined: 0,
             same_insn: false,
             dead: 0,
             dead_later: 0,
@@ -81,7 +80,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
     pub(super) fn nodes(&mut self, nodes: &[Node], after: u64) {
         let mut open = true;
         let mut ahead = Vec::new();
-        Ahead::of(nodes, &mut ahead, |_| 0);
+        Liveness::of(nodes, &mut ahead, |_| 0);
         let mut rest = nodes;
         #[cfg(all(debug_assertions, feature = "tools"))]
         let mut checker = super::check::Checker::new(self, nodes, after);
@@ -89,7 +88,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
             let at = nodes.len() - rest.len();
             let now = ahead[at];
             self.same_insn = at > 0 && nodes[at - 1].pc == node.pc;
-            self.passing = now.passing;
+            self.redefined = now.redefined;
             self.dead_later = now.dead;
             self.dead = self.dead_later & !node.reads();
             self.pc = node.pc;

@@ -572,8 +572,8 @@ impl Emitter<'_, '_> {
             Cond::Eq => false,
             Cond::Lt | Cond::Ge | Cond::Ltu | Cond::Geu => return false,
         };
-        let passing = self.passing & 1 << rd.0 != 0;
-        if rd.is_zero() || !on_result || !passing || target <= branch.pc {
+        let redefined = self.redefined & 1 << rd.0 != 0;
+        if rd.is_zero() || !on_result || !redefined || target <= branch.pc {
             return false;
         }
         self.settle_dependents(rd.0);

@@ -11,7 +11,8 @@ use super::emit::Emitter;
 use super::emit_float::{AND_V, FloatState};
 use super::regs::{STATE, V31, X16, float_slot, host_float};
 use crate::backend::{Counted, Symbolic};
-use crate::ir::{Block, Node, Op};
+use crate::ir::{Block, Node};
+use crate::opt::Loop;
 use crate::util::CodePtr;
 
 /// How often a loop is emitted in a row at most.
@@ -43,55 +44,19 @@ impl LoopHead {
     }
 }
 
-/// The nodes of the loop that `block` begins with: up to the last branch back to its entry. `None`
-/// if there is no loop, or calls or reservations in it.
-fn loop_of(block: &Block) -> Option<&[Node]> {
-    let back = |n: &Node| match n.op {
-        Op::Branch { target, .. } | Op::Jump { target } => target == block.pc,
-        _ => false,
-    };
-    let nodes = &block.nodes[..=block.nodes.iter().rposition(back)?];
-    let kept = |n: &Node| {
-        !matches!(n.op, Op::Call { .. } | Op::CallIndirect { .. } | Op::LoadReserved { .. })
-    };
-    nodes.iter().all(kept).then_some(nodes)
-}
-
-/// The loop `nodes` as often in a row as is worth it, after which execution goes on at `after`.
-fn row(nodes: &[Node], after: u64) -> Option<Vec<Node>> {
-    let times = (MAX_ROW / nodes.len()).min(UNROLL);
-    let (last, body) = nodes.split_last()?;
-    if times < 2 || body.first().is_none_or(|n| n.pc == last.pc) {
-        return None;
-    }
-    let mut row = Vec::with_capacity(times * nodes.len());
-    for _ in 1..times {
-        row.extend_from_slice(body);
-        if let Op::Branch { cond, a, b, .. } = last.op {
-            let leaves = Op::Branch { cond: cond.inverse(), a, b, target: after };
-            row.push(Node::new(leaves, last.pc));
-        }
-    }
-    row.extend_from_slice(nodes);
-    Some(row)
-}
-
 impl Emitter<'_, '_> {
     /// Emits `block` if it begins with a loop that this is good for; false if not.
     pub(super) fn loop_block(&mut self, block: &Block) -> bool {
-        let Some(nodes) = loop_of(block) else { return false };
-        let after = block.nodes.get(nodes.len()).map_or(block.next, |n| n.pc);
-        let row = row(nodes, after);
-        let float = |n: &Node| {
-            matches!(n.op, Op::FBin { .. } | Op::FUn { .. } | Op::FMulAdd { .. } | Op::FCmp { .. })
-        };
-        let state = if nodes.iter().any(float) {
-            self.state_at_back_edge(block.pc, row.as_deref().unwrap_or(nodes))
+        // With reservations, how often a loop polls is how often it may fail.
+        let Some(l) = Loop::of(block).filter(|l| !l.reserves()) else { return false };
+        let row = l.unrolled(UNROLL, MAX_ROW);
+        let state = if l.has_float() {
+            self.state_at_back_edge(block.pc, row.as_deref().unwrap_or(l.nodes))
         } else {
             None
         };
         let (all, end) = match &row {
-            Some(row) => (row.as_slice(), after),
+            Some(row) => (row.as_slice(), l.after),
             None => (block.nodes.as_slice(), block.next),
         };
         let Some(state) = state else {
@@ -115,7 +80,7 @@ impl Emitter<'_, '_> {
         (self.head, self.fp) = (None, FloatState::new());
         self.sym = Symbolic::new();
         self.count(Counted::Guest(block.pc));
-        self.nodes(nodes, after);
+        self.nodes(l.nodes, l.after);
         true
     }
 

@@ -3,8 +3,9 @@
 use super::asm::{Alu, Cc, Sz, Test, Two, bits};
 use super::emit::Emitter;
 use super::regs::{V31, X0, X1, X30, ZR, host_int};
-use crate::backend::{KeptHome, ShiftOp, Sum, fold, join};
+use crate::backend::{KeptHome, ShiftOp, Sum, join};
 use crate::ir::{BinOp, Reg, Src, UnOp, Width};
+use crate::opt::fold;
 
 pub(super) const fn size(w: Width) -> Sz {
     match w {
@@ -200,7 +201,7 @@ impl Emitter<'_, '_> {
         if self.sym.is_sext(a.0) {
             let x = self.use32(a, X0);
             let dst = self.dest(rd);
-            if self.passing & 1 << rd.0 == 0 {
+            if self.redefined & 1 << rd.0 == 0 {
                 self.a.sxtw(dst, x);
                 return self.done(rd, dst, true);
             }

@@ -16,8 +16,9 @@ mod address;
 use super::asm::{Alu, At, Mem, Sz};
 use super::emit::Emitter;
 use super::regs::{STATE, X16, X17, X30, ZR, host_int, slot};
-use crate::backend::{KeptHome, RegSet, Val};
+use crate::backend::{KeptHome, Val};
 use crate::ir::{Reg, Src};
+use crate::opt::RegSet;
 
 impl Emitter<'_, '_> {
     /// A register that holds what is in the home of `r`: that home, or `scratch`.
@@ -89,7 +90,7 @@ impl Emitter<'_, '_> {
     /// leaving it needs no code of its own.
     pub(super) fn settle_lasting(&mut self) {
         loop {
-            let left = self.sym.pending() & !self.passing;
+            let left = self.sym.pending() & !self.redefined;
             if left == 0 {
                 return;
             }
@@ -226,7 +227,7 @@ impl Emitter<'_, '_> {
     pub(super) fn done_word(&mut self, rd: Reg, dst: u8) {
         if host_int(rd.0).is_some() {
             self.sym.set_sext(rd.0);
-        } else if self.passing & 1 << rd.0 != 0 {
+        } else if self.redefined & 1 << rd.0 != 0 {
             self.a.store_field(slot(rd.0), dst);
             self.sym.set_sext(rd.0);
         } else {

@@ -4,10 +4,9 @@ use super::asm::{Asm, Map, Pp, Rm, Sz};
 use super::features::Features;
 use super::regs::{RAX, field};
 use super::values::{Copies, spares};
-use crate::backend::{
-    Ahead, CodeBuf, CountPoint, Counted, EmitContext, MAX_COUNTERS, RegSet, Symbolic,
-};
+use crate::backend::{CodeBuf, CountPoint, Counted, EmitContext, MAX_COUNTERS, Symbolic};
 use crate::ir::{Block, Node, Op, Reg};
+use crate::opt::{Liveness, RegSet};
 use crate::util::CodePtr;
 
 /// Everything that is known while a block is emitted.
@@ -29,7 +28,7 @@ pub(super) struct Emitter<'b, 'c> {
     pub(super) same_insn: bool,
     /// Registers whose value now is overwritten by a later operation of the block before it must be
     /// at home.
-    pub(super) passing: RegSet,
+    pub(super) redefined: RegSet,
     /// Registers whose value nobody will see: it is overwritten before it is read, before anything
     /// faults and before the block can be left. The current operation does not read it either.
     pub(super) dead: RegSet,
@@ -39,7 +38,7 @@ pub(super) struct Emitter<'b, 'c> {
     /// The register that the current operation compares with zero, if any.
     pub(super) compared: RegSet,
     /// Memory for what is known ahead of each node.
-    ahead: &'b mut Vec<Ahead>,
+    ahead: &'b mut Vec<Liveness>,
 }
 
 impl<'b, 'c> Emitter<'b, 'c> {
@@ -47,7 +46,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
         buf: &'b mut CodeBuf,
         ctx: &'c EmitContext<'c>,
         cpu: Features,
-        ahead: &'b mut Vec<Ahead>,
+        ahead: &'b mut Vec<Liveness>,
     ) -> Self {
         let a = Asm::new(buf, ctx.mode);
         let fp = super::emit_float::FloatState::new();
@@ -62,7 +61,7 @@ impl<'b, 'c> Emitter<'b, 'c> {
             pc: 0,
             next: 0,
             same_insn: false,
-            passing: 0,
+            redefined: 0,
             dead: 0,
             dead_later: 0,
             copies: Copies::default(),
@@ -88,14 +87,14 @@ impl<'b, 'c> Emitter<'b, 'c> {
         self.a.flags = None;
         let mut ahead = std::mem::take(self.ahead);
         let cpu = self.cpu;
-        Ahead::of(nodes, &mut ahead, |shape| spares(shape, cpu));
+        Liveness::of(nodes, &mut ahead, |shape| spares(shape, cpu));
         let (mut rest, mut known) = (nodes, &ahead[..]);
         let mut before = None;
         #[cfg(all(debug_assertions, feature = "tools"))]
         let mut checker = super::check::Checker::new(self, nodes, after);
         while let ([node, following @ ..], [now, later @ ..]) = (rest, known) {
             let shape = node.shape();
-            self.passing = now.passing;
+            self.redefined = now.redefined;
             self.dead_later = now.dead;
             self.dead = now.dead & !node.reads();
             self.begin_copies(now);

@@ -13,7 +13,8 @@ use super::emit_float::FloatState;
 use super::emit_float_arith::AND;
 use super::regs::{XMM0, field, float_slot, host_float};
 use crate::backend::{Counted, LinkSite};
-use crate::ir::{Block, FReg, Fmt, Node, Op, Rounding};
+use crate::ir::{Block, FReg, Fmt, Node, Rounding};
+use crate::opt::Loop;
 use crate::util::CodePtr;
 
 /// The head of a loop, where more holds than the contract.
@@ -47,31 +48,16 @@ impl LoopHead {
     }
 }
 
-/// The nodes of the loop that `block` begins with: up to the last branch back to its entry. `None`
-/// if there is no loop, or calls in it.
-fn loop_of(block: &Block) -> Option<&[Node]> {
-    let back = |n: &Node| match n.op {
-        Op::Branch { target, .. } | Op::Jump { target } => target == block.pc,
-        _ => false,
-    };
-    let nodes = &block.nodes[..=block.nodes.iter().rposition(back)?];
-    let call = |n: &Node| matches!(n.op, Op::Call { .. } | Op::CallIndirect { .. });
-    (!nodes.iter().any(call)).then_some(nodes)
-}
-
 impl Emitter<'_, '_> {
     /// Emits `block` if it begins with a loop that this is good for; false if not.
     #[inline(never)]
     pub(super) fn float_loop(&mut self, block: &Block) -> bool {
-        let Some(nodes) = loop_of(block) else { return false };
+        let Some(l) = Loop::of(block) else { return false };
         let vectors = self.vector_loop(block);
-        let float = |n: &Node| {
-            matches!(n.op, Op::FBin { .. } | Op::FUn { .. } | Op::FMulAdd { .. } | Op::FCmp { .. })
-        };
-        if !vectors && !nodes.iter().any(float) {
+        if !vectors && !l.has_float() {
             return false;
         }
-        let state = match self.state_at_back_edge(block.pc, nodes) {
+        let state = match self.state_at_back_edge(block.pc, l.nodes) {
             Some(state) => state,
             // What has not been executed in groups is not tried again.
             None if vectors => FloatState::new(),
@@ -91,8 +77,7 @@ impl Emitter<'_, '_> {
         (self.head, self.fp) = (None, FloatState::new());
         self.sym = crate::backend::Symbolic::new();
         self.count(Counted::Guest(block.pc));
-        let after = block.nodes.get(nodes.len()).map_or(block.next, |n| n.pc);
-        self.nodes(nodes, after);
+        self.nodes(l.nodes, l.after);
         true
     }
 

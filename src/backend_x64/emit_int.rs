@@ -4,8 +4,9 @@ use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit::Emitter;
 use super::regs::{RAX, RCX, RDX};
 use super::values::Opnd;
-use crate::backend::{ShiftOp, Sum, Val, fold, join};
+use crate::backend::{ShiftOp, Sum, Val, join};
 use crate::ir::{BinOp, Reg, Src, UnOp, Width};
+use crate::opt::fold;
 
 pub(super) const fn size(w: Width) -> Sz {
     match w {
@@ -82,7 +83,7 @@ impl Emitter<'_, '_> {
         self.sym.set_sum(rd.0, sum);
         let (a, b, ..) = sum;
         // Each use of such a sum would load what is in a slot.
-        let lasts = self.passing & 1 << rd.0 == 0 || self.copies.often(rd.0);
+        let lasts = self.redefined & 1 << rd.0 == 0 || self.copies.often(rd.0);
         if a != 0 && b != 0 && lasts && (self.in_slot(a) || self.in_slot(b)) {
             self.settle(rd.0);
         }

@@ -23,9 +23,10 @@ use super::emit_float_arith::AND;
 use super::regs::{
     COPIES, FLOAT_MAP, INT_MAP, RAX, RCX, XMM0, XMM1, field, host_float, host_int, slot,
 };
-use crate::backend::{Array, Conflict, Counted, Elementwise, Last, Piece, Step, size_of};
+use crate::backend::Counted;
 use crate::ir::{Block, FBinOp, FCmpOp, FReg, Fmt, Op, Reg};
 use crate::mem::Mode;
+use crate::opt::{AliasCheck, Array, Elementwise, Induction, LiveOut, Role, size_of};
 use crate::util::CodePtr;
 
 /// Bytes of a vector, which are those of an array that a group has.
@@ -99,10 +100,10 @@ impl Emitter<'_, '_> {
             // What the loop writes is boxed.
             self.jump_unless_boxed(l.constants, &mut sites);
         }
-        for conflict in &l.conflicts {
-            self.check_conflict(&l.arrays, l.store, conflict, &mut sites);
+        for check in &l.alias_checks {
+            self.check_alias(&l.arrays, l.store, check, &mut sites);
         }
-        let Step { reg: counter, by } = l.counter;
+        let Induction { reg: counter, by } = l.counter;
         let (high, low) = if by > 0 { (l.bound, counter) } else { (counter, l.bound) };
         self.copy_home(RAX, high);
         if !low.is_zero() {
@@ -115,18 +116,18 @@ impl Emitter<'_, '_> {
             n => self.a.shift_imm(Shift::Shr, Sz::Q, Rm::R(RAX), n.unsigned_abs()),
         }
         // Where there are conditions, some of the attempts are made in vain.
-        let conditions = l.pieces.iter().any(|p| matches!(p, Piece::Compare(_)));
+        let conditions = l.roles.iter().any(|p| matches!(p, Role::Compare(_)));
         let least = if conditions { 4 } else { 2 };
         self.a.alu_imm(Alu::Cmp, Sz::Q, Rm::R(RAX), least * GROUP);
         self.jump_to_be_bound(Cc::B, &mut sites);
         sites
     }
 
-    fn check_conflict(
+    fn check_alias(
         &mut self,
         arrays: &[Array],
         (stored, off): (usize, i32),
-        c: &Conflict,
+        c: &AliasCheck,
         sites: &mut Vec<CodePtr>,
     ) {
         let sz = if self.ctx.mode == Mode::Sandbox { Sz::D } else { Sz::Q };
@@ -188,10 +189,10 @@ impl Emitter<'_, '_> {
     /// Emits what a group does: places to be filled in that leave it in the middle.
     fn group(&mut self, l: &Elementwise<'_>, pointers: &[u8]) -> Vec<CodePtr> {
         let (mut early, pp) = (Vec::new(), packed(l.fmt));
-        for (node, piece) in l.nodes.iter().zip(&l.pieces) {
-            match (node.op, *piece) {
-                (_, Piece::Later) => {}
-                (op, Piece::Access(array, disp)) => {
+        for (node, role) in l.nodes.iter().zip(&l.roles) {
+            match (node.op, *role) {
+                (_, Role::Deferred) => {}
+                (op, Role::Access(array, disp)) => {
                     let index = Some((RAX, 0));
                     let at = Rm::M(Guest { base: Some(pointers[array]), index, disp });
                     match op {
@@ -203,7 +204,7 @@ impl Emitter<'_, '_> {
                         _ => unreachable!("no access"),
                     }
                 }
-                (Op::FCmp { op, a, b, .. }, Piece::Compare(expected)) => {
+                (Op::FCmp { op, a, b, .. }, Role::Compare(expected)) => {
                     let unexpected = match op {
                         FCmpOp::Lt => 1,
                         FCmpOp::Le => 2,
@@ -316,16 +317,16 @@ impl Emitter<'_, '_> {
                 self.a.vex(Pp::None, Map::M0F, false, OR, *x, *x, constant(BOX));
             }
         }
-        for step in &l.steps {
+        for step in &l.inductions {
             self.advance(l.fmt, *step);
         }
-        for (r, last) in &l.lasts {
+        for (r, last) in &l.live_outs {
             match *last {
-                Last::Sum(array, off) => {
+                LiveOut::Sum(array, off) => {
                     self.begin_of(RCX, array);
                     self.a.alu_imm(Alu::Add, Sz::Q, Rm::R(RCX), off - size_of(l.fmt));
                 }
-                Last::Flag(value) => self.a.mov_imm(RCX, value.into()),
+                LiveOut::Flag(value) => self.a.mov_imm(RCX, value.into()),
             }
             self.a.mov_to(Sz::Q, self.settled(*r), RCX);
         }
@@ -339,7 +340,7 @@ impl Emitter<'_, '_> {
     }
 
     /// Advances a register as the groups, whose bytes are in rax, would have.
-    fn advance(&mut self, fmt: Fmt, step: Step) {
+    fn advance(&mut self, fmt: Fmt, step: Induction) {
         let size = size_of(fmt);
         let home = self.settled(step.reg);
         if step.by == size {

@@ -29,15 +29,16 @@ mod values;
 
 pub use features::Features;
 
-use crate::backend::{Ahead, Backend, CodeBuf, EmitContext, LinkSite, Stubs, ThreadState};
+use crate::backend::{Backend, CodeBuf, EmitContext, LinkSite, Stubs, ThreadState};
 use crate::ir::Block;
+use crate::opt::Liveness;
 use crate::util::CodePtr;
 
 /// The emitter.
 #[derive(Debug)]
 pub struct X64 {
     features: Features,
-    ahead: Vec<Ahead>,
+    ahead: Vec<Liveness>,
 }
 
 impl X64 {

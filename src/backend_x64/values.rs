@@ -19,8 +19,9 @@ use super::asm::{Alu, Rm, Shift, Sz};
 use super::emit::Emitter;
 use super::emit_int::size;
 use super::regs::{RAX, host_int};
-use crate::backend::{KeptHome, RegSet, ShiftOp, Val};
+use crate::backend::{KeptHome, ShiftOp, Val};
 use crate::ir::{Reg, Src, Width};
+use crate::opt::RegSet;
 
 /// An operand of an integer instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,8 +116,8 @@ impl Emitter<'_, '_> {
     /// Brings home what will have to be there sooner or later, before the block can be left: then
     /// leaving it needs no code of its own.
     pub(super) fn settle_lasting(&mut self) {
-        self.settle_all(!self.passing);
-        self.store_held(!self.passing);
+        self.settle_all(!self.redefined);
+        self.store_held(!self.redefined);
     }
 
     /// Brings those of `registers` home that are pending. That which will be compared with zero
@@ -337,7 +338,7 @@ impl Emitter<'_, '_> {
     /// The low half of the destination holds a 32-bit result and the upper half is zero; the
     /// value is the sign-extension.
     pub(super) fn done_word(&mut self, rd: Reg, dst: u8) {
-        if host_int(rd.0).is_some() || self.passing & 1 << rd.0 != 0 {
+        if host_int(rd.0).is_some() || self.redefined & 1 << rd.0 != 0 {
             self.write_home(rd.0, dst);
             self.sym.set_sext(rd.0);
         } else {

@@ -164,11 +164,4 @@ impl Builder {
         self.block.nodes.truncate(nodes);
         self.block.insns = insns;
     }
-
-    /// Replaces the last node, for operations that two instructions make together.
-    pub fn replace_last(&mut self, op: Op) {
-        if let Some(n) = self.block.nodes.last_mut() {
-            *n = Node::new(op, n.pc);
-        }
-    }
 }

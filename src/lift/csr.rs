@@ -2,8 +2,9 @@
 //! raise any, and by the C library's elementary functions; the rest the interpreter knows.
 
 use super::rule::{Rule, helper};
-use crate::ir::{Builder, FCmpOp, Fmt, Op, Reg, Src};
-use crate::isa::{self, Insn, csr};
+use crate::ir::{Builder, Op, Reg, Src};
+use crate::isa::{self, Format, Insn, Isa, csr};
+use crate::opt;
 
 pub(super) const RULES: &[(isa::Op, Rule)] = &[
     (isa::Op::Csrrw, Rule::Csr),
@@ -33,31 +34,17 @@ pub(super) fn lift(b: &mut Builder, insn: &Insn) -> bool {
             return false;
         }
     };
-    if !restores_flags(b, &op) {
-        b.push(op);
-    }
+    opt::add(b, op);
     true
 }
 
-/// `frflags r; flt.d x, a, b; fsflags r` is how compilers write a comparison that raises nothing.
-/// Setting the flags is dear on hosts, so the comparison is made one that keeps them. It stands for
-/// two instructions: who leaves the first to the interpreter goes on at the second.
-fn restores_flags(b: &mut Builder, op: &Op) -> bool {
-    let Op::SwapFlags { rd: Reg::ZERO, a: Src::Reg(saved) } = *op else { return false };
-    let [.., read, compare] = b.block().nodes.as_slice() else { return false };
-    let keep = match (read.op, compare.op) {
-        (Op::ReadFlags { rd: r }, Op::FCmp { op, fmt: fmt @ (Fmt::S | Fmt::D), rd, a, b })
-            if r == saved && rd != saved =>
-        {
-            let op = match op {
-                FCmpOp::Lt => FCmpOp::LtKeep,
-                FCmpOp::Le => FCmpOp::LeKeep,
-                _ => return false,
-            };
-            Op::FCmp { op, fmt, rd, a, b }
-        }
-        _ => return false,
-    };
-    b.replace_last(keep);
-    true
+/// Whether the instruction whose bytes these are accesses the accrued flags by number, `fcsr`
+/// included.
+#[must_use]
+pub fn names_flags(code: &[u8], isa: &Isa) -> bool {
+    let Some(bits) = code.first_chunk().map(|word| u32::from_le_bytes(*word)) else { return false };
+    isa::decode(bits, isa).is_some_and(|insn| {
+        matches!(insn.op.format(), Format::Csr | Format::CsrImm)
+            && matches!(insn.imm as u16, csr::FFLAGS | csr::FCSR)
+    })
 }

@@ -2,15 +2,13 @@
 //!
 //! Reading order: `scan` (which instructions make a block, and why), `heads` (where loops begin),
 //! `rule` (what an instruction becomes), one table of rules per extension (`rv_i`, `rv_m`, `rv_a`,
-//! `rv_f`, `rv_zb`, `csr`, `zic`), `fuse` (instructions that become one operation together),
-//! `select` (branches that become conditional operations), `search` (a loop of libgcc that becomes
-//! a few operations).
+//! `rv_f`, `rv_zb`, `csr`, `zic`), `select` (branches over a few instructions), `search` (a loop of
+//! libgcc that becomes a few operations). Operations go through `opt` as they are added.
 //!
 //! The tables together have exactly one rule for each instruction of `isa`; an instruction without
 //! one, or with two, fails the build.
 
 mod csr;
-mod fuse;
 mod heads;
 mod rule;
 mod rv_a;
@@ -23,6 +21,7 @@ mod search;
 mod select;
 mod zic;
 
+pub use csr::names_flags;
 pub use heads::{Marks, TAIL};
 pub use rule::is_helper;
 

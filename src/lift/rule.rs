@@ -1,8 +1,9 @@
 //! What an instruction becomes: a table with one rule for each, and what a rule does.
 
-use super::{csr, fuse, rv_a, rv_f, rv_i, rv_m, rv_zb, zic};
-use crate::ir::{BinOp, Builder, Cond, ExitKind, LoadKind, MemSize, Op, Reg, UnOp, Width};
+use super::{csr, rv_a, rv_f, rv_i, rv_m, rv_zb, zic};
+use crate::ir::{BinOp, Builder, Cond, ExitKind, LoadKind, MemSize, Op, Reg, Src, UnOp, Width};
 use crate::isa::{self, Format, Insn};
+use crate::opt;
 
 /// How to lift an instruction. Operands come from the instruction, in their usual fields.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -111,16 +112,19 @@ pub(super) enum Flow {
 pub(super) fn apply(b: &mut Builder, insn: Insn, pc: u64) -> Flow {
     let rd = Reg(insn.rd);
     match RULES[insn.op as usize] {
-        Rule::Bin(op, w) if !rd.is_zero() => fuse::bin(b, op, w, rd, Reg(insn.rs1), Reg(insn.rs2)),
+        Rule::Bin(op, w) if !rd.is_zero() => {
+            let (a, other) = (Reg(insn.rs1), Src::Reg(Reg(insn.rs2)));
+            opt::add(b, Op::Bin { op, w, rd, a, b: other });
+        }
         Rule::BinImm(op, w) if !rd.is_zero() => {
-            fuse::bin_imm(b, op, w, rd, Reg(insn.rs1), insn.imm)
+            opt::add(b, Op::Bin { op, w, rd, a: Reg(insn.rs1), b: Src::Imm(insn.imm) });
         }
-        Rule::Un(op, w) if !rd.is_zero() => b.push(Op::Un { op, w, rd, a: Reg(insn.rs1) }),
-        Rule::Const if !rd.is_zero() => b.push(Op::Const { rd, value: insn.imm as u64 }),
+        Rule::Un(op, w) if !rd.is_zero() => opt::add(b, Op::Un { op, w, rd, a: Reg(insn.rs1) }),
+        Rule::Const if !rd.is_zero() => opt::add(b, Op::Const { rd, value: insn.imm as u64 }),
         Rule::PcRelative if !rd.is_zero() => {
-            b.push(Op::Const { rd, value: pc.wrapping_add(insn.imm as u64) });
+            opt::add(b, Op::Const { rd, value: pc.wrapping_add(insn.imm as u64) });
         }
-        Rule::Zero if !rd.is_zero() => b.push(Op::Const { rd, value: 0 }),
+        Rule::Zero if !rd.is_zero() => opt::add(b, Op::Const { rd, value: 0 }),
         // Writes to x0 and nothing else: a HINT, or code that has no effect.
         Rule::Bin(..)
         | Rule::BinImm(..)
@@ -132,7 +136,7 @@ pub(super) fn apply(b: &mut Builder, insn: Insn, pc: u64) -> Flow {
         Rule::Jalr => return rv_i::jalr(b, &{ insn }, pc),
         Rule::Branch(cond) => return rv_i::branch(b, cond, &{ insn }, pc),
         Rule::Exit(kind) => {
-            b.push(Op::Exit(kind));
+            opt::add(b, Op::Exit(kind));
             return Flow::End;
         }
         Rule::Csr if csr::lift(b, &{ insn }) => {}
@@ -143,10 +147,10 @@ pub(super) fn apply(b: &mut Builder, insn: Insn, pc: u64) -> Flow {
         }
         Rule::Load(size, signed) => {
             let kind = LoadKind { size, signed };
-            b.push(Op::Load { kind, rd, base: Reg(insn.rs1), off: insn.imm });
+            opt::add(b, Op::Load { kind, rd, base: Reg(insn.rs1), off: insn.imm });
         }
         Rule::Store(size) => {
-            b.push(Op::Store { size, src: Reg(insn.rs2), base: Reg(insn.rs1), off: insn.imm });
+            opt::add(b, Op::Store { size, src: Reg(insn.rs2), base: Reg(insn.rs1), off: insn.imm });
         }
         Rule::Atomic(what) => rv_a::lift(b, what, &{ insn }),
         Rule::Float(what) => rv_f::lift(b, what, &{ insn }),
@@ -157,7 +161,7 @@ pub(super) fn apply(b: &mut Builder, insn: Insn, pc: u64) -> Flow {
 /// Lets the interpreter execute `insn`.
 pub(super) fn helper(b: &mut Builder, insn: &Insn) {
     let (reads, writes) = helper_registers(insn);
-    b.push(Op::Helper { reads, writes });
+    opt::add(b, Op::Helper { reads, writes });
 }
 
 /// The integer registers that the interpreter reads and writes when it executes `insn`.

@@ -5,6 +5,7 @@
 use super::rule::Rule;
 use crate::ir::{AmoOp, Builder, Fence, MemSize, Op, Reg};
 use crate::isa::{self, Insn};
+use crate::opt;
 
 /// Atomics and fences.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,17 +96,17 @@ pub(super) const RULES: &[(isa::Op, Rule)] = &[
 pub(super) fn lift(b: &mut Builder, what: Atomic, insn: &Insn) {
     let (rd, base, src) = (Reg(insn.rd), Reg(insn.rs1), Reg(insn.rs2));
     match what {
-        Atomic::Amo(op, size) => b.push(Op::Amo { op, size, rd, base, src }),
-        Atomic::LoadReserved(size) => b.push(Op::LoadReserved { size, rd, base }),
-        Atomic::StoreConditional(size) => b.push(Op::StoreConditional { size, rd, base, src }),
-        Atomic::Cas(size) => b.push(Op::Cas { size, rd, base, src }),
+        Atomic::Amo(op, size) => opt::add(b, Op::Amo { op, size, rd, base, src }),
+        Atomic::LoadReserved(size) => opt::add(b, Op::LoadReserved { size, rd, base }),
+        Atomic::StoreConditional(size) => opt::add(b, Op::StoreConditional { size, rd, base, src }),
+        Atomic::Cas(size) => opt::add(b, Op::Cas { size, rd, base, src }),
         Atomic::Fence => fence(b, insn.imm),
         Atomic::FenceTso => {
             // All orders but that of an earlier write and a later read.
-            b.push(Op::Fence(Fence { pr: true, pw: false, sr: true, sw: true }));
-            b.push(Op::Fence(Fence { pr: false, pw: true, sr: false, sw: true }));
+            opt::add(b, Op::Fence(Fence { pr: true, pw: false, sr: true, sw: true }));
+            opt::add(b, Op::Fence(Fence { pr: false, pw: true, sr: false, sw: true }));
         }
-        Atomic::Pause => b.push(Op::Pause),
+        Atomic::Pause => opt::add(b, Op::Pause),
     }
 }
 
@@ -117,6 +118,6 @@ fn fence(b: &mut Builder, imm: i32) {
     let (sr, sw) = (any(0b1010), any(0b0101));
     // With an empty set it is a HINT.
     if (pr || pw) && (sr || sw) {
-        b.push(Op::Fence(Fence { pr, pw, sr, sw }));
+        opt::add(b, Op::Fence(Fence { pr, pw, sr, sw }));
     }
 }

@@ -6,6 +6,7 @@ use crate::ir::FBinOp as B;
 use crate::ir::Fmt::{self, D, H, S};
 use crate::ir::{Builder, FBinOp, FCmpOp, FReg, FUnOp, IntFmt, Op, Reg, Rounding};
 use crate::isa::{self, Insn};
+use crate::opt;
 
 /// Floating-point instructions.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -155,7 +156,7 @@ pub(super) fn lift(b: &mut Builder, what: Float, insn: &Insn) {
     let (base, off) = (Reg(insn.rs1), insn.imm);
     let (a, fb) = (FReg(insn.rs1), FReg(insn.rs2));
     let rm = rounding(insn.rm);
-    b.push(match what {
+    let op = match what {
         Float::Load(fmt) => Op::FLoad { fmt, fd, base, off },
         Float::Store(fmt) => Op::FStore { fmt, fs: fb, base, off },
         Float::Arith(op, fmt) => Op::FBin { op, fmt, rm, fd, a, b: fb },
@@ -174,7 +175,8 @@ pub(super) fn lift(b: &mut Builder, what: Float, insn: &Insn) {
         Float::Convert(from, to) => Op::FConvert { from, to, rm, fd, a },
         Float::MoveFromInt(fmt) => Op::FMoveFromInt { fmt, fd, a: base },
         Float::Const(double) => Op::FConst { fd, bits: constant(double, insn.rs1) },
-    });
+    };
+    opt::add(b, op);
 }
 
 /// The mode that `rm` names; the decoder lets through 0..=4 and 7 only.

@@ -5,6 +5,7 @@ use crate::ir::BinOp as B;
 use crate::ir::Width::{D, W};
 use crate::ir::{Builder, Cond, ExitKind, MemSize, Op, Reg};
 use crate::isa::{self, Insn, reg};
+use crate::opt;
 
 use super::rv_a::Atomic;
 
@@ -72,7 +73,7 @@ const fn is_link(r: u8) -> bool {
 
 pub(super) fn branch(b: &mut Builder, cond: Cond, insn: &Insn, pc: u64) -> Flow {
     let target = pc.wrapping_add(insn.imm as u64);
-    b.push(Op::Branch { cond, a: Reg(insn.rs1), b: Reg(insn.rs2), target });
+    opt::add(b, Op::Branch { cond, a: Reg(insn.rs1), b: Reg(insn.rs2), target });
     Flow::Exit
 }
 
@@ -86,11 +87,11 @@ fn direct(b: &mut Builder, insn: &Insn, pc: u64, target: u64) -> Flow {
     let ret = pc.wrapping_add(u64::from(insn.len));
     // A call of what follows only reads the pc: nothing will return to it.
     if is_link(insn.rd) && target != ret {
-        b.push(Op::Call { target, link, ret });
+        opt::add(b, Op::Call { target, link, ret });
         return Flow::Exit;
     }
     if !link.is_zero() {
-        b.push(Op::Const { rd: link, value: ret });
+        opt::add(b, Op::Const { rd: link, value: ret });
     }
     Flow::Jump(target)
 }
@@ -98,7 +99,7 @@ fn direct(b: &mut Builder, insn: &Insn, pc: u64, target: u64) -> Flow {
 pub(super) fn jalr(b: &mut Builder, insn: &Insn, pc: u64) -> Flow {
     let (link, base, off) = (Reg(insn.rd), Reg(insn.rs1), insn.imm);
     let ret = pc.wrapping_add(u64::from(insn.len));
-    if let Some(value) = known(b, base) {
+    if let Some(value) = opt::constant(b, base) {
         let target = value.wrapping_add(off as u64) & !1;
         // The link register is about to be written: what `auipc` wrote there is never seen.
         if link == base && !base.is_zero() {
@@ -109,21 +110,10 @@ pub(super) fn jalr(b: &mut Builder, insn: &Insn, pc: u64) -> Flow {
     if is_link(insn.rd) {
         // With `rs1` the other link register the manual says pop, then push (coroutines). Without
         // the pop the prediction of one later return fails, which is always allowed.
-        b.push(Op::CallIndirect { base, off, link, ret });
+        opt::add(b, Op::CallIndirect { base, off, link, ret });
         return Flow::Exit;
     }
     let is_return = is_link(insn.rs1);
-    b.push(Op::JumpIndirect { base, off, link, ret, is_return });
+    opt::add(b, Op::JumpIndirect { base, off, link, ret, is_return });
     Flow::End
-}
-
-/// The value of `r`, if the last operation made it a constant.
-fn known(b: &Builder, r: Reg) -> Option<u64> {
-    if r.is_zero() {
-        return Some(0);
-    }
-    match b.block().nodes.last()?.op {
-        Op::Const { rd, value } if rd == r => Some(value),
-        _ => None,
-    }
 }

@@ -7,7 +7,7 @@
 //! - A conditional branch is assumed not taken. Forward ones skip rare code more often than not;
 //!   after a backward one comes what follows the loop.
 //! - A branch over one or two instructions that only compute is no branch but makes them
-//!   conditional (see `select`).
+//!   conditional (see `opt::if_convert`).
 //! - A forward `jal x0` is followed (at most `Limits::max_jumps` of them) if its target can be
 //!   fetched and is not a loop head. A backward one ends the block with a jump: it almost always
 //!   closes a loop. As a block only ever goes forward, it never meets itself, and each cycle in
@@ -33,6 +33,7 @@ use super::select::select;
 use super::{CodeSource, Limits, Piece};
 use crate::ir::{Builder, ExitKind, Op};
 use crate::isa::{self, Ext, Format, Handler, Insn, Isa};
+use crate::opt;
 
 /// Most instructions of a block.
 const MAX_INSNS: u32 = 1024;
@@ -235,7 +236,7 @@ impl Scan<'_> {
         self.end_run();
         // The instruction that jumps is before `pc`.
         if target < self.pc || self.jumps_left == 0 {
-            self.builder.push(Op::Jump { target });
+            opt::add(self.builder, Op::Jump { target });
             return Step::Done;
         }
         self.jumps_left -= 1;
@@ -247,7 +248,7 @@ impl Scan<'_> {
     fn stop(&mut self) -> Step {
         // A jump to `pc` is being followed if nothing of its target has been lifted.
         if self.pc == self.run && self.pc != self.start {
-            self.builder.push(Op::Jump { target: self.pc });
+            opt::add(self.builder, Op::Jump { target: self.pc });
         } else {
             self.end_run();
             self.builder.set_next(self.pc);
@@ -261,7 +262,7 @@ impl Scan<'_> {
             return self.stop();
         }
         self.builder.at(self.pc);
-        self.builder.push(Op::Exit(ExitKind::Fetch));
+        opt::add(self.builder, Op::Exit(ExitKind::Fetch));
         self.pc = self.pc.wrapping_add(len);
         self.end_run();
         Step::Done
@@ -274,7 +275,7 @@ impl Scan<'_> {
             return;
         }
         self.builder.at(self.pc);
-        self.builder.push(Op::Exit(ExitKind::Fetch));
+        opt::add(self.builder, Op::Exit(ExitKind::Fetch));
     }
 
     /// Says that the code from `run` up to `pc` was read.

@@ -16,6 +16,7 @@
 
 use crate::ir::{BinOp, Builder, Cond, Op, Reg, Src, UnOp, Width};
 use crate::isa::{self, Insn, Isa};
+use crate::opt;
 
 /// Instructions of the loop.
 const INSNS: usize = 5;
@@ -43,18 +44,18 @@ pub(super) fn search(b: &mut Builder, code: &[u8], isa: &Isa, pc: u64) -> Option
     let bin = |op, rd, a, b| Op::Bin { op, w: Width::D, rd, a, b };
     b.at(pc);
     // The number of the highest bit that is set, and that of its byte's lowest.
-    b.push(bin(BinOp::Or, t, a, Src::Imm(1)));
-    b.push(Op::Un { op: UnOp::Clz, w: Width::D, rd: t, a: t });
-    b.push(bin(BinOp::Xor, t, t, Src::Imm(63)));
-    b.push(bin(BinOp::And, i, t, Src::Imm(56)));
-    b.push(bin(BinOp::Srl, t, a, Src::Reg(i)));
-    b.push(bin(BinOp::Add, m, t, Src::Imm(0)));
+    opt::add(b, bin(BinOp::Or, t, a, Src::Imm(1)));
+    opt::add(b, Op::Un { op: UnOp::Clz, w: Width::D, rd: t, a: t });
+    opt::add(b, bin(BinOp::Xor, t, t, Src::Imm(63)));
+    opt::add(b, bin(BinOp::And, i, t, Src::Imm(56)));
+    opt::add(b, bin(BinOp::Srl, t, a, Src::Reg(i)));
+    opt::add(b, bin(BinOp::Add, m, t, Src::Imm(0)));
     b.at(pc.wrapping_add(found_at));
     let target = pc.wrapping_add(found_at).wrapping_add(found.imm as u64);
-    b.push(Op::Branch { cond: Cond::Ne, a: i, b: Reg::ZERO, target });
+    opt::add(b, Op::Branch { cond: Cond::Ne, a: i, b: Reg::ZERO, target });
     b.at(pc.wrapping_add(back_at));
-    b.push(Op::Const { rd: t, value: 0 });
-    b.push(Op::Const { rd: m, value: 0 });
+    opt::add(b, Op::Const { rd: t, value: 0 });
+    opt::add(b, Op::Const { rd: m, value: 0 });
     b.stand_for(MOST - 3);
     Some(pc.wrapping_add(u64::from(len)))
 }

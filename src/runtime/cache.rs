@@ -10,12 +10,13 @@ use super::observe::{Observer, TranslatedBlock};
 use super::options::{EngineKind, Options};
 
 use super::pc_table::{PcTable, STEP};
-use super::source::{Source, SourceOver};
+use super::source::Source;
 use super::stats::{Counters, add, add_alone};
 use crate::backend::{Backend, CodeBuf, EmitContext, Recipe, Stubs};
 use crate::ir;
-use crate::lift::{CodeSource, Lifter, Limits};
+use crate::lift::{CodeSource, Lifter, Limits, names_flags};
 use crate::mem::{Memory, Mode};
+use crate::opt::facts;
 use crate::sys::icache;
 use crate::sys::time::thread_cpu_ns;
 use crate::util::{Chunks, CodePtr, PAGE_SIZE, PageMap, page_down};
@@ -199,13 +200,15 @@ impl CodeCache {
                 self.table.make_ready(pc);
             }
         }
-        if !self.exact_flags && looks_at_flags(block, &mut source) {
+        let by_number = |pc| source.bytes(pc).is_some_and(|b| names_flags(b, &options.isa));
+        if !self.exact_flags && facts::reads_flags(block, by_number) {
             return Err(Full::NeedsExactFlags);
         }
         inner.buf.start(pc, [inner.hot, inner.cold], inner.links.len() as u32);
         let lookup = |pc: u64| self.table.get(pc);
         // Where a stub leads is not known before it has been executed once: it may be bound then.
-        let provisional = !self.alone && jumps_by_memory(block) && inner.stubs_seen.insert(pc);
+        let provisional =
+            !self.alone && facts::is_linkage_entry(block) && inner.stubs_seen.insert(pc);
         let peek = |addr: u64| if provisional { None } else { memory.read_u64(addr).ok() };
         let counts = options.count.then(|| self.counts.next());
         let context = EmitContext {
@@ -430,43 +433,6 @@ impl CodeCache {
     pub(super) fn fault_point(&self, at: CodePtr) -> Option<(u64, Vec<Recipe>)> {
         self.lock().faults.find(at, at.0 as usize >= self.arena.size() / 2)
     }
-}
-
-/// True if the block reads the accrued flags, other than around a comparison that keeps them.
-fn looks_at_flags(block: &ir::Block, source: &mut SourceOver<'_>) -> bool {
-    let keeps = |n: Option<&ir::Node>| {
-        matches!(
-            n.map(|n| n.op),
-            Some(ir::Op::FCmp { op: ir::FCmpOp::LtKeep | ir::FCmpOp::LeKeep, .. })
-        )
-    };
-    let nodes = &block.nodes;
-    nodes.iter().enumerate().any(|(i, n)| match n.op {
-        ir::Op::ReadFlags { .. } => !keeps(nodes.get(i + 1)),
-        ir::Op::SwapFlags { rd, .. } => !rd.is_zero(),
-        // Of `fflags` or `fcsr`, by any of the instructions for that.
-        ir::Op::Helper { .. } => source.bytes(n.pc).is_some_and(|b| {
-            b.first_chunk().is_some_and(|word| {
-                let word = u32::from_le_bytes(*word);
-                word & 0x7f == 0x73 && word >> 12 & 3 != 0 && matches!(word >> 20, 1 | 3)
-            })
-        }),
-        _ => false,
-    })
-}
-
-/// True if the block only jumps to an address that it loads from a constant place, as the stubs do
-/// by which a dynamic program calls functions of libraries.
-fn jumps_by_memory(block: &ir::Block) -> bool {
-    let [before @ .., ir::Node { op: ir::Op::JumpIndirect { is_return: false, .. }, .. }] =
-        block.nodes.as_slice()
-    else {
-        return false;
-    };
-    matches!(
-        before.iter().map(|n| n.op).collect::<Vec<_>>()[..],
-        [ir::Op::Const { rd, .. }, ir::Op::Load { base, .. }] if rd == base
-    )
 }
 
 /// The cache's lock, held.

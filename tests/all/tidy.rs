@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["util"],
     &["sys", "isa", "ir"],
-    &["mem"],
+    &["mem", "opt"],
     &["cpu"],
-    &["interp", "lift", "opt", "backend"],
+    &["interp", "lift", "backend"],
     &["backend_x64", "backend_a64"],
     &["runtime"],
     &["vm"],

@@ -2,7 +2,8 @@
 
 use super::{Floats, Host};
 use crate::backend::CodeBuf;
-use crate::backend::symbolic::{RegSet, Symbolic, Val, shifted};
+use crate::backend::symbolic::{Symbolic, Val, shifted};
+use crate::opt::RegSet;
 use crate::util::CodePtr;
 use std::fmt::Write as _;
 

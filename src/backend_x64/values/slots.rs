@@ -10,8 +10,9 @@ use super::super::asm::{Guest, Rm, Sz};
 use super::super::emit::Emitter;
 use super::super::features::Features;
 use super::super::regs::{COPIES, RAX, RCX, RDX, host_int, slot};
-use crate::backend::{Ahead, Recipe, RegSet};
+use crate::backend::Recipe;
 use crate::ir::Shape;
+use crate::opt::{Liveness, RegSet};
 use std::cell::Cell;
 
 /// One bit for each of [`COPIES`].
@@ -104,10 +105,10 @@ impl Copies {
 impl Emitter<'_, '_> {
     /// Makes ready for an operation; `ahead` is what is known behind it.
     #[inline]
-    pub(in crate::backend_x64) fn begin_copies(&mut self, ahead: &Ahead) {
-        let usable = ahead.keeps;
+    pub(in crate::backend_x64) fn begin_copies(&mut self, liveness: &Liveness) {
+        let usable = liveness.keeps;
         self.copies.usable = usable;
-        (self.copies.wanted, self.copies.often) = (ahead.again, ahead.often);
+        (self.copies.wanted, self.copies.often) = (liveness.used, liveness.reused);
         self.copies.pinned.set(0);
         if usable != ALL {
             for n in (0..COPIES.len()).filter(|n| usable & 1 << n == 0) {
@@ -238,7 +239,7 @@ impl Emitter<'_, '_> {
         if let Some(n) = place {
             self.copies.held[n] = Some(r);
         }
-        if place.is_some() && self.passing & 1 << r != 0 {
+        if place.is_some() && self.redefined & 1 << r != 0 {
             self.copies.dirty |= 1 << r;
         } else {
             self.a.mov_to(Sz::Q, Rm::S(slot(r)), from);

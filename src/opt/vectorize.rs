@@ -1,5 +1,5 @@
-//! Loops that do the same to each element of arrays, found so that a backend may execute several
-//! iterations at once with vector instructions.
+//! Vectorisation: loops that do the same to each element of arrays, found so that a backend may
+//! execute several iterations at once with vector instructions.
 //!
 //! A loop is *elementwise* if it is one block that ends with the branch back, its integer registers
 //! are constant, advance by a constant, or are sums of two such, every access is to the next
@@ -9,7 +9,7 @@
 //! Then a group of iterations, executed operation by operation for all of them, does what they do
 //! one after the other, provided that no load of a later iteration reads what an earlier one
 //! stores: the store must not lie ahead of a load by more than nothing and less than the group's
-//! length ([`Conflict`]).
+//! length ([`AliasCheck`]).
 //!
 //! Conditional operations are taken for such that do nothing: a minimum that is looked for is found
 //! once in a while. A group in which one does something is to be executed iteration by iteration.
@@ -18,10 +18,10 @@ use crate::ir::{BinOp, Block, Cond, FBinOp, FCmpOp, FReg, FUnOp, Fmt, Node, Op, 
 use crate::ir::{Src, Width};
 
 /// Most checks of the store against a load at a loop's entry.
-const MOST_CONFLICTS: usize = 6;
+const MOST_ALIAS_CHECKS: usize = 6;
 /// Most operations of a loop.
 const MOST_NODES: usize = 40;
-/// Offsets and steps are below this, so that sums of them fit.
+/// Offsets and distances are below this, so that sums of them fit.
 const FAR: u32 = 1 << 20;
 
 /// An array whose elements are accessed in turn: it begins, but for a constant, at the sum of two
@@ -29,12 +29,12 @@ const FAR: u32 = 1 << 20;
 /// element.
 pub type Array = (Reg, Reg);
 
-/// What an operation is.
+/// What an operation is in groups of iterations.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Piece {
+pub enum Role {
     /// Integer arithmetic, done for all iterations when the last group has been executed, or
     /// something that is not done in any.
-    Later,
+    Deferred,
     /// Load or store of the element so many bytes from where the array with this index begins.
     Access(usize, i32),
     /// A comparison that gives this for all iterations, or else the group is left.
@@ -43,18 +43,18 @@ pub enum Piece {
     Compute,
 }
 
-/// A register that advances.
+/// An induction variable: a register that advances.
 #[derive(Clone, Copy)]
-pub struct Step {
+pub struct Induction {
     /// Which.
     pub reg: Reg,
     /// How far in one iteration.
     pub by: i32,
 }
 
-/// What a register that each iteration writes holds behind a group.
+/// What a register that each iteration writes holds when the groups are done.
 #[derive(Clone, Copy)]
-pub enum Last {
+pub enum LiveOut {
     /// The sum of two registers as they are then, and a constant.
     Sum(Array, i32),
     /// The result of a comparison.
@@ -65,7 +65,7 @@ pub enum Last {
 /// beginning of an array that is loaded from is less than a group's length behind that of the
 /// store, and not equal to it.
 #[derive(Clone, Copy)]
-pub struct Conflict {
+pub struct AliasCheck {
     /// The index of the array.
     pub array: usize,
     /// Least offset from where it begins.
@@ -79,17 +79,17 @@ pub struct Elementwise<'a> {
     /// Its operations, but for the branch back.
     pub nodes: &'a [Node],
     /// What each of them is.
-    pub pieces: Vec<Piece>,
+    pub roles: Vec<Role>,
     /// Where it goes on.
     pub after: u64,
     /// Format of all values.
     pub fmt: Fmt,
     /// Registers that advance.
-    pub steps: Vec<Step>,
+    pub inductions: Vec<Induction>,
     /// Registers that are written otherwise, with what they hold in the end.
-    pub lasts: Vec<(Reg, Last)>,
+    pub live_outs: Vec<(Reg, LiveOut)>,
     /// The register that is compared, and with what: the loop goes on while they differ.
-    pub counter: Step,
+    pub counter: Induction,
     /// See `counter`.
     pub bound: Reg,
     /// The arrays.
@@ -97,7 +97,7 @@ pub struct Elementwise<'a> {
     /// What is stored to: the index of the array, and the offset.
     pub store: (usize, i32),
     /// What must not hold at the entry.
-    pub conflicts: Vec<Conflict>,
+    pub alias_checks: Vec<AliasCheck>,
     /// Floating-point registers that stay as they are, one bit each.
     pub constants: u32,
     /// Floating-point registers that are written.
@@ -132,10 +132,10 @@ impl<'a> Elementwise<'a> {
         }
         let mut finder = Finder { nodes, ..Finder::default() };
         for n in 0..back {
-            let piece = finder.add(n)?;
-            finder.pieces.push(piece);
+            let role = finder.add(n)?;
+            finder.roles.push(role);
         }
-        let (counter, bound) = match (finder.step(a), finder.step(b)) {
+        let (counter, bound) = match (finder.induction(a), finder.induction(b)) {
             (Some(counter), None) => (counter, b),
             (None, Some(counter)) => (counter, a),
             _ => return None,
@@ -149,10 +149,10 @@ impl<'a> Elementwise<'a> {
 #[derive(Default)]
 struct Finder<'a> {
     nodes: &'a [Node],
-    pieces: Vec<Piece>,
+    roles: Vec<Role>,
     fmt: Option<Fmt>,
-    steps: Vec<Step>,
-    lasts: Vec<(Reg, Last)>,
+    inductions: Vec<Induction>,
+    live_outs: Vec<(Reg, LiveOut)>,
     /// Integer registers that must not be written.
     fixed: u32,
     arrays: Vec<Array>,
@@ -175,12 +175,12 @@ struct Finder<'a> {
 type Implications = [u32; 32];
 
 impl<'a> Finder<'a> {
-    fn step(&self, r: Reg) -> Option<Step> {
-        self.steps.iter().find(|s| s.reg == r).copied()
+    fn induction(&self, r: Reg) -> Option<Induction> {
+        self.inductions.iter().find(|s| s.reg == r).copied()
     }
 
     /// Takes the next operation; `None` if the loop is not elementwise.
-    fn add(&mut self, n: usize) -> Option<Piece> {
+    fn add(&mut self, n: usize) -> Option<Role> {
         match self.nodes[n].op {
             Op::Bin { op: BinOp::Add, w: Width::D, rd, a, b: Src::Imm(by) } if rd == a => {
                 self.advance(rd, by)
@@ -194,18 +194,18 @@ impl<'a> Finder<'a> {
                 if self.store.replace(at).is_some() {
                     return None;
                 }
-                Some(Piece::Access(at.0, at.1))
+                Some(Role::Access(at.0, at.1))
             }
             Op::Select { cond, x, y: Reg::ZERO, rd, .. } => {
                 self.expected(x, cond)?;
                 self.fixed |= 1 << rd.0;
-                Some(Piece::Later)
+                Some(Role::Deferred)
             }
             Op::FSelect { cond, x, y: Reg::ZERO, fmt, fd, .. } => {
                 self.has_format(fmt)?;
                 self.expected(x, cond)?;
                 self.kept |= 1 << fd.0;
-                Some(Piece::Later)
+                Some(Role::Deferred)
             }
             // Nothing else must come behind the store.
             _ if self.store.is_some() => None,
@@ -214,21 +214,21 @@ impl<'a> Finder<'a> {
                 let at = self.place(base, off)?;
                 self.loads.push(at);
                 self.write(fd, &[], false)?;
-                Some(Piece::Access(at.0, at.1))
+                Some(Role::Access(at.0, at.1))
             }
             Op::FCmp { op: FCmpOp::Eq | FCmpOp::Lt | FCmpOp::Le, fmt, rd, a, b } => {
                 self.has_format(fmt)?;
                 self.read |= 1 << a.0 | 1 << b.0;
                 self.raises = true;
                 let expected = self.wanted(n, rd)?;
-                self.set_last(rd, Last::Flag(expected))?;
-                Some(Piece::Compare(expected))
+                self.set_live_out(rd, LiveOut::Flag(expected))?;
+                Some(Role::Compare(expected))
             }
             ref op => self.arithmetic(op),
         }
     }
 
-    fn arithmetic(&mut self, op: &Op) -> Option<Piece> {
+    fn arithmetic(&mut self, op: &Op) -> Option<Role> {
         let (fmt, rm, fd, operands) = match *op {
             Op::FBin { op, fmt, rm, fd, a, b } => match op {
                 FBinOp::Add | FBinOp::Sub | FBinOp::Mul | FBinOp::Div => (fmt, rm, fd, [a, b, b]),
@@ -252,49 +252,49 @@ impl<'a> Finder<'a> {
         operands.iter().for_each(|f| self.read |= 1 << f.0);
         self.raises = true;
         self.write(fd, &operands, true)?;
-        Some(Piece::Compute)
+        Some(Role::Compute)
     }
 
     // Integer registers.
 
-    fn advance(&mut self, reg: Reg, by: i32) -> Option<Piece> {
+    fn advance(&mut self, reg: Reg, by: i32) -> Option<Role> {
         if reg.is_zero() || by.unsigned_abs() >= FAR {
             return None;
         }
-        match self.steps.iter_mut().find(|s| s.reg == reg) {
+        match self.inductions.iter_mut().find(|s| s.reg == reg) {
             Some(step) => step.by += by,
-            None => self.steps.push(Step { reg, by }),
+            None => self.inductions.push(Induction { reg, by }),
         }
-        Some(Piece::Later)
+        Some(Role::Deferred)
     }
 
-    fn sum(&mut self, rd: Reg, a: Reg, b: Reg) -> Option<Piece> {
+    fn sum(&mut self, rd: Reg, a: Reg, b: Reg) -> Option<Role> {
         if rd == a || rd == b || a == b {
             return None;
         }
-        let advanced = |r: Reg| self.step(r).map_or(0, |s| s.by);
+        let advanced = |r: Reg| self.induction(r).map_or(0, |s| s.by);
         let off = advanced(a) + advanced(b);
-        self.set_last(rd, Last::Sum((a, b), off))?;
-        Some(Piece::Later)
+        self.set_live_out(rd, LiveOut::Sum((a, b), off))?;
+        Some(Role::Deferred)
     }
 
-    fn set_last(&mut self, rd: Reg, last: Last) -> Option<()> {
+    fn set_live_out(&mut self, rd: Reg, last: LiveOut) -> Option<()> {
         if rd.is_zero() {
             return None;
         }
-        match self.lasts.iter_mut().find(|(r, _)| *r == rd) {
+        match self.live_outs.iter_mut().find(|(r, _)| *r == rd) {
             Some((_, old)) => *old = last,
-            None => self.lasts.push((rd, last)),
+            None => self.live_outs.push((rd, last)),
         }
         Some(())
     }
 
     /// The array and the offset at `base + off`.
     fn place(&mut self, base: Reg, off: i32) -> Option<(usize, i32)> {
-        let (array, ahead) = match self.lasts.iter().find(|(r, _)| *r == base) {
-            Some((_, Last::Sum(array, ahead))) => (*array, *ahead),
+        let (array, ahead) = match self.live_outs.iter().find(|(r, _)| *r == base) {
+            Some((_, LiveOut::Sum(array, ahead))) => (*array, *ahead),
             Some(_) => return None,
-            None => ((base, Reg::ZERO), self.step(base).map_or(0, |s| s.by)),
+            None => ((base, Reg::ZERO), self.induction(base).map_or(0, |s| s.by)),
         };
         let off = off.checked_add(ahead).filter(|off| off.unsigned_abs() < FAR)?;
         let known = self.arrays.iter().position(|a| *a == array);
@@ -321,8 +321,8 @@ impl<'a> Finder<'a> {
 
     /// `None` unless an operation on condition that `x` and zero are not so does nothing.
     fn expected(&self, x: Reg, cond: Cond) -> Option<()> {
-        let flag = self.lasts.iter().find(|(r, _)| *r == x)?.1;
-        matches!((flag, cond), (Last::Flag(false), Cond::Eq) | (Last::Flag(true), Cond::Ne))
+        let flag = self.live_outs.iter().find(|(r, _)| *r == x)?.1;
+        matches!((flag, cond), (LiveOut::Flag(false), Cond::Eq) | (LiveOut::Flag(true), Cond::Ne))
             .then_some(())
     }
 
@@ -364,16 +364,23 @@ impl<'a> Finder<'a> {
     }
 
     /// What is known when all operations have been looked at.
-    fn finish(self, counter: Step, bound: Reg, after: u64, bytes: i32) -> Option<Elementwise<'a>> {
+    fn finish(
+        self,
+        counter: Induction,
+        bound: Reg,
+        after: u64,
+        bytes: i32,
+    ) -> Option<Elementwise<'a>> {
         let (fmt, store) = (self.fmt?, self.store?);
-        let advances = |r: Reg| self.step(r).is_some_and(|s| s.by == size_of(fmt));
-        let changes = |r: Reg| self.step(r).is_some() || self.lasts.iter().any(|(l, _)| *l == r);
+        let advances = |r: Reg| self.induction(r).is_some_and(|s| s.by == size_of(fmt));
+        let changes =
+            |r: Reg| self.induction(r).is_some() || self.live_outs.iter().any(|(l, _)| *l == r);
         let good = |(a, b): &Array| advances(*a) && !changes(*b) || advances(*b) && !changes(*a);
         let fixed = (0..32).map(Reg).filter(|r| self.fixed & 1 << r.0 != 0).any(changes);
-        let twice = self.lasts.iter().any(|(r, _)| self.step(*r).is_some());
-        let sums = self.lasts.iter().filter_map(|(_, last)| match last {
-            Last::Sum(array, _) => Some(array),
-            Last::Flag(_) => None,
+        let twice = self.live_outs.iter().any(|(r, _)| self.induction(*r).is_some());
+        let sums = self.live_outs.iter().filter_map(|(_, last)| match last {
+            LiveOut::Sum(array, _) => Some(array),
+            LiveOut::Flag(_) => None,
         });
         let by = counter.by.unsigned_abs();
         if !self.arrays.iter().chain(sums).all(good)
@@ -385,20 +392,20 @@ impl<'a> Finder<'a> {
         {
             return None;
         }
-        let conflicts = self.conflicts(store, bytes)?;
+        let alias_checks = self.alias_checks(store, bytes)?;
         Some(Elementwise {
             nodes: self.nodes,
-            pieces: self.pieces,
+            roles: self.roles,
             after,
             fmt,
             counter,
             bound,
             store,
-            conflicts,
+            alias_checks,
             constants: self.read & !self.written,
             written: self.written,
-            steps: self.steps,
-            lasts: self.lasts,
+            inductions: self.inductions,
+            live_outs: self.live_outs,
             arrays: self.arrays,
             rounding: self.rounding,
             raises: self.raises,
@@ -406,8 +413,8 @@ impl<'a> Finder<'a> {
         })
     }
 
-    fn conflicts(&self, store: (usize, i32), bytes: i32) -> Option<Vec<Conflict>> {
-        let mut conflicts: Vec<Conflict> = Vec::new();
+    fn alias_checks(&self, store: (usize, i32), bytes: i32) -> Option<Vec<AliasCheck>> {
+        let mut alias_checks: Vec<AliasCheck> = Vec::new();
         for &(array, off) in &self.loads {
             if array == store.0 {
                 if 0 < store.1 - off && store.1 - off < bytes {
@@ -415,12 +422,12 @@ impl<'a> Finder<'a> {
                 }
                 continue;
             }
-            match conflicts.iter_mut().find(|c| c.array == array) {
+            match alias_checks.iter_mut().find(|c| c.array == array) {
                 Some(c) => (c.lo, c.hi) = (c.lo.min(off), c.hi.max(off)),
-                None => conflicts.push(Conflict { array, lo: off, hi: off }),
+                None => alias_checks.push(AliasCheck { array, lo: off, hi: off }),
             }
         }
-        (conflicts.len() <= MOST_CONFLICTS).then_some(conflicts)
+        (alias_checks.len() <= MOST_ALIAS_CHECKS).then_some(alias_checks)
     }
 }
 
@@ -453,7 +460,7 @@ mod tests {
         assert_eq!((l.written, l.constants, l.fmt, l.bound.0), (6, 0, Fmt::D, 13));
         assert!(l.nans == [FReg(2)]);
         assert_eq!(l.after, 0x101c);
-        let [c] = l.conflicts[..] else { panic!("one array against the other") };
+        let [c] = l.alias_checks[..] else { panic!("one array against the other") };
         assert!((l.arrays[c.array], c.lo, c.hi) == ((Reg(14), Reg::ZERO), 0, 0));
     }
 
@@ -489,7 +496,7 @@ mod tests {
         for (condition, expected) in [("eq x10, x0", false), ("ne x10, x0", true)] {
             let block = loop_with(condition);
             let l = Elementwise::find(&block, 32).expect("elementwise");
-            assert!(l.pieces.contains(&Piece::Compare(expected)), "{condition}");
+            assert!(l.roles.contains(&Role::Compare(expected)), "{condition}");
             assert_eq!(l.constants, 8);
         }
         for condition in ["eq x10, x11", "lt x10, x0"] {
