@@ -78,8 +78,8 @@ mod tests {
         text.parse().unwrap_or_else(|e| panic!("{e}: {text}"))
     }
 
-    /// What happens from `state` on until `nodes`, which are entered anew whenever they go back, are
-    /// left. Going back is no event: what is executed is compared, not where polls are.
+    /// What happens from `state` on until `nodes`, which are entered anew whenever they go back,
+    /// are left. Going back is no event: what is executed is compared, not where polls are.
     fn events(nodes: &[Node], after: u64, mut state: State) -> (Vec<Event>, State) {
         let mut events = Vec::new();
         loop {
