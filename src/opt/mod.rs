@@ -5,7 +5,7 @@
 //! 1. [`add`], as `lift` makes the operations: each goes through the list `rewrites` below, which
 //!    see it and what has been added before. They look back only, so that there is no second walk
 //!    over the block, and so that `lift` sees their results when it decides where the block ends.
-//! 2. [`if_convert`], where `lift` finds a branch over a few instructions.
+//! 2. [`if_convert()`], where `lift` finds a branch over a few instructions.
 //! 3. Of a finished block, when it is emitted: [`Loop`] and [`Loop::unrolled`], [`Elementwise`]
 //!    (vectorisation) and [`Liveness`], of which each host takes what it can use; [`facts`] tell
 //!    the code cache how to treat it.
