@@ -128,7 +128,13 @@ impl Builder<'_> {
     /// be used for comparisons.
     fn element_value(&mut self, f: &Format, names: &[u8; 5], constant: u8, flag: u8) -> u8 {
         let mut known = vec![names[0], names[1], constant];
-        for _ in 0..1 + self.rng.below(5) {
+        // Something is compared that was computed by the iteration before.
+        if self.rng.chance(8) {
+            let kept = self.name();
+            self.selection(f, kept, names, flag);
+        }
+        // Nothing is computed now and then, so that the comparison alone raises flags.
+        for _ in 0..self.rng.below(6) {
             let fd = self.rng.pick(names);
             self.computation(f, fd, &known);
             known.push(fd);

@@ -489,7 +489,16 @@ impl Writer<'_, '_> {
             return vec![point, plain(op, 0, p, 0, 0)];
         }
         let (rd, rs2) = (self.b.rng.pick(&pairs), self.b.rng.pick(&pairs));
-        vec![point, plain(Op::AmocasQ, rd, p, rs2, 0)]
+        let mut out = vec![point];
+        if self.b.rng.chance(60) {
+            // What is there is expected, so that the other pair is stored.
+            out.extend([0, 1].map(|n| plain(Op::Ld, rd + n, p, 0, 8 * i32::from(n))));
+            let half = rs2 + self.b.rng.below(2) as u8;
+            let (from, small) = (self.any(), self.small());
+            out.push(plain(Op::Addi, half, from, 0, small));
+        }
+        out.push(plain(Op::AmocasQ, rd, p, rs2, 0));
+        out
     }
 
     pub(super) fn float(&mut self) -> u8 {
