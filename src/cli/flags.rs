@@ -1,5 +1,6 @@
 //! Flags and arguments of the command, with their help texts.
 
+use super::binfmt;
 use super::settings::{FILES, Settings};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
@@ -30,6 +31,8 @@ pub(super) enum Command {
     Engines,
     /// Show version, host features, supported extensions and limits.
     Info,
+    /// Let the kernel start riscv64 programs by itself, with this command.
+    Binfmt(BinfmtFlags),
     /// Compare the translator with the interpreter on random programs.
     #[cfg(feature = "fuzzing")]
     Fuzz(FuzzFlags),
@@ -73,7 +76,7 @@ pub(super) struct RunFlags {
     pub(super) workdir: Option<PathBuf>,
 
     /// The program and its arguments.
-    #[arg(required = true, trailing_var_arg = true, value_name = "PROGRAM")]
+    #[arg(required_unless_present = "cpu", trailing_var_arg = true, value_name = "PROGRAM")]
     pub(super) command: Vec<OsString>,
 }
 
@@ -92,6 +95,82 @@ pub(super) struct ProfileFlags {
 
     #[command(flatten)]
     pub(super) run: RunFlags,
+}
+
+/// Linux can start programs of other machines by an interpreter (binfmt_misc). An entry is for the
+/// whole machine, needs root, and is gone after a restart unless --persist keeps it; `shell` needs
+/// neither root nor an entry.
+#[derive(Args, Debug)]
+pub(super) struct BinfmtFlags {
+    #[command(subcommand)]
+    pub(super) command: BinfmtCommand,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum BinfmtCommand {
+    /// Print the entry, as /etc/binfmt.d holds it.
+    Print(PrintFlags),
+    /// Add the entry to the kernel's table.
+    Register(RegisterFlags),
+    /// Remove an entry from the kernel's table, and what --persist has left.
+    Unregister {
+        /// Name of the entry.
+        #[arg(long, default_value = binfmt::NAME)]
+        name: String,
+    },
+    /// List the entries for riscv64.
+    Status,
+    /// Start a shell, or COMMAND, in which riscv64 programs start like others: in namespaces of its
+    /// own, which needs no rights (Linux 6.7).
+    Shell(ShellFlags),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct EntryFlags {
+    /// Name of the entry.
+    #[arg(long, default_value = binfmt::NAME)]
+    pub(super) name: String,
+
+    /// The interpreter; this program by default.
+    #[arg(long, value_name = "FILE")]
+    pub(super) interpreter: Option<PathBuf>,
+
+    /// Flags of the entry. P: programs see their own argv[0]. O: programs come open, so that they
+    /// need not be readable. F: the interpreter is opened now, and serves other root directories
+    /// too; it must be static. C, which brings O: programs with set-id bits get their rights, and
+    /// rvnative with them. OP by default, and F if the interpreter is static.
+    #[arg(long, value_name = "FLAGS", value_parser = binfmt::flags, allow_hyphen_values = true)]
+    pub(super) flags: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct PrintFlags {
+    #[command(flatten)]
+    pub(super) entry: EntryFlags,
+
+    /// Print it as `update-binfmts --import` reads it.
+    #[arg(long)]
+    pub(super) update_binfmts: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RegisterFlags {
+    #[command(flatten)]
+    pub(super) entry: EntryFlags,
+
+    /// Write the entry to /etc/binfmt.d too, so that it is there after a restart.
+    #[arg(long)]
+    pub(super) persist: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ShellFlags {
+    #[command(flatten)]
+    pub(super) entry: EntryFlags,
+
+    /// What to start instead of a shell, with its arguments.
+    #[arg(trailing_var_arg = true, value_name = "COMMAND")]
+    pub(super) command: Vec<OsString>,
 }
 
 #[derive(Args, Debug)]

@@ -1,11 +1,12 @@
 //! The command line.
 //!
 //! Reading order: `flags` (what can be said), `settings` (of that, what a run inherits), `run` and
-//! the other commands, one file each, `fail` (what is said when something is wrong, and exit
+//! the other commands, one file each, `qemu` (the command line of another name), `fail` (what is said when something is wrong, and exit
 //! codes).
 //!
 //! Starting a program is on everybody's path: nothing is set up here that was not asked for.
 
+mod binfmt;
 mod disasm;
 mod fail;
 mod flags;
@@ -14,6 +15,7 @@ mod fuzz;
 mod info;
 mod log;
 mod profile;
+mod qemu;
 mod run;
 mod settings;
 mod stats;
@@ -23,11 +25,13 @@ use clap::error::ErrorKind;
 use fail::Failure;
 use flags::{Cli, Command};
 use rvnative::linux::Reentry;
+use settings::Settings;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Words that begin a command; anything else is `run`.
-const COMMANDS: [&str; 7] = ["run", "profile", "disasm", "engines", "info", "fuzz", "help"];
+const COMMANDS: [&str; 8] =
+    ["run", "profile", "disasm", "engines", "info", "binfmt", "fuzz", "help"];
 /// Flags that are not those of `run`.
 const GLOBAL: [&str; 4] = ["-h", "--help", "-V", "--version"];
 
@@ -42,6 +46,14 @@ fn run_command() -> ExitCode {
         return run::reenter(reentry).unwrap_or_else(Failure::report);
     }
     let mut args: Vec<OsString> = std::env::args_os().collect();
+    if args.first().is_some_and(|called| qemu::is_name(called)) {
+        return qemu::run(&args);
+    }
+    if let Some(launch) = binfmt::launch(&args) {
+        let mut settings = Settings::default();
+        settings.complete(binfmt::variable);
+        return launch.run(&settings, &[]).unwrap_or_else(Failure::report);
+    }
     let first = args.get(1).and_then(|a| a.to_str());
     // `rvnative prog.elf` is `rvnative run prog.elf`. A program named like a command needs a `./`.
     let shorthand =
@@ -60,6 +72,7 @@ fn run_command() -> ExitCode {
         Command::Disasm(flags) => disasm::disasm(&flags),
         Command::Engines => info::engines(),
         Command::Info => info::info(),
+        Command::Binfmt(flags) => binfmt::binfmt(flags),
         #[cfg(feature = "fuzzing")]
         Command::Fuzz(flags) => fuzz::fuzz(&flags),
     };

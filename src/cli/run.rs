@@ -8,7 +8,9 @@ use super::{info, log, stats};
 use rvnative::debug::{JitDump, PerfMap, Profiler, Symbols, dump};
 use rvnative::linux::{Command, LoadError, Reentry, RootFs};
 use rvnative::runtime::{Difference, EngineKind, Observer, Options, TranslatedBlock};
-use std::ffi::OsStr;
+use rvnative::sys::process::{Invocation, executed_as};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -61,6 +63,79 @@ pub(super) fn run_watched(flags: RunFlags, profile: Option<Writer>) -> Result<Ex
     start(command, &settings, profile)
 }
 
+/// A program that is to be run by somebody who says what is to be run in another way than `run`.
+pub(super) struct Launch {
+    program: OsString,
+    argv0: OsString,
+    args: Vec<OsString>,
+    /// The program's file, where the kernel has found it, and the name by which it was called.
+    file: Option<(File, OsString)>,
+}
+
+impl Launch {
+    /// From the words behind our own name and options: the program's path, where it is so its
+    /// `argv[0]`, and its arguments. `None` if there is no program.
+    pub(super) fn of_kernel(
+        invocation: Invocation,
+        words: &[OsString],
+        preserves_argv0: bool,
+    ) -> Option<Self> {
+        let (program, rest) = words.split_first()?;
+        let (argv0, args) = match rest.split_first() {
+            Some((argv0, args)) if preserves_argv0 => (argv0, args),
+            _ => (program, rest),
+        };
+        Some(Self {
+            program: program.clone(),
+            argv0: argv0.clone(),
+            args: args.to_vec(),
+            file: if invocation.is_for_program() { found(invocation, program) } else { None },
+        })
+    }
+
+    /// Gives the program another `argv[0]`.
+    pub(super) fn called(&mut self, argv0: OsString) {
+        self.argv0 = argv0;
+    }
+
+    /// Runs it; what is to be `changed` in the environment is so in this order.
+    pub(super) fn run(
+        self,
+        settings: &Settings,
+        changed: &[(OsString, Option<OsString>)],
+    ) -> Result<ExitCode, Failure> {
+        let mut command = match settings.get(Key::RootFs).map(Path::new) {
+            Some(root) => {
+                let mut command = Command::new(find_inside(&self.program, root));
+                let files = RootFs::dir(root);
+                command.rootfs(files.map_err(|e| Failure::file(root, &e).code(Failure::SETUP))?);
+                command
+            }
+            None => Command::new(find(&self.program, settings.get(Key::Sysroot))),
+        };
+        command.arg0(self.argv0).args(self.args).inherit_closed_files();
+        if let Some((file, called)) = self.file {
+            command.program_file(file, called);
+        }
+        hide_ours(&mut command);
+        for (name, value) in changed {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        start(command, settings, None)
+    }
+}
+
+/// The file of `program`, for which the kernel has started us, and the name that was called. `None`
+/// if it cannot be read, which is found out again where it is said.
+fn found(invocation: Invocation, program: &OsStr) -> Option<(File, OsString)> {
+    let file = invocation.take_program().or_else(|| File::open(program).ok())?;
+    let called = executed_as().map_or(program, |name| OsStr::from_bytes(name.to_bytes()));
+    Some((file, called.to_owned()))
+}
+
 /// What a guest's `execve` makes of this command.
 pub(super) fn reenter(reentry: Reentry) -> Result<ExitCode, Failure> {
     let settings = Settings::from_words(&reentry.flags);
@@ -86,6 +161,12 @@ fn start(
     }
     if let Some(bytes) = settings.stack_bytes()? {
         command.stack_size(bytes);
+    }
+    if let Some(release) = settings.text(Key::Uname)? {
+        command.uname_release(release);
+    }
+    if let Some(seed) = settings.seed()? {
+        command.random_seed(seed);
     }
     if let Some(trace) = settings.trace()? {
         command.strace(trace);
@@ -237,14 +318,10 @@ fn find_inside(program: &OsStr, root: &Path) -> PathBuf {
 
 /// The guest's environment: ours without `RVNATIVE_*`, then as the flags say.
 fn environment(command: &mut Command, flags: &RunFlags) {
-    let ours = std::env::vars_os().map(|(name, _)| name);
-    let keep = std::env::var_os("RVNATIVE_KEEP_ENV").is_some_and(|v| v == "1");
     if flags.clear_env {
         command.env_clear();
-    } else if !keep {
-        for name in ours.filter(|n| n.as_bytes().starts_with(b"RVNATIVE_")) {
-            command.env_remove(name);
-        }
+    } else {
+        hide_ours(command);
     }
     for entry in &flags.env {
         let bytes = entry.as_bytes();
@@ -260,6 +337,17 @@ fn environment(command: &mut Command, flags: &RunFlags) {
         }
     }
     for name in &flags.unset_env {
+        command.env_remove(name);
+    }
+}
+
+/// Takes `RVNATIVE_*` out of the guest's environment, unless it is to stay.
+fn hide_ours(command: &mut Command) {
+    if std::env::var_os("RVNATIVE_KEEP_ENV").is_some_and(|v| v == "1") {
+        return;
+    }
+    let ours = std::env::vars_os().map(|(name, _)| name);
+    for name in ours.filter(|n| n.as_bytes().starts_with(b"RVNATIVE_")) {
         command.env_remove(name);
     }
 }

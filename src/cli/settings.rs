@@ -95,6 +95,14 @@ settings! {
         help: "Shape of the address space, of which the program has half. With 48, code at 512 GiB \
                and above, where no program is put that does not ask for it, is interpreted",
     }
+    Uname = "6.6.0" {
+        flag: "uname", heading: MACHINE, value: Some("RELEASE"),
+        help: "Release of the kernel that the program is told",
+    }
+    Seed = "1" {
+        flag: "seed", heading: MACHINE, value: Some("N"),
+        help: "Let the random bytes that a program is started with (AT_RANDOM) follow from N",
+    }
     Jit = "off" {
         flag: "jit", heading: MACHINE, value: Some("MODE"),
         choices: || {
@@ -235,6 +243,11 @@ impl Settings {
         self.0[key as usize].as_deref()
     }
 
+    /// Sets a setting.
+    pub(super) fn set(&mut self, key: Key, value: impl Into<OsString>) {
+        self.0[key as usize] = Some(value.into());
+    }
+
     /// The value of a setting that is text.
     pub(super) fn text(&self, key: Key) -> Result<Option<&str>, Failure> {
         let Some(value) = self.get(key) else { return Ok(None) };
@@ -332,6 +345,15 @@ impl Settings {
             Some(path) => trace.to_file(path),
             None => trace,
         }))
+    }
+
+    /// What random bytes are to follow from.
+    pub(super) fn seed(&self) -> Result<Option<u64>, Failure> {
+        let Some(seed) = self.text(Key::Seed)? else { return Ok(None) };
+        match seed.parse() {
+            Ok(seed) => Ok(Some(seed)),
+            Err(_) => Err(Failure::new(format_args!("`{seed}` of --seed is no number"))),
+        }
     }
 
     /// Bytes of the main stack.
@@ -432,6 +454,7 @@ mod tests {
             assert_eq!(Settings::from_words(&from_flag.to_words()), from_flag, "--{}", row.flag);
             assert!(from_flag.machine().is_ok(), "--{}", row.flag);
             assert!(from_flag.trace().is_ok() && from_flag.stack_bytes().is_ok(), "--{}", row.flag);
+            assert!(from_flag.seed().is_ok(), "--{}", row.flag);
         }
         assert_eq!(ROWS.len(), COUNT);
         assert_eq!(Settings::from_words(&[]), Settings::default());

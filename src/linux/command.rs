@@ -25,7 +25,8 @@ use crate::util::HostAddr;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
-use std::os::fd::AsFd;
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -92,6 +93,10 @@ pub struct Command {
     program: PathBuf,
     /// Where the host finds the program, and what it was called.
     host_program: Option<(PathBuf, PathBuf)>,
+    /// The program's file, if it is open already, and what was called.
+    file: Option<(File, PathBuf)>,
+    /// What the program's random bytes follow from.
+    seed: Option<u64>,
     args: Vec<Vec<u8>>,
     arg0: Option<Vec<u8>>,
     env: Vec<Vec<u8>>,
@@ -130,6 +135,8 @@ impl Command {
         Self {
             program: program.as_ref().to_owned(),
             host_program: None,
+            file: None,
+            seed: None,
             args: Vec::new(),
             arg0: None,
             env: std::env::vars_os().map(|(k, v)| variable(&k, &v)).collect(),
@@ -233,6 +240,22 @@ impl Command {
     /// What `uname` reports as release of the kernel.
     pub fn uname_release(&mut self, release: impl Into<String>) -> &mut Self {
         self.options.uname_release = Some(release.into());
+        self
+    }
+
+    /// Takes the program from `file`, which the caller may have been given by the kernel
+    /// (binfmt_misc, flag O); the path of [`Self::new`] is its name only. `called` is the name that
+    /// was called, of a script perhaps whose interpreter the program is (`AT_EXECFN`). The guest
+    /// does not get the descriptor.
+    pub fn program_file(&mut self, file: File, called: impl AsRef<Path>) -> &mut Self {
+        self.file = Some((file, called.as_ref().to_owned()));
+        self
+    }
+
+    /// Lets the 16 random bytes that the program finds by `AT_RANDOM` follow from `seed`. What it
+    /// asks the kernel for (`getrandom`) is random as before.
+    pub fn random_seed(&mut self, seed: u64) -> &mut Self {
+        self.seed = Some(seed);
         self
     }
 
@@ -386,13 +409,24 @@ impl Command {
             self.arg0.clone().unwrap_or_else(|| self.program.as_os_str().as_bytes().to_vec());
         let mut args = vec![arg0];
         args.extend(self.args.iter().cloned());
-        let program = match self.host_program.take() {
-            Some((host, called)) => {
+        let file = self.file.take();
+        let program = match (self.host_program.take(), &file) {
+            (Some((host, called)), _) => {
                 exec::Program { host, guest: self.program.clone(), called, args, held: None }
             }
-            None => find_program(&self.options, &self.program, args)?,
+            (None, Some((file, called))) => exec::Program {
+                host: exec::fd_path(file.as_raw_fd()),
+                guest: self.program.clone(),
+                called: called.clone(),
+                args,
+                held: None,
+            },
+            (None, None) => find_program(&self.options, &self.program, args)?,
         };
-        let image = Image::open(&program.host)?;
+        let image = match file {
+            Some((file, _)) => Image::from_file(file, &program.host)?,
+            None => Image::open(&program.host)?,
+        };
         busy::mark(&image.file);
         let (exe_host, exe, exe_file) = self.executable(&program, &image);
         set_name(&program.called, &exe);
@@ -424,7 +458,7 @@ impl Command {
             hwcap: machine.isa().hwcap(),
             vdso: vdso.image,
             ids: self.options.credentials.as_ref().map_or(process::ids().1, Credentials::ids),
-            random: host::random(),
+            random: self.seed.map_or_else(host::random, stack::random_from),
         };
         let built = stack::build(mem, &stack, &contents)?;
         show_program(mem, &stack, &contents, &exe, &built);

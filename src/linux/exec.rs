@@ -233,7 +233,7 @@ pub(super) fn sys_execveat(
 const SPARE_FD: i32 = 100;
 
 /// A path to an open file.
-fn fd_path(fd: i32) -> PathBuf {
+pub(super) fn fd_path(fd: i32) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{fd}"))
 }
 

@@ -119,7 +119,12 @@ impl Image {
     /// Opens a host file and reads its headers.
     pub(super) fn open(path: &Path) -> Result<Self, LoadError> {
         let failed = |error| LoadError::File { path: path.to_owned(), error };
-        let file = File::open(path).map_err(failed)?;
+        Self::from_file(File::open(path).map_err(failed)?, path)
+    }
+
+    /// Reads the headers of the program `file`, which `path` names.
+    pub(super) fn from_file(file: File, path: &Path) -> Result<Self, LoadError> {
+        let failed = |error| LoadError::File { path: path.to_owned(), error };
         let meta = file.metadata().map_err(failed)?;
         if !meta.is_file() {
             return Err(failed(io::Error::from_raw_os_error(libc::EACCES)));

@@ -50,6 +50,17 @@ pub(super) struct Contents<'a> {
     pub random: [u8; 16],
 }
 
+/// Sixteen bytes that follow from `seed` and look random (SplitMix64).
+pub(super) fn random_from(seed: u64) -> [u8; 16] {
+    let mix = |n: u64| {
+        let mut z = seed.wrapping_add(n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    };
+    (u128::from(mix(1)) << 64 | u128::from(mix(2))).to_le_bytes()
+}
+
 /// The finished stack.
 #[derive(Debug)]
 pub(super) struct Stack {

@@ -8,6 +8,7 @@ mod features;
 pub mod forks;
 pub mod icache;
 pub mod mmap;
+pub mod namespace;
 pub mod process;
 pub mod robust;
 pub mod segment;

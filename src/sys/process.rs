@@ -9,9 +9,11 @@ use super::mmap::{HostProt, Reservation};
 use super::syscall;
 use crate::util::HostAddr;
 use std::ffi::{CStr, CString};
+use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::os::fd::FromRawFd;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 /// Starts a thread with `stack` bytes of stack, for which nobody waits.
 ///
@@ -392,6 +394,56 @@ pub fn executed_as() -> Option<&'static CStr> {
     let name = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const libc::c_char;
     // SAFETY: not null, it is a string behind the initial stack, which stays.
     (!name.is_null()).then(|| unsafe { CStr::from_ptr(name) })
+}
+
+/// What the kernel tells an interpreter that it has started for somebody else's program
+/// (`fs/binfmt_misc.c`), and what it tells everybody of rights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Invocation {
+    /// Behind the program's path stands its `argv[0]` (flag P, since Linux 5.12).
+    pub preserves_argv0: bool,
+    /// The program comes open (flag O).
+    pub program: Option<i32>,
+    /// Rights were gained by starting the program (flag C, set-id bits, capabilities): the
+    /// environment is not to be trusted (`AT_SECURE`).
+    pub secure: bool,
+}
+
+impl Invocation {
+    /// That of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let entry = |kind| {
+            // SAFETY: queries of the vector that the process was started with.
+            unsafe {
+                *libc::__errno_location() = 0;
+                let value = libc::getauxval(kind);
+                (*libc::__errno_location() != libc::ENOENT).then_some(value)
+            }
+        };
+        Self {
+            // `AT_FLAGS_PRESERVE_ARGV0` (`linux/binfmts.h`).
+            preserves_argv0: entry(libc::AT_FLAGS).is_some_and(|flags| flags & 1 != 0),
+            program: entry(libc::AT_EXECFD).and_then(|fd| i32::try_from(fd).ok()),
+            secure: entry(libc::AT_SECURE).is_some_and(|secure| secure != 0),
+        }
+    }
+
+    /// True if the kernel has started this process to run a program, which stands first among the
+    /// arguments. (Without the flags O and P it does not tell.)
+    #[must_use]
+    pub fn is_for_program(&self) -> bool {
+        self.preserves_argv0 || self.program.is_some()
+    }
+
+    /// The program's file, for who asks first.
+    #[must_use]
+    pub fn take_program(&self) -> Option<File> {
+        static TAKEN: AtomicBool = AtomicBool::new(false);
+        let fd = self.program?;
+        // SAFETY: the kernel has opened it for this process, and this is done once.
+        (!TAKEN.swap(true, Ordering::Relaxed)).then(|| unsafe { File::from_raw_fd(fd) })
+    }
 }
 
 /// Pointers to strings, and a null pointer.
