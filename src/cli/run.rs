@@ -4,7 +4,7 @@ use super::fail::{Failure, describe};
 use super::flags::RunFlags;
 use super::profile::Writer;
 use super::settings::{Key, Settings};
-use super::{info, log, stats};
+use super::{crash, info, log, stats};
 use rvnative::debug::{JitDump, PerfMap, Profiler, Symbols, dump};
 use rvnative::linux::{Command, LoadError, Reentry, RootFs};
 use rvnative::runtime::{Difference, EngineKind, Observer, Options, TranslatedBlock};
@@ -171,9 +171,16 @@ fn start(
     if let Some(trace) = settings.trace()? {
         command.strace(trace);
     }
+    crash::watch(&mut command, settings, roots(settings));
     command.host_exec(settings.get(Key::AllowHostExec).is_some());
     command.reentry_flags(settings.to_words());
     Err(load_failure(&command.exec()))
+}
+
+/// Directories below which the guest's files are.
+fn roots(settings: &Settings) -> Vec<PathBuf> {
+    let keys = [Key::RootFs, Key::Sysroot];
+    keys.into_iter().filter_map(|key| settings.get(key)).map(PathBuf::from).collect()
 }
 
 /// Sets up what is to watch the run, and what is printed at its end.
@@ -183,17 +190,14 @@ fn watch(
     machine: &Options,
     profile: Option<Writer>,
 ) -> Result<(), Failure> {
-    let roots = || {
-        let keys = [Key::RootFs, Key::Sysroot];
-        keys.into_iter().filter_map(|key| settings.get(key)).map(PathBuf::from).collect()
-    };
     let perf_map = settings.get(Key::PerfMap).map(|_| PerfMap::create()).transpose()?;
-    let jit_dump = settings.get(Key::JitDump).map(|_| JitDump::create(Symbols::new(roots())));
+    let jit_dump =
+        settings.get(Key::JitDump).map(|_| JitDump::create(Symbols::new(roots(settings))));
     let profiler = machine.count.then(Profiler::default);
     let tools = Tools { perf_map, jit_dump: jit_dump.transpose()?, profiler: profiler.clone() };
     let printer = stats::Printer::new(settings, command.program(), profiler.as_ref())?;
     if printer.is_some() || profile.is_some() {
-        let roots = roots();
+        let roots = roots(settings);
         command.on_exit(move |machine, _| {
             if let Some(printer) = &printer {
                 printer.print(machine);

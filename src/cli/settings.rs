@@ -151,6 +151,15 @@ settings! {
         help: "Write /tmp/jit-PID.dump, from which `perf inject --jit` takes translated code and \
                the names of the program's functions; to be recorded with `perf record -k mono`",
     }
+    OnCrash = "report" {
+        flag: "on-crash", heading: OUTPUT, value: Some("DETAIL"),
+        choices: || vec![
+            ("report", "Where and why, and the calls that led there"),
+            ("brief", "A line, and only if an instruction is missing"),
+            ("quiet", "Nothing"),
+        ],
+        help: "What to say when a program dies of a fault: `report` on a terminal, else `brief`",
+    }
     Log = "info" {
         flag: "log", heading: OUTPUT, value: Some("FILTER"),
         help: "What to log, such as info or rvnative::linux=debug",

@@ -25,6 +25,17 @@ impl Symbols {
         Self { roots, modules: BTreeMap::new() }
     }
 
+    /// Where the function at `pc` begins, if there is a symbol of it.
+    pub fn start(&mut self, memory: &Memory, pc: u64) -> Option<u64> {
+        let (range, mapping) = memory.mapping(pc)?;
+        let Backing::File { path, offset, .. } = mapping.backing else { return None };
+        let roots = &self.roots;
+        let module =
+            self.modules.entry(path.to_path_buf()).or_insert_with(|| Module::read(roots, &path));
+        let (_, inside) = module.as_ref()?.function(offset + (pc - range.start))?;
+        Some(pc - inside)
+    }
+
     /// What is at `pc`: a function and an offset, or the name of a file and an offset; `None` where
     /// no file is mapped.
     pub fn name(&mut self, memory: &Memory, pc: u64) -> Option<String> {
@@ -42,18 +53,32 @@ impl Symbols {
     }
 }
 
+/// The guest's file `path`, below one of `roots` or as it is.
+pub(super) fn read_below(roots: &[PathBuf], path: &Path) -> Option<Vec<u8>> {
+    let below = path.strip_prefix("/").unwrap_or(path);
+    let mut places = roots.iter().map(|root| root.join(below)).chain([path.to_owned()]);
+    places.find_map(|place| std::fs::read(place).ok())
+}
+
 impl Module {
     fn read(roots: &[PathBuf], path: &Path) -> Option<Self> {
-        let below = path.strip_prefix("/").unwrap_or(path);
-        let mut places = roots.iter().map(|root| root.join(below)).chain([path.to_owned()]);
-        let bytes = places.find_map(|place| std::fs::read(place).ok())?;
+        let bytes = read_below(roots, path)?;
         let elf = Elf::parse(&bytes, bytes.len() as u64).ok()?;
         let functions = elf::symbols(&bytes).into_iter().filter(|s| s.function).collect();
         Some(Self { elf, functions })
     }
 
-    /// The function that byte `at` of the file belongs to.
+    /// The function that byte `at` of the file belongs to, as text.
     fn find(&self, at: u64) -> Option<String> {
+        let (function, offset) = self.function(at)?;
+        Some(match offset {
+            0 => function.name.clone(),
+            _ => format!("{}+{offset:#x}", function.name),
+        })
+    }
+
+    /// The function that byte `at` of the file belongs to, and how far it is from its beginning.
+    fn function(&self, at: u64) -> Option<(&SymbolEntry, u64)> {
         let segment = self.elf.segments.iter().find(|s| s.file.contains(&at))?;
         let addr = segment.addr + (at - segment.file.start);
         let n = self.functions.partition_point(|s| s.addr <= addr).checked_sub(1)?;
@@ -63,9 +88,6 @@ impl Module {
         if function.size != 0 && offset >= function.size {
             return None;
         }
-        Some(match offset {
-            0 => function.name.clone(),
-            _ => format!("{}+{offset:#x}", function.name),
-        })
+        Some((function, offset))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::abi::{Errno, Fd};
 use super::core_dump::{self, Gathering};
+use super::crash::{self, Crash};
 use super::exec::{self, find_program};
 use super::executable;
 use super::ids::Credentials;
@@ -293,6 +294,18 @@ impl Command {
         hook: impl Fn(&Machine, ExitStatus) + Send + Sync + 'static,
     ) -> &mut Self {
         self.on_exit = Some(Arc::new(hook));
+        self
+    }
+
+    /// Calls `hook` when a fault of the program ends the process or a child of it; with `all` also
+    /// when such a signal was sent by somebody, as abort(3) does.
+    #[doc(hidden)]
+    pub fn on_crash(
+        &mut self,
+        all: bool,
+        hook: impl Fn(&Crash<'_>) + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.options.on_crash = Some(crash::Hook { all, tell: Arc::new(hook) });
         self
     }
 

@@ -59,7 +59,9 @@ pub(super) fn records(signal: i32) -> bool {
 pub(super) fn settle(process: &Process) {
     let limit = limits::core_limit();
     // A program gets a core whatever the limit is.
-    let wanted = limit != 0 || fs::read(PATTERN).is_ok_and(|p| p.first() == Some(&b'|'));
+    let piped = || fs::read(PATTERN).is_ok_and(|p| p.first() == Some(&b'|'));
+    let reported = process.options.on_crash.as_ref().is_some_and(|hook| hook.all);
+    let wanted = limit != 0 || reported || piped();
     if RECORDS.swap(wanted, Ordering::Relaxed) != wanted {
         for signal in SIGNALS {
             process.mirror_default(signal);

@@ -1,6 +1,7 @@
 //! How threads and processes end (exit(2), exit_group(2); kernel: `kernel/exit.c`).
 
 use super::abi::{Errno, SigInfo, SysResult};
+use super::crash::{Crash, Hook};
 use super::host::{HostArg, host_call};
 use super::process::{Thread, lock};
 use super::{ExitStatus, core_dump, futex};
@@ -47,11 +48,43 @@ pub(super) fn sys_exit_group(t: &mut Thread, code: i32) -> SysResult {
 
 /// Ends the process as the default action of `info`'s signal does.
 pub(super) fn die_of_signal(t: &mut Thread, info: &SigInfo) -> ! {
+    tell(t, info);
     let dumped = core_dump::dump(t, info);
     at_end(t, ExitStatus::killed(info.signo));
     futex::release_robust(t);
     dumped.settle();
     async_signal::die_of(info.signo)
+}
+
+/// Signals by which the kernel tells a program of a fault of its own, or by which it gives up
+/// (abort(3)).
+const FAULTS: [i32; 7] = [
+    libc::SIGILL,
+    libc::SIGTRAP,
+    libc::SIGABRT,
+    libc::SIGBUS,
+    libc::SIGFPE,
+    libc::SIGSEGV,
+    libc::SIGSYS,
+];
+
+/// Tells who wants to know that `t` dies of the signal of `info`.
+fn tell(t: &Thread, info: &SigInfo) {
+    let Some(Hook { tell, .. }) = &t.process.options.on_crash else { return };
+    if !FAULTS.contains(&info.signo) {
+        return;
+    }
+    let from_kernel = info.code > 0 && info.signo != libc::SIGSYS;
+    tell(&Crash {
+        signal: info.signo,
+        code: info.code,
+        address: from_kernel.then_some(info.fields[0]),
+        hart: t.cpu.hart(),
+        memory: t.memory(),
+        isa: t.process.machine.isa(),
+        program: &t.process.exe,
+        thread: t.tid,
+    });
 }
 
 /// Before another program takes the place of this one.

@@ -25,6 +25,7 @@ mod busy;
 mod command;
 mod core_dump;
 mod core_file;
+mod crash;
 mod dir;
 #[doc(hidden)]
 pub mod doc;
@@ -83,6 +84,8 @@ mod userfault;
 mod vdso;
 
 pub use command::{Command, ExitStatus, Reentry};
+#[doc(hidden)]
+pub use crash::Crash;
 pub use loader::LoadError;
 pub use rootfs::RootFs;
 pub use trace::Trace;

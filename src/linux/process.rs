@@ -3,6 +3,7 @@
 use super::abi::{Errno, Fd, NSIG, SigAction, SigStack};
 use super::aio;
 use super::core_dump::Gathering;
+use super::crash;
 use super::host::path_of;
 use super::ids::Credentials;
 use super::limits::Limits;
@@ -42,6 +43,8 @@ pub struct Options {
     pub host_exec: bool,
     /// What `uname` reports as release; the host's if absent.
     pub uname_release: Option<String>,
+    /// Who is told of a crash.
+    pub(super) on_crash: Option<crash::Hook>,
     /// Arguments for our own command line that a program started by `execve` inherits, in the
     /// order of the command line, such as `--jit off`.
     pub reentry: Vec<std::ffi::OsString>,

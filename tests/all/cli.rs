@@ -581,3 +581,32 @@ fn engines_are_listed_in_columns_for_scripts() {
         assert!(line.ends_with(engine.about), "{line}");
     }
 }
+
+#[test]
+fn crashes_are_explained() {
+    let scratch = Scratch::new("crash");
+    let said = |args: &[&str], name: &str, words: &[u32], signal: i32| {
+        let o = run(args, &scratch.file(name, &tiny(words), 0o755), &[]);
+        assert_eq!(o.status.signal(), Some(signal), "{name} {}", shown(&o));
+        stderr(&o)
+    };
+    // vsetvli a5,a2,e32,m1,ta,ma; sh1add a0,a1,a2; ld a2,8(zero); a word of zeros.
+    let (vector, zba, load, zeros) = (0x0d06_77d7, 0x20c5_a533, 0x0080_3603, 0);
+    let brief = said(&[], "vector", &[vector], libc::SIGILL);
+    assert_eq!(brief.lines().count(), 1, "{brief}");
+    assert!(brief.contains("at 0x10078: it is of the vector extension (V)"), "{brief}");
+    let brief = said(&["--cpu", "rv64gc"], "zba", &[zba], libc::SIGILL);
+    assert!(brief.contains("`sh1add` needs zba, which --cpu leaves out"), "{brief}");
+    assert_eq!(said(&["--on-crash=quiet"], "quiet", &[vector], libc::SIGILL), "");
+    // What is no instruction anywhere, and what is no matter of instructions, needs no line.
+    assert_eq!(said(&[], "zeros", &[zeros], libc::SIGILL), "");
+    assert_eq!(said(&[], "load", &[load], libc::SIGSEGV), "");
+    let report = said(&["--on-crash=report"], "report", &[load], libc::SIGSEGV);
+    assert!(report.contains("died of SIGSEGV: nothing is mapped at 0x8\n"), "{report}");
+    assert!(report.contains("at 0x10078: ld a2,8(zero)\n"), "{report}");
+    assert!(report.contains("  #0  0x000000010078 "), "{report}");
+    // kill(0, SIGABRT) of what is alone in its group; the calls of a program without symbols end.
+    let abort = [0x0ac0_0893, 0x0000_0073, 0x0060_0593, 0x0810_0893, 0x0000_0073];
+    let report = said(&["--on-crash=report"], "abort", &abort, libc::SIGABRT);
+    assert!(report.contains("died of SIGABRT\n"), "{report}");
+}
