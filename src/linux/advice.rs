@@ -2,7 +2,8 @@
 
 use super::abi::{Errno, SysResult};
 use super::host::{HostArg, has_capability};
-use super::process::{Thread, lock};
+use super::lock::lock;
+use super::process::Thread;
 use crate::mem::{Access, Advice};
 use crate::util::{PAGE_SIZE, page_up};
 use std::ops::Range;

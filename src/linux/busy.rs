@@ -5,8 +5,9 @@
 //! reading, by its open description, at a byte where no program locks one; the lock lasts as long
 //! as the file is mapped anywhere. Whoever is about to write asks whether there is such a lock.
 
+use super::abi::Pod;
 use super::abi::{Errno, Fd, Statx};
-use super::host::{HostArg, Pod, host_call, host_fd};
+use super::host::{HostArg, host_call, host_fd};
 use std::ffi::CStr;
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};

@@ -5,6 +5,7 @@ use super::core_dump::{self, Gathering};
 use super::crash::{self, Crash};
 use super::exec::{self, find_program};
 use super::executable;
+use super::host::limit;
 use super::ids::Credentials;
 use super::inherit::Inherited;
 use super::loader::{self, Image, LoadError};
@@ -16,7 +17,7 @@ use super::procfd::ProcDevice;
 use super::rootfs::{RootFs, Want, World, Worlds, fd_path};
 use super::stack::{self, Contents};
 use super::trace::Trace;
-use super::{busy, host, limits, others, run, setid, signal, vdso};
+use super::{busy, host, others, run, setid, signal, vdso};
 use crate::mem::{Backing, Mapping, Memory, Mode};
 use crate::runtime::{self, Machine};
 use crate::sys::fd::{Aside, keep_aside};
@@ -412,7 +413,7 @@ impl Command {
             executable::take_over();
         }
         // Dropped when everything is loaded.
-        let _raised = limits::raise();
+        let _raised = limit::raise();
         inherited.limits.settle();
         self.make_world()?;
         if self.host_program.is_none() {

@@ -9,11 +9,14 @@
 //! alone, when it has dumped. So it is let dump once the guest's core is written: a page, into a
 //! file system of memory that nobody else sees and that goes away with us ([`Hidden`]).
 
+use super::abi::Pod;
 use super::abi::{Fd, SigInfo};
 use super::core_file::{self, MappedFile, ProcessNote, Segment, Source, Target, ThreadNote};
-use super::host::{HostArg, Pod, host_call, host_fd};
+use super::host::limit;
+use super::host::{HostArg, host_call, host_fd};
 use super::limits;
-use super::process::{Process, Thread, lock};
+use super::lock::lock;
+use super::process::{Process, Thread};
 use super::rootfs::Want;
 use crate::mem::{Backing, Mapping};
 use crate::sys::{async_signal, process};
@@ -177,7 +180,7 @@ pub(super) fn dump(t: &Thread, info: &SigInfo) -> Dumped {
         return dumped;
     }
     dumped.refuse = true;
-    let _raised = limits::raise();
+    let _raised = limit::raise();
     let dumpable = host_call(libc::SYS_prctl, &[libc::PR_GET_DUMPABLE.into()]) == Ok(DUMPABLE);
     let allowed = if pattern.pipe { limit != 1 } else { limit >= PAGE_SIZE };
     if dumpable && allowed {

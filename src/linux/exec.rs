@@ -3,11 +3,13 @@
 
 use super::abi::{Errno, Fd, GuestCStr, GuestPtr, SysResult};
 use super::command::Reentry;
+use super::host::limit;
 use super::host::{host_call, path_of};
 use super::inherit::Inherited;
-use super::limits::{self, Limits};
+use super::limits::Limits;
 use super::loader::{Image, LoadError};
-use super::process::{Located, Options, Process, Thread, lock};
+use super::lock::lock;
+use super::process::{Located, Options, Process, Thread};
 use super::rootfs::Handle;
 use super::strace;
 use super::{executable, exit};
@@ -217,7 +219,7 @@ pub(super) fn sys_execveat(
         return Err(Errno::EINVAL);
     }
     // The next program, which is us, needs descriptors before it can know its limit.
-    let _raised = limits::raise();
+    let _raised = limit::raise();
     let path = named(t, dir, &given, flags)?;
     let strings = read_strings(t, args, env);
     if strings.is_err() {

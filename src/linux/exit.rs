@@ -3,7 +3,8 @@
 use super::abi::{Errno, SigInfo, SysResult};
 use super::crash::{Crash, Hook};
 use super::host::{HostArg, host_call};
-use super::process::{Thread, lock};
+use super::lock::lock;
+use super::process::Thread;
 use super::{ExitStatus, core_dump, futex};
 use crate::sys::async_signal;
 use std::sync::atomic::Ordering;

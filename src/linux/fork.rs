@@ -1,14 +1,16 @@
 //! Making processes and threads: clone(2), clone3(2), and with them fork and vfork, for which
 //! riscv64 has no calls of their own.
 
+use super::abi::Pod;
 use super::abi::{CloneArgs, Errno, GuestPtr, SysResult};
 use super::core_dump::Gathering;
-use super::host::Pod;
+use super::executable;
+use super::host::limit;
+use super::lock::lock;
 use super::personality::Personality;
-use super::process::{Options, Process, Thread, lock};
+use super::process::{Options, Process, Thread};
 use super::run;
 use super::thread::spawn;
-use super::{executable, limits};
 use crate::cpu::Hart;
 use crate::sys::async_signal::{self, Slot};
 use crate::sys::process as sys;
@@ -165,7 +167,7 @@ impl CloneRequest {
             process.options.world.as_ref().map(|world| world.bound()),
             lock(&process.on_exit),
             (lock(&process.limits), lock(&process.aio), lock(&process.restrictions)),
-            limits::hold(),
+            limit::hold(),
         );
         let rings = lock(&process.rings);
         rings.before_fork();
@@ -194,7 +196,7 @@ impl CloneRequest {
             self.tell_parent(t, pid, pidfd);
             return Ok(pid as u64);
         }
-        limits::after_fork();
+        limit::after_fork();
         t.process.core.after_fork();
         t.tid = sys::ids().0;
         (t.robust_list, t.robust) = (0, None);

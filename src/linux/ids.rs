@@ -2,8 +2,9 @@
 //! (credentials(7); kernel: `kernel/sys.c`, `kernel/groups.c`).
 
 use super::abi::{Errno, GuestPtr, SysResult};
-use super::host::Arg::{R, RE, V, W, WE};
-use super::process::{Thread, lock};
+use super::args::Arg::{R, RE, V, W, WE};
+use super::lock::lock;
+use super::process::Thread;
 
 /// Keeps an id as it is.
 const SAME: u32 = u32::MAX;
@@ -158,7 +159,7 @@ impl Thread {
     fn believed(
         &mut self,
         generic: u16,
-        spec: &[super::host::Arg],
+        spec: &[super::args::Arg],
         serve: impl FnOnce(&mut Credentials, bool) -> SysResult,
     ) -> SysResult {
         let process = std::sync::Arc::clone(&self.process);

@@ -8,7 +8,8 @@
 use super::abi::{Errno, Fd, GuestPtr, SysResult};
 use super::args::host;
 use super::host::HostArg;
-use super::process::{Thread, lock};
+use super::lock::lock;
+use super::process::Thread;
 use super::procmaps::{self, PROCMAP_QUERY};
 use super::{listener, loop_info, userfault};
 use crate::mem::Access;

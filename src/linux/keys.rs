@@ -1,9 +1,10 @@
 //! Key rings of the kernel (keyrings(7)).
 
 use super::abi::{Errno, SysResult};
+use super::args::Arg;
 use super::args::host;
 use super::file::import_iovec;
-use super::host::{Arg, HostArg};
+use super::host::HostArg;
 use super::process::Thread;
 use crate::mem::Access;
 

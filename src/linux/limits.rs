@@ -4,8 +4,10 @@
 //! while we need descriptors of our own ([`raise`]).
 
 use super::abi::{Errno, GuestPtr, RLimit, SysResult};
-use super::host::{HostArg, has_capability, host_call};
-use super::process::{Process, Thread, lock};
+use super::host::limit::{self, CAP_SYS_RESOURCE, get, raise, set};
+use super::host::{HostArg, has_capability};
+use super::lock::lock;
+use super::process::{Process, Thread};
 use super::{core_dump, others};
 use crate::mem::{Mapping, Memory};
 use crate::sys::mmap;
@@ -13,14 +15,11 @@ use crate::util::PAGE_SIZE;
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock};
 
 /// No limit.
 const INFINITY: u64 = u64::MAX;
-
-/// `CAP_SYS_RESOURCE`.
-const CAP_SYS_RESOURCE: u32 = 24;
 
 /// Resources whose limits are kept here, by their place in [`Limits`].
 const KEPT: [u32; 4] =
@@ -123,7 +122,7 @@ impl Limits {
     pub(super) fn settle(&self) {
         self.publish();
         // It was the host's before a program of the guest was started.
-        let _ = set_files(self.0[FILES]);
+        let _ = limit::set_files(self.0[FILES]);
     }
 
     /// Lets other guests read the limits, and change them.
@@ -192,18 +191,6 @@ impl Limits {
     }
 }
 
-fn get(pid: i32, resource: u32) -> Result<RLimit, Errno> {
-    let mut limit = RLimit { cur: 0, max: 0 };
-    let args = [pid.into(), resource.into(), HostArg::NULL, HostArg::of_mut(&mut limit)];
-    host_call(libc::SYS_prlimit64, &args)?;
-    Ok(limit)
-}
-
-fn set(resource: u32, limit: &RLimit) -> SysResult {
-    let args = [0.into(), resource.into(), HostArg::of(limit), HostArg::NULL];
-    host_call(libc::SYS_prlimit64, &args)
-}
-
 /// Bytes that a core may have.
 pub(super) fn core_limit() -> u64 {
     get(0, libc::RLIMIT_CORE).map_or(0, |l| l.cur)
@@ -213,81 +200,6 @@ pub(super) fn core_limit() -> u64 {
 pub(super) fn set_core_limit(bytes: u64) -> SysResult {
     let limit = get(0, libc::RLIMIT_CORE)?;
     set(libc::RLIMIT_CORE, &RLimit { cur: bytes.min(limit.max), ..limit })
-}
-
-/// Descriptors that we want to be able to have.
-const OWN_FILES: u64 = 256;
-
-/// How often the host's soft limit of descriptors has been raised, and what it is otherwise.
-static RAISED: Mutex<(u32, u64)> = Mutex::new((0, 0));
-
-/// While it lives we may have descriptors that the guest's limit does not allow. Another thread
-/// of the guest may then get some too.
-pub(super) struct Raised(());
-
-/// Raises the host's soft limit of descriptors as far as possible.
-pub(super) fn raise() -> Raised {
-    let mut raised = lock(&RAISED);
-    if raised.0 == 0
-        && let Ok(limit) = get(0, libc::RLIMIT_NOFILE)
-    {
-        raised.1 = limit.cur;
-        // The soft limit may always be as high as the hard one, which only some may raise.
-        let max = match limit.max < OWN_FILES && has_capability(CAP_SYS_RESOURCE) {
-            true => OWN_FILES,
-            false => limit.max,
-        };
-        let _ = set(libc::RLIMIT_NOFILE, &RLimit { cur: max, max });
-    }
-    raised.0 += 1;
-    Raised(())
-}
-
-impl Drop for Raised {
-    fn drop(&mut self) {
-        let mut raised = lock(&RAISED);
-        raised.0 -= 1;
-        if raised.0 == 0 {
-            lower(raised.1);
-        }
-    }
-}
-
-/// Sets the host's soft limit of descriptors.
-fn lower(soft: u64) {
-    if let Ok(limit) = get(0, libc::RLIMIT_NOFILE) {
-        let _ = set(libc::RLIMIT_NOFILE, &RLimit { cur: soft, ..limit });
-    }
-}
-
-/// Keeps other threads from raising the limit, while the process is copied.
-pub(super) fn hold() -> MutexGuard<'static, (u32, u64)> {
-    lock(&RAISED)
-}
-
-/// In a new process: the threads that have raised the limit are not there.
-pub(super) fn after_fork() {
-    let mut raised = lock(&RAISED);
-    if raised.0 != 0 {
-        raised.0 = 0;
-        lower(raised.1);
-    }
-}
-
-/// The guest's limit of descriptors, as far as `kept` here: another process may have set it.
-fn files(kept: RLimit) -> Result<RLimit, Errno> {
-    let raised = lock(&RAISED);
-    let host = get(0, libc::RLIMIT_NOFILE)?;
-    let cur = if raised.0 == 0 { host.cur } else { raised.1 };
-    Ok(RLimit { cur, max: kept.max.min(host.max) })
-}
-
-/// Gives the host the guest's limit of descriptors; its own hard limit is never lowered.
-fn set_files(limit: RLimit) -> SysResult {
-    let mut raised = lock(&RAISED);
-    let max = get(0, libc::RLIMIT_NOFILE)?.max.max(limit.max);
-    raised.1 = limit.cur;
-    set(libc::RLIMIT_NOFILE, &RLimit { cur: if raised.0 == 0 { limit.cur } else { max }, max })
 }
 
 /// Bytes that are left for ourselves where the host holds us to a limit: for what is translated,
@@ -412,7 +324,7 @@ fn is_own(pid: i32) -> bool {
 
 fn current(t: &Thread, pid: i32, resource: u32) -> Result<RLimit, Errno> {
     match KEPT.iter().position(|&k| k == resource) {
-        Some(FILES) if is_own(pid) => files(t.process.limits().0[FILES]),
+        Some(FILES) if is_own(pid) => limit::files(t.process.limits().0[FILES]),
         Some(i) if is_own(pid) => Ok(t.process.limits().0[i]),
         Some(i) if i != FILES => {
             let host = get(pid, resource)?;
@@ -441,7 +353,7 @@ pub(super) fn sys_prlimit64(
                     return Err(Errno::EPERM);
                 }
                 if i == FILES {
-                    set_files(limit)?;
+                    limit::set_files(limit)?;
                 }
                 let mut kept = lock(&t.process.limits);
                 kept.0[i] = limit;

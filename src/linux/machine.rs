@@ -1,7 +1,8 @@
 //! What a program learns about the machine: uname(2), riscv_hwprobe(2), lsm_list_modules(2).
 
+use super::abi::Pod;
 use super::abi::{Errno, GuestPtr, HwProbe, SysResult, UtsName};
-use super::host::{HostArg, Pod};
+use super::host::HostArg;
 use super::process::Thread;
 use crate::isa::Isa;
 use crate::isa::hwprobe::{

@@ -2,8 +2,9 @@
 
 use super::abi::{Errno, SysResult};
 use super::host::{HostArg, host_call, kernel_address};
+use super::lock::lock;
 use super::mman::Layout;
-use super::process::{Thread, lock};
+use super::process::Thread;
 use crate::mem::{Access, Memory, Prot};
 use crate::util::{PAGE_SIZE, page_down, page_up};
 use std::ops::Range;

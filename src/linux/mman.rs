@@ -10,8 +10,9 @@
 
 use super::abi::{Errno, SysResult};
 use super::limits::is_data;
+use super::lock::lock;
 use super::mlock::lock_new;
-use super::process::{Thread, lock};
+use super::process::Thread;
 use super::uring;
 use crate::mem::{Advice, Backing, MapError, Mapping, Memory, Prot, Traits};
 use crate::util::{PAGE_SIZE, page_down, page_up};

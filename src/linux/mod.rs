@@ -44,6 +44,7 @@ mod keys;
 mod limits;
 mod listener;
 mod loader;
+mod lock;
 mod loop_info;
 mod machine;
 mod mlock;
@@ -94,8 +95,9 @@ pub use trace::Trace;
 #[doc(hidden)]
 pub use {
     crate::sys::process::with_room,
-    abi::Errno,
-    host::{Arg, HostArg, Pod, host_call},
+    abi::{Errno, Pod},
+    args::Arg,
+    host::{HostArg, host_call},
     process::{Options, Process, Thread},
     table::{Support, Syscall, TABLE},
 };

@@ -3,11 +3,12 @@
 //! is mounted is fixed.
 
 use super::abi::{Errno, Fd, GuestCStr, GuestPtr, SysResult};
+use super::args::Arg;
 use super::args::host;
 use super::dir::{optional_arg, optional_path};
 use super::executable;
 use super::fork::CLONE_NEWNS;
-use super::host::{Arg, HostArg};
+use super::host::HostArg;
 use super::path::{HostPath, Last};
 use super::process::Thread;
 use super::rootfs::{Worlds, overlay_options};

@@ -3,8 +3,9 @@
 
 use super::abi::{Errno, SysResult};
 use super::limits::is_data;
+use super::lock::lock;
 use super::mman::{Layout, find_room, is_below_stack, min_addr};
-use super::process::{Process, Thread, lock};
+use super::process::{Process, Thread};
 use crate::mem::{MapError, Mapping, Memory};
 use crate::util::{PAGE_SIZE, Split, page_down, page_up};
 use std::ops::Range;

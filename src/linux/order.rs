@@ -3,7 +3,7 @@
 //! is asked, with one of ours that is wrong in the same way: nothing can come of that but an error.
 
 use super::abi::{Errno, GuestCStr, GuestPtr, PATH_MAX, SysResult};
-use super::host::Arg::{self, R, S, V, W};
+use super::args::Arg::{self, R, S, V, W};
 use super::host::HostArg;
 use super::process::Thread;
 use crate::mem::Access;

@@ -6,6 +6,7 @@
 //! unknown program of the host.
 
 use super::host::host_fd;
+use super::host::limit;
 use super::limits;
 use crate::mem::Memory;
 use std::fs::{self, File};
@@ -71,7 +72,7 @@ pub(super) fn find(pid: u32) -> Option<Other> {
     if Some((file.dev(), file.ino())) != own_file() {
         return None;
     }
-    let _raised = limits::raise();
+    let _raised = limit::raise();
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
     let end = stat.iter().rposition(|&b| b == b')')?;
     let stat = String::from_utf8_lossy(&stat[end + 1..]).into_owned();

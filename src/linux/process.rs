@@ -7,6 +7,7 @@ use super::crash;
 use super::host::path_of;
 use super::ids::Credentials;
 use super::limits::Limits;
+use super::lock::lock;
 use super::mman::Layout;
 use super::path::{Last, Names};
 use super::personality::Personality;
@@ -24,7 +25,7 @@ use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicUsize};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// What a process is started with, besides program, arguments and environment.
 #[derive(Clone, Debug, Default)]
@@ -145,11 +146,6 @@ impl Process {
     pub fn memory(&self) -> &Memory {
         self.machine.memory()
     }
-}
-
-/// Locks a mutex whose data stays valid whatever its holders do.
-pub(super) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
-    m.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One guest thread, owned by the host thread that runs it.

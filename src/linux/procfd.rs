@@ -3,11 +3,12 @@
 
 use super::abi::{Errno, Fd, GuestPtr, IoVec, SysResult};
 use super::file::MAX_IOV;
+use super::host::limit;
 use super::host::{self, HostArg, host_call};
+use super::others;
 use super::process::Thread;
 use super::procfs::{self, ProcFile};
 use super::procmaps;
-use super::{limits, others};
 use crate::mem::Access;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -130,7 +131,7 @@ fn text(t: &mut Thread, fd: Fd, (file, path): &Special, at: u64) -> Result<Arc<V
         }
         _ => {}
     }
-    let _raised = limits::raise();
+    let _raised = limit::raise();
     let text = Arc::new(procfs::content(t, *file, path)?);
     t.shown = Some(Shown { fd: fd.0, inode, text: Arc::clone(&text) });
     Ok(text)

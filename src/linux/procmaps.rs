@@ -1,8 +1,8 @@
 //! What a process has mapped, as `/proc/PID/maps` and its kin tell it: the guest's mappings, with
 //! what the host's kernel knows of each.
 
+use super::abi::Pod;
 use super::abi::{Errno, Fd, GuestPtr, SysResult};
-use super::host::Pod;
 use super::others::{self, Other};
 use super::process::Thread;
 use super::procfd;

@@ -1,8 +1,9 @@
 //! The text of files of `/proc` about a process' state: the host's, with the guest's numbers.
 
 use super::ids::Credentials;
+use super::lock::lock;
 use super::others;
-use super::process::{Thread, lock};
+use super::process::Thread;
 use super::procmaps::Sizes;
 use super::signal::SIG_IGN;
 use super::table::TABLE;

@@ -1,9 +1,11 @@
 //! Filters of system calls (seccomp(2)): classic BPF programs of the guest about the guest's calls,
 //! evaluated here before a call is served (kernel: `kernel/seccomp.c`, `net/core/filter.c`).
 
+use super::abi::Pod;
 use super::abi::{Errno, GuestPtr, SigInfo, SysResult};
-use super::host::{HostArg, Pod, has_capability, host_call};
-use super::process::{Process, Thread, lock};
+use super::host::{HostArg, has_capability, host_call};
+use super::lock::lock;
+use super::process::{Process, Thread};
 use super::{exit, listener};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Weak};

@@ -3,8 +3,9 @@
 use super::abi::{Errno, SysResult};
 use super::args::host;
 use super::host::HostArg;
+use super::lock::lock;
 use super::mman::find_room;
-use super::process::{Thread, lock};
+use super::process::Thread;
 use crate::mem::{Backing, Mapping, Memory, Prot};
 use crate::util::{PAGE_SIZE, page_down, page_up};
 use std::path::{Path, PathBuf};

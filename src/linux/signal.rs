@@ -6,11 +6,13 @@
 //! `sys::async_signal`), so a signal reaches us only when the guest has a handler for it and does
 //! not block it. Exceptions are SIGSEGV, SIGBUS and SIGFPE, whose actions and masks are kept by us.
 
+use super::abi::Pod;
 use super::abi::{Errno, GuestPtr, NSIG, SigAction, SigContext, SigInfo, SigSet, SigStack};
 use super::abi::{SysResult, TimeSpec, UContext};
-use super::host::{HostArg, Pod};
+use super::host::HostArg;
+use super::lock::lock;
 use super::mman::grow_stack;
-use super::process::{Process, Thread, lock};
+use super::process::{Process, Thread};
 use super::{core_dump, exit};
 use crate::cpu::{Exit, Fault, Hart};
 use crate::mem::Access;

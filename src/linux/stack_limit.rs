@@ -1,7 +1,8 @@
 //! The main thread's stack under a limit that changes (getrlimit(2), `RLIMIT_STACK`; kernel:
 //! `acct_stack_growth` in `mm/vma.c`): it is mapped as far as it may grow.
 
-use super::process::{Process, lock};
+use super::lock::lock;
+use super::process::Process;
 use crate::mem::{Backing, Memory};
 use crate::util::{PAGE_SIZE, page_up};
 use std::fs::File;

@@ -64,7 +64,7 @@ fn stat_from(x: &Statx) -> Stat {
 
 /// Asks the host for what `struct stat` holds and writes it for the guest.
 fn stat(t: &Thread, at: &HostPath, flags: u32, to: GuestPtr<Stat>) -> SysResult {
-    let mut x = <Statx as super::host::Pod>::zeroed();
+    let mut x = <Statx as super::abi::Pod>::zeroed();
     // As `stat` does, automounts are left alone.
     let flags = flags | libc::AT_NO_AUTOMOUNT as u32;
     let (dir, path, flags) = match at.object {
@@ -112,7 +112,7 @@ pub(super) fn sys_statx(
 ) -> SysResult {
     let at = path_or_fd(t, dir, path, flags)?;
     if let Some(world) = t.process.options.world.as_ref().filter(|w| w.is_faked()) {
-        let mut x = <Statx as super::host::Pod>::zeroed();
+        let mut x = <Statx as super::abi::Pod>::zeroed();
         let mask = mask | libc::STATX_BASIC_STATS;
         let (path, flags) = (at.path.as_c_str(), at.flags(flags));
         host!(t, SYS_statx, at.dir, path, flags, mask, HostArg::of_mut(&mut x))?;

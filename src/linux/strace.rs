@@ -4,7 +4,7 @@
 //! overwrite what it was given. Arguments that calls fill in are shown as addresses.
 
 use super::abi::{Errno, SysResult};
-use super::host::Arg;
+use super::args::Arg;
 use super::process::Thread;
 use super::{ioctl, table};
 use std::fmt::Write as _;

@@ -8,7 +8,7 @@
 //! `arch/riscv/include/uapi/asm/unistd.h`. `docs/syscalls.md` is generated from this file.
 
 use super::abi::{Errno, FromArg, SysResult};
-use super::host::Arg::{self, R, RE, RN, S, V, W, WN};
+use super::args::Arg::{self, R, RE, RN, S, V, W, WN};
 use super::process::Thread;
 use super::{
     advice, aio, dir, exec, exit, file, fork, futex, ids, ioctl, ipc, keys, limits, machine, mlock,

@@ -8,11 +8,13 @@
 use super::World;
 use super::names::fd_path;
 use super::owners::{Entry, Owners};
+use crate::linux::abi::Pod;
 use crate::linux::abi::{Errno, Fd, Statx, SysResult};
-use crate::linux::host::{HostArg, Pod, host_call};
+use crate::linux::host::{HostArg, host_call};
 use crate::linux::ids::Credentials;
+use crate::linux::lock::lock;
 use crate::linux::path::HostPath;
-use crate::linux::process::{Thread, lock};
+use crate::linux::process::Thread;
 use std::ffi::CStr;
 use std::os::fd::AsRawFd;
 

@@ -36,7 +36,7 @@ use unix::Bound;
 
 use super::abi::Fd;
 use super::host::host_call;
-use super::process::lock;
+use super::lock::lock;
 use crate::sys::fd::kept_aside;
 use std::collections::{HashMap, HashSet};
 use std::ffi::CString;

@@ -3,10 +3,11 @@
 use super::World;
 use super::names::{fd_path, read_link};
 use super::resolve::{Handle, Want, inside, lacks_openat2, open_beneath, split};
+use crate::linux::abi::Pod;
 use crate::linux::abi::{Errno, Fd, GuestCStr, OpenHow, Statx, SysResult};
 use crate::linux::args::host;
-use crate::linux::host::{HostArg, Pod, host_call, host_fd};
-use crate::linux::limits;
+use crate::linux::host::limit;
+use crate::linux::host::{HostArg, host_call, host_fd};
 use crate::linux::path::HostPath;
 use crate::linux::process::Thread;
 use crate::linux::{busy, procfd, procfs};
@@ -140,7 +141,7 @@ fn aside(fd: OwnedFd) -> OwnedFd {
     let dup = || host_fd(libc::SYS_fcntl, &args);
     // What is not possible at all is not worth an error.
     let high = dup().or_else(|_| {
-        let _raised = limits::raise();
+        let _raised = limit::raise();
         dup()
     });
     high.unwrap_or(fd)

@@ -139,7 +139,7 @@ impl Owners {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::linux::host::Pod;
+    use crate::linux::abi::Pod;
 
     #[test]
     fn entries_survive_their_words() {

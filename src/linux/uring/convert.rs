@@ -157,7 +157,7 @@ impl Conversion {
     }
 
     /// Address of elements of ours for as long as the kernel reads them.
-    fn keep<T: crate::linux::host::Pod>(&mut self, values: Vec<T>) -> u64 {
+    fn keep<T: crate::linux::abi::Pod>(&mut self, values: Vec<T>) -> u64 {
         let address = address_of(&values);
         self.kept.push(Box::new(values));
         address
@@ -500,7 +500,7 @@ fn openat2(c: &mut Conversion, t: &Thread, e: &mut Entry) -> Plan {
             return Plan::Pass;
         }
         let converted = OpenHow { flags, ..how };
-        let bytes = [crate::linux::host::Pod::bytes(&converted), &bytes].concat();
+        let bytes = [crate::linux::abi::Pod::bytes(&converted), &bytes].concat();
         e.set_offset(c.keep(bytes));
     }
     plan

@@ -30,10 +30,11 @@ pub(super) use register::sys_io_uring_register;
 pub(super) use setup::sys_io_uring_setup;
 
 use super::abi::{Errno, Fd, SysResult};
+use super::host::limit;
 use super::host::{HostArg, file_identity, host_call};
-use super::limits;
+use super::lock::lock;
 use super::mman::{find_room, min_addr};
-use super::process::{Thread, lock};
+use super::process::Thread;
 use crate::mem::{Backing, Mapping, Prot};
 use crate::sys::shared::SharedPages;
 use crate::util::{PAGE_SIZE, page_up};
@@ -234,7 +235,7 @@ impl Rings {
 
 /// What the descriptors of all threads refer to; `None` if that cannot be found out.
 fn open_files() -> Option<BTreeSet<Id>> {
-    let _raised = limits::raise();
+    let _raised = limit::raise();
     let mut open = BTreeSet::new();
     for task in std::fs::read_dir("/proc/self/task").ok()? {
         let Ok(files) = std::fs::read_dir(task.ok()?.path().join("fd")) else { continue };
