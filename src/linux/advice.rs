@@ -1,9 +1,9 @@
 //! What the guest tells and asks about its memory: madvise(2), mseal(2), msync(2), mincore(2).
 
-use super::abi::{Errno, SysResult};
-use super::host::{HostArg, has_capability};
-use super::lock::lock;
-use super::process::Thread;
+use crate::linux::abi::{Errno, SysResult};
+use crate::linux::host::{HostArg, has_capability};
+use crate::linux::lock::lock;
+use crate::linux::process::Thread;
 use crate::mem::{Access, Advice};
 use crate::util::{PAGE_SIZE, page_up};
 use std::ops::Range;
@@ -55,7 +55,7 @@ fn plan(advice: i32) -> Result<Plan, Errno> {
     })
 }
 
-pub(super) fn sys_madvise(t: &mut Thread, addr: u64, len: u64, advice: i32) -> SysResult {
+pub(crate) fn sys_madvise(t: &mut Thread, addr: u64, len: u64, advice: i32) -> SysResult {
     advise(t, addr, len, advice)
 }
 
@@ -63,7 +63,7 @@ pub(super) fn sys_madvise(t: &mut Thread, addr: u64, len: u64, advice: i32) -> S
 ///
 /// # Errors
 /// Those of madvise(2).
-pub(super) fn advise(t: &Thread, addr: u64, len: u64, advice: i32) -> SysResult {
+pub(crate) fn advise(t: &Thread, addr: u64, len: u64, advice: i32) -> SysResult {
     let plan = plan(advice)?;
     let range = whole_pages(addr, len, Errno::EINVAL)?;
     let len = range.end - range.start;
@@ -84,7 +84,7 @@ pub(super) fn advise(t: &Thread, addr: u64, len: u64, advice: i32) -> SysResult 
     Ok(0)
 }
 
-pub(super) fn sys_mseal(t: &mut Thread, addr: u64, len: u64, flags: u64) -> SysResult {
+pub(crate) fn sys_mseal(t: &mut Thread, addr: u64, len: u64, flags: u64) -> SysResult {
     if flags != 0 {
         return Err(Errno::EINVAL);
     }
@@ -98,7 +98,7 @@ pub(super) fn sys_mseal(t: &mut Thread, addr: u64, len: u64, flags: u64) -> SysR
     Ok(0)
 }
 
-pub(super) fn sys_msync(t: &mut Thread, addr: u64, len: u64, flags: i32) -> SysResult {
+pub(crate) fn sys_msync(t: &mut Thread, addr: u64, len: u64, flags: i32) -> SysResult {
     const KNOWN: i32 = libc::MS_ASYNC | libc::MS_INVALIDATE | libc::MS_SYNC;
     let both = libc::MS_ASYNC | libc::MS_SYNC;
     if flags & !KNOWN != 0 || flags & both == both {
@@ -118,7 +118,7 @@ pub(super) fn sys_msync(t: &mut Thread, addr: u64, len: u64, flags: i32) -> SysR
     if range.is_empty() || parts == [range] { Ok(0) } else { Err(Errno::ENOMEM) }
 }
 
-pub(super) fn sys_mincore(t: &mut Thread, addr: u64, len: u64, vec: u64) -> SysResult {
+pub(crate) fn sys_mincore(t: &mut Thread, addr: u64, len: u64, vec: u64) -> SysResult {
     if !addr.is_multiple_of(PAGE_SIZE) {
         return Err(Errno::EINVAL);
     }

@@ -5,14 +5,14 @@
 //! libaio looks there for a ring of known format and makes the system call if it finds none.
 //! Requests are copied, since they hold addresses, and completions name the guest's.
 
-use super::abi::{Errno, GuestPtr, IoVec, SysResult};
-use super::args::host;
-use super::file::import_iovec;
-use super::host::{HostArg, address_of, host_call};
-use super::lock::lock;
-use super::mman::find_room;
-use super::poll::wait_mask;
-use super::process::{Process, Thread};
+use crate::linux::abi::{Errno, GuestPtr, IoVec, SysResult};
+use crate::linux::args::host;
+use crate::linux::file::import_iovec;
+use crate::linux::host::{HostArg, address_of, host_call};
+use crate::linux::lock::lock;
+use crate::linux::mman::find_room;
+use crate::linux::poll::wait_mask;
+use crate::linux::process::{Process, Thread};
 use crate::mem::{Access, Mapping, Prot};
 use crate::sys::syscall::IO_PGETEVENTS;
 use crate::util::PAGE_SIZE;
@@ -34,11 +34,11 @@ const IOCB_CMD_PREADV: u16 = 7;
 const IOCB_CMD_PWRITEV: u16 = 8;
 
 /// The contexts of a process, by the name that the guest knows.
-pub(super) type Contexts = BTreeMap<u64, Context>;
+pub(crate) type Contexts = BTreeMap<u64, Context>;
 
 /// One context.
 #[derive(Debug)]
-pub(super) struct Context {
+pub(crate) struct Context {
     /// The host's name of it.
     host: u64,
     /// Requests that have not been reported as complete, by the address of our copy.
@@ -59,7 +59,7 @@ fn host_context(process: &Process, context: u64) -> Result<u64, Errno> {
     lock(&process.aio).get(&context).map(|c| c.host).ok_or(Errno::EINVAL)
 }
 
-pub(super) fn sys_io_setup(t: &mut Thread, count: u32, name: GuestPtr<u64>) -> SysResult {
+pub(crate) fn sys_io_setup(t: &mut Thread, count: u32, name: GuestPtr<u64>) -> SysResult {
     if name.read(t.memory())? != 0 || count == 0 {
         return Err(Errno::EINVAL);
     }
@@ -87,7 +87,7 @@ fn name_context(t: &Thread, host: u64) -> Result<u64, Errno> {
     Ok(at)
 }
 
-pub(super) fn sys_io_destroy(t: &mut Thread, context: u64) -> SysResult {
+pub(crate) fn sys_io_destroy(t: &mut Thread, context: u64) -> SysResult {
     let removed = lock(&t.process.aio).remove(&context).ok_or(Errno::EINVAL)?;
     // Returns when nothing is worked on any longer: the copies may go then.
     let result = host_call(libc::SYS_io_destroy, &[removed.host.into()]);
@@ -96,7 +96,7 @@ pub(super) fn sys_io_destroy(t: &mut Thread, context: u64) -> SysResult {
     result
 }
 
-pub(super) fn sys_io_submit(
+pub(crate) fn sys_io_submit(
     t: &mut Thread,
     context: u64,
     count: i64,
@@ -181,7 +181,7 @@ fn get_events(
 /// Bytes of a `struct timespec`.
 const TIMESPEC: u64 = 16;
 
-pub(super) fn sys_io_getevents(
+pub(crate) fn sys_io_getevents(
     t: &mut Thread,
     context: u64,
     min: i64,
@@ -195,7 +195,7 @@ pub(super) fn sys_io_getevents(
     })
 }
 
-pub(super) fn sys_io_pgetevents(
+pub(crate) fn sys_io_pgetevents(
     t: &mut Thread,
     context: u64,
     min: i64,
@@ -217,7 +217,7 @@ pub(super) fn sys_io_pgetevents(
     t.waited(mask.as_ref(), result)
 }
 
-pub(super) fn sys_io_cancel(
+pub(crate) fn sys_io_cancel(
     t: &mut Thread,
     context: u64,
     request: GuestPtr<Request>,

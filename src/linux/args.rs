@@ -1,8 +1,8 @@
 //! The host's system calls on behalf of a guest thread, and short forms for their arguments.
 
-use super::abi::{Errno, GuestCStr, SysResult};
-use super::host::{HostArg, guest_address, interruptible_call};
-use super::process::Thread;
+use crate::linux::abi::{Errno, GuestCStr, SysResult};
+use crate::linux::host::{HostArg, guest_address, interruptible_call};
+use crate::linux::process::Thread;
 use crate::mem::Access;
 use crate::sys::syscall;
 
@@ -35,7 +35,7 @@ macro_rules! host {
         $t.host(libc::$number, &[$($crate::linux::host::HostArg::from($arg)),*])
     };
 }
-pub(super) use host;
+pub(crate) use host;
 
 impl Thread {
     /// Makes the host's system call `number` (`libc::SYS_*`) on behalf of the guest: a signal that
@@ -70,7 +70,7 @@ impl Thread {
     ///
     /// # Errors
     /// The host's; `ENOSYS` if the host has no such call.
-    pub(super) fn pass(&mut self, generic: u16, spec: &[Arg]) -> SysResult {
+    pub(crate) fn pass(&mut self, generic: u16, spec: &[Arg]) -> SysResult {
         let number = syscall::host_number(generic).ok_or(Errno::ENOSYS)?;
         let raw = self.args();
         let mut args = [HostArg::NULL; 6];
@@ -99,7 +99,7 @@ impl Thread {
     ///
     /// # Errors
     /// `EFAULT` for a range that leaves the guest's address space.
-    pub(super) fn input(&self, addr: u64, len: u64) -> Result<HostArg<'static>, Errno> {
+    pub(crate) fn input(&self, addr: u64, len: u64) -> Result<HostArg<'static>, Errno> {
         self.guest(addr, len, Access::Read)
     }
 
@@ -107,7 +107,7 @@ impl Thread {
     ///
     /// # Errors
     /// `EFAULT` for a range that leaves the guest's address space.
-    pub(super) fn output(&self, addr: u64, len: u64) -> Result<HostArg<'static>, Errno> {
+    pub(crate) fn output(&self, addr: u64, len: u64) -> Result<HostArg<'static>, Errno> {
         self.guest(addr, len, Access::Write)
     }
 
@@ -115,7 +115,7 @@ impl Thread {
     ///
     /// # Errors
     /// `EFAULT` if it starts outside the guest's address space.
-    pub(super) fn string(&self, s: GuestCStr) -> Result<HostArg<'static>, Errno> {
+    pub(crate) fn string(&self, s: GuestCStr) -> Result<HostArg<'static>, Errno> {
         self.guest(s.0, 1, Access::Read)
     }
 }

@@ -5,9 +5,9 @@
 //! reading, by its open description, at a byte where no program locks one; the lock lasts as long
 //! as the file is mapped anywhere. Whoever is about to write asks whether there is such a lock.
 
-use super::abi::Pod;
-use super::abi::{Errno, Fd, Statx};
-use super::host::{HostArg, host_call, host_fd};
+use crate::linux::abi::Pod;
+use crate::linux::abi::{Errno, Fd, Statx};
+use crate::linux::host::{HostArg, host_call, host_fd};
 use std::ffi::CStr;
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -26,7 +26,7 @@ fn lock(kind: i32) -> Lock {
 
 /// Notes that the program in a file, which is open for reading, is running as long as the file is
 /// open or mapped. A file system without locks does not know.
-pub(super) fn mark(file: &File) {
+pub(crate) fn mark(file: &File) {
     let wanted = lock(libc::F_RDLCK);
     let args = [file.as_raw_fd().into(), libc::F_OFD_SETLK.into(), HostArg::of(&wanted)];
     let _ = host_call(libc::SYS_fcntl, &args);
@@ -68,7 +68,7 @@ fn writes(flags: i32) -> bool {
 ///
 /// # Errors
 /// `ETXTBSY`; what is also wrong with the open, and found first.
-pub(super) fn may_open(dir: Fd, path: &CStr, flags: i32) -> Result<(), Errno> {
+pub(crate) fn may_open(dir: Fd, path: &CStr, flags: i32) -> Result<(), Errno> {
     if !writes(flags) || !is_running(dir, path, flags) {
         return Ok(());
     }

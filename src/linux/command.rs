@@ -1,23 +1,23 @@
 //! Starting a guest program: the door of the Linux layer.
 
-use super::abi::{Errno, Fd};
-use super::core_dump::{self, Gathering};
-use super::crash::{self, Crash};
-use super::exec::{self, find_program};
-use super::executable;
-use super::host::limit;
-use super::ids::Credentials;
-use super::inherit::Inherited;
-use super::loader::{self, Image, LoadError};
-use super::mman::{self, Layout};
-use super::path::Names;
-use super::personality::Personality;
-use super::process::{ExitHook, Options, Process, Thread};
-use super::procfd::ProcDevice;
-use super::rootfs::{RootFs, Want, World, Worlds, fd_path};
-use super::stack::{self, Contents};
-use super::trace::Trace;
-use super::{busy, host, others, run, setid, signal, vdso};
+use crate::linux::abi::{Errno, Fd};
+use crate::linux::core_dump::{self, Gathering};
+use crate::linux::crash::{self, Crash};
+use crate::linux::exec::{self, find_program};
+use crate::linux::executable;
+use crate::linux::host::limit;
+use crate::linux::ids::Credentials;
+use crate::linux::inherit::Inherited;
+use crate::linux::loader::{self, Image, LoadError};
+use crate::linux::mman::{self, Layout};
+use crate::linux::path::Names;
+use crate::linux::personality::Personality;
+use crate::linux::process::{ExitHook, Options, Process, Thread};
+use crate::linux::procfd::ProcDevice;
+use crate::linux::rootfs::{RootFs, Want, World, Worlds, fd_path};
+use crate::linux::stack::{self, Contents};
+use crate::linux::trace::Trace;
+use crate::linux::{busy, host, others, run, setid, signal, vdso};
 use crate::mem::{Backing, Mapping, Memory, Mode};
 use crate::runtime::{self, Machine};
 use crate::sys::fd::{Aside, keep_aside};
@@ -42,11 +42,11 @@ pub struct ExitStatus {
 }
 
 impl ExitStatus {
-    pub(super) fn exited(code: i32) -> Self {
+    pub(crate) fn exited(code: i32) -> Self {
         Self { code: Some(code & 0xff), signal: None }
     }
 
-    pub(super) fn killed(signal: i32) -> Self {
+    pub(crate) fn killed(signal: i32) -> Self {
         Self { code: None, signal: Some(signal) }
     }
 
@@ -617,20 +617,20 @@ fn set_name(called: &Path, file: &Path) {
 pub struct Reentry {
     /// What was given to [`Command::reentry_flags`].
     pub flags: Vec<OsString>,
-    pub(super) host: PathBuf,
-    pub(super) guest: PathBuf,
+    pub(crate) host: PathBuf,
+    pub(crate) guest: PathBuf,
     /// The name that was called.
-    pub(super) called: PathBuf,
-    pub(super) sigmask: u64,
-    pub(super) inherited: Inherited,
+    pub(crate) called: PathBuf,
+    pub(crate) sigmask: u64,
+    pub(crate) inherited: Inherited,
     /// Descriptors that the program must not find open.
-    pub(super) close: Vec<i32>,
+    pub(crate) close: Vec<i32>,
     /// What [`World::to_words`] says.
-    pub(super) world: Vec<Vec<u8>>,
+    pub(crate) world: Vec<Vec<u8>>,
     /// What [`Credentials::to_text`] says; empty without a fake root.
-    pub(super) credentials: String,
-    pub(super) args: Vec<Vec<u8>>,
-    pub(super) env: Vec<Vec<u8>>,
+    pub(crate) credentials: String,
+    pub(crate) args: Vec<Vec<u8>>,
+    pub(crate) env: Vec<Vec<u8>>,
 }
 
 /// Somebody has looked for a [`Reentry`] in this process.
@@ -681,12 +681,12 @@ impl Reentry {
     }
 
     /// True if this process's program looks for them.
-    pub(super) fn is_expected() -> bool {
+    pub(crate) fn is_expected() -> bool {
         EXPECTED.load(Ordering::Relaxed)
     }
 
     /// The inverse of [`Self::from_args`].
-    pub(super) fn to_args(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn to_args(&self) -> Vec<Vec<u8>> {
         let mut numbers = String::new();
         let _ = write!(numbers, "{:x},{},", self.sigmask, self.flags.len());
         let _ = write!(numbers, "{},{}", self.world.len(), self.args.len());

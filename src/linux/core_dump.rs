@@ -9,15 +9,15 @@
 //! alone, when it has dumped. So it is let dump once the guest's core is written: a page, into a
 //! file system of memory that nobody else sees and that goes away with us ([`Hidden`]).
 
-use super::abi::Pod;
-use super::abi::{Fd, SigInfo};
-use super::core_file::{self, MappedFile, ProcessNote, Segment, Source, Target, ThreadNote};
-use super::host::limit;
-use super::host::{HostArg, host_call, host_fd};
-use super::limits;
-use super::lock::lock;
-use super::process::{Process, Thread};
-use super::rootfs::Want;
+use crate::linux::abi::Pod;
+use crate::linux::abi::{Fd, SigInfo};
+use crate::linux::core_file::{self, MappedFile, ProcessNote, Segment, Source, Target, ThreadNote};
+use crate::linux::host::limit;
+use crate::linux::host::{HostArg, host_call, host_fd};
+use crate::linux::limits;
+use crate::linux::lock::lock;
+use crate::linux::process::{Process, Thread};
+use crate::linux::rootfs::Want;
 use crate::mem::{Backing, Mapping};
 use crate::sys::{async_signal, process};
 use crate::util::PAGE_SIZE;
@@ -45,7 +45,7 @@ const SIGNALS: [i32; 10] = [
 ];
 
 /// True if the default action of `signal` is a core.
-pub(super) fn is_core_signal(signal: i32) -> bool {
+pub(crate) fn is_core_signal(signal: i32) -> bool {
     SIGNALS.contains(&signal)
 }
 
@@ -53,13 +53,13 @@ pub(super) fn is_core_signal(signal: i32) -> bool {
 static RECORDS: AtomicBool = AtomicBool::new(false);
 
 /// True if our handler is to record `signal` where the guest has the default action.
-pub(super) fn records(signal: i32) -> bool {
+pub(crate) fn records(signal: i32) -> bool {
     RECORDS.load(Ordering::Relaxed) && is_core_signal(signal)
 }
 
 /// To be called when a process starts and when its limit of cores changes: from now on the host
 /// does default actions itself, or leaves them to us.
-pub(super) fn settle(process: &Process) {
+pub(crate) fn settle(process: &Process) {
     let limit = limits::core_limit();
     // A program gets a core whatever the limit is.
     let piped = || fs::read(PATTERN).is_ok_and(|p| p.first() == Some(&b'|'));
@@ -74,25 +74,25 @@ pub(super) fn settle(process: &Process) {
 
 /// The threads of a process while it ends.
 #[derive(Debug, Default)]
-pub(super) struct Gathering {
+pub(crate) struct Gathering {
     begun: AtomicBool,
     stopped: Mutex<Vec<ThreadNote>>,
 }
 
 impl Gathering {
     /// Keeps threads from stopping, while the process is copied.
-    pub(super) fn hold(&self) -> impl Drop + use<'_> {
+    pub(crate) fn hold(&self) -> impl Drop + use<'_> {
         Held { _stopped: lock(&self.stopped) }
     }
 
     /// In a new process, whose one thread goes on.
-    pub(super) fn after_fork(&self) {
+    pub(crate) fn after_fork(&self) {
         self.begun.store(false, Ordering::Relaxed);
         lock(&self.stopped).clear();
     }
 
     /// True if the thread that asks must stop ([`stop`]).
-    pub(super) fn begun(&self) -> bool {
+    pub(crate) fn begun(&self) -> bool {
         self.begun.load(Ordering::Relaxed)
     }
 }
@@ -110,7 +110,7 @@ impl Drop for Held<'_> {
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Tells what the calling thread was at, and waits for the end of the process.
-pub(super) fn stop(t: &Thread) -> ! {
+pub(crate) fn stop(t: &Thread) -> ! {
     async_signal::set_mask(!0);
     lock(&t.process.core.stopped).push(note_of(t));
     loop {
@@ -155,7 +155,7 @@ fn gather(t: &Thread) -> Vec<ThreadNote> {
 /// What a process that is about to die of a signal leaves to be done.
 #[derive(Debug, Default)]
 #[must_use]
-pub(super) struct Dumped {
+pub(crate) struct Dumped {
     hidden: Option<Hidden>,
     /// The host must not dump.
     refuse: bool,
@@ -163,7 +163,7 @@ pub(super) struct Dumped {
 
 /// Writes the core of a process that dies of `info`'s signal, if one is wanted. The other threads
 /// never run again then.
-pub(super) fn dump(t: &Thread, info: &SigInfo) -> Dumped {
+pub(crate) fn dump(t: &Thread, info: &SigInfo) -> Dumped {
     /// `SUID_DUMP_USER`: the process may be dumped as its user.
     const DUMPABLE: u64 = 1;
     let mut dumped = Dumped::default();
@@ -192,7 +192,7 @@ pub(super) fn dump(t: &Thread, info: &SigInfo) -> Dumped {
 impl Dumped {
     /// The last thing before the process dies: lets the host say that there is a core, or keeps it
     /// from making one.
-    pub(super) fn settle(self) {
+    pub(crate) fn settle(self) {
         if self.hidden.is_some_and(|hidden| hidden.enter().is_some()) || !self.refuse {
             return;
         }

@@ -10,17 +10,17 @@ use std::os::unix::fs::FileExt;
 
 /// Types of notes (`linux/elf.h`).
 mod nt {
-    pub(super) const PRSTATUS: u32 = 1;
-    pub(super) const PRFPREG: u32 = 2;
-    pub(super) const PRPSINFO: u32 = 3;
-    pub(super) const AUXV: u32 = 6;
-    pub(super) const FILE: u32 = 0x4649_4c45;
-    pub(super) const SIGINFO: u32 = 0x5349_4749;
+    pub(crate) const PRSTATUS: u32 = 1;
+    pub(crate) const PRFPREG: u32 = 2;
+    pub(crate) const PRPSINFO: u32 = 3;
+    pub(crate) const AUXV: u32 = 6;
+    pub(crate) const FILE: u32 = 0x4649_4c45;
+    pub(crate) const SIGINFO: u32 = 0x5349_4749;
 }
 
 /// A thread at the end of its process.
 #[derive(Clone, Debug)]
-pub(super) struct ThreadNote {
+pub(crate) struct ThreadNote {
     pub tid: i32,
     /// Blocked signals.
     pub sigmask: u64,
@@ -33,7 +33,7 @@ pub(super) struct ThreadNote {
 
 /// What is said of the process.
 #[derive(Debug)]
-pub(super) struct ProcessNote {
+pub(crate) struct ProcessNote {
     pub pid: i32,
     /// `CLONE_*`-like flags are not known here: user, group.
     pub ids: [u32; 2],
@@ -49,7 +49,7 @@ pub(super) struct ProcessNote {
 
 /// A part of memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Segment {
+pub(crate) struct Segment {
     pub range: Range<u64>,
     /// `PF_*` bits.
     pub flags: u32,
@@ -61,7 +61,7 @@ pub(super) struct Segment {
 
 /// A file that is mapped.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct MappedFile {
+pub(crate) struct MappedFile {
     pub range: Range<u64>,
     /// In bytes.
     pub offset: u64,
@@ -216,7 +216,7 @@ fn headers(
 }
 
 /// Where a core goes: bytes that are zero are left out where that can be.
-pub(super) struct Target {
+pub(crate) struct Target {
     pub file: File,
     /// Bytes that may be written (`RLIMIT_CORE`).
     pub limit: u64,
@@ -228,7 +228,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    pub(super) fn new(file: File, limit: u64, seeks: bool) -> Self {
+    pub(crate) fn new(file: File, limit: u64, seeks: bool) -> Self {
         Self { file, limit, seeks, written: 0, holes: 0, end: 0 }
     }
 
@@ -277,7 +277,7 @@ impl Target {
 }
 
 /// What memory is read from, at host addresses.
-pub(super) struct Source {
+pub(crate) struct Source {
     /// `/proc/self/mem`.
     pub mem: File,
     /// Host address of guest address 0.
@@ -329,7 +329,7 @@ impl Source {
     }
 
     /// True if the process has written to a page of `range`, as far as the host tells.
-    pub(super) fn has_own(&self, range: &Range<u64>) -> bool {
+    pub(crate) fn has_own(&self, range: &Range<u64>) -> bool {
         self.present(range, true, &mut |_| Err(io::ErrorKind::Other.into())).is_err()
     }
 
@@ -372,7 +372,7 @@ impl Source {
 ///
 /// # Errors
 /// What writing says, `FileTooLarge` at the limit.
-pub(super) fn write(
+pub(crate) fn write(
     p: &ProcessNote,
     threads: &[ThreadNote],
     mapped: &[MappedFile],

@@ -32,10 +32,10 @@ pub struct Crash<'a> {
 
 /// Who is told.
 #[derive(Clone)]
-pub(super) struct Hook {
+pub(crate) struct Hook {
     /// Of signals that somebody has sent too (abort(3)): the host must not act on them then.
-    pub(super) all: bool,
-    pub(super) tell: Arc<dyn Fn(&Crash<'_>) + Send + Sync>,
+    pub(crate) all: bool,
+    pub(crate) tell: Arc<dyn Fn(&Crash<'_>) + Send + Sync>,
 }
 
 impl fmt::Debug for Hook {

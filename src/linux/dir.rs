@@ -1,19 +1,19 @@
 //! Names of files: directories, links, the working directory, watches on names.
 
-use super::abi::{Errno, Fd, GuestCStr, SysResult};
-use super::args::host;
-use super::executable;
-use super::host::HostArg;
-use super::lock::lock;
-use super::others;
-use super::path::Last;
-use super::process::Thread;
-use super::procfs::{self, Listing, ProcFile};
-use super::procmaps;
+use crate::linux::abi::{Errno, Fd, GuestCStr, SysResult};
+use crate::linux::args::host;
+use crate::linux::executable;
+use crate::linux::host::HostArg;
+use crate::linux::lock::lock;
+use crate::linux::others;
+use crate::linux::path::Last;
+use crate::linux::process::Thread;
+use crate::linux::procfs::{self, Listing, ProcFile};
+use crate::linux::procmaps;
 use std::ffi::CString;
 use std::os::unix::ffi::OsStringExt;
 
-pub(super) fn sys_getcwd(t: &mut Thread, buffer: u64, size: u64) -> SysResult {
+pub(crate) fn sys_getcwd(t: &mut Thread, buffer: u64, size: u64) -> SysResult {
     // Below a prefix the host's name is one that leads there, too.
     let Some(world) = &t.process.options.world else {
         return host!(t, SYS_getcwd, t.output(buffer, size)?, size);
@@ -54,7 +54,7 @@ fn only(entries: &[u8], shows: impl Fn(&str) -> bool) -> Vec<u8> {
 }
 
 /// Directories of descriptors and of mappings are listed without those that are not the guest's.
-pub(super) fn sys_getdents64(t: &mut Thread, fd: Fd, buffer: u64, size: u32) -> SysResult {
+pub(crate) fn sys_getdents64(t: &mut Thread, fd: Fd, buffer: u64, size: u32) -> SysResult {
     loop {
         let n = host!(t, SYS_getdents64, fd, t.output(buffer, size.into())?, size)?;
         let Some(listing) = procfs::listing(t, fd).filter(|_| n != 0) else { return Ok(n) };
@@ -62,7 +62,7 @@ pub(super) fn sys_getdents64(t: &mut Thread, fd: Fd, buffer: u64, size: u32) -> 
         t.memory().read_bytes(buffer, &mut entries)?;
         let kept = match listing {
             Listing::Descriptors => {
-                let hidden = super::file::not_of_guest(t);
+                let hidden = crate::linux::file::not_of_guest(t);
                 let is_hidden = |name: &str| name.parse().is_ok_and(|n| hidden.contains(&n));
                 only(&entries, |name| !is_hidden(name))
             }
@@ -80,19 +80,19 @@ pub(super) fn sys_getdents64(t: &mut Thread, fd: Fd, buffer: u64, size: u32) -> 
     }
 }
 
-pub(super) fn sys_chdir(t: &mut Thread, path: GuestCStr) -> SysResult {
+pub(crate) fn sys_chdir(t: &mut Thread, path: GuestCStr) -> SysResult {
     let at = t.path(Fd::CWD, path, Last::Follow)?;
     host!(t, SYS_chdir, at.path.as_c_str())
 }
 
-pub(super) fn sys_fchdir(t: &mut Thread, fd: Fd) -> SysResult {
+pub(crate) fn sys_fchdir(t: &mut Thread, fd: Fd) -> SysResult {
     if let Some(world) = &t.process.options.world {
         world.start(fd)?;
     }
     host!(t, SYS_fchdir, fd)
 }
 
-pub(super) fn sys_chroot(t: &mut Thread, path: GuestCStr) -> SysResult {
+pub(crate) fn sys_chroot(t: &mut Thread, path: GuestCStr) -> SysResult {
     if let Some(world) = &t.process.options.world {
         if lock(&t.process.credentials).as_ref().is_some_and(|c| !c.is_root()) {
             return Err(Errno::EPERM);
@@ -108,7 +108,7 @@ pub(super) fn sys_chroot(t: &mut Thread, path: GuestCStr) -> SysResult {
     host!(t, SYS_chroot, at.path.as_c_str())
 }
 
-pub(super) fn sys_mkdirat(t: &mut Thread, dir: Fd, path: GuestCStr, mode: u32) -> SysResult {
+pub(crate) fn sys_mkdirat(t: &mut Thread, dir: Fd, path: GuestCStr, mode: u32) -> SysResult {
     let at = t.new_path(dir, path)?.made()?;
     let real = t.real_mode(mode) | if t.marks(mode) { 0o100 } else { 0 };
     let made = || host!(t, SYS_mkdirat, at.dir, at.path.as_c_str(), real);
@@ -119,7 +119,7 @@ pub(super) fn sys_mkdirat(t: &mut Thread, dir: Fd, path: GuestCStr, mode: u32) -
     Ok(result)
 }
 
-pub(super) fn sys_mknodat(
+pub(crate) fn sys_mknodat(
     t: &mut Thread,
     dir: Fd,
     path: GuestCStr,
@@ -140,7 +140,7 @@ pub(super) fn sys_mknodat(
     Ok(result)
 }
 
-pub(super) fn sys_unlinkat(t: &mut Thread, dir: Fd, path: GuestCStr, flags: u32) -> SysResult {
+pub(crate) fn sys_unlinkat(t: &mut Thread, dir: Fd, path: GuestCStr, flags: u32) -> SysResult {
     let at = t.new_path(dir, path)?.removed()?;
     t.dies(at.spot(), || {
         t.unlocked(&[at.dir], || host!(t, SYS_unlinkat, at.dir, at.path.as_c_str(), flags))
@@ -148,7 +148,7 @@ pub(super) fn sys_unlinkat(t: &mut Thread, dir: Fd, path: GuestCStr, flags: u32)
 }
 
 /// The target is text, not a path that is looked up.
-pub(super) fn sys_symlinkat(
+pub(crate) fn sys_symlinkat(
     t: &mut Thread,
     target: GuestCStr,
     dir: Fd,
@@ -164,7 +164,7 @@ pub(super) fn sys_symlinkat(
     Ok(result)
 }
 
-pub(super) fn sys_linkat(
+pub(crate) fn sys_linkat(
     t: &mut Thread,
     old_dir: Fd,
     old: GuestCStr,
@@ -180,7 +180,7 @@ pub(super) fn sys_linkat(
     t.unlocked(&[new.dir], || host!(t, SYS_linkat, old.dir, from, new.dir, to, flags))
 }
 
-pub(super) fn sys_renameat2(
+pub(crate) fn sys_renameat2(
     t: &mut Thread,
     old_dir: Fd,
     old: GuestCStr,
@@ -197,7 +197,7 @@ pub(super) fn sys_renameat2(
     if flags != 0 { rename() } else { t.dies(new.spot(), rename) }
 }
 
-pub(super) fn sys_readlinkat(
+pub(crate) fn sys_readlinkat(
     t: &mut Thread,
     dir: Fd,
     path: GuestCStr,
@@ -229,7 +229,7 @@ pub(super) fn sys_readlinkat(
     Ok(n as u64)
 }
 
-pub(super) fn sys_inotify_add_watch(
+pub(crate) fn sys_inotify_add_watch(
     t: &mut Thread,
     fd: Fd,
     path: GuestCStr,
@@ -242,13 +242,13 @@ pub(super) fn sys_inotify_add_watch(
 }
 
 /// The descriptors that events bring are opened with the flags of the guest's numbering.
-pub(super) fn sys_fanotify_init(t: &mut Thread, flags: u32, event_flags: u32) -> SysResult {
+pub(crate) fn sys_fanotify_init(t: &mut Thread, flags: u32, event_flags: u32) -> SysResult {
     t.has_host_files()?;
-    host!(t, SYS_fanotify_init, flags, super::file::host_open_flags(event_flags))
+    host!(t, SYS_fanotify_init, flags, crate::linux::file::host_open_flags(event_flags))
 }
 
 /// A null path means the directory itself.
-pub(super) fn sys_fanotify_mark(
+pub(crate) fn sys_fanotify_mark(
     t: &mut Thread,
     fd: Fd,
     flags: u32,
@@ -269,13 +269,13 @@ impl Thread {
     ///
     /// # Errors
     /// `EPERM` if the guest has a world of its own.
-    pub(super) fn has_host_files(&self) -> Result<(), Errno> {
+    pub(crate) fn has_host_files(&self) -> Result<(), Errno> {
         if self.process.options.world.is_some() { Err(Errno::EPERM) } else { Ok(()) }
     }
 }
 
 /// A path of the guest, or nothing for a null pointer.
-pub(super) fn optional_path(t: &Thread, path: GuestCStr) -> Result<Option<CString>, Errno> {
+pub(crate) fn optional_path(t: &Thread, path: GuestCStr) -> Result<Option<CString>, Errno> {
     if path.0 == 0 {
         return Ok(None);
     }
@@ -283,12 +283,12 @@ pub(super) fn optional_path(t: &Thread, path: GuestCStr) -> Result<Option<CStrin
 }
 
 /// As an argument: the path, or a null pointer.
-pub(super) fn optional_arg(path: Option<&CString>) -> HostArg<'_> {
+pub(crate) fn optional_arg(path: Option<&CString>) -> HostArg<'_> {
     path.map_or(HostArg::NULL, |p| HostArg::path(p))
 }
 
 /// `quotactl` takes a block device by name and, depending on the command, an address or nothing.
-pub(super) fn sys_quotactl(
+pub(crate) fn sys_quotactl(
     t: &mut Thread,
     command: u32,
     special: GuestCStr,
@@ -302,20 +302,20 @@ pub(super) fn sys_quotactl(
     host!(t, SYS_quotactl, command, optional_arg(special.as_ref()), id, data)
 }
 
-pub(super) fn sys_acct(t: &mut Thread, path: GuestCStr) -> SysResult {
+pub(crate) fn sys_acct(t: &mut Thread, path: GuestCStr) -> SysResult {
     t.has_host_files()?;
     let path = optional_path(t, path)?;
     host!(t, SYS_acct, optional_arg(path.as_ref()))
 }
 
 /// `swapon` and `swapoff` name a file or device of the host.
-pub(super) fn sys_swapon(t: &mut Thread, path: GuestCStr, flags: u32) -> SysResult {
+pub(crate) fn sys_swapon(t: &mut Thread, path: GuestCStr, flags: u32) -> SysResult {
     t.has_host_files()?;
     let at = t.new_path(Fd::CWD, path)?;
     host!(t, SYS_swapon, at.path.as_c_str(), flags)
 }
 
-pub(super) fn sys_swapoff(t: &mut Thread, path: GuestCStr) -> SysResult {
+pub(crate) fn sys_swapoff(t: &mut Thread, path: GuestCStr) -> SysResult {
     t.has_host_files()?;
     let at = t.new_path(Fd::CWD, path)?;
     host!(t, SYS_swapoff, at.path.as_c_str())

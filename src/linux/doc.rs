@@ -1,7 +1,7 @@
 //! `docs/syscalls.md` and `docs/ioctls.md`: the tables of system calls and requests for people to
 //! read.
 
-use super::table::{Support, Syscall};
+use crate::linux::table::{Support, Syscall};
 use std::fmt::Write as _;
 
 /// What `tests/linux/same` checks of a call, by `tests/linux/same/counts`: how often, and which
@@ -59,7 +59,7 @@ pub fn markdown(table: &[Syscall], counts: &str) -> String {
 /// The document about requests of ioctl(2).
 #[must_use]
 pub fn ioctls() -> String {
-    super::ioctl::markdown()
+    crate::linux::ioctl::markdown()
 }
 
 #[cfg(test)]

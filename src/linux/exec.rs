@@ -1,18 +1,18 @@
 //! Starting another program (execve(2); kernel: `fs/exec.c`, `fs/binfmt_script.c`): our own
 //! executable is started again, told what to run. What the guest sees as errors is checked before.
 
-use super::abi::{Errno, Fd, GuestCStr, GuestPtr, SysResult};
-use super::command::Reentry;
-use super::host::limit;
-use super::host::{host_call, path_of};
-use super::inherit::Inherited;
-use super::limits::Limits;
-use super::loader::{Image, LoadError};
-use super::lock::lock;
-use super::process::{Located, Options, Process, Thread};
-use super::rootfs::Handle;
-use super::strace;
-use super::{executable, exit};
+use crate::linux::abi::{Errno, Fd, GuestCStr, GuestPtr, SysResult};
+use crate::linux::command::Reentry;
+use crate::linux::host::limit;
+use crate::linux::host::{host_call, path_of};
+use crate::linux::inherit::Inherited;
+use crate::linux::limits::Limits;
+use crate::linux::loader::{Image, LoadError};
+use crate::linux::lock::lock;
+use crate::linux::process::{Located, Options, Process, Thread};
+use crate::linux::rootfs::Handle;
+use crate::linux::strace;
+use crate::linux::{executable, exit};
 use crate::sys::async_signal;
 use crate::sys::fd::Aside;
 use crate::sys::process;
@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 
 /// A program that can be started: an ELF file, after `#!` lines have been followed.
 #[derive(Debug)]
-pub(super) struct Program {
+pub(crate) struct Program {
     /// Where the host finds it.
     pub host: PathBuf,
     /// Where the guest finds it.
@@ -46,7 +46,7 @@ const MAX_SCRIPTS: u32 = 5;
 const HEAD: usize = 256;
 
 /// Finds out what starting `guest` means. `args` are those of the call.
-pub(super) fn find_program(
+pub(crate) fn find_program(
     options: &Options,
     guest: &Path,
     mut args: Vec<Vec<u8>>,
@@ -80,7 +80,7 @@ pub(super) fn find_program(
 
 /// What the kernel says about executing a file.
 fn may_execute(path: &Path) -> Result<(), Errno> {
-    match super::host::check_execute(path) {
+    match crate::linux::host::check_execute(path) {
         // A kernel before 6.14, which does not answer.
         Err(Errno::EINVAL | Errno::ENOSYS) => Ok(()),
         other => other,
@@ -91,7 +91,7 @@ fn may_execute(path: &Path) -> Result<(), Errno> {
 fn read_head(path: &Path) -> io::Result<Vec<u8>> {
     may_execute(path)?;
     let meta = std::fs::metadata(path)?;
-    let executable = meta.mode() & 0o111 != 0 && super::host::may_execute(path);
+    let executable = meta.mode() & 0o111 != 0 && crate::linux::host::may_execute(path);
     if !meta.is_file() || !executable {
         return Err(io::Error::from_raw_os_error(libc::EACCES));
     }
@@ -194,7 +194,7 @@ impl From<LoadError> for Errno {
     }
 }
 
-pub(super) fn sys_execve(
+pub(crate) fn sys_execve(
     t: &mut Thread,
     path: GuestCStr,
     args: GuestPtr<u64>,
@@ -203,7 +203,7 @@ pub(super) fn sys_execve(
     sys_execveat(t, Fd::CWD, path, args, env, 0)
 }
 
-pub(super) fn sys_execveat(
+pub(crate) fn sys_execveat(
     t: &mut Thread,
     dir: Fd,
     path: GuestCStr,
@@ -240,13 +240,13 @@ pub(super) fn fd_path(fd: i32) -> PathBuf {
 }
 
 /// A path of the host to a file that this process has open, for every process.
-pub(super) fn open_path(file: &Aside) -> PathBuf {
+pub(crate) fn open_path(file: &Aside) -> PathBuf {
     PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()))
 }
 
 impl Process {
     /// True if the name of the executable still leads to it.
-    pub(super) fn has_exe_name(&self, file: &Aside) -> bool {
+    pub(crate) fn has_exe_name(&self, file: &Aside) -> bool {
         let id = |m: std::fs::Metadata| (m.dev(), m.ino());
         let named = std::fs::metadata(&self.exe_host).ok().map(id);
         named.is_some()
@@ -255,7 +255,7 @@ impl Process {
     }
 
     /// What `/proc/self/exe` says.
-    pub(super) fn exe_name(&self) -> PathBuf {
+    pub(crate) fn exe_name(&self) -> PathBuf {
         match &self.exe_file {
             Some(file) if !self.has_exe_name(file) => {
                 let link = std::fs::read_link(fd_path(file.as_raw_fd()));
@@ -452,7 +452,7 @@ fn own_environment() -> Vec<CString> {
 }
 
 /// The errors that loading would find after the point of no return.
-pub(super) fn check(options: &Options, program: &Program) -> Result<(), LoadError> {
+pub(crate) fn check(options: &Options, program: &Program) -> Result<(), LoadError> {
     let image = Image::open(&program.host)?;
     if let Some(path) = &image.elf.interpreter {
         let path = path_of(path);

@@ -1,16 +1,16 @@
 //! How threads and processes end (exit(2), exit_group(2); kernel: `kernel/exit.c`).
 
-use super::abi::{Errno, SigInfo, SysResult};
-use super::crash::{Crash, Hook};
-use super::host::{HostArg, host_call};
-use super::lock::lock;
-use super::process::Thread;
-use super::{ExitStatus, core_dump, futex};
+use crate::linux::abi::{Errno, SigInfo, SysResult};
+use crate::linux::crash::{Crash, Hook};
+use crate::linux::host::{HostArg, host_call};
+use crate::linux::lock::lock;
+use crate::linux::process::Thread;
+use crate::linux::{ExitStatus, core_dump, futex};
 use crate::sys::async_signal;
 use std::sync::atomic::Ordering;
 
 /// Ends the calling thread; the process with it, if it is the last one.
-pub(super) fn sys_exit(t: &mut Thread, code: i32) -> SysResult {
+pub(crate) fn sys_exit(t: &mut Thread, code: i32) -> SysResult {
     async_signal::set_mask(!0);
     if t.process.threads.fetch_sub(1, Ordering::AcqRel) == 1 {
         // Since Linux 6.1 the process's code is that of the thread that ended last.
@@ -36,7 +36,7 @@ pub(super) fn sys_exit(t: &mut Thread, code: i32) -> SysResult {
 }
 
 /// Ends all threads.
-pub(super) fn sys_exit_group(t: &mut Thread, code: i32) -> SysResult {
+pub(crate) fn sys_exit_group(t: &mut Thread, code: i32) -> SysResult {
     at_end(t, ExitStatus::exited(code));
     futex::release_robust(t);
     if t.process.borrowed {
@@ -48,7 +48,7 @@ pub(super) fn sys_exit_group(t: &mut Thread, code: i32) -> SysResult {
 }
 
 /// Ends the process as the default action of `info`'s signal does.
-pub(super) fn die_of_signal(t: &mut Thread, info: &SigInfo) -> ! {
+pub(crate) fn die_of_signal(t: &mut Thread, info: &SigInfo) -> ! {
     tell(t, info);
     let dumped = core_dump::dump(t, info);
     at_end(t, ExitStatus::killed(info.signo));
@@ -89,7 +89,7 @@ fn tell(t: &Thread, info: &SigInfo) {
 }
 
 /// Before another program takes the place of this one.
-pub(super) fn before_exec(t: &Thread) {
+pub(crate) fn before_exec(t: &Thread) {
     let hook = lock(&t.process.on_exit).clone();
     if let Some(hook) = hook {
         hook(&t.process.machine, ExitStatus::exited(0));

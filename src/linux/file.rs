@@ -1,16 +1,16 @@
 //! Open files: opening, reading and writing in pieces, flags, locks, moving data between files.
 
-use super::abi::{Errno, Fd, GuestCStr, GuestPtr, IoVec, OpenHow, SysResult};
-use super::args::host;
-use super::host::{HostArg, NOWHERE, address_of};
-use super::path::Last;
-use super::process::Thread;
-use super::{busy, procfd, procfs, rootfs};
+use crate::linux::abi::{Errno, Fd, GuestCStr, GuestPtr, IoVec, OpenHow, SysResult};
+use crate::linux::args::host;
+use crate::linux::host::{HostArg, NOWHERE, address_of};
+use crate::linux::path::Last;
+use crate::linux::process::Thread;
+use crate::linux::{busy, procfd, procfs, rootfs};
 use crate::mem::Access;
 use crate::sys::fd::kept_aside;
 
 /// Longest vector of buffers (`UIO_MAXIOV`, `linux/uio.h`).
-pub(super) const MAX_IOV: u64 = 1024;
+pub(crate) const MAX_IOV: u64 = 1024;
 
 /// Guest open flags and the host's (`asm-generic/fcntl.h`; arm and arm64 swap some). Bits that
 /// are in neither column of any row have the same meaning everywhere.
@@ -38,7 +38,7 @@ const O_EXCL: u32 = 0o200;
 const O_NOFOLLOW: u32 = 0o400_000;
 
 /// The host's open flags for the guest's.
-pub(super) fn host_open_flags(guest: u32) -> i32 {
+pub(crate) fn host_open_flags(guest: u32) -> i32 {
     let known = OPEN_FLAGS.iter().fold(0, |all, &(g, h)| all | g | h as u32);
     OPEN_FLAGS
         .iter()
@@ -47,7 +47,7 @@ pub(super) fn host_open_flags(guest: u32) -> i32 {
 }
 
 /// The guest's open flags for the host's.
-pub(super) fn guest_open_flags(host: i32) -> u32 {
+pub(crate) fn guest_open_flags(host: i32) -> u32 {
     let known = OPEN_FLAGS.iter().fold(0, |all, &(g, h)| all | g | h as u32);
     OPEN_FLAGS
         .iter()
@@ -56,12 +56,12 @@ pub(super) fn guest_open_flags(host: i32) -> u32 {
 }
 
 /// What the last component means to an open with these flags.
-pub(super) fn last_of_open(flags: u32) -> Last {
+pub(crate) fn last_of_open(flags: u32) -> Last {
     let exclusive = flags & (O_CREAT | O_EXCL) == O_CREAT | O_EXCL;
     if flags & O_NOFOLLOW != 0 || exclusive { Last::Keep } else { Last::Follow }
 }
 
-pub(super) fn sys_openat(
+pub(crate) fn sys_openat(
     t: &mut Thread,
     dir: Fd,
     path: GuestCStr,
@@ -79,7 +79,7 @@ pub(super) fn sys_openat(
     Ok(fd)
 }
 
-pub(super) fn sys_openat2(
+pub(crate) fn sys_openat2(
     t: &mut Thread,
     dir: Fd,
     path: GuestCStr,
@@ -124,32 +124,32 @@ fn buffer(base: u64, len: u64) -> Result<Vec<IoVec>, Errno> {
     Ok(vec![IoVec { base, len }])
 }
 
-pub(super) fn sys_read(t: &mut Thread, fd: Fd, to: u64, len: u64) -> SysResult {
+pub(crate) fn sys_read(t: &mut Thread, fd: Fd, to: u64, len: u64) -> SysResult {
     let made = procfd::read(t, fd, None, |_| buffer(to, len));
     made.unwrap_or_else(|| host!(t, SYS_read, fd, t.output(to, len)?, len))
 }
 
-pub(super) fn sys_write(t: &mut Thread, fd: Fd, from: u64, len: u64) -> SysResult {
+pub(crate) fn sys_write(t: &mut Thread, fd: Fd, from: u64, len: u64) -> SysResult {
     let made = procfd::write(t, fd, None, |_| buffer(from, len));
     made.unwrap_or_else(|| host!(t, SYS_write, fd, t.input(from, len)?, len))
 }
 
-pub(super) fn sys_pread64(t: &mut Thread, fd: Fd, to: u64, len: u64, at: u64) -> SysResult {
+pub(crate) fn sys_pread64(t: &mut Thread, fd: Fd, to: u64, len: u64, at: u64) -> SysResult {
     let made = procfd::read(t, fd, Some(at), |_| buffer(to, len));
     made.unwrap_or_else(|| host!(t, SYS_pread64, fd, t.output(to, len)?, len, at))
 }
 
-pub(super) fn sys_pwrite64(t: &mut Thread, fd: Fd, from: u64, len: u64, at: u64) -> SysResult {
+pub(crate) fn sys_pwrite64(t: &mut Thread, fd: Fd, from: u64, len: u64, at: u64) -> SysResult {
     let made = procfd::write(t, fd, Some(at), |_| buffer(from, len));
     made.unwrap_or_else(|| host!(t, SYS_pwrite64, fd, t.input(from, len)?, len, at))
 }
 
-pub(super) fn sys_sendfile(t: &mut Thread, to: Fd, from: Fd, offset: u64, len: u64) -> SysResult {
+pub(crate) fn sys_sendfile(t: &mut Thread, to: Fd, from: Fd, offset: u64, len: u64) -> SysResult {
     let made = procfd::send(t, from, GuestPtr::new(offset), to, len);
     made.unwrap_or_else(|| host!(t, SYS_sendfile, to, from, t.output(offset, 8)?, len))
 }
 
-pub(super) fn sys_splice(
+pub(crate) fn sys_splice(
     t: &mut Thread,
     from: Fd,
     from_at: u64,
@@ -175,24 +175,24 @@ fn of_guest(t: &Thread, fd: Fd) -> Result<(), Errno> {
 }
 
 /// Numbers of the descriptors that are not the guest's.
-pub(super) fn not_of_guest(t: &Thread) -> Vec<i32> {
+pub(crate) fn not_of_guest(t: &Thread) -> Vec<i32> {
     match &t.process.options.world {
         Some(world) => world.held(),
         None => kept_aside().collect(),
     }
 }
 
-pub(super) fn sys_close(t: &mut Thread, fd: Fd) -> SysResult {
+pub(crate) fn sys_close(t: &mut Thread, fd: Fd) -> SysResult {
     of_guest(t, fd)?;
     host!(t, SYS_close, fd)
 }
 
-pub(super) fn sys_dup3(t: &mut Thread, old: Fd, new: Fd, flags: u32) -> SysResult {
+pub(crate) fn sys_dup3(t: &mut Thread, old: Fd, new: Fd, flags: u32) -> SysResult {
     of_guest(t, new)?;
     host!(t, SYS_dup3, old, new, host_open_flags(flags))
 }
 
-pub(super) fn sys_close_range(t: &mut Thread, first: u32, last: u32, flags: u32) -> SysResult {
+pub(crate) fn sys_close_range(t: &mut Thread, first: u32, last: u32, flags: u32) -> SysResult {
     let mut held: Vec<u32> = not_of_guest(t).into_iter().map(|fd| fd as u32).collect();
     held.retain(|fd| (first..=last).contains(fd));
     held.sort_unstable();
@@ -209,7 +209,7 @@ pub(super) fn sys_close_range(t: &mut Thread, first: u32, last: u32, flags: u32)
     host!(t, SYS_close_range, from, last, flags)
 }
 
-pub(super) fn sys_pipe2(t: &mut Thread, ends: u64, flags: u32) -> SysResult {
+pub(crate) fn sys_pipe2(t: &mut Thread, ends: u64, flags: u32) -> SysResult {
     host!(t, SYS_pipe2, t.output(ends, 8)?, host_open_flags(flags))
 }
 
@@ -230,7 +230,7 @@ const FCNTL_POINTERS: [(i32, u64); 13] = [
     (1038, 8), // F_SET_FILE_RW_HINT
 ];
 
-pub(super) fn sys_fcntl(t: &mut Thread, fd: Fd, command: i32, arg: u64) -> SysResult {
+pub(crate) fn sys_fcntl(t: &mut Thread, fd: Fd, command: i32, arg: u64) -> SysResult {
     of_guest(t, fd)?;
     if let Some(&(_, len)) = FCNTL_POINTERS.iter().find(|&&(c, _)| c == command) {
         return host!(t, SYS_fcntl, fd, command, t.output(arg, len)?);
@@ -251,7 +251,7 @@ pub(super) fn sys_fcntl(t: &mut Thread, fd: Fd, command: i32, arg: u64) -> SysRe
 /// # Errors
 /// `EINVAL` for a vector that is too long or a length that is negative, `EFAULT` if the vector or
 /// a buffer lies outside the address space.
-pub(super) fn import_iovec(
+pub(crate) fn import_iovec(
     t: &Thread,
     iov: u64,
     count: u64,
@@ -271,11 +271,11 @@ pub(super) fn import_iovec(
 }
 
 /// Buffers of the guest, for the host, which is to find what is wrong with them in its turn.
-pub(super) struct Buffers(Option<Vec<IoVec>>);
+pub(crate) struct Buffers(Option<Vec<IoVec>>);
 
 impl Buffers {
     /// Those of a vector of `count`. `access` is what the kernel does with them.
-    pub(super) fn new(t: &Thread, iov: u64, count: u64, access: Access) -> Self {
+    pub(crate) fn new(t: &Thread, iov: u64, count: u64, access: Access) -> Self {
         // Of a longer vector the kernel looks at the count alone.
         let count = if count > MAX_IOV { 0 } else { count };
         let vector = GuestPtr::<IoVec>::new(iov).read_array(t.memory(), count as usize);
@@ -293,12 +293,12 @@ impl Buffers {
     }
 
     /// As [`Self::arg`], for a structure that holds the address and is used before the buffers go.
-    pub(super) fn address(&self) -> u64 {
+    pub(crate) fn address(&self) -> u64 {
         self.0.as_ref().map_or(NOWHERE, |v| address_of(v))
     }
 }
 
-pub(super) fn sys_readv(t: &mut Thread, fd: Fd, iov: u64, count: u64) -> SysResult {
+pub(crate) fn sys_readv(t: &mut Thread, fd: Fd, iov: u64, count: u64) -> SysResult {
     if let Some(made) = procfd::read(t, fd, None, |t| procfd::vector(t, iov, count)) {
         return made;
     }
@@ -306,7 +306,7 @@ pub(super) fn sys_readv(t: &mut Thread, fd: Fd, iov: u64, count: u64) -> SysResu
     host!(t, SYS_readv, fd, v.arg(), count)
 }
 
-pub(super) fn sys_writev(t: &mut Thread, fd: Fd, iov: u64, count: u64) -> SysResult {
+pub(crate) fn sys_writev(t: &mut Thread, fd: Fd, iov: u64, count: u64) -> SysResult {
     if let Some(made) = procfd::write(t, fd, None, |t| procfd::vector(t, iov, count)) {
         return made;
     }
@@ -314,7 +314,7 @@ pub(super) fn sys_writev(t: &mut Thread, fd: Fd, iov: u64, count: u64) -> SysRes
     host!(t, SYS_writev, fd, v.arg(), count)
 }
 
-pub(super) fn sys_preadv(
+pub(crate) fn sys_preadv(
     t: &mut Thread,
     fd: Fd,
     iov: u64,
@@ -329,7 +329,7 @@ pub(super) fn sys_preadv(
     host!(t, SYS_preadv, fd, v.arg(), count, low, high)
 }
 
-pub(super) fn sys_pwritev(
+pub(crate) fn sys_pwritev(
     t: &mut Thread,
     fd: Fd,
     iov: u64,
@@ -345,7 +345,7 @@ pub(super) fn sys_pwritev(
 }
 
 /// The `high` half of the position means nothing on 64-bit machines.
-pub(super) fn sys_preadv2(
+pub(crate) fn sys_preadv2(
     t: &mut Thread,
     fd: Fd,
     iov: u64,
@@ -363,7 +363,7 @@ pub(super) fn sys_preadv2(
 }
 
 /// The `high` half of the position means nothing on 64-bit machines.
-pub(super) fn sys_pwritev2(
+pub(crate) fn sys_pwritev2(
     t: &mut Thread,
     fd: Fd,
     iov: u64,
@@ -377,7 +377,7 @@ pub(super) fn sys_pwritev2(
 }
 
 /// Pages go into the pipe or come out of it, depending on which end `fd` is.
-pub(super) fn sys_vmsplice(t: &mut Thread, fd: Fd, iov: u64, count: u64, flags: u32) -> SysResult {
+pub(crate) fn sys_vmsplice(t: &mut Thread, fd: Fd, iov: u64, count: u64, flags: u32) -> SysResult {
     /// `SPLICE_F_ALL`.
     const FLAGS: u32 = 15;
     if flags & !FLAGS != 0 {
@@ -390,7 +390,7 @@ pub(super) fn sys_vmsplice(t: &mut Thread, fd: Fd, iov: u64, count: u64, flags: 
     host!(t, SYS_vmsplice, fd, v.arg(), count, flags)
 }
 
-pub(super) fn sys_truncate(t: &mut Thread, path: GuestCStr, length: u64) -> SysResult {
+pub(crate) fn sys_truncate(t: &mut Thread, path: GuestCStr, length: u64) -> SysResult {
     let at = t.path(Fd::CWD, path, Last::Follow)?.changed()?;
     if i64::try_from(length).is_ok() {
         busy::may_open(at.dir, &at.path, libc::O_WRONLY)?;
@@ -403,7 +403,7 @@ const FILE_HANDLE: u64 = 8;
 /// Longest handle (`MAX_HANDLE_SZ`, `linux/exportfs.h`).
 const MAX_HANDLE: u32 = 128;
 
-pub(super) fn sys_name_to_handle_at(
+pub(crate) fn sys_name_to_handle_at(
     t: &mut Thread,
     dir: Fd,
     path: GuestCStr,
@@ -425,7 +425,7 @@ pub(super) fn sys_name_to_handle_at(
     host!(t, SYS_name_to_handle_at, at.dir, at.path.as_c_str(), handle, mount_id, flags)
 }
 
-pub(super) fn sys_open_by_handle_at(
+pub(crate) fn sys_open_by_handle_at(
     t: &mut Thread,
     mount: Fd,
     handle: GuestPtr<u32>,

@@ -1,17 +1,17 @@
 //! Making processes and threads: clone(2), clone3(2), and with them fork and vfork, for which
 //! riscv64 has no calls of their own.
 
-use super::abi::Pod;
-use super::abi::{CloneArgs, Errno, GuestPtr, SysResult};
-use super::core_dump::Gathering;
-use super::executable;
-use super::host::limit;
-use super::lock::lock;
-use super::personality::Personality;
-use super::process::{Options, Process, Thread};
-use super::run;
-use super::thread::spawn;
 use crate::cpu::Hart;
+use crate::linux::abi::Pod;
+use crate::linux::abi::{CloneArgs, Errno, GuestPtr, SysResult};
+use crate::linux::core_dump::Gathering;
+use crate::linux::executable;
+use crate::linux::host::limit;
+use crate::linux::lock::lock;
+use crate::linux::personality::Personality;
+use crate::linux::process::{Options, Process, Thread};
+use crate::linux::run;
+use crate::linux::thread::spawn;
 use crate::sys::async_signal::{self, Slot};
 use crate::sys::process as sys;
 use crate::sys::robust::RobustList;
@@ -42,7 +42,7 @@ const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
 const CLONE_INTO_CGROUP: u64 = 1 << 33;
 const CLONE_NEWTIME: u64 = 0x80;
 const CLONE_PARENT: u64 = 0x8000;
-pub(super) const CLONE_NEWNS: u64 = 0x2_0000;
+pub(crate) const CLONE_NEWNS: u64 = 0x2_0000;
 
 /// Flags that we serve ourselves and do not tell the host of.
 const OURS: u64 = CLONE_VM
@@ -58,7 +58,7 @@ const OURS: u64 = CLONE_VM
 
 /// A call of clone or clone3, taken apart.
 #[derive(Clone, Debug, Default)]
-pub(super) struct CloneRequest {
+pub(crate) struct CloneRequest {
     flags: u64,
     exit_signal: u64,
     /// Initial stack pointer; 0 keeps the parent's.
@@ -91,7 +91,7 @@ impl CloneRequest {
     }
 
     /// Makes the parent's registers the child's: behind the call, with 0 as its result.
-    pub(super) fn set_child_registers(&self, hart: &mut Hart) {
+    pub(crate) fn set_child_registers(&self, hart: &mut Hart) {
         hart.x[10] = 0;
         hart.pc = hart.pc.wrapping_add(4);
         if self.stack != 0 {
@@ -141,12 +141,12 @@ impl CloneRequest {
 
     /// What a thread is to have for itself, in the terms of unshare(2): host threads are born with
     /// everything shared.
-    pub(super) fn unshared(&self) -> u64 {
+    pub(crate) fn unshared(&self) -> u64 {
         (CLONE_FS | CLONE_FILES | CLONE_SYSVSEM) & !self.flags
     }
 
     /// What only the host's clone3 can be asked for.
-    pub(super) fn more(&self) -> &sys::CloneMore {
+    pub(crate) fn more(&self) -> &sys::CloneMore {
         &self.more
     }
 
@@ -367,7 +367,7 @@ impl From<Errno> for io::Error {
 }
 
 /// riscv passes the arguments in the order of `CLONE_BACKWARDS`: TLS before the child's id.
-pub(super) fn sys_clone(
+pub(crate) fn sys_clone(
     t: &mut Thread,
     flags: u64,
     stack: u64,
@@ -391,13 +391,13 @@ const CLONE_ARGS_SIZES: std::ops::RangeInclusive<usize> = 64..=4096;
 /// Most nested process name spaces (`MAX_PID_NS_LEVEL`).
 const MAX_NESTED: u64 = 32;
 
-pub(super) fn sys_clone3(t: &mut Thread, args: GuestPtr<CloneArgs>, size: usize) -> SysResult {
+pub(crate) fn sys_clone3(t: &mut Thread, args: GuestPtr<CloneArgs>, size: usize) -> SysResult {
     let a = read_clone_args(t, args, size)?;
     let known = 0xffff_ffff | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP;
     let takes_no_signal = a.flags & (CLONE_THREAD | CLONE_PARENT) != 0;
     let invalid = a.flags & !known != 0
         || a.flags & (CLONE_DETACHED | (CSIGNAL & !CLONE_NEWTIME)) != 0
-        || a.exit_signal > super::abi::NSIG as u64
+        || a.exit_signal > crate::linux::abi::NSIG as u64
         || (takes_no_signal && a.exit_signal != 0)
         || (a.stack == 0) != (a.stack_size == 0)
         || (a.set_tid == 0) != (a.set_tid_size == 0)

@@ -1,9 +1,9 @@
 //! Futexes (futex(2)): the host's, on guest memory in place; and robust lists
 //! (set_robust_list(2)), which are walked when a thread ends.
 
-use super::abi::{Errno, GuestPtr, SysResult};
-use super::host::{HostArg, host_call, kernel_address};
-use super::process::Thread;
+use crate::linux::abi::{Errno, GuestPtr, SysResult};
+use crate::linux::host::{HostArg, host_call, kernel_address};
+use crate::linux::process::Thread;
 use crate::mem::{Access, Memory};
 use crate::sys::robust::{self, Nodes, Owned, RobustList, Told};
 
@@ -20,7 +20,7 @@ const FUTEX_LOCK_PI2: i32 = 13;
 /// `FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME`.
 const FUTEX_FLAGS: i32 = 128 | 256;
 
-pub(super) fn sys_futex(
+pub(crate) fn sys_futex(
     t: &mut Thread,
     addr: u64,
     op: i32,
@@ -57,7 +57,7 @@ pub(super) fn sys_futex(
 }
 
 /// `futex_wake` of Linux 6.7.
-pub(super) fn sys_futex_wake(
+pub(crate) fn sys_futex_wake(
     t: &mut Thread,
     addr: u64,
     mask: u64,
@@ -71,7 +71,7 @@ pub(super) fn sys_futex_wake(
 }
 
 /// `futex_wait` of Linux 6.7.
-pub(super) fn sys_futex_wait(
+pub(crate) fn sys_futex_wait(
     t: &mut Thread,
     addr: u64,
     val: u64,
@@ -95,7 +95,7 @@ pub(super) fn sys_futex_wait(
 /// Most futexes that one `futex_waitv` may name.
 const FUTEX_WAITV_MAX: u32 = 128;
 
-pub(super) fn sys_futex_waitv(
+pub(crate) fn sys_futex_waitv(
     t: &mut Thread,
     waiters: GuestPtr<[u64; 3]>,
     n: u32,
@@ -122,7 +122,7 @@ pub(super) fn sys_futex_waitv(
 }
 
 /// `futex_requeue` of Linux 6.7: from the first of two futexes to the second.
-pub(super) fn sys_futex_requeue(
+pub(crate) fn sys_futex_requeue(
     t: &mut Thread,
     waiters: GuestPtr<[u64; 3]>,
     flags: u32,
@@ -141,7 +141,7 @@ pub(super) fn sys_futex_requeue(
     t.host(SYS_FUTEX_REQUEUE, &args)
 }
 
-pub(super) fn sys_set_robust_list(t: &mut Thread, head: u64, len: usize) -> SysResult {
+pub(crate) fn sys_set_robust_list(t: &mut Thread, head: u64, len: usize) -> SysResult {
     if len != robust::HEAD {
         return Err(Errno::EINVAL);
     }
@@ -152,7 +152,7 @@ pub(super) fn sys_set_robust_list(t: &mut Thread, head: u64, len: usize) -> SysR
 
 /// Lets those who may look into the process know where the thread's list is, and where it makes a
 /// call that somebody is asked about.
-pub(super) fn tell_others(t: &mut Thread, pc: u64) {
+pub(crate) fn tell_others(t: &mut Thread, pc: u64) {
     if t.robust.is_none() {
         // A host that refuses lets nobody know.
         t.robust = RobustList::register().ok();
@@ -162,7 +162,7 @@ pub(super) fn tell_others(t: &mut Thread, pc: u64) {
     }
 }
 
-pub(super) fn sys_get_robust_list(
+pub(crate) fn sys_get_robust_list(
     t: &mut Thread,
     tid: i32,
     head: GuestPtr<u64>,
@@ -175,7 +175,7 @@ pub(super) fn sys_get_robust_list(
 }
 
 /// At the end of a thread, when nothing of it is left: `CLONE_CHILD_CLEARTID`.
-pub(super) fn clear_tid(memory: &Memory, addr: u64) {
+pub(crate) fn clear_tid(memory: &Memory, addr: u64) {
     if addr != 0 && GuestPtr::<u32>::new(addr).write(memory, &0).is_ok() {
         wake(memory, addr, 1);
     }
@@ -229,7 +229,7 @@ const MOST_NODES: u64 = 1 << 39;
 
 /// Before a system call, in which the process may be killed: makes the host's kernel know what
 /// robust futexes the thread owns. Costs two loads if it owns none.
-pub(super) fn tell_host(t: &mut Thread) {
+pub(crate) fn tell_host(t: &mut Thread) {
     let head = t.robust_list;
     if head == 0 {
         return;
@@ -260,7 +260,7 @@ pub(super) fn tell_host(t: &mut Thread) {
 }
 
 /// At the end of a thread: hands over what robust futexes it owns.
-pub(super) fn release_robust(t: &mut Thread) {
+pub(crate) fn release_robust(t: &mut Thread) {
     if t.robust_list != 0 {
         let (owned, pending) = read_robust(t);
         for (futex, is_pending) in

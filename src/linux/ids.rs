@@ -1,10 +1,10 @@
 //! Users, groups and capabilities: the host's, or, with a fake root, what the guest believes
 //! (credentials(7); kernel: `kernel/sys.c`, `kernel/groups.c`).
 
-use super::abi::{Errno, GuestPtr, SysResult};
-use super::args::Arg::{R, RE, V, W, WE};
-use super::lock::lock;
-use super::process::Thread;
+use crate::linux::abi::{Errno, GuestPtr, SysResult};
+use crate::linux::args::Arg::{R, RE, V, W, WE};
+use crate::linux::lock::lock;
+use crate::linux::process::Thread;
 
 /// Keeps an id as it is.
 const SAME: u32 = u32::MAX;
@@ -13,7 +13,7 @@ const MAX_GROUPS: usize = 65536;
 
 /// The four ids of one kind that a process has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Ids {
+pub(crate) struct Ids {
     pub real: u32,
     pub effective: u32,
     pub saved: u32,
@@ -82,7 +82,7 @@ impl Ids {
 
 /// Who a guest believes to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Credentials {
+pub(crate) struct Credentials {
     pub user: Ids,
     pub group: Ids,
     pub groups: Vec<u32>,
@@ -90,17 +90,17 @@ pub(super) struct Credentials {
 
 impl Credentials {
     /// True for what the kernel asks a capability for.
-    pub(super) fn is_root(&self) -> bool {
+    pub(crate) fn is_root(&self) -> bool {
         self.user.effective == 0
     }
 
     /// True if files of this group are the process's group's.
-    pub(super) fn is_member(&self, group: u32) -> bool {
+    pub(crate) fn is_member(&self, group: u32) -> bool {
         self.group.file == group || self.groups.contains(&group)
     }
 
     /// What execve(2) makes of it, for a program with these owners and this mode.
-    pub(super) fn for_program(&self, user: u32, group: u32, mode: u32) -> Self {
+    pub(crate) fn for_program(&self, user: u32, group: u32, mode: u32) -> Self {
         let mut new = self.clone();
         if mode & libc::S_ISUID != 0 {
             new.user.effective = user;
@@ -116,12 +116,12 @@ impl Credentials {
     }
 
     /// Real and effective user, real and effective group.
-    pub(super) fn ids(&self) -> [u32; 4] {
+    pub(crate) fn ids(&self) -> [u32; 4] {
         [self.user.real, self.user.effective, self.group.real, self.group.effective]
     }
 
     /// The lines of `/proc/PID/status` that tell about it, by their names.
-    pub(super) fn status(&self, name: &str) -> Option<String> {
+    pub(crate) fn status(&self, name: &str) -> Option<String> {
         let tabs =
             |i: &Ids| [i.real, i.effective, i.saved, i.file].map(|n| n.to_string()).join("\t");
         let all = if self.is_root() { ALL_CAPABILITIES } else { 0 };
@@ -136,7 +136,7 @@ impl Credentials {
     }
 
     /// As text, for the command line of the next program.
-    pub(super) fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let four = |i: &Ids| [i.real, i.effective, i.saved, i.file];
         let all = four(&self.user).into_iter().chain(four(&self.group));
         let all = all.chain(self.groups.iter().copied());
@@ -144,7 +144,7 @@ impl Credentials {
     }
 
     /// The inverse of [`Self::to_text`].
-    pub(super) fn from_text(text: &str) -> Option<Self> {
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
         let all: Vec<u32> = text.split(',').map(|n| n.parse().ok()).collect::<Option<_>>()?;
         let four = |at: usize| {
             let [real, effective, saved, file] = *all.get(at..at + 4)? else { return None };
@@ -159,7 +159,7 @@ impl Thread {
     fn believed(
         &mut self,
         generic: u16,
-        spec: &[super::args::Arg],
+        spec: &[crate::linux::args::Arg],
         serve: impl FnOnce(&mut Credentials, bool) -> SysResult,
     ) -> SysResult {
         let process = std::sync::Arc::clone(&self.process);
@@ -180,7 +180,7 @@ impl Thread {
 /// Calls that set ids of one kind and answer 0.
 macro_rules! setters {
     ($($name:ident $number:literal $kind:ident $set:ident ($($arg:ident $spec:expr),*);)*) => {$(
-        pub(super) fn $name(t: &mut Thread $(, $arg: u32)*) -> SysResult {
+        pub(crate) fn $name(t: &mut Thread $(, $arg: u32)*) -> SysResult {
             t.believed($number, &[$($spec),*], |c, root| c.$kind.$set($($arg,)* root).map(|()| 0))
         }
     )*};
@@ -193,26 +193,26 @@ setters! {
     sys_setuid 146 user set(id V);
 }
 
-pub(super) fn sys_setresuid(t: &mut Thread, r: u32, e: u32, s: u32) -> SysResult {
+pub(crate) fn sys_setresuid(t: &mut Thread, r: u32, e: u32, s: u32) -> SysResult {
     t.believed(147, &[V, V, V], |c, root| c.user.set_all([r, e, s], root).map(|()| 0))
 }
 
-pub(super) fn sys_setresgid(t: &mut Thread, r: u32, e: u32, s: u32) -> SysResult {
+pub(crate) fn sys_setresgid(t: &mut Thread, r: u32, e: u32, s: u32) -> SysResult {
     t.believed(149, &[V, V, V], |c, root| c.group.set_all([r, e, s], root).map(|()| 0))
 }
 
-pub(super) fn sys_setfsuid(t: &mut Thread, id: u32) -> SysResult {
+pub(crate) fn sys_setfsuid(t: &mut Thread, id: u32) -> SysResult {
     t.believed(151, &[V], |c, root| Ok(u64::from(c.user.set_file(id, root))))
 }
 
-pub(super) fn sys_setfsgid(t: &mut Thread, id: u32) -> SysResult {
+pub(crate) fn sys_setfsgid(t: &mut Thread, id: u32) -> SysResult {
     t.believed(152, &[V], |c, root| Ok(u64::from(c.group.set_file(id, root))))
 }
 
 /// Calls that answer an id.
 macro_rules! getters {
     ($($name:ident $number:literal $kind:ident $field:ident;)*) => {$(
-        pub(super) fn $name(t: &mut Thread) -> SysResult {
+        pub(crate) fn $name(t: &mut Thread) -> SysResult {
             t.believed($number, &[], |c, _| Ok(u64::from(c.$kind.$field)))
         }
     )*};
@@ -244,7 +244,7 @@ fn get_three(
     result
 }
 
-pub(super) fn sys_getresuid(
+pub(crate) fn sys_getresuid(
     t: &mut Thread,
     real: GuestPtr<u32>,
     effective: GuestPtr<u32>,
@@ -253,7 +253,7 @@ pub(super) fn sys_getresuid(
     get_three(t, 148, [real, effective, saved], |c| &c.user)
 }
 
-pub(super) fn sys_getresgid(
+pub(crate) fn sys_getresgid(
     t: &mut Thread,
     real: GuestPtr<u32>,
     effective: GuestPtr<u32>,
@@ -262,7 +262,7 @@ pub(super) fn sys_getresgid(
     get_three(t, 150, [real, effective, saved], |c| &c.group)
 }
 
-pub(super) fn sys_getgroups(t: &mut Thread, room: i32, list: GuestPtr<u32>) -> SysResult {
+pub(crate) fn sys_getgroups(t: &mut Thread, room: i32, list: GuestPtr<u32>) -> SysResult {
     let mut groups = Vec::new();
     let result = t.believed(158, &[V, WE(0, 4)], |c, _| {
         if room != 0 && usize::try_from(room).map_or(true, |n| n < c.groups.len()) {
@@ -279,7 +279,7 @@ pub(super) fn sys_getgroups(t: &mut Thread, room: i32, list: GuestPtr<u32>) -> S
     Ok(result)
 }
 
-pub(super) fn sys_setgroups(t: &mut Thread, count: i32, list: GuestPtr<u32>) -> SysResult {
+pub(crate) fn sys_setgroups(t: &mut Thread, count: i32, list: GuestPtr<u32>) -> SysResult {
     if lock(&t.process.credentials).is_none() {
         return t.pass(159, &[V, RE(0, 4)]);
     }
@@ -301,7 +301,7 @@ pub(super) fn sys_setgroups(t: &mut Thread, count: i32, list: GuestPtr<u32>) -> 
 const ALL_CAPABILITIES: u64 = (1 << 41) - 1;
 
 /// The host tells the versions that there are, and checks addresses.
-pub(super) fn sys_capget(t: &mut Thread, header: GuestPtr<u32>, data: GuestPtr<u32>) -> SysResult {
+pub(crate) fn sys_capget(t: &mut Thread, header: GuestPtr<u32>, data: GuestPtr<u32>) -> SysResult {
     let result = t.pass(90, &[W(8), W(24)])?;
     let root = lock(&t.process.credentials).as_ref().map(Credentials::is_root);
     if let (Some(root), false) = (root, data.is_null()) {
@@ -320,7 +320,7 @@ pub(super) fn sys_capget(t: &mut Thread, header: GuestPtr<u32>, data: GuestPtr<u
     Ok(result)
 }
 
-pub(super) fn sys_capset(t: &mut Thread) -> SysResult {
+pub(crate) fn sys_capset(t: &mut Thread) -> SysResult {
     let mut root = None;
     if let Some(c) = &*lock(&t.process.credentials) {
         root = Some(c.is_root());

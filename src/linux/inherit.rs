@@ -1,14 +1,14 @@
 //! What a program inherits from the one that starts it with `execve` and that the host does not
 //! keep.
 
-use super::limits::{self, Limits};
-use super::personality;
-use super::process::Thread;
-use super::seccomp::Restriction;
+use crate::linux::limits::{self, Limits};
+use crate::linux::personality;
+use crate::linux::process::Thread;
+use crate::linux::seccomp::Restriction;
 
 /// Attributes of a process that survive `execve`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Inherited {
+pub(crate) struct Inherited {
     /// What `personality` was last told.
     pub personality: u32,
     /// Limits that are kept here.
@@ -19,7 +19,7 @@ pub(super) struct Inherited {
 
 impl Inherited {
     /// For the first program: what the host says.
-    pub(super) fn from_host() -> Self {
+    pub(crate) fn from_host() -> Self {
         Self {
             personality: personality::of_host(),
             limits: Limits::take_over(),
@@ -28,7 +28,7 @@ impl Inherited {
     }
 
     /// For a program that `t` starts.
-    pub(super) fn of(t: &Thread) -> Self {
+    pub(crate) fn of(t: &Thread) -> Self {
         Self {
             personality: t.process.personality.value(),
             limits: t.process.limits(),
@@ -37,18 +37,18 @@ impl Inherited {
     }
 
     /// The filters, for the first thread.
-    pub(super) fn restriction(&self) -> Restriction {
+    pub(crate) fn restriction(&self) -> Restriction {
         Restriction::from_text(&self.filters).unwrap_or_default()
     }
 
     /// One word of a command line.
-    pub(super) fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let limits = self.limits.to_words().map(|n| format!("{n:x}")).join(",");
         format!("{:x},{limits},{}", self.personality, self.filters)
     }
 
     /// The inverse of [`Self::to_text`]; `None` for any other text.
-    pub(super) fn from_text(text: &str) -> Option<Self> {
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
         let mut parts = text.split(',');
         let mut number = || u64::from_str_radix(parts.next()?, 16).ok();
         let personality = u32::try_from(number()?).ok()?;

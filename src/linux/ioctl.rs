@@ -5,13 +5,13 @@
 //! argument is an address, and of how many bytes; and, where a guest address is not a host address,
 //! whether the structure holds addresses. `docs/ioctls.md` is generated from this file.
 
-use super::abi::{Errno, Fd, GuestPtr, SysResult};
-use super::args::host;
-use super::host::HostArg;
-use super::lock::lock;
-use super::process::Thread;
-use super::procmaps::{self, PROCMAP_QUERY};
-use super::{listener, loop_info, userfault};
+use crate::linux::abi::{Errno, Fd, GuestPtr, SysResult};
+use crate::linux::args::host;
+use crate::linux::host::HostArg;
+use crate::linux::lock::lock;
+use crate::linux::process::Thread;
+use crate::linux::procmaps::{self, PROCMAP_QUERY};
+use crate::linux::{listener, loop_info, userfault};
 use crate::mem::Access;
 use crate::util::PAGE_SIZE;
 use std::fmt::Write as _;
@@ -43,10 +43,10 @@ use Kind::{Addresses, Bytes, Encoded, EthTool, IfConf, Loop, Notification, Numbe
 
 /// One request.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Request {
+pub(crate) struct Request {
     number: u32,
     /// Name as in the kernel's headers, for the call trace.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     kind: Kind,
 }
 
@@ -294,14 +294,14 @@ fn tun_or_tty(request: u32) -> Kind {
 }
 
 /// Name of a request, for the call trace.
-pub(super) fn name(request: u32) -> Option<&'static str> {
+pub(crate) fn name(request: u32) -> Option<&'static str> {
     if request >> 8 & 0xff == userfault::TYPE {
         return userfault::name(request);
     }
     REQUESTS.iter().find(|r| r.number == request).map(|r| r.name)
 }
 
-pub(super) fn sys_ioctl(t: &mut Thread, fd: Fd, request: u32, arg: u64) -> SysResult {
+pub(crate) fn sys_ioctl(t: &mut Thread, fd: Fd, request: u32, arg: u64) -> SysResult {
     if request == PROCMAP_QUERY
         && let Some(answer) = procmaps::query(t, fd, GuestPtr::new(arg))
     {
@@ -412,7 +412,7 @@ fn ethtool(t: &Thread, fd: Fd, request: u32, arg: u64) -> SysResult {
 
 /// The document for people to read.
 #[must_use]
-pub(super) fn markdown() -> String {
+pub(crate) fn markdown() -> String {
     let mut out = String::from(TEXT);
     for r in REQUESTS {
         let _ = writeln!(out, "| `{:#x}` | `{}` | {} |", r.number, r.name, r.kind);

@@ -1,10 +1,10 @@
 //! Message queues and semaphores, as far as the host's calls cannot be made on the guest's
 //! arguments as they are.
 
-use super::abi::{Errno, Fd, GuestPtr, SigEvent, SysResult};
-use super::args::host;
-use super::host::HostArg;
-use super::process::Thread;
+use crate::linux::abi::{Errno, Fd, GuestPtr, SigEvent, SysResult};
+use crate::linux::args::host;
+use crate::linux::host::HostArg;
+use crate::linux::process::Thread;
 use crate::mem::Access;
 use std::mem::offset_of;
 
@@ -16,7 +16,7 @@ fn message_len(size: i64) -> Result<u64, Errno> {
     Ok(u64::try_from(size).map_err(|_| Errno::EINVAL)?.saturating_add(MESSAGE_TYPE))
 }
 
-pub(super) fn sys_msgsnd(
+pub(crate) fn sys_msgsnd(
     t: &mut Thread,
     id: i32,
     message: u64,
@@ -26,7 +26,7 @@ pub(super) fn sys_msgsnd(
     host!(t, SYS_msgsnd, id, t.input(message, message_len(size)?)?, size as u64, flags)
 }
 
-pub(super) fn sys_msgrcv(
+pub(crate) fn sys_msgrcv(
     t: &mut Thread,
     id: i32,
     message: u64,
@@ -42,7 +42,7 @@ const SIGEV_THREAD: i32 = 2;
 /// `NOTIFY_COOKIE_LEN` (`linux/mqueue.h`).
 const NOTIFY_COOKIE: u64 = 32;
 
-pub(super) fn sys_mq_notify(t: &mut Thread, queue: Fd, event: GuestPtr<SigEvent>) -> SysResult {
+pub(crate) fn sys_mq_notify(t: &mut Thread, queue: Fd, event: GuestPtr<SigEvent>) -> SysResult {
     let Some(mut event) = event.read_optional(t.memory())? else {
         return host!(t, SYS_mq_notify, queue, HostArg::NULL);
     };
@@ -54,11 +54,11 @@ pub(super) fn sys_mq_notify(t: &mut Thread, queue: Fd, event: GuestPtr<SigEvent>
 
 /// `SEM_STAT` and its kin (`linux/sem.h`).
 mod sem {
-    pub(super) const GETALL: i32 = 13;
-    pub(super) const SETALL: i32 = 17;
-    pub(super) const STAT: i32 = 18;
-    pub(super) const INFO: i32 = 19;
-    pub(super) const STAT_ANY: i32 = 20;
+    pub(crate) const GETALL: i32 = 13;
+    pub(crate) const SETALL: i32 = 17;
+    pub(crate) const STAT: i32 = 18;
+    pub(crate) const INFO: i32 = 19;
+    pub(crate) const STAT_ANY: i32 = 20;
 }
 
 /// `struct seminfo`.
@@ -80,7 +80,7 @@ fn guest_sem_ds(host: &[u64; HOST_DS]) -> GuestSemDs {
     guest
 }
 
-pub(super) fn sys_semctl(
+pub(crate) fn sys_semctl(
     t: &mut Thread,
     id: i32,
     number: i32,

@@ -1,11 +1,11 @@
 //! Key rings of the kernel (keyrings(7)).
 
-use super::abi::{Errno, SysResult};
-use super::args::Arg;
-use super::args::host;
-use super::file::import_iovec;
-use super::host::HostArg;
-use super::process::Thread;
+use crate::linux::abi::{Errno, SysResult};
+use crate::linux::args::Arg;
+use crate::linux::args::host;
+use crate::linux::file::import_iovec;
+use crate::linux::host::HostArg;
+use crate::linux::process::Thread;
 use crate::mem::Access;
 
 /// What the arguments of a `keyctl` command are, from the second on.
@@ -35,7 +35,7 @@ fn keyctl_arguments(command: u32) -> Option<&'static [Arg]> {
 /// `KEYCTL_INSTANTIATE_IOV`.
 const INSTANTIATE_IOV: u32 = 20;
 
-pub(super) fn sys_keyctl(t: &mut Thread, command: u32) -> SysResult {
+pub(crate) fn sys_keyctl(t: &mut Thread, command: u32) -> SysResult {
     if command == INSTANTIATE_IOV {
         let [_, key, vector, count, ring, _] = t.args();
         let vector = import_iovec(t, vector, count, Access::Read)?;

@@ -3,12 +3,12 @@
 //! others are the host's, but the hard limit of descriptors is kept here too: we raise the soft one
 //! while we need descriptors of our own ([`raise`]).
 
-use super::abi::{Errno, GuestPtr, RLimit, SysResult};
-use super::host::limit::{self, CAP_SYS_RESOURCE, get, raise, set};
-use super::host::{HostArg, has_capability};
-use super::lock::lock;
-use super::process::{Process, Thread};
-use super::{core_dump, others};
+use crate::linux::abi::{Errno, GuestPtr, RLimit, SysResult};
+use crate::linux::host::limit::{self, CAP_SYS_RESOURCE, get, raise, set};
+use crate::linux::host::{HostArg, has_capability};
+use crate::linux::lock::lock;
+use crate::linux::process::{Process, Thread};
+use crate::linux::{core_dump, others};
 use crate::mem::{Mapping, Memory};
 use crate::sys::mmap;
 use crate::util::PAGE_SIZE;
@@ -34,7 +34,7 @@ const FILES: usize = 3;
 static PUBLIC: [AtomicU64; 2 * FILES] = [const { AtomicU64::new(INFINITY) }; 2 * FILES];
 
 /// Host address of what [`other`] reads.
-pub(super) fn public_address() -> u64 {
+pub(crate) fn public_address() -> u64 {
     std::ptr::from_ref(&PUBLIC) as u64
 }
 
@@ -65,7 +65,7 @@ fn set_other(pid: i32, kept: usize, limit: &RLimit) {
 }
 
 /// Numbers in which [`Limits`] are handed on.
-pub(super) const WORDS: usize = 2 * KEPT.len();
+pub(crate) const WORDS: usize = 2 * KEPT.len();
 
 /// Soft limit of the stack that we want for ourselves, in bytes: the kernel derives from it how
 /// long arguments may be.
@@ -73,11 +73,11 @@ const OWN_STACK: u64 = 64 << 20;
 
 /// The limits that are kept here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Limits([RLimit; KEPT.len()]);
+pub(crate) struct Limits([RLimit; KEPT.len()]);
 
 impl Limits {
     /// The host's limits become the guest's, and we get what we may have.
-    pub(super) fn take_over() -> Self {
+    pub(crate) fn take_over() -> Self {
         let host = |resource| get(0, resource).unwrap_or(RLimit { cur: INFINITY, max: INFINITY });
         let limits = KEPT.map(host);
         for (resource, limit) in KEPT.into_iter().zip(limits) {
@@ -101,7 +101,7 @@ impl Limits {
     }
 
     /// Before a program of the host takes our place: it is to have the guest's limits.
-    pub(super) fn hand_over(&self) {
+    pub(crate) fn hand_over(&self) {
         for (resource, limit) in KEPT.into_iter().zip(&self.0) {
             // A limit that cannot be set is the host's to keep.
             let _ = set(resource, limit);
@@ -109,17 +109,17 @@ impl Limits {
     }
 
     /// Soft and hard limits in turn, for a program that inherits the limits.
-    pub(super) fn to_words(self) -> [u64; WORDS] {
+    pub(crate) fn to_words(self) -> [u64; WORDS] {
         std::array::from_fn(|i| if i % 2 == 0 { self.0[i / 2].cur } else { self.0[i / 2].max })
     }
 
     /// The inverse of [`Self::to_words`].
-    pub(super) fn from_words(words: [u64; WORDS]) -> Self {
+    pub(crate) fn from_words(words: [u64; WORDS]) -> Self {
         Self(std::array::from_fn(|i| RLimit { cur: words[2 * i], max: words[2 * i + 1] }))
     }
 
     /// Lets the host hold the guest to its limit of descriptors, and other guests see the limits.
-    pub(super) fn settle(&self) {
+    pub(crate) fn settle(&self) {
         self.publish();
         // It was the host's before a program of the guest was started.
         let _ = limit::set_files(self.0[FILES]);
@@ -142,12 +142,12 @@ impl Limits {
     }
 
     /// Bytes that a mapping that grows down may have.
-    pub(super) fn stack_limit(&self) -> u64 {
+    pub(crate) fn stack_limit(&self) -> u64 {
         self.0[STACK].cur
     }
 
     /// Bytes of the main thread's stack.
-    pub(super) fn stack(&self) -> u64 {
+    pub(crate) fn stack(&self) -> u64 {
         /// Without a limit, within reason.
         const UNLIMITED: u64 = 64 << 20;
         /// With a limit below this, the kernel still gives room for what `execve` passes.
@@ -160,14 +160,14 @@ impl Limits {
 
     /// Bytes that arguments and environment of a program may have, with their addresses
     /// (`bprm_stack_limits` of the kernel).
-    pub(super) fn arguments(&self) -> u64 {
+    pub(crate) fn arguments(&self) -> u64 {
         const MOST: u64 = 6 << 20;
         const LEAST: u64 = 128 << 10;
         (self.0[STACK].cur / 4).clamp(LEAST, MOST)
     }
 
     /// The lines of `/proc/self/limits` about what is kept here.
-    pub(super) fn correct(&self, host: &str) -> String {
+    pub(crate) fn correct(&self, host: &str) -> String {
         let names = ["Max address space", "Max data size", "Max stack size", "Max open files"];
         let mut out = String::with_capacity(host.len());
         for line in host.lines() {
@@ -192,12 +192,12 @@ impl Limits {
 }
 
 /// Bytes that a core may have.
-pub(super) fn core_limit() -> u64 {
+pub(crate) fn core_limit() -> u64 {
     get(0, libc::RLIMIT_CORE).map_or(0, |l| l.cur)
 }
 
 /// Sets the soft limit of cores, as far as the hard one allows.
-pub(super) fn set_core_limit(bytes: u64) -> SysResult {
+pub(crate) fn set_core_limit(bytes: u64) -> SysResult {
     let limit = get(0, libc::RLIMIT_CORE)?;
     set(libc::RLIMIT_CORE, &RLimit { cur: bytes.min(limit.max), ..limit })
 }
@@ -208,7 +208,7 @@ const OWN_ROOM: u64 = 8 << 20;
 
 impl Process {
     /// The limits that are kept here.
-    pub(super) fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self) -> Limits {
         let mut limits = lock(&self.limits);
         if !self.borrowed {
             limits.adopt();
@@ -248,7 +248,7 @@ impl Process {
 
     /// Refuses a mapping of `len` bytes that the limits of addresses and data do not allow. Pages
     /// of `replaced` are going to be unmapped for it.
-    pub(super) fn may_map(
+    pub(crate) fn may_map(
         &self,
         len: u64,
         data: bool,
@@ -271,7 +271,7 @@ impl Process {
 impl Process {
     /// Refuses to lock all memory, of which there are `mapped` bytes, where the limit does not
     /// allow it (`can_do_mlock` and `mlockall` of the kernel).
-    pub(super) fn may_lock(&self, mapped: u64) -> Result<(), Errno> {
+    pub(crate) fn may_lock(&self, mapped: u64) -> Result<(), Errno> {
         /// `CAP_IPC_LOCK`.
         const CAP_IPC_LOCK: u32 = 14;
         let limit = get(0, libc::RLIMIT_MEMLOCK)?.cur;
@@ -283,7 +283,7 @@ impl Process {
 }
 
 /// True for what counts as data: private and writable (`is_data_mapping` of the kernel).
-pub(super) fn is_data(m: &Mapping) -> bool {
+pub(crate) fn is_data(m: &Mapping) -> bool {
     m.prot.writable() && !m.shared
 }
 
@@ -307,13 +307,13 @@ fn usage(mem: &Memory, without: Option<Range<u64>>) -> Usage {
     used
 }
 
-pub(super) fn sys_getrlimit(t: &mut Thread, resource: u32, old: GuestPtr<RLimit>) -> SysResult {
+pub(crate) fn sys_getrlimit(t: &mut Thread, resource: u32, old: GuestPtr<RLimit>) -> SysResult {
     let limit = current(t, 0, resource)?;
     old.write(t.memory(), &limit)?;
     Ok(0)
 }
 
-pub(super) fn sys_setrlimit(t: &mut Thread, resource: u32, new: GuestPtr<RLimit>) -> SysResult {
+pub(crate) fn sys_setrlimit(t: &mut Thread, resource: u32, new: GuestPtr<RLimit>) -> SysResult {
     new.read(t.memory())?;
     sys_prlimit64(t, 0, resource, new, GuestPtr::new(0))
 }
@@ -334,7 +334,7 @@ fn current(t: &Thread, pid: i32, resource: u32) -> Result<RLimit, Errno> {
     }
 }
 
-pub(super) fn sys_prlimit64(
+pub(crate) fn sys_prlimit64(
     t: &mut Thread,
     pid: i32,
     resource: u32,

@@ -6,12 +6,12 @@
 //! number is made with the guest's arguments. A chain of filters has at most one listener, so one
 //! number is enough.
 
-use super::abi::{Errno, Fd, GuestPtr, SysResult};
-use super::args::host;
-use super::futex;
-use super::host::{HostArg, address_of, host_call};
-use super::process::Thread;
-use super::seccomp::{ARCH, RET_ALLOW};
+use crate::linux::abi::{Errno, Fd, GuestPtr, SysResult};
+use crate::linux::args::host;
+use crate::linux::futex;
+use crate::linux::host::{HostArg, address_of, host_call};
+use crate::linux::process::Thread;
+use crate::linux::seccomp::{ARCH, RET_ALLOW};
 use crate::sys::robust::{self, Told};
 
 /// Upper half of the host's number for a call that a listener is asked about; the lower half is
@@ -31,13 +31,13 @@ const SET_MODE_FILTER: u64 = 1;
 ///
 /// # Errors
 /// The host's.
-pub(super) fn listen(flags: u32) -> SysResult {
+pub(crate) fn listen(flags: u32) -> SysResult {
     install(flags, RET_USER_NOTIF)
 }
 
 /// Gives all threads the attribute `no_new_privs`, if the calling one has it and the host's kernel
 /// finds that they may have it, as a filter for all threads does.
-pub(super) fn share_no_new_privs() {
+pub(crate) fn share_no_new_privs() {
     const FLAG_TSYNC: u32 = 1;
     // What is refused here has no effect on any filter.
     let _ = install(FLAG_TSYNC, RET_ALLOW);
@@ -61,7 +61,7 @@ fn install(flags: u32, action: u32) -> SysResult {
 }
 
 /// Asks the listener about the call that the thread is about to make. `None`: it is to be made.
-pub(super) fn ask(t: &mut Thread) -> Option<SysResult> {
+pub(crate) fn ask(t: &mut Thread) -> Option<SysResult> {
     let pc = t.cpu.hart().pc.wrapping_add(4);
     futex::tell_others(t, pc);
     let number = ASKED | t.syscall_number() as u32 & NUMBER;
@@ -71,7 +71,7 @@ pub(super) fn ask(t: &mut Thread) -> Option<SysResult> {
 
 /// `SECCOMP_IOCTL_NOTIF_RECV`: what the host tells about its call is put in the guest's terms.
 /// The place of the call its thread tells those who may look into its process; to others it is 0.
-pub(super) fn receive(t: &Thread, fd: Fd, request: u32, arg: u64) -> SysResult {
+pub(crate) fn receive(t: &Thread, fd: Fd, request: u32, arg: u64) -> SysResult {
     /// Bytes of `struct seccomp_notif`, and where the thread's id, number and architecture, and
     /// the place are.
     const SIZE: u64 = 80;
@@ -92,7 +92,7 @@ pub(super) fn receive(t: &Thread, fd: Fd, request: u32, arg: u64) -> SysResult {
 }
 
 /// `SECCOMP_IOCTL_NOTIF_SEND`.
-pub(super) fn answer(t: &Thread, fd: Fd, request: u32, arg: u64) -> SysResult {
+pub(crate) fn answer(t: &Thread, fd: Fd, request: u32, arg: u64) -> SysResult {
     // `struct seccomp_notif_resp`: id, value, error and flags.
     let [id, value, last] = GuestPtr::<[u64; 3]>::new(arg).read(t.memory())?;
     let (error, flags) = (last as u32, (last >> 32) as u32);

@@ -1,8 +1,8 @@
 //! Loading a program and its dynamic linker into an empty address space (kernel:
 //! `fs/binfmt_elf.c`).
 
-use super::mman::{self, STACK_GAP};
-use super::process::Located;
+use crate::linux::mman::{self, STACK_GAP};
+use crate::linux::process::Located;
 use crate::mem::{Backing, MapError, Mapping, Memory, Prot};
 use crate::util::{PAGE_SIZE, page_down, page_up};
 use crate::vm::elf::{Elf, ElfError};
@@ -105,7 +105,7 @@ impl LoadError {
 
 /// An open program file with its headers read.
 #[derive(Debug)]
-pub(super) struct Image {
+pub(crate) struct Image {
     pub file: File,
     pub path: PathBuf,
     pub elf: Elf,
@@ -117,7 +117,7 @@ const HEADS: [u64; 3] = [4 << 10, 64 << 10, 256 << 20];
 
 impl Image {
     /// Opens a host file and reads its headers.
-    pub(super) fn open(path: &Path) -> Result<Self, LoadError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, LoadError> {
         let failed = |error| LoadError::File { path: path.to_owned(), error };
         Self::from_file(File::open(path).map_err(failed)?, path)
     }
@@ -150,7 +150,7 @@ fn read_headers(file: &File, len: u64) -> io::Result<Result<Elf, ElfError>> {
 
 /// What the start of the program needs to know of what was loaded.
 #[derive(Clone, Debug)]
-pub(super) struct Loaded {
+pub(crate) struct Loaded {
     /// Where execution begins.
     pub start: u64,
     /// The program's own entry (`AT_ENTRY`).
@@ -165,7 +165,7 @@ pub(super) struct Loaded {
 }
 
 /// Maps a program, and its dynamic linker if it names one. `find` says where that is.
-pub(super) fn load(
+pub(crate) fn load(
     mem: &Memory,
     top: u64,
     image: &Image,
@@ -190,7 +190,7 @@ pub(super) fn load(
         brk: end,
     };
     if let Some(interpreter) = &elf.interpreter {
-        let named = super::host::path_of(interpreter);
+        let named = crate::linux::host::path_of(interpreter);
         let linker = open_linker(guest_path, &named, find(&named))?;
         let len = linker.elf.span();
         let size = page_up(len.end).unwrap_or(u64::MAX) - page_down(len.start);
@@ -279,7 +279,7 @@ fn map_image(
 
 /// The main thread's stack, mapped at the top of the address space: `size` bytes, whole pages.
 /// It can be executed if the program asks for that (fs/binfmt_elf.c, `PT_GNU_STACK`).
-pub(super) fn map_stack(mem: &Memory, size: u64, exec: bool) -> Result<Range<u64>, LoadError> {
+pub(crate) fn map_stack(mem: &Memory, size: u64, exec: bool) -> Result<Range<u64>, LoadError> {
     let top = mem.top() - PAGE_SIZE;
     let size = page_up(size).unwrap_or(u64::MAX).clamp(32 * PAGE_SIZE, mem.size() / 4);
     let prot = if exec { Prot::RWX } else { Prot::RW };
@@ -289,6 +289,6 @@ pub(super) fn map_stack(mem: &Memory, size: u64, exec: bool) -> Result<Range<u64
 }
 
 /// Below this, mappings are placed.
-pub(super) fn mmap_top(stack: &Range<u64>) -> u64 {
+pub(crate) fn mmap_top(stack: &Range<u64>) -> u64 {
     stack.start - STACK_GAP
 }

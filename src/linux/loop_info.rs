@@ -1,10 +1,10 @@
 //! `struct loop_info` of the requests `LOOP_SET_STATUS` and `LOOP_GET_STATUS` (`linux/loop.h`): its
 //! device numbers are of type `__kernel_old_dev_t`, which has 32 bits on riscv64 and 64 on x86-64.
 
-use super::abi::{Fd, GuestPtr, SysResult};
-use super::args::host;
-use super::host::HostArg;
-use super::process::Thread;
+use crate::linux::abi::{Fd, GuestPtr, SysResult};
+use crate::linux::args::host;
+use crate::linux::host::HostArg;
+use crate::linux::process::Thread;
 use crate::sys::syscall::OLD_DEVICE;
 
 const SET: u32 = 0x4c02;
@@ -40,7 +40,7 @@ const FIELDS: [Field; 9] = [
 const HOST: usize = place(GUEST, 168);
 
 /// Serves both requests.
-pub(super) fn status(t: &Thread, fd: Fd, request: u32, arg: u64) -> SysResult {
+pub(crate) fn status(t: &Thread, fd: Fd, request: u32, arg: u64) -> SysResult {
     let ptr = GuestPtr::<[u8; GUEST]>::new(arg);
     let (mut guest, mut host) = ([0; GUEST], [0; HOST]);
     if request == SET {

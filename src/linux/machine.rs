@@ -1,15 +1,15 @@
 //! What a program learns about the machine: uname(2), riscv_hwprobe(2), lsm_list_modules(2).
 
-use super::abi::Pod;
-use super::abi::{Errno, GuestPtr, HwProbe, SysResult, UtsName};
-use super::host::HostArg;
-use super::process::Thread;
 use crate::isa::Isa;
 use crate::isa::hwprobe::{
     KEY_BASE_BEHAVIOR, KEY_CPUPERF_0, KEY_HIGHEST_VIRT_ADDRESS, KEY_IMA_EXT_0, KEY_TIME_CSR_FREQ,
 };
+use crate::linux::abi::Pod;
+use crate::linux::abi::{Errno, GuestPtr, HwProbe, SysResult, UtsName};
+use crate::linux::host::HostArg;
+use crate::linux::process::Thread;
 
-pub(super) fn sys_uname(t: &mut Thread, to: GuestPtr<UtsName>) -> SysResult {
+pub(crate) fn sys_uname(t: &mut Thread, to: GuestPtr<UtsName>) -> SysResult {
     let mut name = UtsName::zeroed();
     t.host(libc::SYS_uname, &[HostArg::of_mut(&mut name)])?;
     set(&mut name.machine, b"riscv64");
@@ -28,7 +28,7 @@ fn set(field: &mut [u8; 65], text: &[u8]) {
     field[..n].copy_from_slice(&text[..n]);
 }
 
-pub(super) fn sys_riscv_flush_icache(
+pub(crate) fn sys_riscv_flush_icache(
     t: &mut Thread,
     start: u64,
     end: u64,
@@ -86,7 +86,7 @@ fn read_cpus(t: &Thread, size: u64, cpus: GuestPtr<u8>, online: &[u64]) -> Resul
     Ok(words.zip(online).map(|(word, there)| word & there).collect())
 }
 
-pub(super) fn sys_riscv_hwprobe(
+pub(crate) fn sys_riscv_hwprobe(
     t: &mut Thread,
     pairs: GuestPtr<HwProbe>,
     count: u64,
@@ -165,7 +165,7 @@ fn sized(t: &Thread, to: u64, size: GuestPtr<u32>) -> Result<[HostArg<'static>; 
     Ok([t.output(to, u64::from(len))?, t.output(size.0, 4)?])
 }
 
-pub(super) fn sys_lsm_get_self_attr(
+pub(crate) fn sys_lsm_get_self_attr(
     t: &mut Thread,
     attribute: u32,
     to: u64,
@@ -177,7 +177,7 @@ pub(super) fn sys_lsm_get_self_attr(
     t.host(LSM_GET_SELF_ATTR, &[attribute.into(), to, size, flags.into()])
 }
 
-pub(super) fn sys_lsm_list_modules(
+pub(crate) fn sys_lsm_list_modules(
     t: &mut Thread,
     to: u64,
     size: GuestPtr<u32>,

@@ -1,10 +1,10 @@
 //! Memory that stays in memory (mlock(2)).
 
-use super::abi::{Errno, SysResult};
-use super::host::{HostArg, host_call, kernel_address};
-use super::lock::lock;
-use super::mman::Layout;
-use super::process::Thread;
+use crate::linux::abi::{Errno, SysResult};
+use crate::linux::host::{HostArg, host_call, kernel_address};
+use crate::linux::lock::lock;
+use crate::linux::mman::Layout;
+use crate::linux::process::Thread;
 use crate::mem::{Access, Memory, Prot};
 use crate::util::{PAGE_SIZE, page_down, page_up};
 use std::ops::Range;
@@ -32,18 +32,18 @@ fn lock_pages(t: &Thread, number: i64, addr: u64, len: u64, flags: i32) -> SysRe
     if first.end == end { Ok(0) } else { Err(Errno::ENOMEM) }
 }
 
-pub(super) fn sys_mlock(t: &mut Thread, addr: u64, len: u64) -> SysResult {
+pub(crate) fn sys_mlock(t: &mut Thread, addr: u64, len: u64) -> SysResult {
     lock_pages(t, libc::SYS_mlock2, addr, len, 0)
 }
 
-pub(super) fn sys_mlock2(t: &mut Thread, addr: u64, len: u64, flags: i32) -> SysResult {
+pub(crate) fn sys_mlock2(t: &mut Thread, addr: u64, len: u64, flags: i32) -> SysResult {
     if flags & !(libc::MLOCK_ONFAULT as i32) != 0 {
         return Err(Errno::EINVAL);
     }
     lock_pages(t, libc::SYS_mlock2, addr, len, flags)
 }
 
-pub(super) fn sys_munlock(t: &mut Thread, addr: u64, len: u64) -> SysResult {
+pub(crate) fn sys_munlock(t: &mut Thread, addr: u64, len: u64) -> SysResult {
     lock_pages(t, libc::SYS_munlock, addr, len, 0)
 }
 
@@ -66,7 +66,7 @@ fn lock_mapping(mem: &Memory, range: &Range<u64>, flags: i32) -> Result<(), Errn
 }
 
 /// Locks a new mapping, if they all are, or takes it back.
-pub(super) fn lock_new(mem: &Memory, layout: &Layout, range: Range<u64>) -> Result<(), Errno> {
+pub(crate) fn lock_new(mem: &Memory, layout: &Layout, range: Range<u64>) -> Result<(), Errno> {
     let Some(flags) = layout.lock_future else { return Ok(()) };
     lock_mapping(mem, &range, flags).map_err(|_| {
         let _ = mem.unmap(range.start, range.end - range.start);
@@ -75,7 +75,7 @@ pub(super) fn lock_new(mem: &Memory, layout: &Layout, range: Range<u64>) -> Resu
 }
 
 /// Locks the guest's memory, and not ours.
-pub(super) fn sys_mlockall(t: &mut Thread, flags: u32) -> SysResult {
+pub(crate) fn sys_mlockall(t: &mut Thread, flags: u32) -> SysResult {
     if flags & !7 != 0 || flags & (MCL_CURRENT | MCL_FUTURE) == 0 {
         return Err(Errno::EINVAL);
     }
@@ -97,7 +97,7 @@ pub(super) fn sys_mlockall(t: &mut Thread, flags: u32) -> SysResult {
     Ok(0)
 }
 
-pub(super) fn sys_munlockall(t: &mut Thread) -> SysResult {
+pub(crate) fn sys_munlockall(t: &mut Thread) -> SysResult {
     lock(&t.process.layout).lock_future = None;
     host_call(libc::SYS_munlockall, &[])
 }

@@ -8,12 +8,12 @@
 //! in a large space everything goes where code can be translated ([`TRANSLATED`]), as far as it
 //! finds room there.
 
-use super::abi::{Errno, SysResult};
-use super::limits::is_data;
-use super::lock::lock;
-use super::mlock::lock_new;
-use super::process::Thread;
-use super::uring;
+use crate::linux::abi::{Errno, SysResult};
+use crate::linux::limits::is_data;
+use crate::linux::lock::lock;
+use crate::linux::mlock::lock_new;
+use crate::linux::process::Thread;
+use crate::linux::uring;
 use crate::mem::{Advice, Backing, MapError, Mapping, Memory, Prot, Traits};
 use crate::util::{PAGE_SIZE, page_down, page_up};
 use std::ops::Range;
@@ -22,27 +22,27 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 /// Lowest address that a program gets without asking for a place.
-pub(super) const MIN_ADDR: u64 = 0x1_0000;
+pub(crate) const MIN_ADDR: u64 = 0x1_0000;
 
 /// Where the main program goes if it is position-independent, in an address space of that size.
-pub(super) fn pie_base(size: u64) -> u64 {
+pub(crate) fn pie_base(size: u64) -> u64 {
     const BASE: u64 = 0x1000_0000;
     BASE.min(page_down(size / 8))
 }
 
 /// Where libraries go, downwards from the end.
-pub(super) const CODE_WINDOW: Range<u64> = 0x5000_0000..0x8000_0000;
+pub(crate) const CODE_WINDOW: Range<u64> = 0x5000_0000..0x8000_0000;
 
 /// Code is translated below this address and interpreted above it.
 const TRANSLATED: u64 = crate::runtime::MAX_TABLE;
 
 /// Free addresses between the stack's limit and other mappings (`stack_guard_gap`).
-pub(super) const STACK_GAP: u64 = 256 * PAGE_SIZE;
+pub(crate) const STACK_GAP: u64 = 256 * PAGE_SIZE;
 
 /// Where things lie. The lock around it also orders changes of the address space, so that a place
 /// found free is still free when it is taken.
 #[derive(Clone, Debug)]
-pub(super) struct Layout {
+pub(crate) struct Layout {
     /// Start of the heap that `brk` moves.
     pub brk_start: u64,
     /// Its current end, not rounded.
@@ -85,12 +85,12 @@ impl From<MapError> for Errno {
 }
 
 /// Lowest address that a program may map (`vm.mmap_min_addr`).
-pub(super) fn min_addr(mem: &Memory) -> u64 {
+pub(crate) fn min_addr(mem: &Memory) -> u64 {
     mem.lowest().max(PAGE_SIZE)
 }
 
 /// Finds room for `len` bytes, as high as possible; `low` asks for the window of libraries first.
-pub(super) fn find_room(mem: &Memory, top: u64, len: u64, low: bool) -> Option<u64> {
+pub(crate) fn find_room(mem: &Memory, top: u64, len: u64, low: bool) -> Option<u64> {
     // A host short of addresses gives us a space that does not reach the windows.
     let down = |mut within: Range<u64>| {
         while within.end <= top && within.start < within.end {
@@ -110,7 +110,7 @@ pub(super) fn find_room(mem: &Memory, top: u64, len: u64, low: bool) -> Option<u
         .or_else(|| down(MIN_ADDR..top))
 }
 
-pub(super) fn sys_brk(t: &mut Thread, addr: u64) -> SysResult {
+pub(crate) fn sys_brk(t: &mut Thread, addr: u64) -> SysResult {
     let process = Arc::clone(&t.process);
     let mem = process.memory();
     let mut layout = lock(&process.layout);
@@ -138,7 +138,7 @@ pub(super) fn sys_brk(t: &mut Thread, addr: u64) -> SysResult {
     Ok(layout.brk)
 }
 
-pub(super) fn sys_mmap(
+pub(crate) fn sys_mmap(
     t: &mut Thread,
     addr: u64,
     len: u64,
@@ -279,13 +279,13 @@ fn place(
 }
 
 /// True if a mapping that ends at `end` would be in the way of one that grows down.
-pub(super) fn is_below_stack(mem: &Memory, end: u64) -> bool {
+pub(crate) fn is_below_stack(mem: &Memory, end: u64) -> bool {
     mem.mapping_from(end).is_some_and(|(r, m)| m.traits.grows_down && r.start - end < STACK_GAP)
 }
 
 /// What `/proc/self/maps` will say of a file.
 fn file_backing(t: &Thread, fd: i32, offset: u64) -> Result<Backing, Errno> {
-    let file = super::host::file_identity(fd)?;
+    let file = crate::linux::host::file_identity(fd)?;
     let link = std::fs::read_link(format!("/proc/self/fd/{fd}")).unwrap_or_default();
     let path = t.process.file_name(&link);
     Ok(Backing::File { path: Arc::new(path), offset, dev: file.dev, inode: file.inode })
@@ -293,10 +293,10 @@ fn file_backing(t: &Thread, fd: i32, offset: u64) -> Result<Backing, Errno> {
 
 /// The guest's descriptor, as one that may be borrowed for a call.
 fn guest_fd(fd: i32) -> Result<BorrowedFd<'static>, Errno> {
-    super::host::borrow_fd(fd).ok_or(Errno::EBADF)
+    crate::linux::host::borrow_fd(fd).ok_or(Errno::EBADF)
 }
 
-pub(super) fn sys_munmap(t: &mut Thread, addr: u64, len: u64) -> SysResult {
+pub(crate) fn sys_munmap(t: &mut Thread, addr: u64, len: u64) -> SysResult {
     let process = Arc::clone(&t.process);
     let _layout = lock(&process.layout);
     match process.memory().unmap(addr, len) {
@@ -305,7 +305,7 @@ pub(super) fn sys_munmap(t: &mut Thread, addr: u64, len: u64) -> SysResult {
     }
 }
 
-pub(super) fn sys_mprotect(t: &mut Thread, addr: u64, len: u64, prot: u32) -> SysResult {
+pub(crate) fn sys_mprotect(t: &mut Thread, addr: u64, len: u64, prot: u32) -> SysResult {
     /// `PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM`.
     const KNOWN: u32 = 0xf;
     const PROT_GROWSDOWN: u32 = 0x0100_0000;
@@ -344,7 +344,7 @@ pub(super) fn sys_mprotect(t: &mut Thread, addr: u64, len: u64, prot: u32) -> Sy
 
 /// Extends a mapping that grows down (`MAP_GROWSDOWN`) to an address below at which there was a
 /// fault. False if none is to be extended.
-pub(super) fn grow_stack(t: &Thread, addr: u64) -> bool {
+pub(crate) fn grow_stack(t: &Thread, addr: u64) -> bool {
     let process = &t.process;
     let mem = process.memory();
     let layout = lock(&process.layout);

@@ -1,17 +1,17 @@
 //! Mounts and mount namespaces. With a root filesystem of the guest's own they are the host's
-//! kernel's where the guest has made itself a mount namespace ([`super::rootfs`]); elsewhere what
+//! kernel's where the guest has made itself a mount namespace ([`crate::linux::rootfs`]); elsewhere what
 //! is mounted is fixed.
 
-use super::abi::{Errno, Fd, GuestCStr, GuestPtr, SysResult};
-use super::args::Arg;
-use super::args::host;
-use super::dir::{optional_arg, optional_path};
-use super::executable;
-use super::fork::CLONE_NEWNS;
-use super::host::HostArg;
-use super::path::{HostPath, Last};
-use super::process::Thread;
-use super::rootfs::{Worlds, overlay_options};
+use crate::linux::abi::{Errno, Fd, GuestCStr, GuestPtr, SysResult};
+use crate::linux::args::Arg;
+use crate::linux::args::host;
+use crate::linux::dir::{optional_arg, optional_path};
+use crate::linux::executable;
+use crate::linux::fork::CLONE_NEWNS;
+use crate::linux::host::HostArg;
+use crate::linux::path::{HostPath, Last};
+use crate::linux::process::Thread;
+use crate::linux::rootfs::{Worlds, overlay_options};
 use std::ffi::CString;
 use std::fs;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ fn namespace() -> Option<std::path::PathBuf> {
     fs::read_link("/proc/thread-self/ns/mnt").ok()
 }
 
-pub(super) fn sys_unshare(t: &mut Thread, flags: u64) -> SysResult {
+pub(crate) fn sys_unshare(t: &mut Thread, flags: u64) -> SysResult {
     let result = host!(t, SYS_unshare, flags)?;
     if let Some(world) = &t.process.options.world
         && flags & CLONE_NEWNS != 0
@@ -31,7 +31,7 @@ pub(super) fn sys_unshare(t: &mut Thread, flags: u64) -> SysResult {
     Ok(result)
 }
 
-pub(super) fn sys_setns(t: &mut Thread, fd: Fd, kind: u32) -> SysResult {
+pub(crate) fn sys_setns(t: &mut Thread, fd: Fd, kind: u32) -> SysResult {
     let Some(world) = &t.process.options.world else {
         executable::keep();
         return host!(t, SYS_setns, fd, kind);
@@ -110,7 +110,7 @@ fn data_of(t: &Thread, kind: &[u8], data: GuestCStr) -> Result<(CString, Vec<Hos
 
 /// The data is a string for every file system that an unprivileged process can mount; at most a
 /// page is read.
-pub(super) fn sys_mount(
+pub(crate) fn sys_mount(
     t: &mut Thread,
     source: GuestCStr,
     target: GuestCStr,
@@ -158,7 +158,7 @@ pub(super) fn sys_mount(
     result
 }
 
-pub(super) fn sys_umount2(t: &mut Thread, target: GuestCStr, flags: u32) -> SysResult {
+pub(crate) fn sys_umount2(t: &mut Thread, target: GuestCStr, flags: u32) -> SysResult {
     /// `UMOUNT_NOFOLLOW`, and all flags that there are.
     const NOFOLLOW: u32 = 8;
     const KNOWN: u32 = 15;
@@ -181,7 +181,7 @@ pub(super) fn sys_umount2(t: &mut Thread, target: GuestCStr, flags: u32) -> SysR
     host!(t, SYS_umount2, path.as_c_str(), flags | NOFOLLOW)
 }
 
-pub(super) fn sys_pivot_root(t: &mut Thread, new: GuestCStr, old: GuestCStr) -> SysResult {
+pub(crate) fn sys_pivot_root(t: &mut Thread, new: GuestCStr, old: GuestCStr) -> SysResult {
     if let Some(world) = t.mounts()? {
         let (new, old) = (new.read_path(t.memory())?, old.read_path(t.memory())?);
         if new.is_empty() || old.is_empty() {
@@ -195,14 +195,14 @@ pub(super) fn sys_pivot_root(t: &mut Thread, new: GuestCStr, old: GuestCStr) -> 
     host!(t, SYS_pivot_root, new.path.as_c_str(), old.path.as_c_str())
 }
 
-pub(super) fn sys_open_tree(t: &mut Thread, dir: Fd, path: GuestCStr, flags: u32) -> SysResult {
+pub(crate) fn sys_open_tree(t: &mut Thread, dir: Fd, path: GuestCStr, flags: u32) -> SysResult {
     let keep = flags & libc::AT_SYMLINK_NOFOLLOW as u32 != 0;
     let at = t.mount_path(dir, path, if keep { Last::Keep } else { Last::Follow })?;
     // OPEN_TREE_CLOEXEC is O_CLOEXEC, which is the same everywhere.
     host!(t, SYS_open_tree, at.dir, at.path.as_c_str(), at.flags(flags))
 }
 
-pub(super) fn sys_move_mount(
+pub(crate) fn sys_move_mount(
     t: &mut Thread,
     from_dir: Fd,
     from: GuestCStr,
@@ -221,7 +221,7 @@ pub(super) fn sys_move_mount(
     host!(t, SYS_move_mount, from.dir, from.path.as_c_str(), to.dir, to.path.as_c_str(), flags)
 }
 
-pub(super) fn sys_fspick(t: &mut Thread, dir: Fd, path: GuestCStr, flags: u32) -> SysResult {
+pub(crate) fn sys_fspick(t: &mut Thread, dir: Fd, path: GuestCStr, flags: u32) -> SysResult {
     /// `FSPICK_SYMLINK_NOFOLLOW`.
     const NOFOLLOW: u32 = 2;
     let keep = flags & NOFOLLOW != 0;
@@ -239,7 +239,7 @@ const FSCONFIG_SET_PATH: u32 = 3;
 const PATHS: [&[u8]; 6] =
     [b"source", b"lowerdir", b"lowerdir+", b"datadir+", b"upperdir", b"workdir"];
 
-pub(super) fn sys_fsconfig(
+pub(crate) fn sys_fsconfig(
     t: &mut Thread,
     fd: Fd,
     command: u32,
@@ -264,7 +264,7 @@ pub(super) fn sys_fsconfig(
 }
 
 /// `struct mount_attr` holds no addresses.
-pub(super) fn sys_mount_setattr(
+pub(crate) fn sys_mount_setattr(
     t: &mut Thread,
     dir: Fd,
     path: GuestCStr,
@@ -287,10 +287,10 @@ impl Thread {
     }
 }
 
-pub(super) fn sys_statmount(t: &mut Thread) -> SysResult {
+pub(crate) fn sys_statmount(t: &mut Thread) -> SysResult {
     t.asks_for_mounts(457, &[Arg::R(24), Arg::WN(2), Arg::V, Arg::V])
 }
 
-pub(super) fn sys_listmount(t: &mut Thread) -> SysResult {
+pub(crate) fn sys_listmount(t: &mut Thread) -> SysResult {
     t.asks_for_mounts(458, &[Arg::R(24), Arg::WE(2, 8), Arg::V, Arg::V])
 }

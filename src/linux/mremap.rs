@@ -1,11 +1,11 @@
 //! Mappings that move and grow (mremap(2), remap_file_pages(2)). The order of the checks is the
 //! kernel's (`mm/mremap.c`).
 
-use super::abi::{Errno, SysResult};
-use super::limits::is_data;
-use super::lock::lock;
-use super::mman::{Layout, find_room, is_below_stack, min_addr};
-use super::process::{Process, Thread};
+use crate::linux::abi::{Errno, SysResult};
+use crate::linux::limits::is_data;
+use crate::linux::lock::lock;
+use crate::linux::mman::{Layout, find_room, is_below_stack, min_addr};
+use crate::linux::process::{Process, Thread};
 use crate::mem::{MapError, Mapping, Memory};
 use crate::util::{PAGE_SIZE, Split, page_down, page_up};
 use std::ops::Range;
@@ -51,7 +51,7 @@ impl Request {
     }
 }
 
-pub(super) fn sys_mremap(
+pub(crate) fn sys_mremap(
     t: &mut Thread,
     old: u64,
     old_len: u64,
@@ -157,7 +157,7 @@ fn move_pages(
     }
 }
 
-pub(super) fn sys_remap_file_pages(
+pub(crate) fn sys_remap_file_pages(
     t: &mut Thread,
     addr: u64,
     len: u64,

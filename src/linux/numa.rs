@@ -1,9 +1,9 @@
 //! Policies of where memory lies (numa(7)): the host's, for the guest's memory in place.
 
-use super::abi::{Errno, GuestPtr, SysResult};
-use super::args::host;
-use super::host::{HostArg, address_of, host_call};
-use super::process::Thread;
+use crate::linux::abi::{Errno, GuestPtr, SysResult};
+use crate::linux::args::host;
+use crate::linux::host::{HostArg, address_of, host_call};
+use crate::linux::process::Thread;
 use crate::mem::Access;
 
 /// A set of nodes of `bits - 1` bits, as the kernel counts, that it reads or writes.
@@ -11,7 +11,7 @@ fn nodes(t: &Thread, at: u64, bits: u64, access: Access) -> Result<HostArg<'stat
     t.guest(at, bits.saturating_sub(1).div_ceil(64).saturating_mul(8), access)
 }
 
-pub(super) fn sys_mbind(
+pub(crate) fn sys_mbind(
     t: &mut Thread,
     start: u64,
     len: u64,
@@ -24,7 +24,7 @@ pub(super) fn sys_mbind(
     host!(t, SYS_mbind, start, len, mode, nodes(t, mask, bits, Access::Read)?, bits, flags)
 }
 
-pub(super) fn sys_get_mempolicy(
+pub(crate) fn sys_get_mempolicy(
     t: &mut Thread,
     mode: u64,
     mask: u64,
@@ -42,11 +42,11 @@ pub(super) fn sys_get_mempolicy(
     host!(t, SYS_get_mempolicy, mode, mask, bits, addr, flags)
 }
 
-pub(super) fn sys_set_mempolicy(t: &mut Thread, mode: i32, mask: u64, bits: u64) -> SysResult {
+pub(crate) fn sys_set_mempolicy(t: &mut Thread, mode: i32, mask: u64, bits: u64) -> SysResult {
     host!(t, SYS_set_mempolicy, mode, nodes(t, mask, bits, Access::Read)?, bits)
 }
 
-pub(super) fn sys_migrate_pages(
+pub(crate) fn sys_migrate_pages(
     t: &mut Thread,
     pid: i32,
     bits: u64,
@@ -57,7 +57,7 @@ pub(super) fn sys_migrate_pages(
     host!(t, SYS_migrate_pages, pid, bits, old, new)
 }
 
-pub(super) fn sys_set_mempolicy_home_node(
+pub(crate) fn sys_set_mempolicy_home_node(
     t: &mut Thread,
     start: u64,
     len: u64,
@@ -72,7 +72,7 @@ pub(super) fn sys_set_mempolicy_home_node(
 /// Pages that one call may name.
 const MAX_PAGES: u64 = 1 << 20;
 
-pub(super) fn sys_move_pages(
+pub(crate) fn sys_move_pages(
     t: &mut Thread,
     pid: i32,
     count: u64,

@@ -2,10 +2,10 @@
 //! kernel may find other errors first. So if a path cannot be read, or is empty, the host's kernel
 //! is asked, with one of ours that is wrong in the same way: nothing can come of that but an error.
 
-use super::abi::{Errno, GuestCStr, GuestPtr, PATH_MAX, SysResult};
-use super::args::Arg::{self, R, S, V, W};
-use super::host::HostArg;
-use super::process::Thread;
+use crate::linux::abi::{Errno, GuestCStr, GuestPtr, PATH_MAX, SysResult};
+use crate::linux::args::Arg::{self, R, S, V, W};
+use crate::linux::host::HostArg;
+use crate::linux::process::Thread;
 use crate::mem::Access;
 use crate::sys::syscall;
 
@@ -69,7 +69,7 @@ fn is_empty(t: &Thread, spec: &[Arg], raw: &[u64; 6]) -> bool {
 }
 
 /// The error that the kernel answers with where a handler has found `error`.
-pub(super) fn of_kernel(t: &Thread, error: Errno) -> SysResult {
+pub(crate) fn of_kernel(t: &Thread, error: Errno) -> SysResult {
     let number = t.syscall_number();
     let found = CALLS.iter().find(|(n, _)| u64::from(*n) == number);
     let Some((number, spec)) = found else { return Err(error) };

@@ -5,9 +5,9 @@
 //! there; for everyone else, and on hosts that do not let us say where the strings are, it is an
 //! unknown program of the host.
 
-use super::host::host_fd;
-use super::host::limit;
-use super::limits;
+use crate::linux::host::host_fd;
+use crate::linux::host::limit;
+use crate::linux::limits;
 use crate::mem::Memory;
 use std::fs::{self, File};
 use std::ops::Range;
@@ -22,7 +22,7 @@ const MARK: &[u8] = b"rvnative-guest-2";
 
 /// What a guest process says of itself.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Other {
+pub(crate) struct Other {
     /// Host address of its guest address 0.
     pub base: u64,
     /// Size of its address space in bytes.
@@ -36,7 +36,7 @@ pub(super) struct Other {
 }
 
 /// What a process writes behind its strings about itself: four strings with NULs.
-pub(super) fn describe(mem: &Memory, exe: &Path, exe_host: &Path) -> Vec<u8> {
+pub(crate) fn describe(mem: &Memory, exe: &Path, exe_host: &Path) -> Vec<u8> {
     let limits = limits::public_address();
     let place = format!("{:x} {:x} {limits:x}", mem.base().0, mem.size());
     let (exe, host) = (exe.as_os_str().as_bytes(), exe_host.as_os_str().as_bytes());
@@ -65,7 +65,7 @@ fn own_file() -> Option<(u64, u64)> {
 
 /// The guest process with that number in `/proc`; `None` for any other, and for one that we may not
 /// look into.
-pub(super) fn find(pid: u32) -> Option<Other> {
+pub(crate) fn find(pid: u32) -> Option<Other> {
     /// Three paths at most, and a line.
     const LONGEST: usize = 3 * 4096 + 256;
     let file = fs::metadata(format!("/proc/{pid}/exe")).ok()?;
@@ -89,7 +89,7 @@ fn own_in_proc() -> Option<u32> {
 }
 
 /// The number in `/proc` of what has the id `id` in our own name space, a process or a thread.
-pub(super) fn in_proc(id: u32) -> Option<u32> {
+pub(crate) fn in_proc(id: u32) -> Option<u32> {
     /// `PIDFD_THREAD`, of Linux 6.9.
     const THREAD: i32 = libc::O_EXCL;
     if own_in_proc() == Some(std::process::id()) {
@@ -101,18 +101,18 @@ pub(super) fn in_proc(id: u32) -> Option<u32> {
 }
 
 /// The number in `/proc` of the process that a descriptor stands for.
-pub(super) fn of_descriptor(fd: i32) -> Option<u32> {
+pub(crate) fn of_descriptor(fd: i32) -> Option<u32> {
     let info = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
     info.lines().find_map(|l| l.strip_prefix("Pid:"))?.trim().parse().ok()
 }
 
 /// True for our own number in `/proc`.
-pub(super) fn is_own(number: u32) -> bool {
+pub(crate) fn is_own(number: u32) -> bool {
     own_in_proc() == Some(number)
 }
 
 /// The guest process that has that id in our own name space, with its number in `/proc`.
-pub(super) fn find_by_id(id: i32) -> Option<(u32, Other)> {
+pub(crate) fn find_by_id(id: i32) -> Option<(u32, Other)> {
     let number = in_proc(u32::try_from(id).ok()?)?;
     Some((number, find(number)?))
 }
@@ -139,7 +139,7 @@ impl Other {
     }
 
     /// True if the guest has mapped all of a range.
-    pub(super) fn maps_all(&self, host: &str, range: Range<u64>) -> bool {
+    pub(crate) fn maps_all(&self, host: &str, range: Range<u64>) -> bool {
         let mut at = range.start;
         for l in self.lines(host).filter(|l| l.end > range.start) {
             if l.start <= at {
@@ -150,7 +150,7 @@ impl Other {
     }
 
     /// The host address of `len` bytes at a guest address; `None` outside its address space.
-    pub(super) fn host_addr(&self, addr: u64, len: u64) -> Option<u64> {
+    pub(crate) fn host_addr(&self, addr: u64, len: u64) -> Option<u64> {
         let end = addr.checked_add(len)?;
         (end <= self.size).then(|| self.base + addr)
     }

@@ -7,19 +7,19 @@
 //! what is new in the directories of users too. Symbolic links below the prefix are followed as if
 //! the prefix were the root. It is a convenience and no boundary.
 //!
-//! With a root filesystem (`-C`), every path is looked up in that world ([`super::rootfs`]), and
+//! With a root filesystem (`-C`), every path is looked up in that world ([`crate::linux::rootfs`]), and
 //! what goes to the host is a descriptor of ours, or one name in a directory of which we hold one.
 //!
 //! Everything that names a file goes through [`Thread::path`] or [`Thread::new_path`], which
 //! answer with a directory descriptor and a path.
 
-use super::abi::{Errno, Fd, GuestCStr};
-use super::exec;
-use super::host::path_of;
-use super::others;
-use super::process::{Options, Process, Thread};
-use super::procfs::{self, ProcFile};
-use super::rootfs::{Handle, Resolved, Want, World, fd_path, read_link};
+use crate::linux::abi::{Errno, Fd, GuestCStr};
+use crate::linux::exec;
+use crate::linux::host::path_of;
+use crate::linux::others;
+use crate::linux::process::{Options, Process, Thread};
+use crate::linux::procfs::{self, ProcFile};
+use crate::linux::rootfs::{Handle, Resolved, Want, World, fd_path, read_link};
 use crate::sys::fd::Aside;
 use std::ffi::{CString, OsStr};
 use std::fs;
@@ -38,7 +38,7 @@ const MAX_LINKS: u32 = 40;
 
 /// If the last component is a symbolic link: is it meant, or what it points to?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Last {
+pub(crate) enum Last {
     /// What it points to.
     Follow,
     /// The link itself (`O_NOFOLLOW`, `AT_SYMLINK_NOFOLLOW`, `readlink`).
@@ -47,7 +47,7 @@ pub(super) enum Last {
 
 /// A guest path in the host's terms.
 #[derive(Debug)]
-pub(super) struct HostPath {
+pub(crate) struct HostPath {
     /// Directory where a relative path starts.
     pub dir: Fd,
     /// The path to give to the host.
@@ -73,7 +73,7 @@ impl HostPath {
     }
 
     /// The open file `fd` itself, for calls with `AT_EMPTY_PATH`.
-    pub(super) fn of_fd(fd: Fd) -> Self {
+    pub(crate) fn of_fd(fd: Fd) -> Self {
         Self {
             dir: fd,
             path: CString::default(),
@@ -87,7 +87,7 @@ impl HostPath {
     }
 
     /// What a lookup in a world has found.
-    pub(super) fn of_world(found: Resolved) -> Result<Self, Errno> {
+    pub(crate) fn of_world(found: Resolved) -> Result<Self, Errno> {
         let proc = found.proc.as_ref().and_then(|name| procfs::classify(Fd::CWD, name));
         let fd = found.at.fd();
         let (dir, path, object) = match found.name {
@@ -107,7 +107,7 @@ impl HostPath {
     }
 
     /// The path for a call that takes no directory.
-    pub(super) fn whole(&self) -> CString {
+    pub(crate) fn whole(&self) -> CString {
         if self.dir == Fd::CWD || self.path.as_bytes().first() == Some(&b'/') {
             return self.path.clone();
         }
@@ -116,7 +116,7 @@ impl HostPath {
     }
 
     /// The guest's flags `AT_*` for the host: the way to an object goes through a link.
-    pub(super) fn flags(&self, guest: u32) -> u32 {
+    pub(crate) fn flags(&self, guest: u32) -> u32 {
         match self.object {
             Some(_) => guest & !(libc::AT_SYMLINK_NOFOLLOW as u32),
             None => guest,
@@ -127,7 +127,7 @@ impl HostPath {
     ///
     /// # Errors
     /// As readlinkat(2).
-    pub(super) fn magic_link(&self, options: &Options) -> Result<Option<Vec<u8>>, Errno> {
+    pub(crate) fn magic_link(&self, options: &Options) -> Result<Option<Vec<u8>>, Errno> {
         let Some(world) = &options.world else { return Ok(None) };
         match &self.guest {
             Some(name) if self.object.is_none() && world.is_magic(name) => {
@@ -142,12 +142,12 @@ impl HostPath {
     ///
     /// # Errors
     /// `ENOENT`.
-    pub(super) fn named(self) -> Result<Self, Errno> {
+    pub(crate) fn named(self) -> Result<Self, Errno> {
         if self.path.is_empty() { Err(Errno::ENOENT) } else { Ok(self) }
     }
 
     /// Which of two calls to make: `link` does not follow one, `object` does.
-    pub(super) fn number(&self, link: i64, object: i64) -> i64 {
+    pub(crate) fn number(&self, link: i64, object: i64) -> i64 {
         if self.object.is_some() { object } else { link }
     }
 
@@ -155,7 +155,7 @@ impl HostPath {
     ///
     /// # Errors
     /// `EROFS`.
-    pub(super) fn changed(self) -> Result<Self, Errno> {
+    pub(crate) fn changed(self) -> Result<Self, Errno> {
         if self.read_only { Err(Errno::EROFS) } else { Ok(self) }
     }
 
@@ -163,7 +163,7 @@ impl HostPath {
     ///
     /// # Errors
     /// `EEXIST`, `EROFS`.
-    pub(super) fn made(self) -> Result<Self, Errno> {
+    pub(crate) fn made(self) -> Result<Self, Errno> {
         if self.is_mount { Err(Errno::EEXIST) } else { self.changed() }
     }
 
@@ -171,14 +171,14 @@ impl HostPath {
     ///
     /// # Errors
     /// `EBUSY`, `EROFS`.
-    pub(super) fn removed(self) -> Result<Self, Errno> {
+    pub(crate) fn removed(self) -> Result<Self, Errno> {
         if self.is_mount { Err(Errno::EBUSY) } else { self.changed() }
     }
 }
 
 /// What the guest's file names mean: prefix and program.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Names<'a> {
+pub(crate) struct Names<'a> {
     /// Absolute path of the prefix.
     pub sysroot: Option<&'a Path>,
     /// Host path of the running program.
@@ -193,7 +193,7 @@ impl Names<'_> {
     ///
     /// # Errors
     /// `EINVAL` if the path contains a NUL.
-    pub(super) fn lookup(&self, dir: Fd, path: Vec<u8>, last: Last) -> Result<HostPath, Errno> {
+    pub(crate) fn lookup(&self, dir: Fd, path: Vec<u8>, last: Last) -> Result<HostPath, Errno> {
         let proc = procfs::classify(dir, &path);
         if let (Some(ProcFile::OtherExe(pid)), Last::Follow) = (proc, last)
             && let Some(other) = others::find(pid)
@@ -238,7 +238,7 @@ impl Names<'_> {
 
     /// The host path of what a guest path names below the prefix, if it does, be it by way of
     /// links of the host, such as a virtual environment's `bin/python3`.
-    pub(super) fn find(&self, dir: Fd, path: &[u8], last: Last) -> Option<PathBuf> {
+    pub(crate) fn find(&self, dir: Fd, path: &[u8], last: Last) -> Option<PathBuf> {
         self.sysroot?;
         let mut path = path.to_vec();
         for _ in 0..MAX_LINKS {
@@ -273,7 +273,7 @@ impl Names<'_> {
     }
 
     /// The guest's name of a host file: without the prefix, if it lies below it.
-    pub(super) fn guest(&self, host: &Path) -> PathBuf {
+    pub(crate) fn guest(&self, host: &Path) -> PathBuf {
         match self.sysroot.and_then(|root| host.strip_prefix(root).ok()) {
             Some(rest) => Path::new("/").join(rest),
             None => host.to_path_buf(),
@@ -283,7 +283,7 @@ impl Names<'_> {
 
 impl Process {
     /// What file names mean in this process.
-    pub(super) fn names(&self) -> Names<'_> {
+    pub(crate) fn names(&self) -> Names<'_> {
         Names {
             sysroot: self.options.sysroot.as_deref(),
             exe: &self.exe_host,
@@ -293,7 +293,7 @@ impl Process {
 
     /// What the guest calls a file of the host: what is outside keeps the host's name, which means
     /// nothing here.
-    pub(super) fn file_name(&self, host: &Path) -> PathBuf {
+    pub(crate) fn file_name(&self, host: &Path) -> PathBuf {
         match &self.options.world {
             Some(world) => {
                 let name = world.guest_name(host.as_os_str().as_bytes());
@@ -310,7 +310,7 @@ impl Thread {
     ///
     /// # Errors
     /// `EFAULT` and `ENAMETOOLONG`.
-    pub(super) fn path(&self, dir: Fd, path: GuestCStr, last: Last) -> Result<HostPath, Errno> {
+    pub(crate) fn path(&self, dir: Fd, path: GuestCStr, last: Last) -> Result<HostPath, Errno> {
         let path = path.read_path(self.memory())?;
         match &self.process.options.world {
             Some(world) => {
@@ -325,7 +325,7 @@ impl Thread {
     ///
     /// # Errors
     /// Those of path_resolution(7).
-    pub(super) fn located(&self, path: &[u8]) -> Result<HostPath, Errno> {
+    pub(crate) fn located(&self, path: &[u8]) -> Result<HostPath, Errno> {
         match &self.process.options.world {
             Some(world) => in_world(world, Fd::CWD, path, Want::Object)?.named(),
             None => self.process.names().lookup(Fd::CWD, path.to_vec(), Last::Follow),
@@ -337,7 +337,7 @@ impl Thread {
     ///
     /// # Errors
     /// `EFAULT` and `ENAMETOOLONG`.
-    pub(super) fn new_path(&self, dir: Fd, path: GuestCStr) -> Result<HostPath, Errno> {
+    pub(crate) fn new_path(&self, dir: Fd, path: GuestCStr) -> Result<HostPath, Errno> {
         let path = path.read_path(self.memory())?;
         match &self.process.options.world {
             Some(world) => in_world(world, dir, &path, Want::Name),

@@ -1,8 +1,8 @@
 //! The execution domain of a process (personality(2)).
 
-use super::abi::SysResult;
-use super::host::{HostArg, host_call};
-use super::process::Thread;
+use crate::linux::abi::SysResult;
+use crate::linux::host::{HostArg, host_call};
+use crate::linux::process::Thread;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 const UNAME26: u32 = 0x002_0000;
@@ -13,32 +13,32 @@ const HOSTS: u32 = UNAME26 | STICKY_TIMEOUTS;
 
 /// What a process has told `personality`.
 #[derive(Debug)]
-pub(super) struct Personality(AtomicU32);
+pub(crate) struct Personality(AtomicU32);
 
 impl Personality {
     /// For a process that has inherited `value`.
-    pub(super) fn new(value: u32) -> Self {
+    pub(crate) fn new(value: u32) -> Self {
         Self(AtomicU32::new(value))
     }
 
     /// Its number.
-    pub(super) fn value(&self) -> u32 {
+    pub(crate) fn value(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
     }
 
     /// What a guest that asks for `prot` (`PROT_*`) gets.
-    pub(super) fn protection(&self, prot: u32) -> u32 {
+    pub(crate) fn protection(&self, prot: u32) -> u32 {
         let executable = self.value() & READ_IMPLIES_EXEC != 0 && prot & 1 != 0;
         if executable { prot | 4 } else { prot }
     }
 
     /// True if releases of the kernel are told as programs of its time know them.
-    pub(super) fn tells_old_release(&self) -> bool {
+    pub(crate) fn tells_old_release(&self) -> bool {
         self.value() & UNAME26 != 0
     }
 
     /// Lets the host do what is its own to do, for the calling thread.
-    pub(super) fn tell_host(&self) {
+    pub(crate) fn tell_host(&self) {
         if let Ok(before) = host_call(libc::SYS_personality, &[HostArg::value(0xffff_ffff)]) {
             let wanted = before as u32 & !HOSTS | self.value() & HOSTS;
             // That it is refused would be new.
@@ -48,11 +48,11 @@ impl Personality {
 }
 
 /// What the host's process has.
-pub(super) fn of_host() -> u32 {
+pub(crate) fn of_host() -> u32 {
     host_call(libc::SYS_personality, &[HostArg::value(0xffff_ffff)]).map_or(0, |p| p as u32)
 }
 
-pub(super) fn sys_personality(t: &mut Thread, persona: u32) -> SysResult {
+pub(crate) fn sys_personality(t: &mut Thread, persona: u32) -> SysResult {
     let own = &t.process.personality;
     let old = own.value();
     // All ones asks without setting.

@@ -1,10 +1,10 @@
 //! Waiting for descriptors: `ppoll`, `pselect6` and epoll.
 
-use super::abi::{EpollEvent, Errno, Fd, GuestPtr, SigSet, SysResult};
-use super::args::host;
-use super::host::HostArg;
-use super::process::Thread;
-use super::signal::WaitMask;
+use crate::linux::abi::{EpollEvent, Errno, Fd, GuestPtr, SigSet, SysResult};
+use crate::linux::args::host;
+use crate::linux::host::HostArg;
+use crate::linux::process::Thread;
+use crate::linux::signal::WaitMask;
 
 /// Size of `struct pollfd`.
 const POLLFD: u64 = 8;
@@ -17,7 +17,7 @@ const SIGSET: u64 = 8;
 ///
 /// # Errors
 /// `EINVAL` for a mask of another size, and `EFAULT`.
-pub(super) fn wait_mask(
+pub(crate) fn wait_mask(
     t: &mut Thread,
     mask: GuestPtr<SigSet>,
     size: u64,
@@ -37,7 +37,7 @@ fn mask_arg(mask: Option<&WaitMask>) -> HostArg<'_> {
     mask.map_or(HostArg::NULL, |m| HostArg::of(&m.host))
 }
 
-pub(super) fn sys_ppoll(
+pub(crate) fn sys_ppoll(
     t: &mut Thread,
     fds: u64,
     count: u32,
@@ -53,7 +53,7 @@ pub(super) fn sys_ppoll(
 }
 
 /// The last argument points to the mask's address and size.
-pub(super) fn sys_pselect6(
+pub(crate) fn sys_pselect6(
     t: &mut Thread,
     count: i32,
     read: u64,
@@ -72,13 +72,13 @@ pub(super) fn sys_pselect6(
         None => None,
     };
     let host = mask.as_ref().map(|m| m.host);
-    let pair = [super::host::address_of(host.as_slice()), SIGSET];
+    let pair = [crate::linux::host::address_of(host.as_slice()), SIGSET];
     let result = host!(t, SYS_pselect6, count, read, write, except, timeout, HostArg::of(&pair));
     t.waited(mask.as_ref(), result)
 }
 
 /// Size of the host's `struct epoll_event`: 12 on x86-64, where it is packed, else 16.
-pub(super) const HOST_EVENT: usize = size_of::<libc::epoll_event>();
+pub(crate) const HOST_EVENT: usize = size_of::<libc::epoll_event>();
 /// Where its `data` is.
 const HOST_DATA: usize = HOST_EVENT - 8;
 /// Events that one call reports at most, however many the guest has room for.
@@ -87,7 +87,7 @@ const MAX_EVENTS: usize = 1024;
 const EP_MAX_EVENTS: usize = i32::MAX as usize / size_of::<EpollEvent>();
 
 /// The host's event for the guest's.
-pub(super) fn host_event(guest: &EpollEvent) -> [u8; HOST_EVENT] {
+pub(crate) fn host_event(guest: &EpollEvent) -> [u8; HOST_EVENT] {
     let mut host = [0; HOST_EVENT];
     host[..4].copy_from_slice(&guest.events.to_ne_bytes());
     host[HOST_DATA..].copy_from_slice(&guest.data.to_ne_bytes());
@@ -103,7 +103,7 @@ fn guest_event(host: &[u8; HOST_EVENT]) -> EpollEvent {
     EpollEvent { events: u32::from_ne_bytes(events), pad: 0, data: u64::from_ne_bytes(data) }
 }
 
-pub(super) fn sys_epoll_ctl(
+pub(crate) fn sys_epoll_ctl(
     t: &mut Thread,
     epoll: Fd,
     op: i32,
@@ -133,7 +133,7 @@ fn report(t: &Thread, to: GuestPtr<EpollEvent>, events: &[[u8; HOST_EVENT]], n: 
     Ok(n)
 }
 
-pub(super) fn sys_epoll_pwait(
+pub(crate) fn sys_epoll_pwait(
     t: &mut Thread,
     epoll: Fd,
     events: GuestPtr<EpollEvent>,
@@ -154,7 +154,7 @@ pub(super) fn sys_epoll_pwait(
     report(t, events, &buffer, n)
 }
 
-pub(super) fn sys_epoll_pwait2(
+pub(crate) fn sys_epoll_pwait2(
     t: &mut Thread,
     epoll: Fd,
     events: GuestPtr<EpollEvent>,

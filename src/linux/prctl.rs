@@ -1,9 +1,9 @@
 //! Operations on a process or thread (prctl(2)).
 
-use super::abi::{Errno, GuestPtr, SysResult};
-use super::host::HostArg;
-use super::process::Thread;
-use super::seccomp;
+use crate::linux::abi::{Errno, GuestPtr, SysResult};
+use crate::linux::host::HostArg;
+use crate::linux::process::Thread;
+use crate::linux::seccomp;
 use crate::mem::Access;
 
 /// What the arguments of an option are.
@@ -66,7 +66,7 @@ fn host_option(option: i32) -> Option<Kind> {
     })
 }
 
-pub(super) fn sys_prctl(t: &mut Thread, option: i32, a: u64, b: u64, c: u64, d: u64) -> SysResult {
+pub(crate) fn sys_prctl(t: &mut Thread, option: i32, a: u64, b: u64, c: u64, d: u64) -> SysResult {
     /// `PR_GET_TID_ADDRESS`.
     const GET_TID_ADDRESS: i32 = 40;
     /// `PR_RISCV_SET_ICACHE_FLUSH_CTX`: code written by this process is seen after its fences.

@@ -1,21 +1,21 @@
 //! What a guest process and a guest thread consist of.
 
-use super::abi::{Errno, Fd, NSIG, SigAction, SigStack};
-use super::aio;
-use super::core_dump::Gathering;
-use super::crash;
-use super::host::path_of;
-use super::ids::Credentials;
-use super::limits::Limits;
-use super::lock::lock;
-use super::mman::Layout;
-use super::path::{Last, Names};
-use super::personality::Personality;
-use super::procfd::{ProcDevice, Shown};
-use super::rootfs::{Handle, Want, Worlds, fd_path};
-use super::seccomp::{Restriction, Restrictions};
-use super::trace::Trace;
-use super::uring;
+use crate::linux::abi::{Errno, Fd, NSIG, SigAction, SigStack};
+use crate::linux::aio;
+use crate::linux::core_dump::Gathering;
+use crate::linux::crash;
+use crate::linux::host::path_of;
+use crate::linux::ids::Credentials;
+use crate::linux::limits::Limits;
+use crate::linux::lock::lock;
+use crate::linux::mman::Layout;
+use crate::linux::path::{Last, Names};
+use crate::linux::personality::Personality;
+use crate::linux::procfd::{ProcDevice, Shown};
+use crate::linux::rootfs::{Handle, Want, Worlds, fd_path};
+use crate::linux::seccomp::{Restriction, Restrictions};
+use crate::linux::trace::Trace;
+use crate::linux::uring;
 use crate::mem::Memory;
 use crate::runtime::{Cpu, Machine};
 use crate::sys::async_signal::Slot;
@@ -33,9 +33,9 @@ pub struct Options {
     /// A directory in which absolute paths are looked up before the host's root (`-L`).
     pub sysroot: Option<PathBuf>,
     /// All the files that the guest can name, if these are not the host's (`-C`).
-    pub(super) world: Option<Arc<Worlds>>,
+    pub(crate) world: Option<Arc<Worlds>>,
     /// Who the guest believes to be when the program starts, with a fake root.
-    pub(super) credentials: Option<Credentials>,
+    pub(crate) credentials: Option<Credentials>,
     /// Size of the main thread's stack in bytes; the soft `RLIMIT_STACK` if absent.
     pub stack_size: Option<u64>,
     /// Which system calls are printed, and where; none if absent.
@@ -45,7 +45,7 @@ pub struct Options {
     /// What `uname` reports as release; the host's if absent.
     pub uname_release: Option<String>,
     /// Who is told of a crash.
-    pub(super) on_crash: Option<crash::Hook>,
+    pub(crate) on_crash: Option<crash::Hook>,
     /// Arguments for our own command line that a program started by `execve` inherits, in the
     /// order of the command line, such as `--jit off`.
     pub reentry: Vec<std::ffi::OsString>,
@@ -59,7 +59,7 @@ impl Options {
     ///
     /// # Errors
     /// In a world of the guest's own, those of path_resolution(7).
-    pub(super) fn locate(&self, path: &Path) -> Result<Located, Errno> {
+    pub(crate) fn locate(&self, path: &Path) -> Result<Located, Errno> {
         let bytes = path.as_os_str().as_bytes();
         if let Some(world) = &self.world {
             let found = world.resolve(Fd::CWD, bytes, Want::Object)?;
@@ -74,7 +74,7 @@ impl Options {
 
 /// A file of the guest, as the host finds it.
 #[derive(Debug)]
-pub(super) struct Located {
+pub(crate) struct Located {
     /// Host path.
     pub host: PathBuf,
     /// The descriptor that the path leads through, if it does.
@@ -93,7 +93,7 @@ pub struct Process {
     pub exe_host: PathBuf,
     /// The executable's file, open: it may have no name any more. None in a world of the guest's
     /// own, which knows its files.
-    pub(super) exe_file: Option<Arc<Aside>>,
+    pub(crate) exe_file: Option<Arc<Aside>>,
     /// Arguments, with NULs, as `/proc/self/cmdline` shows them.
     pub cmdline: Vec<u8>,
     /// The auxiliary vector, as `/proc/self/auxv` shows it.
@@ -101,37 +101,37 @@ pub struct Process {
     /// Initial environment, with NULs, as `/proc/self/environ` shows it.
     pub environ: Vec<u8>,
     /// What the process does on each signal; index 0 is unused.
-    pub(super) actions: Arc<Mutex<[SigAction; NSIG + 1]>>,
+    pub(crate) actions: Arc<Mutex<[SigAction; NSIG + 1]>>,
     /// Where things lie in the address space.
-    pub(super) layout: Arc<Mutex<Layout>>,
+    pub(crate) layout: Arc<Mutex<Layout>>,
     /// Address of the guest code that returns from a signal handler.
-    pub(super) sigreturn: u64,
+    pub(crate) sigreturn: u64,
     /// Number of threads that have not ended.
-    pub(super) threads: AtomicUsize,
+    pub(crate) threads: AtomicUsize,
     /// The memory is that of another process too (`CLONE_VM`).
-    pub(super) borrowed: bool,
+    pub(crate) borrowed: bool,
     /// Where the host finds what robust futexes threads own; none if it refuses.
-    pub(super) robust_nodes: OnceLock<Option<Arc<Nodes>>>,
+    pub(crate) robust_nodes: OnceLock<Option<Arc<Nodes>>>,
     /// System calls of which the guest has been told that there are none.
-    pub(super) warned: Mutex<BTreeSet<u64>>,
+    pub(crate) warned: Mutex<BTreeSet<u64>>,
     /// Limits that are kept here.
-    pub(super) limits: Arc<Mutex<Limits>>,
+    pub(crate) limits: Arc<Mutex<Limits>>,
     /// Contexts of asynchronous requests.
-    pub(super) aio: Arc<Mutex<aio::Contexts>>,
+    pub(crate) aio: Arc<Mutex<aio::Contexts>>,
     /// Rings of requests.
-    pub(super) rings: Arc<Mutex<uring::Rings>>,
+    pub(crate) rings: Arc<Mutex<uring::Rings>>,
     /// What its threads are at, once it dies with a core.
-    pub(super) core: Gathering,
+    pub(crate) core: Gathering,
     /// Filters of all threads' system calls.
-    pub(super) restrictions: Mutex<Restrictions>,
+    pub(crate) restrictions: Mutex<Restrictions>,
     /// What `personality` was last told.
-    pub(super) personality: Personality,
+    pub(crate) personality: Personality,
     /// Where files of `/proc` have been opened whose contents are made here.
-    pub(super) proc_device: ProcDevice,
+    pub(crate) proc_device: ProcDevice,
     /// Who the guest believes to be, with a fake root.
-    pub(super) credentials: Mutex<Option<Credentials>>,
+    pub(crate) credentials: Mutex<Option<Credentials>>,
     /// Called once when the process ends, if its end is ours to see.
-    pub(super) on_exit: Mutex<Option<ExitHook>>,
+    pub(crate) on_exit: Mutex<Option<ExitHook>>,
 }
 
 impl std::fmt::Debug for Process {
@@ -157,31 +157,31 @@ pub struct Thread {
     /// Thread id, the host's.
     pub tid: i32,
     /// Blocked signals: bit `n - 1` is signal `n`.
-    pub(super) sigmask: u64,
+    pub(crate) sigmask: u64,
     /// The mask to go back to while `sigmask` is that of a call which a signal has ended.
-    pub(super) saved_sigmask: Option<u64>,
+    pub(crate) saved_sigmask: Option<u64>,
     /// Alternate signal stack.
-    pub(super) altstack: SigStack,
+    pub(crate) altstack: SigStack,
     /// What the host's signal handler tells this thread.
-    pub(super) signals: Arc<Slot>,
+    pub(crate) signals: Arc<Slot>,
     /// Where 0 is written, and a futex woken, when the thread ends (0: nowhere).
-    pub(super) clear_child_tid: u64,
+    pub(crate) clear_child_tid: u64,
     /// Head of the list of robust futexes (0: none).
-    pub(super) robust_list: u64,
+    pub(crate) robust_list: u64,
     /// What the host's kernel knows of it (none before the thread has owned a robust futex).
-    pub(super) robust: Option<RobustList>,
+    pub(crate) robust: Option<RobustList>,
     /// Filters of its system calls.
-    pub(super) restriction: Arc<Restriction>,
+    pub(crate) restriction: Arc<Restriction>,
     /// What it last read of a file whose contents are made here.
-    pub(super) shown: Option<Shown>,
+    pub(crate) shown: Option<Shown>,
     /// Rings that it names by an index.
-    pub(super) registered_rings: uring::Registered,
+    pub(crate) registered_rings: uring::Registered,
     /// True once the thread has made its last system call.
-    pub(super) ended: bool,
+    pub(crate) ended: bool,
 }
 
 /// Called when the process ends or starts another program: for statistics.
-pub(super) type ExitHook = Arc<dyn Fn(&Machine, super::ExitStatus) + Send + Sync>;
+pub(crate) type ExitHook = Arc<dyn Fn(&Machine, crate::linux::ExitStatus) + Send + Sync>;
 
 impl std::fmt::Debug for Thread {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -216,7 +216,7 @@ impl Thread {
     }
 
     /// Reports a system call that is not served, once per process and number.
-    pub(super) fn warn_unsupported(&self, number: u64, name: &str, reason: &str) -> Errno {
+    pub(crate) fn warn_unsupported(&self, number: u64, name: &str, reason: &str) -> Errno {
         if lock(&self.process.warned).insert(number) {
             tracing::warn!("unsupported system call {name} ({number}): {reason}");
         }

@@ -1,11 +1,11 @@
 //! Memory and other resources of other processes.
 
-use super::abi::{Errno, Fd, GuestPtr, IoVec, SysResult};
-use super::args::host;
-use super::file::{MAX_IOV, import_iovec};
-use super::host::{HostArg, host_call};
-use super::others;
-use super::process::Thread;
+use crate::linux::abi::{Errno, Fd, GuestPtr, IoVec, SysResult};
+use crate::linux::args::host;
+use crate::linux::file::{MAX_IOV, import_iovec};
+use crate::linux::host::{HostArg, host_call};
+use crate::linux::others;
+use crate::linux::process::Thread;
 use crate::mem::Access;
 use crate::util::{PAGE_SIZE, page_up};
 
@@ -54,7 +54,7 @@ fn pid_of(fd: Fd) -> Result<u32, Errno> {
     others::of_descriptor(fd.0).ok_or(Errno::EBADF)
 }
 
-pub(super) fn sys_process_madvise(
+pub(crate) fn sys_process_madvise(
     t: &mut Thread,
     fd: Fd,
     vector: u64,
@@ -81,7 +81,7 @@ pub(super) fn sys_process_madvise(
     let mut done = 0;
     for v in vector {
         let result = if own {
-            super::advice::advise(t, v.base, v.len, advice)
+            crate::linux::advice::advise(t, v.base, v.len, advice)
         } else {
             advise_other(t, fd, pid, v, advice)
         };
@@ -108,7 +108,7 @@ fn advise_other(t: &Thread, fd: Fd, pid: u32, v: IoVec, advice: i32) -> SysResul
     if mapped { Ok(v.len) } else { Err(Errno::ENOMEM) }
 }
 
-pub(super) fn sys_process_vm_readv(
+pub(crate) fn sys_process_vm_readv(
     t: &mut Thread,
     pid: i32,
     local: u64,
@@ -126,7 +126,7 @@ pub(super) fn sys_process_vm_readv(
     host!(t, SYS_process_vm_readv, pid, here, local_count, there, remote_count, flags)
 }
 
-pub(super) fn sys_process_vm_writev(
+pub(crate) fn sys_process_vm_writev(
     t: &mut Thread,
     pid: i32,
     local: u64,
@@ -144,7 +144,7 @@ pub(super) fn sys_process_vm_writev(
     host!(t, SYS_process_vm_writev, pid, here, local_count, there, remote_count, flags)
 }
 
-pub(super) fn sys_kcmp(
+pub(crate) fn sys_kcmp(
     t: &mut Thread,
     first: i32,
     second: i32,

@@ -1,25 +1,25 @@
 //! Open files of `/proc` that tell about the guest. The descriptor is the host's own, so that all
 //! but its contents is as the kernel has it; what is read is made here.
 
-use super::abi::{Errno, Fd, GuestPtr, IoVec, SysResult};
-use super::file::MAX_IOV;
-use super::host::limit;
-use super::host::{self, HostArg, host_call};
-use super::others;
-use super::process::Thread;
-use super::procfs::{self, ProcFile};
-use super::procmaps;
+use crate::linux::abi::{Errno, Fd, GuestPtr, IoVec, SysResult};
+use crate::linux::file::MAX_IOV;
+use crate::linux::host::limit;
+use crate::linux::host::{self, HostArg, host_call};
+use crate::linux::others;
+use crate::linux::process::Thread;
+use crate::linux::procfs::{self, ProcFile};
+use crate::linux::procmaps;
 use crate::mem::Access;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The device of the file system on which such files have been opened; 0 if none has.
 #[derive(Debug, Default)]
-pub(super) struct ProcDevice(AtomicU64);
+pub(crate) struct ProcDevice(AtomicU64);
 
 impl ProcDevice {
     /// For a process that gets the descriptors of another.
-    pub(super) fn copy(&self) -> Self {
+    pub(crate) fn copy(&self) -> Self {
         Self(AtomicU64::new(self.0.load(Ordering::Relaxed)))
     }
 
@@ -32,14 +32,14 @@ impl ProcDevice {
 
 /// What was last read from such a file: it is made once for all its pieces.
 #[derive(Debug)]
-pub(super) struct Shown {
+pub(crate) struct Shown {
     fd: i32,
     inode: u64,
     text: Arc<Vec<u8>>,
 }
 
 /// Takes note of a descriptor that the guest has opened.
-pub(super) fn opened(t: &Thread, proc: Option<ProcFile>, fd: u64) {
+pub(crate) fn opened(t: &Thread, proc: Option<ProcFile>, fd: u64) {
     let special = proc.is_some_and(|p| !matches!(p, ProcFile::Exe | ProcFile::OtherExe(_)));
     if special && let Ok(file) = host::file_identity(fd as i32) {
         t.process.proc_device.0.store(file.dev, Ordering::Relaxed);
@@ -50,12 +50,12 @@ pub(super) fn opened(t: &Thread, proc: Option<ProcFile>, fd: u64) {
 type Special = (ProcFile, Vec<u8>);
 
 /// Which such file a descriptor of the guest is.
-pub(super) fn special(t: &Thread, fd: Fd) -> Option<Special> {
+pub(crate) fn special(t: &Thread, fd: Fd) -> Option<Special> {
     if t.process.proc_device.may_have(fd) { procfs::of_descriptor(t, fd) } else { None }
 }
 
 /// Buffers of the guest.
-pub(super) fn vector(t: &Thread, at: u64, count: u64) -> Result<Vec<IoVec>, Errno> {
+pub(crate) fn vector(t: &Thread, at: u64, count: u64) -> Result<Vec<IoVec>, Errno> {
     if count > MAX_IOV {
         return Err(Errno::EINVAL);
     }
@@ -64,7 +64,7 @@ pub(super) fn vector(t: &Thread, at: u64, count: u64) -> Result<Vec<IoVec>, Errn
 
 /// Reads from a special file; `None` if it is another. `from` is the position, if it is not the
 /// descriptor's own.
-pub(super) fn read(
+pub(crate) fn read(
     t: &mut Thread,
     fd: Fd,
     from: Option<u64>,
@@ -86,7 +86,7 @@ pub(super) fn read(
 }
 
 /// As [`read`], for writing: memory is the only one that can be written.
-pub(super) fn write(
+pub(crate) fn write(
     t: &mut Thread,
     fd: Fd,
     from: Option<u64>,
@@ -211,7 +211,7 @@ fn move_memory(
 
 /// Serves `sendfile` and `splice` from `/proc/cpuinfo`, the one special file that has them; `None`
 /// for any other. `offset` is where the position is kept, if it is not the descriptor's own.
-pub(super) fn send(
+pub(crate) fn send(
     t: &mut Thread,
     from: Fd,
     offset: GuestPtr<u64>,

@@ -1,21 +1,21 @@
 //! The files of `/proc` that must tell about the guest and not about the program that runs it:
 //! which they are, and what is in them. How they are opened and read is in `procfd`.
 
-use super::abi::{Errno, Fd};
-use super::others;
-use super::process::Thread;
-use super::procmaps::{self, Areas};
-use super::procstat;
-use super::rootfs::MountFormat;
+use crate::linux::abi::{Errno, Fd};
+use crate::linux::others;
+use crate::linux::process::Thread;
+use crate::linux::procmaps::{self, Areas};
+use crate::linux::procstat;
+use crate::linux::rootfs::MountFormat;
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// The process that a file tells about: the calling one if absent, else another guest.
-pub(super) type Who = Option<u32>;
+pub(crate) type Who = Option<u32>;
 
 /// A file of `/proc` that the guest must see differently from the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ProcFile {
+pub(crate) enum ProcFile {
     /// `/proc/self/exe`: a link to the program.
     Exe,
     /// `/proc/PID/exe` of another guest process.
@@ -108,7 +108,7 @@ impl ProcFile {
 
 /// Recognises a path that leads to one of the files, also by way of `/proc/<own pid>`,
 /// `/proc/thread-self`, `/proc/self/task/<tid>`, and relative to an open or the current directory.
-pub(super) fn classify(dir: Fd, path: &[u8]) -> Option<ProcFile> {
+pub(crate) fn classify(dir: Fd, path: &[u8]) -> Option<ProcFile> {
     let name = path.rsplit(|&b| b == b'/').next()?;
     let known = ProcFile::of_process(name);
     if known.is_none() && name != b"cpuinfo" {
@@ -145,12 +145,12 @@ pub(super) fn classify(dir: Fd, path: &[u8]) -> Option<ProcFile> {
 }
 
 /// A name that paths to the files above end with.
-pub(super) fn is_special(name: &[u8]) -> bool {
+pub(crate) fn is_special(name: &[u8]) -> bool {
     name == b"cpuinfo" || ProcFile::of_process(name).is_some()
 }
 
 /// A link that stands for an object and not for its text, by its path below `/proc`.
-pub(super) fn is_magic(path: &[u8]) -> bool {
+pub(crate) fn is_magic(path: &[u8]) -> bool {
     path.split(|&b| b == b'/').next().is_some_and(is_number)
 }
 
@@ -160,12 +160,12 @@ fn below_proc(path: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
 }
 
 /// A path of our `/proc` that leads into the directory of the calling process.
-pub(super) fn is_own_dir(path: &[u8]) -> bool {
+pub(crate) fn is_own_dir(path: &[u8]) -> bool {
     below_proc(path).and_then(|mut parts| parts.next()).is_some_and(is_own)
 }
 
 /// The program of another guest process, whose link `exe` is at that path of our `/proc`.
-pub(super) fn other_exe(path: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn other_exe(path: &[u8]) -> Option<Vec<u8>> {
     let pid = below_proc(path.strip_suffix(b"/exe")?)?.next()?;
     let pid = std::str::from_utf8(pid).ok()?.parse().ok()?;
     others::find(pid).map(|other| other.exe)
@@ -183,7 +183,7 @@ fn descriptors<'a>(parts: &[&'a [u8]]) -> Option<&'a [u8]> {
 
 /// A directory of a guest process that lists ours beside the guest's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Listing {
+pub(crate) enum Listing {
     /// `fd`, `fdinfo`.
     Descriptors,
     /// `map_files`.
@@ -191,7 +191,7 @@ pub(super) enum Listing {
 }
 
 /// Which of these an open directory is.
-pub(super) fn listing(t: &Thread, dir: Fd) -> Option<Listing> {
+pub(crate) fn listing(t: &Thread, dir: Fd) -> Option<Listing> {
     let path = directory(dir)?;
     let name = path.rsplit(|&b| b == b'/').next()?;
     if !matches!(name, b"fd" | b"fdinfo" | b"map_files") {
@@ -213,7 +213,7 @@ fn listing_at(path: &[u8]) -> Option<Listing> {
 }
 
 /// True for a path of our `/proc` that names a descriptor of a guest process.
-pub(super) fn is_descriptor(path: &[u8]) -> bool {
+pub(crate) fn is_descriptor(path: &[u8]) -> bool {
     let parts: Vec<&[u8]> = below_proc(path).into_iter().flatten().collect();
     parts.split_last().and_then(|(_, dir)| descriptors(dir)).is_some_and(is_guest)
 }
@@ -225,7 +225,7 @@ fn is_guest(pid: &[u8]) -> bool {
 }
 
 /// True for a name of a process or thread.
-pub(super) fn is_number(name: &[u8]) -> bool {
+pub(crate) fn is_number(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(u8::is_ascii_digit)
 }
 
@@ -258,7 +258,7 @@ fn directory(dir: Fd) -> Option<Vec<u8>> {
 ///
 /// # Errors
 /// `EACCES` for memory by page where guest addresses are not the host's.
-pub(super) fn may_open(t: &Thread, file: Option<ProcFile>) -> Result<(), Errno> {
+pub(crate) fn may_open(t: &Thread, file: Option<ProcFile>) -> Result<(), Errno> {
     let base = match file {
         Some(ProcFile::Pagemap(None)) => t.memory().base().0 as u64,
         Some(ProcFile::Pagemap(Some(pid))) => others::find(pid).map_or(0, |other| other.base),
@@ -268,7 +268,7 @@ pub(super) fn may_open(t: &Thread, file: Option<ProcFile>) -> Result<(), Errno> 
 }
 
 /// The file that an open descriptor is, if its contents are made here, and its path.
-pub(super) fn of_descriptor(t: &Thread, fd: Fd) -> Option<(ProcFile, Vec<u8>)> {
+pub(crate) fn of_descriptor(t: &Thread, fd: Fd) -> Option<(ProcFile, Vec<u8>)> {
     let path = directory(fd)?;
     match classify(Fd::CWD, &in_ours(t, &path)?)? {
         ProcFile::Exe | ProcFile::OtherExe(_) | ProcFile::Pagemap(_) => None,
@@ -289,7 +289,7 @@ fn host_text(who: Who, name: &str) -> Result<String, Errno> {
 ///
 /// # Errors
 /// What the host says.
-pub(super) fn host_maps(who: Who) -> Result<String, Errno> {
+pub(crate) fn host_maps(who: Who) -> Result<String, Errno> {
     host_text(who, "maps")
 }
 
@@ -297,9 +297,9 @@ pub(super) fn host_maps(who: Who) -> Result<String, Errno> {
 ///
 /// # Errors
 /// What the host says about the file that the content is made from.
-pub(super) fn content(t: &Thread, file: ProcFile, path: &[u8]) -> Result<Vec<u8>, Errno> {
+pub(crate) fn content(t: &Thread, file: ProcFile, path: &[u8]) -> Result<Vec<u8>, Errno> {
     let host = || -> Result<String, Errno> {
-        let bytes = fs::read(super::host::path_of(path))?;
+        let bytes = fs::read(crate::linux::host::path_of(path))?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
     let sized = |who: Who| {
@@ -323,7 +323,7 @@ pub(super) fn content(t: &Thread, file: ProcFile, path: &[u8]) -> Result<Vec<u8>
         }
         ProcFile::Mounts(format) => match &t.process.options.world {
             Some(world) => return Ok(world.mount_table(format)),
-            None => return Ok(fs::read(super::host::path_of(path))?),
+            None => return Ok(fs::read(crate::linux::host::path_of(path))?),
         },
         // What the guest has made of its strings is in its memory, where the host looks if it can.
         ProcFile::Cmdline if others::find(std::process::id()).is_some() => {

@@ -1,12 +1,12 @@
 //! What a process has mapped, as `/proc/PID/maps` and its kin tell it: the guest's mappings, with
 //! what the host's kernel knows of each.
 
-use super::abi::Pod;
-use super::abi::{Errno, Fd, GuestPtr, SysResult};
-use super::others::{self, Other};
-use super::process::Thread;
-use super::procfd;
-use super::procfs::{self, ProcFile};
+use crate::linux::abi::Pod;
+use crate::linux::abi::{Errno, Fd, GuestPtr, SysResult};
+use crate::linux::others::{self, Other};
+use crate::linux::process::Thread;
+use crate::linux::procfd;
+use crate::linux::procfs::{self, ProcFile};
 use crate::mem::{Backing, Prot};
 use crate::util::{PAGE_SIZE, page_down};
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use std::ops::Range;
 
 /// A mapping of a guest process.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Area {
+pub(crate) struct Area {
     /// Guest addresses.
     pub range: Range<u64>,
     pub prot: Prot,
@@ -34,7 +34,7 @@ const NAME_COLUMN: usize = 73;
 
 impl Area {
     /// Its line of `maps`.
-    pub(super) fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         let flag = |on, c| if on { c } else { '-' };
         let bits = self.prot.linux();
         let mut line = format!(
@@ -111,7 +111,7 @@ fn host_areas(text: &str) -> Vec<HostArea<'_>> {
 }
 
 /// The host's mappings of a process that are the guest's.
-pub(super) struct Areas<'a> {
+pub(crate) struct Areas<'a> {
     /// Of the guest, lowest first.
     pub all: Vec<Area>,
     host: Vec<HostArea<'a>>,
@@ -120,7 +120,7 @@ pub(super) struct Areas<'a> {
 
 impl<'a> Areas<'a> {
     /// Those of the calling process; `host` is what the host tells of it.
-    pub(super) fn own(t: &Thread, host: &'a str) -> Self {
+    pub(crate) fn own(t: &Thread, host: &'a str) -> Self {
         let base = t.memory().base().0 as u64;
         let host = host_areas(host);
         let areas = t.memory().mappings().into_iter().map(|(range, m)| {
@@ -142,7 +142,7 @@ impl<'a> Areas<'a> {
     }
 
     /// Those of another guest process, as far as the host tells.
-    pub(super) fn other(other: &Other, host: &'a str, name: impl Fn(&str) -> String) -> Self {
+    pub(crate) fn other(other: &Other, host: &'a str, name: impl Fn(&str) -> String) -> Self {
         let host = host_areas(host);
         let inside = host.iter().filter(|h| {
             // What the guest has not mapped is reserved, without access.
@@ -165,19 +165,19 @@ impl<'a> Areas<'a> {
     }
 
     /// True if a name in `map_files`, two addresses of the host, is that of a file of the guest.
-    pub(super) fn has_file(&self, name: &str) -> bool {
+    pub(crate) fn has_file(&self, name: &str) -> bool {
         let hex = |text| u64::from_str_radix(text, 16).ok();
         let start = name.split_once('-').and_then(|(start, _)| hex(start)?.checked_sub(self.base));
         start.is_some_and(|start| self.all.iter().any(|a| a.range.contains(&start)))
     }
 
     /// The text of `maps`.
-    pub(super) fn maps(&self) -> String {
+    pub(crate) fn maps(&self) -> String {
         self.all.iter().map(Area::line).collect()
     }
 
     /// The text of `smaps`.
-    pub(super) fn details(&self) -> String {
+    pub(crate) fn details(&self) -> String {
         let mut out = String::new();
         for area in &self.all {
             out.push_str(&area.line());
@@ -195,7 +195,7 @@ impl<'a> Areas<'a> {
     }
 
     /// The text of `smaps_rollup`.
-    pub(super) fn rollup(&self) -> String {
+    pub(crate) fn rollup(&self) -> String {
         let (Some(first), Some(last)) = (self.all.first(), self.all.last()) else {
             return String::new();
         };
@@ -281,7 +281,7 @@ impl<'a> Areas<'a> {
     }
 
     /// Bytes of memory by what they are for.
-    pub(super) fn sizes(&self, program: &str) -> Sizes {
+    pub(crate) fn sizes(&self, program: &str) -> Sizes {
         let mut sizes = Sizes::default();
         for area in &self.all {
             let len = area.len();
@@ -301,7 +301,7 @@ impl<'a> Areas<'a> {
 
 /// What `status` tells of a process' memory, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Sizes {
+pub(crate) struct Sizes {
     pub all: u64,
     pub data: u64,
     pub stack: u64,
@@ -331,7 +331,7 @@ fn containing<'h, 'a>(host: &'h [HostArea<'a>], at: u64) -> Option<&'h HostArea<
 }
 
 /// `PROCMAP_QUERY`.
-pub(super) const PROCMAP_QUERY: u32 = 0xc068_6611;
+pub(crate) const PROCMAP_QUERY: u32 = 0xc068_6611;
 
 /// Words of `struct procmap_query` (`linux/fs.h`).
 type Query = [u64; 13];
@@ -341,7 +341,7 @@ const COVERING_OR_NEXT: u64 = 0x10;
 const FILE_BACKED: u64 = 0x20;
 
 /// Answers the request about an open `maps` of a guest process.
-pub(super) fn query(t: &Thread, fd: Fd, arg: GuestPtr<Query>) -> Option<SysResult> {
+pub(crate) fn query(t: &Thread, fd: Fd, arg: GuestPtr<Query>) -> Option<SysResult> {
     let (ProcFile::Maps(who), _) = procfd::special(t, fd)? else { return None };
     Some(answer(t, who, arg))
 }
@@ -406,7 +406,7 @@ fn answer(t: &Thread, who: Option<u32>, arg: GuestPtr<Query>) -> SysResult {
 ///
 /// # Errors
 /// `ENOENT` if it is none.
-pub(super) fn areas_of<'a>(
+pub(crate) fn areas_of<'a>(
     t: &Thread,
     who: Option<u32>,
     host: &'a str,
@@ -418,7 +418,7 @@ pub(super) fn areas_of<'a>(
 }
 
 /// The host's `numa_maps`, of which each line begins with an address, with the guest's lines.
-pub(super) fn numa(areas: &Areas<'_>, host: &str) -> String {
+pub(crate) fn numa(areas: &Areas<'_>, host: &str) -> String {
     let mut out = String::new();
     for line in host.lines() {
         let Some((addr, rest)) = line.split_once(' ') else { continue };
@@ -432,7 +432,7 @@ pub(super) fn numa(areas: &Areas<'_>, host: &str) -> String {
 }
 
 /// The part of `range` from its start on that is mapped.
-pub(super) fn readable_from(areas: &Areas<'_>, range: Range<u64>) -> u64 {
+pub(crate) fn readable_from(areas: &Areas<'_>, range: Range<u64>) -> u64 {
     let mut at = range.start;
     for a in &areas.all {
         if a.range.contains(&page_down(at)) {

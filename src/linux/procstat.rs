@@ -1,13 +1,13 @@
 //! The text of files of `/proc` about a process' state: the host's, with the guest's numbers.
 
-use super::ids::Credentials;
-use super::lock::lock;
-use super::others;
-use super::process::Thread;
-use super::procmaps::Sizes;
-use super::signal::SIG_IGN;
-use super::table::TABLE;
 use crate::isa::Isa;
+use crate::linux::ids::Credentials;
+use crate::linux::lock::lock;
+use crate::linux::others;
+use crate::linux::process::Thread;
+use crate::linux::procmaps::Sizes;
+use crate::linux::signal::SIG_IGN;
+use crate::linux::table::TABLE;
 use crate::sys::syscall::host_number;
 use crate::util::PAGE_SIZE;
 use std::fmt::Write as _;
@@ -40,7 +40,7 @@ fn region(t: &Thread, who: Option<u32>) -> (u64, u64) {
 
 /// `/proc/PID/stat` with the guest's addresses (fields numbered as in proc(5)). The host knows
 /// them, if it lets us say where they are.
-pub(super) fn stat(host: &str, t: &Thread, who: Option<u32>, sizes: &Sizes) -> String {
+pub(crate) fn stat(host: &str, t: &Thread, who: Option<u32>, sizes: &Sizes) -> String {
     let (base, size) = region(t, who);
     let own = who.is_none().then(|| (dispositions(t), lock(&t.process.layout).clone()));
     with_fields(host, |number, word| {
@@ -86,7 +86,7 @@ fn with_ids(text: &str, c: &Credentials) -> String {
 }
 
 /// `/proc/PID/statm` of the host with the guest's sizes, in pages.
-pub(super) fn statm(host: &str, sizes: &Sizes) -> String {
+pub(crate) fn statm(host: &str, sizes: &Sizes) -> String {
     let word = |i| host.split_whitespace().nth(i).and_then(|w| w.parse().ok()).unwrap_or(0_u64);
     let pages = |bytes| bytes / PAGE_SIZE;
     let size = pages(sizes.all);
@@ -96,7 +96,7 @@ pub(super) fn statm(host: &str, sizes: &Sizes) -> String {
 }
 
 /// `/proc/PID/status` of the host with what the guest is and has.
-pub(super) fn status(host: &str, t: &Thread, who: Option<u32>, sizes: &Sizes) -> String {
+pub(crate) fn status(host: &str, t: &Thread, who: Option<u32>, sizes: &Sizes) -> String {
     let mut text = with_sizes(host, sizes);
     let Some(_) = who.is_none().then_some(()) else {
         return with_mask(&text, "SigCgt", |mask| mask & !ALWAYS_CAUGHT);
@@ -160,7 +160,7 @@ fn with_sizes(host: &str, sizes: &Sizes) -> String {
 
 /// `/proc/PID/syscall`: of the calling thread, the call that it makes; of others, the host's by the
 /// guest's number, without their registers.
-pub(super) fn syscall(host: &str, t: &Thread, who: Option<u32>) -> String {
+pub(crate) fn syscall(host: &str, t: &Thread, who: Option<u32>) -> String {
     if who.is_none() {
         let hart = t.cpu.hart();
         let mut out = t.syscall_number().to_string();
@@ -201,7 +201,7 @@ fn filtered(status: &str, mode: u32, filters: usize) -> String {
 }
 
 /// `/proc/cpuinfo` as riscv kernels print it (`arch/riscv/kernel/cpu.c`).
-pub(super) fn cpu_info(isa: &Isa, address_space: u64, cpus: usize) -> String {
+pub(crate) fn cpu_info(isa: &Isa, address_space: u64, cpus: usize) -> String {
     let isa = isa.march_string();
     let mmu = match address_space.ilog2() {
         0..=38 => "sv39",

@@ -1,12 +1,12 @@
 //! The loop that runs a guest thread and serves what stops it.
 
-use super::abi::{Errno, SysResult};
-use super::process::Thread;
-use super::{core_dump, futex, order, seccomp, strace, table};
 use crate::cpu::Exit;
+use crate::linux::abi::{Errno, SysResult};
+use crate::linux::process::Thread;
+use crate::linux::{core_dump, futex, order, seccomp, strace, table};
 
 /// Runs the thread until it ends.
-pub(super) fn run(t: &mut Thread) {
+pub(crate) fn run(t: &mut Thread) {
     while !t.ended {
         if t.process.core.begun() {
             core_dump::stop(t);

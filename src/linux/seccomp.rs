@@ -1,12 +1,12 @@
 //! Filters of system calls (seccomp(2)): classic BPF programs of the guest about the guest's calls,
 //! evaluated here before a call is served (kernel: `kernel/seccomp.c`, `net/core/filter.c`).
 
-use super::abi::Pod;
-use super::abi::{Errno, GuestPtr, SigInfo, SysResult};
-use super::host::{HostArg, has_capability, host_call};
-use super::lock::lock;
-use super::process::{Process, Thread};
-use super::{exit, listener};
+use crate::linux::abi::Pod;
+use crate::linux::abi::{Errno, GuestPtr, SigInfo, SysResult};
+use crate::linux::host::{HostArg, has_capability, host_call};
+use crate::linux::lock::lock;
+use crate::linux::process::{Process, Thread};
+use crate::linux::{exit, listener};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
@@ -33,12 +33,12 @@ const RET_ERRNO: u32 = 0x0005_0000;
 const RET_USER_NOTIF: u32 = 0x7fc0_0000;
 const RET_TRACE: u32 = 0x7ff0_0000;
 const RET_LOG: u32 = 0x7ffc_0000;
-pub(super) const RET_ALLOW: u32 = 0x7fff_0000;
+pub(crate) const RET_ALLOW: u32 = 0x7fff_0000;
 const RET_ACTION: u32 = 0xffff_0000;
 const RET_DATA: u32 = 0xffff;
 
 /// `AUDIT_ARCH_RISCV64`.
-pub(super) const ARCH: u32 = 0xc000_00f3;
+pub(crate) const ARCH: u32 = 0xc000_00f3;
 /// `SYS_SECCOMP`.
 const SYS_SECCOMP: i32 = 1;
 const CAP_SYS_ADMIN: u32 = 21;
@@ -58,7 +58,7 @@ type Word = u64;
 
 /// A program, and the ones installed before it.
 #[derive(Debug)]
-pub(super) struct Filter {
+pub(crate) struct Filter {
     program: Vec<Word>,
     before: Option<Arc<Filter>>,
     /// It was installed with a listener, which the host's kernel knows.
@@ -67,18 +67,18 @@ pub(super) struct Filter {
 
 /// What restricts one thread.
 #[derive(Debug, Default)]
-pub(super) struct Restriction {
+pub(crate) struct Restriction {
     tid: i32,
     mode: AtomicU32,
     filters: Mutex<Option<Arc<Filter>>>,
 }
 
 /// All threads' restrictions of a process.
-pub(super) type Restrictions = Vec<Weak<Restriction>>;
+pub(crate) type Restrictions = Vec<Weak<Restriction>>;
 
 impl Restriction {
     /// What a thread with that id starts with, when this one makes it.
-    pub(super) fn inherited(&self, tid: i32) -> Self {
+    pub(crate) fn inherited(&self, tid: i32) -> Self {
         Self {
             tid,
             mode: AtomicU32::new(self.mode()),
@@ -87,7 +87,7 @@ impl Restriction {
     }
 
     /// 0, or how it restricts.
-    pub(super) fn mode(&self) -> u32 {
+    pub(crate) fn mode(&self) -> u32 {
         self.mode.load(Ordering::Relaxed)
     }
 
@@ -101,12 +101,12 @@ impl Restriction {
     }
 
     /// Number of programs.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.programs().len()
     }
 
     /// As text, for a program that inherits it; the inverse of [`Self::from_text`].
-    pub(super) fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let hex = |f: Arc<Filter>| {
             let words = f.program.iter().map(|w| format!("{w:016x}")).collect::<String>();
             format!("{}{words}", if f.listened { LISTENED } else { "" })
@@ -115,7 +115,7 @@ impl Restriction {
     }
 
     /// From [`Self::to_text`]; `None` for any other text.
-    pub(super) fn from_text(text: &str) -> Option<Self> {
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
         let mut filters = None;
         for hex in text.split('/').filter(|h| !h.is_empty()) {
             let word = |w: &[u8]| u64::from_str_radix(std::str::from_utf8(w).ok()?, 16).ok();
@@ -280,7 +280,7 @@ fn verdict(t: &Thread) -> Verdict {
 ///
 /// # Errors
 /// The result of a call that is not made.
-pub(super) fn allow(t: &mut Thread) -> Result<(), SysResult> {
+pub(crate) fn allow(t: &mut Thread) -> Result<(), SysResult> {
     match verdict(t) {
         Verdict::Allow => Ok(()),
         Verdict::Result(result) => Err(result),
@@ -308,7 +308,7 @@ pub(super) fn allow(t: &mut Thread) -> Result<(), SysResult> {
     }
 }
 
-pub(super) fn sys_seccomp(t: &mut Thread, operation: u32, flags: u32, arg: u64) -> SysResult {
+pub(crate) fn sys_seccomp(t: &mut Thread, operation: u32, flags: u32, arg: u64) -> SysResult {
     match operation {
         SET_MODE_STRICT if flags == 0 && arg == 0 => set_strict(t),
         SET_MODE_FILTER => set_filter(t, flags, GuestPtr::new(arg)),
@@ -336,7 +336,7 @@ pub(super) fn sys_seccomp(t: &mut Thread, operation: u32, flags: u32, arg: u64) 
 }
 
 /// `PR_SET_SECCOMP`, whose modes are numbered differently.
-pub(super) fn set_by_prctl(t: &mut Thread, mode: u64, filter: u64) -> SysResult {
+pub(crate) fn set_by_prctl(t: &mut Thread, mode: u64, filter: u64) -> SysResult {
     match mode as u32 {
         MODE_STRICT => set_strict(t),
         MODE_FILTER => set_filter(t, 0, GuestPtr::new(filter)),
@@ -431,12 +431,12 @@ impl Process {
     }
 
     /// Ids of the threads that have not ended.
-    pub(super) fn thread_ids(&self) -> Vec<i32> {
+    pub(crate) fn thread_ids(&self) -> Vec<i32> {
         self.restrictions().iter().map(|r| r.tid).collect()
     }
 
     /// Keeps a new thread's restriction in mind.
-    pub(super) fn add_restriction(&self, restriction: &Arc<Restriction>) {
+    pub(crate) fn add_restriction(&self, restriction: &Arc<Restriction>) {
         let mut all = lock(&self.restrictions);
         all.retain(|r| r.strong_count() != 0);
         all.push(Arc::downgrade(restriction));

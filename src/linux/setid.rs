@@ -2,14 +2,14 @@
 //! `fs/exec.c`). The host's kernel looks at those of our executable; the guest's are honoured as
 //! far as the user who runs us may change ids.
 
-use super::host::{HostArg, host_call};
+use crate::linux::host::{HostArg, host_call};
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 
 /// Makes the owners of a program's file the calling thread's effective and saved ids, where its
 /// mode asks for that and nothing forbids it.
-pub(super) fn apply(file: &File) {
+pub(crate) fn apply(file: &File) {
     let Ok(meta) = file.metadata() else { return };
     let set_user = meta.mode() & libc::S_ISUID != 0;
     let group_bits = libc::S_ISGID | libc::S_IXGRP;
@@ -42,6 +42,6 @@ fn forbidden(file: &File) -> bool {
 }
 
 /// What `AT_SECURE` says: whether the program has rights that its caller may not have had.
-pub(super) fn is_secure([user, effective_user, group, effective_group]: [u32; 4]) -> bool {
+pub(crate) fn is_secure([user, effective_user, group, effective_group]: [u32; 4]) -> bool {
     user != effective_user || group != effective_group
 }

@@ -1,11 +1,11 @@
 //! System V shared memory: segments are the host's, attached inside the guest's memory.
 
-use super::abi::{Errno, SysResult};
-use super::args::host;
-use super::host::HostArg;
-use super::lock::lock;
-use super::mman::find_room;
-use super::process::Thread;
+use crate::linux::abi::{Errno, SysResult};
+use crate::linux::args::host;
+use crate::linux::host::HostArg;
+use crate::linux::lock::lock;
+use crate::linux::mman::find_room;
+use crate::linux::process::Thread;
 use crate::mem::{Backing, Mapping, Memory, Prot};
 use crate::util::{PAGE_SIZE, page_down, page_up};
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ fn is_segment(path: &Path) -> bool {
     path.to_str().is_some_and(|p| p.starts_with("/SYSV") && p.ends_with(" (deleted)"))
 }
 
-pub(super) fn sys_shmat(t: &mut Thread, id: i32, addr: u64, flags: u32) -> SysResult {
+pub(crate) fn sys_shmat(t: &mut Thread, id: i32, addr: u64, flags: u32) -> SysResult {
     let mut ds: SegmentDs = [0; 14];
     host!(t, SYS_shmctl, id, libc::IPC_STAT, HostArg::of_mut(&mut ds))?;
     let len = page_up(ds[SEGMENT_SIZE]).ok_or(Errno::ENOMEM)?;
@@ -72,7 +72,7 @@ fn place(mem: &Memory, addr: u64, len: u64, flags: u32) -> Result<u64, Errno> {
 
 /// Unmaps the pieces of the segment that was attached at `addr`: parts of it may have another
 /// protection or be gone.
-pub(super) fn sys_shmdt(t: &mut Thread, addr: u64) -> SysResult {
+pub(crate) fn sys_shmdt(t: &mut Thread, addr: u64) -> SysResult {
     let process = Arc::clone(&t.process);
     let mem = process.memory();
     let _layout = lock(&process.layout);

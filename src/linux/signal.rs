@@ -6,23 +6,23 @@
 //! `sys::async_signal`), so a signal reaches us only when the guest has a handler for it and does
 //! not block it. Exceptions are SIGSEGV, SIGBUS and SIGFPE, whose actions and masks are kept by us.
 
-use super::abi::Pod;
-use super::abi::{Errno, GuestPtr, NSIG, SigAction, SigContext, SigInfo, SigSet, SigStack};
-use super::abi::{SysResult, TimeSpec, UContext};
-use super::host::HostArg;
-use super::lock::lock;
-use super::mman::grow_stack;
-use super::process::{Process, Thread};
-use super::{core_dump, exit};
 use crate::cpu::{Exit, Fault, Hart};
+use crate::linux::abi::Pod;
+use crate::linux::abi::{Errno, GuestPtr, NSIG, SigAction, SigContext, SigInfo, SigSet, SigStack};
+use crate::linux::abi::{SysResult, TimeSpec, UContext};
+use crate::linux::host::HostArg;
+use crate::linux::lock::lock;
+use crate::linux::mman::grow_stack;
+use crate::linux::process::{Process, Thread};
+use crate::linux::{core_dump, exit};
 use crate::mem::Access;
 use crate::sys::async_signal::{self, Disposition, RawInfo, UNBLOCKABLE};
 use crate::sys::signal as sys_signal;
 
 /// `SIG_DFL`.
-pub(super) const SIG_DFL: u64 = 0;
+pub(crate) const SIG_DFL: u64 = 0;
 /// `SIG_IGN`.
-pub(super) const SIG_IGN: u64 = 1;
+pub(crate) const SIG_IGN: u64 = 1;
 
 const SA_NOCLDSTOP: u64 = 1;
 const SA_NOCLDWAIT: u64 = 2;
@@ -52,15 +52,15 @@ const SS_AUTODISARM: i32 = i32::MIN;
 const MINSIGSTKSZ: u64 = 2048;
 
 /// Size of `struct rt_sigframe`: a `siginfo_t` and a `struct ucontext`.
-pub(super) const FRAME: u64 = (size_of::<SigInfo>() + size_of::<UContext>()) as u64;
+pub(crate) const FRAME: u64 = (size_of::<SigInfo>() + size_of::<UContext>()) as u64;
 
 /// Code that a handler returns to: `li a7, 139; ecall`, as in the kernel's vDSO (unwinders look
 /// for exactly these instructions).
-/// In the image of [`super::vdso`].
-pub(super) const SIGRETURN_CODE: [u32; 2] = [0x08b0_0893, 0x0000_0073];
+/// In the image of [`crate::linux::vdso`].
+pub(crate) const SIGRETURN_CODE: [u32; 2] = [0x08b0_0893, 0x0000_0073];
 
 /// Bit of a signal in a mask.
-pub(super) const fn bit(signal: i32) -> u64 {
+pub(crate) const fn bit(signal: i32) -> u64 {
     1 << (signal - 1)
 }
 
@@ -68,13 +68,13 @@ pub(super) const fn bit(signal: i32) -> u64 {
 const UNCATCHABLE: u64 = bit(libc::SIGKILL) | bit(libc::SIGSTOP);
 
 /// No action for any signal.
-pub(super) const DEFAULT_ACTION: SigAction = SigAction { handler: SIG_DFL, flags: 0, mask: 0 };
+pub(crate) const DEFAULT_ACTION: SigAction = SigAction { handler: SIG_DFL, flags: 0, mask: 0 };
 
 /// No alternate stack.
-pub(super) const NO_ALTSTACK: SigStack = SigStack { sp: 0, flags: SS_DISABLE, pad: 0, size: 0 };
+pub(crate) const NO_ALTSTACK: SigStack = SigStack { sp: 0, flags: SS_DISABLE, pad: 0, size: 0 };
 
 /// The actions that a new program starts with: what was ignored stays ignored.
-pub(super) fn inherited_actions() -> [SigAction; NSIG + 1] {
+pub(crate) fn inherited_actions() -> [SigAction; NSIG + 1] {
     let mut actions = [DEFAULT_ACTION; NSIG + 1];
     for (n, action) in actions.iter_mut().enumerate().skip(1) {
         if async_signal::is_ignored(n as i32) {
@@ -88,7 +88,7 @@ pub(super) fn inherited_actions() -> [SigAction; NSIG + 1] {
 
 /// The mask that a call such as `ppoll` sets while it waits.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct WaitMask {
+pub(crate) struct WaitMask {
     guest: u64,
     /// As the host takes it: faults' signals are never blocked.
     pub host: SigSet,
@@ -128,14 +128,14 @@ impl Process {
 
     /// Makes the host do what the guest wants for the signals that C libraries keep for themselves:
     /// the host's own takes one of them (SIGSETXID) when it starts its first thread.
-    pub(super) fn mirror_library_signals(&self) {
+    pub(crate) fn mirror_library_signals(&self) {
         for signal in 32..34 {
             mirror(signal, &lock(&self.actions)[signal as usize]);
         }
     }
 
     /// Makes the host do what it is to do on `signal`, if the guest has the default action for it.
-    pub(super) fn mirror_default(&self, signal: i32) {
+    pub(crate) fn mirror_default(&self, signal: i32) {
         let actions = lock(&self.actions);
         if actions[signal as usize].handler == SIG_DFL {
             mirror(signal, &actions[signal as usize]);
@@ -162,7 +162,7 @@ impl Process {
     }
 
     /// Gives every signal that has a handler its default action (`CLONE_CLEAR_SIGHAND`).
-    pub(super) fn clear_handlers(&self) {
+    pub(crate) fn clear_handlers(&self) {
         let mut actions = lock(&self.actions);
         for (signal, action) in actions.iter_mut().enumerate().skip(1) {
             if action.handler != SIG_IGN {
@@ -173,7 +173,7 @@ impl Process {
     }
 }
 
-pub(super) fn sys_rt_sigaction(
+pub(crate) fn sys_rt_sigaction(
     t: &mut Thread,
     signal: i32,
     new: GuestPtr<SigAction>,
@@ -201,7 +201,7 @@ pub(super) fn sys_rt_sigaction(
 
 impl Thread {
     /// Sets the guest's mask, and the host's unless a signal waits for its delivery.
-    pub(super) fn set_sigmask(&mut self, mask: u64) -> Result<(), Errno> {
+    pub(crate) fn set_sigmask(&mut self, mask: u64) -> Result<(), Errno> {
         // With everything blocked, what has been recorded is all that there is: it came before
         // the new mask and is delivered before the call is made again.
         async_signal::set_mask(!0);
@@ -215,7 +215,7 @@ impl Thread {
     }
 }
 
-pub(super) fn sys_rt_sigprocmask(
+pub(crate) fn sys_rt_sigprocmask(
     t: &mut Thread,
     how: i32,
     new: GuestPtr<SigSet>,
@@ -239,7 +239,7 @@ pub(super) fn sys_rt_sigprocmask(
     Ok(0)
 }
 
-pub(super) fn sys_rt_sigpending(t: &mut Thread, set: GuestPtr<SigSet>, size: usize) -> SysResult {
+pub(crate) fn sys_rt_sigpending(t: &mut Thread, set: GuestPtr<SigSet>, size: usize) -> SysResult {
     if size > 8 {
         return Err(Errno::EINVAL);
     }
@@ -250,7 +250,7 @@ pub(super) fn sys_rt_sigpending(t: &mut Thread, set: GuestPtr<SigSet>, size: usi
     Ok(0)
 }
 
-pub(super) fn sys_rt_sigsuspend(t: &mut Thread, set: GuestPtr<SigSet>, size: usize) -> SysResult {
+pub(crate) fn sys_rt_sigsuspend(t: &mut Thread, set: GuestPtr<SigSet>, size: usize) -> SysResult {
     if size != 8 {
         return Err(Errno::EINVAL);
     }
@@ -265,7 +265,7 @@ impl Thread {
     ///
     /// # Errors
     /// `EINTR` if a signal that the host does not keep is due under that mask.
-    pub(super) fn wait_mask(&mut self, mask: u64) -> Result<WaitMask, Errno> {
+    pub(crate) fn wait_mask(&mut self, mask: u64) -> Result<WaitMask, Errno> {
         let guest = mask & !UNCATCHABLE;
         let wait = WaitMask { guest, host: SigSet { bits: guest & !UNBLOCKABLE } };
         if self.signals.sent() & !guest & self.sigmask != 0 {
@@ -278,7 +278,7 @@ impl Thread {
     /// To be told of the result of a call that was given a mask: if a signal ended it, its handler
     /// runs under that mask, and the thread's own returns with the handler
     /// (`set_user_sigmask` and `sigsuspend` in `kernel/signal.c`).
-    pub(super) fn waited(&mut self, mask: Option<&WaitMask>, result: SysResult) -> SysResult {
+    pub(crate) fn waited(&mut self, mask: Option<&WaitMask>, result: SysResult) -> SysResult {
         if let (Some(mask), Err(Errno::EINTR)) = (mask, result)
             && self.signals.is_pending()
         {
@@ -290,7 +290,7 @@ impl Thread {
 }
 
 /// Waits for one of the signals of a set (sigtimedwait(2)).
-pub(super) fn sys_rt_sigtimedwait(
+pub(crate) fn sys_rt_sigtimedwait(
     t: &mut Thread,
     set: GuestPtr<SigSet>,
     info: GuestPtr<SigInfo>,
@@ -323,7 +323,7 @@ fn info_of(raw: &RawInfo) -> SigInfo {
     info
 }
 
-pub(super) fn sys_sigaltstack(
+pub(crate) fn sys_sigaltstack(
     t: &mut Thread,
     new: GuestPtr<SigStack>,
     old: GuestPtr<SigStack>,
@@ -374,7 +374,7 @@ fn on_stack_flag(stack: &SigStack, sp: u64) -> i32 {
 impl Thread {
     /// Delivers what has been recorded, until nothing waits. The pc is at an instruction
     /// boundary; an `ecall` that has not been made is made after the handlers.
-    pub(super) fn deliver_signals(&mut self) {
+    pub(crate) fn deliver_signals(&mut self) {
         while let Some(raw) = self.signals.take(self.sigmask) {
             self.deliver(&info_of(&raw));
             async_signal::set_mask(self.sigmask);
@@ -414,13 +414,13 @@ impl Thread {
     fn send_again(&self, info: &SigInfo) {
         let pid = HostArg::value(u64::from(std::process::id()));
         let args = [pid, HostArg::int(self.tid), HostArg::int(info.signo), HostArg::of(info)];
-        if super::host::host_call(libc::SYS_rt_tgsigqueueinfo, &args).is_err() {
-            let _ = super::host::host_call(libc::SYS_tgkill, &args[..3]);
+        if crate::linux::host::host_call(libc::SYS_rt_tgsigqueueinfo, &args).is_err() {
+            let _ = crate::linux::host::host_call(libc::SYS_tgkill, &args[..3]);
         }
     }
 
     /// Raises a signal that the thread's own instruction caused: it cannot be blocked or ignored.
-    pub(super) fn force_signal(&mut self, info: &SigInfo) {
+    pub(crate) fn force_signal(&mut self, info: &SigInfo) {
         let signal = info.signo;
         let action = self.process.take_action(signal);
         if action.handler <= SIG_IGN || self.sigmask & bit(signal) != 0 {
@@ -431,7 +431,7 @@ impl Thread {
     }
 
     /// Serves an exit of the hart that is the guest's own fault.
-    pub(super) fn raise_for(&mut self, exit: Exit) {
+    pub(crate) fn raise_for(&mut self, exit: Exit) {
         let pc = self.cpu.hart().pc;
         let (signo, code, addr) = match exit {
             Exit::Illegal { .. } => (libc::SIGILL, ILL_ILLOPC, pc),
@@ -524,7 +524,7 @@ fn context_of(hart: &Hart) -> SigContext {
     c
 }
 
-pub(super) fn sys_rt_sigreturn(t: &mut Thread) -> SysResult {
+pub(crate) fn sys_rt_sigreturn(t: &mut Thread) -> SysResult {
     let frame = t.cpu.hart().x[2];
     let uc = GuestPtr::<UContext>::new(frame.wrapping_add(size_of::<SigInfo>() as u64));
     let Ok(uc) = uc.read(t.memory()) else {

@@ -1,12 +1,12 @@
 //! Sockets: addresses and messages. Layouts are the host's, but a message header holds addresses.
 
-use super::abi::{Errno, Fd, GuestPtr, MMsgHdr, MsgHdr, SysResult, TimeSpec};
-use super::args::host;
-use super::file::{Buffers, MAX_IOV};
-use super::host::HostArg;
-use super::process::Thread;
-use super::rootfs::Address;
-use super::unix::AddressOut;
+use crate::linux::abi::{Errno, Fd, GuestPtr, MMsgHdr, MsgHdr, SysResult, TimeSpec};
+use crate::linux::args::host;
+use crate::linux::file::{Buffers, MAX_IOV};
+use crate::linux::host::HostArg;
+use crate::linux::process::Thread;
+use crate::linux::rootfs::Address;
+use crate::linux::unix::AddressOut;
 use crate::mem::Access;
 
 /// Size of `struct sockaddr_storage`; longer addresses are cut to it.
@@ -18,25 +18,25 @@ fn length(len: i32) -> u64 {
     u64::try_from(len).unwrap_or(0)
 }
 
-pub(super) fn sys_bind(t: &mut Thread, fd: Fd, addr: u64, len: i32) -> SysResult {
+pub(crate) fn sys_bind(t: &mut Thread, fd: Fd, addr: u64, len: i32) -> SysResult {
     if let Some(result) = t.bind_unix(fd, addr, length(len))? {
         return Ok(result);
     }
     host!(t, SYS_bind, fd, t.input(addr, length(len))?, len)
 }
 
-pub(super) fn sys_connect(t: &mut Thread, fd: Fd, addr: u64, len: i32) -> SysResult {
+pub(crate) fn sys_connect(t: &mut Thread, fd: Fd, addr: u64, len: i32) -> SysResult {
     if let Some(address) = t.unix_address(addr, length(len))? {
         return host!(t, SYS_connect, fd, address.arg(), address.len());
     }
     host!(t, SYS_connect, fd, t.input(addr, length(len))?, len)
 }
 
-pub(super) fn sys_accept(t: &mut Thread, fd: Fd, addr: u64, len: GuestPtr<i32>) -> SysResult {
+pub(crate) fn sys_accept(t: &mut Thread, fd: Fd, addr: u64, len: GuestPtr<i32>) -> SysResult {
     sys_accept4(t, fd, addr, len, 0)
 }
 
-pub(super) fn sys_accept4(
+pub(crate) fn sys_accept4(
     t: &mut Thread,
     fd: Fd,
     addr: u64,
@@ -49,21 +49,21 @@ pub(super) fn sys_accept4(
     out.finish(t, result)
 }
 
-pub(super) fn sys_getsockname(t: &mut Thread, fd: Fd, addr: u64, len: GuestPtr<i32>) -> SysResult {
+pub(crate) fn sys_getsockname(t: &mut Thread, fd: Fd, addr: u64, len: GuestPtr<i32>) -> SysResult {
     let mut out = AddressOut::new(t, addr, len);
     let [addr, len] = out.args(t)?;
     let result = host!(t, SYS_getsockname, fd, addr, len);
     out.finish(t, result)
 }
 
-pub(super) fn sys_getpeername(t: &mut Thread, fd: Fd, addr: u64, len: GuestPtr<i32>) -> SysResult {
+pub(crate) fn sys_getpeername(t: &mut Thread, fd: Fd, addr: u64, len: GuestPtr<i32>) -> SysResult {
     let mut out = AddressOut::new(t, addr, len);
     let [addr, len] = out.args(t)?;
     let result = host!(t, SYS_getpeername, fd, addr, len);
     out.finish(t, result)
 }
 
-pub(super) fn sys_sendto(
+pub(crate) fn sys_sendto(
     t: &mut Thread,
     fd: Fd,
     data: u64,
@@ -80,7 +80,7 @@ pub(super) fn sys_sendto(
     host!(t, SYS_sendto, fd, data, len, flags, to, addr_len)
 }
 
-pub(super) fn sys_recvfrom(
+pub(crate) fn sys_recvfrom(
     t: &mut Thread,
     fd: Fd,
     data: u64,
@@ -103,7 +103,7 @@ const TCP_ZEROCOPY_RECEIVE: i32 = 35;
 /// Bytes of one instruction of a classic filter (`struct sock_filter`).
 const SOCK_FILTER: u64 = 8;
 
-pub(super) fn sys_setsockopt(
+pub(crate) fn sys_setsockopt(
     t: &mut Thread,
     fd: Fd,
     level: i32,
@@ -123,7 +123,7 @@ pub(super) fn sys_setsockopt(
     host!(t, SYS_setsockopt, fd, level, option, t.input(value, room)?, len)
 }
 
-pub(super) fn sys_getsockopt(
+pub(crate) fn sys_getsockopt(
     t: &mut Thread,
     fd: Fd,
     level: i32,
@@ -193,7 +193,7 @@ impl Message {
     }
 }
 
-pub(super) fn sys_sendmsg(
+pub(crate) fn sys_sendmsg(
     t: &mut Thread,
     fd: Fd,
     message: GuestPtr<MsgHdr>,
@@ -206,7 +206,7 @@ pub(super) fn sys_sendmsg(
     host!(t, SYS_sendmsg, fd, HostArg::of(&m.header), flags)
 }
 
-pub(super) fn sys_recvmsg(
+pub(crate) fn sys_recvmsg(
     t: &mut Thread,
     fd: Fd,
     message: GuestPtr<MsgHdr>,
@@ -253,7 +253,7 @@ fn reported_length(messages: GuestPtr<MMsgHdr>, i: usize) -> GuestPtr<u32> {
     GuestPtr::new(messages.add(i as u64).0.wrapping_add(offset))
 }
 
-pub(super) fn sys_sendmmsg(
+pub(crate) fn sys_sendmmsg(
     t: &mut Thread,
     fd: Fd,
     messages: GuestPtr<MMsgHdr>,
@@ -272,7 +272,7 @@ pub(super) fn sys_sendmmsg(
     Ok(sent)
 }
 
-pub(super) fn sys_recvmmsg(
+pub(crate) fn sys_recvmmsg(
     t: &mut Thread,
     fd: Fd,
     messages: GuestPtr<MMsgHdr>,

@@ -1,44 +1,44 @@
 //! What a program finds on its stack: arguments, environment and the auxiliary vector
 //! (getauxval(3); kernel: `create_elf_tables`).
 
-use super::loader::{LoadError, Loaded};
-use super::setid;
-use super::signal::FRAME;
+use crate::linux::loader::{LoadError, Loaded};
+use crate::linux::setid;
+use crate::linux::signal::FRAME;
 use crate::mem::{Fault, Memory};
 use crate::util::PAGE_SIZE;
 use std::ops::Range;
 
 /// Types of the auxiliary vector's entries (`linux/auxvec.h`).
 mod at {
-    pub(super) const NULL: u64 = 0;
-    pub(super) const PHDR: u64 = 3;
-    pub(super) const PHENT: u64 = 4;
-    pub(super) const PHNUM: u64 = 5;
-    pub(super) const PAGESZ: u64 = 6;
-    pub(super) const BASE: u64 = 7;
-    pub(super) const FLAGS: u64 = 8;
-    pub(super) const ENTRY: u64 = 9;
-    pub(super) const UID: u64 = 11;
-    pub(super) const EUID: u64 = 12;
-    pub(super) const GID: u64 = 13;
-    pub(super) const EGID: u64 = 14;
-    pub(super) const HWCAP: u64 = 16;
-    pub(super) const CLKTCK: u64 = 17;
-    pub(super) const SECURE: u64 = 23;
-    pub(super) const RANDOM: u64 = 25;
-    pub(super) const EXECFN: u64 = 31;
-    pub(super) const SYSINFO_EHDR: u64 = 33;
-    pub(super) const MINSIGSTKSZ: u64 = 51;
+    pub(crate) const NULL: u64 = 0;
+    pub(crate) const PHDR: u64 = 3;
+    pub(crate) const PHENT: u64 = 4;
+    pub(crate) const PHNUM: u64 = 5;
+    pub(crate) const PAGESZ: u64 = 6;
+    pub(crate) const BASE: u64 = 7;
+    pub(crate) const FLAGS: u64 = 8;
+    pub(crate) const ENTRY: u64 = 9;
+    pub(crate) const UID: u64 = 11;
+    pub(crate) const EUID: u64 = 12;
+    pub(crate) const GID: u64 = 13;
+    pub(crate) const EGID: u64 = 14;
+    pub(crate) const HWCAP: u64 = 16;
+    pub(crate) const CLKTCK: u64 = 17;
+    pub(crate) const SECURE: u64 = 23;
+    pub(crate) const RANDOM: u64 = 25;
+    pub(crate) const EXECFN: u64 = 31;
+    pub(crate) const SYSINFO_EHDR: u64 = 33;
+    pub(crate) const MINSIGSTKSZ: u64 = 51;
 }
 
 /// What is put on the stack.
 #[derive(Debug)]
-pub(super) struct Contents<'a> {
+pub(crate) struct Contents<'a> {
     pub args: &'a [Vec<u8>],
     pub env: &'a [Vec<u8>],
     /// Name under which the program was started.
     pub execfn: &'a [u8],
-    /// What other guest processes are told ([`super::others`]): strings, the last one's NUL
+    /// What other guest processes are told ([`crate::linux::others`]): strings, the last one's NUL
     /// missing.
     pub description: &'a [u8],
     pub loaded: &'a Loaded,
@@ -63,7 +63,7 @@ pub(super) fn random_from(seed: u64) -> [u8; 16] {
 
 /// The finished stack.
 #[derive(Debug)]
-pub(super) struct Stack {
+pub(crate) struct Stack {
     /// Initial stack pointer.
     pub sp: u64,
     /// The auxiliary vector's bytes.
@@ -93,7 +93,7 @@ impl Strings<'_> {
 }
 
 /// Fills the top of `stack`.
-pub(super) fn build(
+pub(crate) fn build(
     mem: &Memory,
     stack: &Range<u64>,
     contents: &Contents<'_>,
@@ -108,7 +108,7 @@ pub(super) fn build(
 }
 
 /// Where [`build`] puts the first argument; the others follow, then the environment.
-pub(super) fn strings(stack: &Range<u64>, c: &Contents<'_>) -> u64 {
+pub(crate) fn strings(stack: &Range<u64>, c: &Contents<'_>) -> u64 {
     let len = |all: &[Vec<u8>]| all.iter().map(|s| s.len() as u64 + 1).sum::<u64>();
     let above = c.description.len() as u64 + 1 + c.execfn.len() as u64 + 1;
     stack.end - 8 - above - len(c.env) - len(c.args)

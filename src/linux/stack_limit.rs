@@ -1,8 +1,8 @@
 //! The main thread's stack under a limit that changes (getrlimit(2), `RLIMIT_STACK`; kernel:
 //! `acct_stack_growth` in `mm/vma.c`): it is mapped as far as it may grow.
 
-use super::lock::lock;
-use super::process::Process;
+use crate::linux::lock::lock;
+use crate::linux::process::Process;
 use crate::mem::{Backing, Memory};
 use crate::util::{PAGE_SIZE, page_up};
 use std::fs::File;
@@ -12,7 +12,7 @@ use std::os::unix::fs::FileExt;
 impl Process {
     /// Lets the stack grow as far as `limit` bytes. What it has reached already stays, and it never
     /// grows beyond the place that it had when the program started.
-    pub(super) fn resize_stack(&self, limit: u64) {
+    pub(crate) fn resize_stack(&self, limit: u64) {
         let layout = lock(&self.layout);
         let mem = self.memory();
         let named = |b: &Backing| matches!(b, Backing::Anonymous(Some("[stack]")));
@@ -21,7 +21,7 @@ impl Process {
         else {
             return;
         };
-        let lowest = layout.mmap_top + super::mman::STACK_GAP;
+        let lowest = layout.mmap_top + crate::linux::mman::STACK_GAP;
         let wanted = range.end - page_up(limit).unwrap_or(u64::MAX).min(range.end - lowest);
         // What cannot be done is as if the limit had been set later.
         if wanted < range.start {

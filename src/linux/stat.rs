@@ -1,10 +1,10 @@
 //! What is known about files: status, access checks, modes, owners, times, extended attributes.
 
-use super::abi::{Errno, Fd, GuestCStr, GuestPtr, Stat, Statx, SysResult, XattrArgs};
-use super::args::host;
-use super::host::HostArg;
-use super::path::{HostPath, Last};
-use super::process::Thread;
+use crate::linux::abi::{Errno, Fd, GuestCStr, GuestPtr, Stat, Statx, SysResult, XattrArgs};
+use crate::linux::args::host;
+use crate::linux::host::HostArg;
+use crate::linux::path::{HostPath, Last};
+use crate::linux::process::Thread;
 use crate::mem::Access;
 use std::cmp::Ordering;
 
@@ -64,7 +64,7 @@ fn stat_from(x: &Statx) -> Stat {
 
 /// Asks the host for what `struct stat` holds and writes it for the guest.
 fn stat(t: &Thread, at: &HostPath, flags: u32, to: GuestPtr<Stat>) -> SysResult {
-    let mut x = <Statx as super::abi::Pod>::zeroed();
+    let mut x = <Statx as crate::linux::abi::Pod>::zeroed();
     // As `stat` does, automounts are left alone.
     let flags = flags | libc::AT_NO_AUTOMOUNT as u32;
     let (dir, path, flags) = match at.object {
@@ -79,7 +79,7 @@ fn stat(t: &Thread, at: &HostPath, flags: u32, to: GuestPtr<Stat>) -> SysResult 
     Ok(0)
 }
 
-pub(super) fn sys_newfstatat(
+pub(crate) fn sys_newfstatat(
     t: &mut Thread,
     dir: Fd,
     path: GuestCStr,
@@ -94,7 +94,7 @@ pub(super) fn sys_newfstatat(
     stat(t, &at, flags, to)
 }
 
-pub(super) fn sys_fstat(t: &mut Thread, fd: Fd, to: GuestPtr<Stat>) -> SysResult {
+pub(crate) fn sys_fstat(t: &mut Thread, fd: Fd, to: GuestPtr<Stat>) -> SysResult {
     // AT_FDCWD is no descriptor to this call.
     if fd.0 < 0 {
         return Err(Errno::EBADF);
@@ -102,7 +102,7 @@ pub(super) fn sys_fstat(t: &mut Thread, fd: Fd, to: GuestPtr<Stat>) -> SysResult
     stat(t, &HostPath::of_fd(fd), AT_EMPTY_PATH, to)
 }
 
-pub(super) fn sys_statx(
+pub(crate) fn sys_statx(
     t: &mut Thread,
     dir: Fd,
     path: GuestCStr,
@@ -112,7 +112,7 @@ pub(super) fn sys_statx(
 ) -> SysResult {
     let at = path_or_fd(t, dir, path, flags)?;
     if let Some(world) = t.process.options.world.as_ref().filter(|w| w.is_faked()) {
-        let mut x = <Statx as super::abi::Pod>::zeroed();
+        let mut x = <Statx as crate::linux::abi::Pod>::zeroed();
         let mask = mask | libc::STATX_BASIC_STATS;
         let (path, flags) = (at.path.as_c_str(), at.flags(flags));
         host!(t, SYS_statx, at.dir, path, flags, mask, HostArg::of_mut(&mut x))?;
@@ -124,12 +124,12 @@ pub(super) fn sys_statx(
     host!(t, SYS_statx, at.dir, at.path.as_c_str(), at.flags(flags), mask, to)
 }
 
-pub(super) fn sys_statfs(t: &mut Thread, path: GuestCStr, to: u64) -> SysResult {
+pub(crate) fn sys_statfs(t: &mut Thread, path: GuestCStr, to: u64) -> SysResult {
     let at = t.path(Fd::CWD, path, Last::Follow)?;
     host!(t, SYS_statfs, at.whole().as_c_str(), t.output(to, STATFS)?)
 }
 
-pub(super) fn sys_faccessat(t: &mut Thread, dir: Fd, path: GuestCStr, mode: u32) -> SysResult {
+pub(crate) fn sys_faccessat(t: &mut Thread, dir: Fd, path: GuestCStr, mode: u32) -> SysResult {
     let at = t.path(dir, path, Last::Follow)?.named()?;
     if let Some(answer) = t.may(&at, mode, false) {
         return answer;
@@ -137,7 +137,7 @@ pub(super) fn sys_faccessat(t: &mut Thread, dir: Fd, path: GuestCStr, mode: u32)
     host!(t, SYS_faccessat, at.dir, at.path.as_c_str(), mode)
 }
 
-pub(super) fn sys_faccessat2(
+pub(crate) fn sys_faccessat2(
     t: &mut Thread,
     dir: Fd,
     path: GuestCStr,
@@ -152,17 +152,17 @@ pub(super) fn sys_faccessat2(
     host!(t, SYS_faccessat2, at.dir, at.path.as_c_str(), mode, at.flags(flags))
 }
 
-pub(super) fn sys_fchmodat(t: &mut Thread, dir: Fd, path: GuestCStr, mode: u32) -> SysResult {
+pub(crate) fn sys_fchmodat(t: &mut Thread, dir: Fd, path: GuestCStr, mode: u32) -> SysResult {
     let at = t.path(dir, path, Last::Follow)?.named()?.changed()?;
     let path = at.path.as_c_str();
     t.set_mode(at.spot(), mode, |mode| host!(t, SYS_fchmodat, at.dir, path, mode))
 }
 
-pub(super) fn sys_fchmod(t: &mut Thread, fd: Fd, mode: u32) -> SysResult {
+pub(crate) fn sys_fchmod(t: &mut Thread, fd: Fd, mode: u32) -> SysResult {
     t.set_mode((fd, c""), mode, |mode| host!(t, SYS_fchmod, fd, mode))
 }
 
-pub(super) fn sys_fchmodat2(
+pub(crate) fn sys_fchmodat2(
     t: &mut Thread,
     dir: Fd,
     path: GuestCStr,
@@ -179,7 +179,7 @@ pub(super) fn sys_fchmodat2(
     })
 }
 
-pub(super) fn sys_fchownat(
+pub(crate) fn sys_fchownat(
     t: &mut Thread,
     dir: Fd,
     path: GuestCStr,
@@ -194,12 +194,12 @@ pub(super) fn sys_fchownat(
     })
 }
 
-pub(super) fn sys_fchown(t: &mut Thread, fd: Fd, user: u32, group: u32) -> SysResult {
+pub(crate) fn sys_fchown(t: &mut Thread, fd: Fd, user: u32, group: u32) -> SysResult {
     t.set_owner((fd, c""), user, group, || host!(t, SYS_fchown, fd, user, group))
 }
 
 /// A null path means the descriptor itself, as for `futimens`.
-pub(super) fn sys_utimensat(
+pub(crate) fn sys_utimensat(
     t: &mut Thread,
     dir: Fd,
     path: GuestCStr,
@@ -219,7 +219,7 @@ macro_rules! xattr {
     ($($set:ident $get:ident $list:ident $remove:ident $last:ident:
        $host_set:ident $host_get:ident $host_list:ident $host_remove:ident
        $object_set:ident $object_get:ident $object_list:ident $object_remove:ident;)*) => {$(
-        pub(super) fn $set(
+        pub(crate) fn $set(
             t: &mut Thread,
             path: GuestCStr,
             name: GuestCStr,
@@ -233,7 +233,7 @@ macro_rules! xattr {
             t.host(number, &[(&*at.whole()).into(), name, value, size.into(), flags.into()])
         }
 
-        pub(super) fn $get(
+        pub(crate) fn $get(
             t: &mut Thread,
             path: GuestCStr,
             name: GuestCStr,
@@ -246,13 +246,13 @@ macro_rules! xattr {
             t.host(number, &[(&*at.whole()).into(), name, value, size.into()])
         }
 
-        pub(super) fn $list(t: &mut Thread, path: GuestCStr, list: u64, size: u64) -> SysResult {
+        pub(crate) fn $list(t: &mut Thread, path: GuestCStr, list: u64, size: u64) -> SysResult {
             let at = t.path(Fd::CWD, path, Last::$last)?;
             let number = at.number(libc::$host_list, libc::$object_list);
             t.host(number, &[(&*at.whole()).into(), t.output(list, size)?, size.into()])
         }
 
-        pub(super) fn $remove(t: &mut Thread, path: GuestCStr, name: GuestCStr) -> SysResult {
+        pub(crate) fn $remove(t: &mut Thread, path: GuestCStr, name: GuestCStr) -> SysResult {
             let at = t.path(Fd::CWD, path, Last::$last)?.changed()?;
             let number = at.number(libc::$host_remove, libc::$object_remove);
             t.host(number, &[(&*at.whole()).into(), t.string(name)?])
@@ -271,12 +271,12 @@ xattr! {
 
 /// Numbers that all hosts share and libc does not name yet.
 mod number {
-    pub(super) const SETXATTRAT: i64 = 463;
-    pub(super) const GETXATTRAT: i64 = 464;
-    pub(super) const LISTXATTRAT: i64 = 465;
-    pub(super) const REMOVEXATTRAT: i64 = 466;
-    pub(super) const FILE_GETATTR: i64 = 468;
-    pub(super) const FILE_SETATTR: i64 = 469;
+    pub(crate) const SETXATTRAT: i64 = 463;
+    pub(crate) const GETXATTRAT: i64 = 464;
+    pub(crate) const LISTXATTRAT: i64 = 465;
+    pub(crate) const REMOVEXATTRAT: i64 = 466;
+    pub(crate) const FILE_GETATTR: i64 = 468;
+    pub(crate) const FILE_SETATTR: i64 = 469;
 }
 
 /// The `struct xattr_args` of the host for the guest's.
@@ -296,7 +296,7 @@ fn xattr_args(
     }
 }
 
-pub(super) fn sys_setxattrat(
+pub(crate) fn sys_setxattrat(
     t: &mut Thread,
     dir: Fd,
     path: GuestCStr,
@@ -315,7 +315,7 @@ pub(super) fn sys_setxattrat(
     )
 }
 
-pub(super) fn sys_getxattrat(
+pub(crate) fn sys_getxattrat(
     t: &mut Thread,
     dir: Fd,
     path: GuestCStr,
@@ -334,7 +334,7 @@ pub(super) fn sys_getxattrat(
     )
 }
 
-pub(super) fn sys_listxattrat(
+pub(crate) fn sys_listxattrat(
     t: &mut Thread,
     dir: Fd,
     path: GuestCStr,
@@ -348,7 +348,7 @@ pub(super) fn sys_listxattrat(
     t.host(number::LISTXATTRAT, &[at.dir.into(), path, at.flags(flags).into(), list, size.into()])
 }
 
-pub(super) fn sys_removexattrat(
+pub(crate) fn sys_removexattrat(
     t: &mut Thread,
     dir: Fd,
     path: GuestCStr,
@@ -361,7 +361,7 @@ pub(super) fn sys_removexattrat(
     t.host(number::REMOVEXATTRAT, &[at.dir.into(), path, at.flags(flags).into(), name])
 }
 
-pub(super) fn sys_file_getattr(
+pub(crate) fn sys_file_getattr(
     t: &mut Thread,
     dir: Fd,
     path: GuestCStr,
@@ -375,7 +375,7 @@ pub(super) fn sys_file_getattr(
     t.host(number::FILE_GETATTR, &[at.dir.into(), path, attr, size.into(), at.flags(flags).into()])
 }
 
-pub(super) fn sys_file_setattr(
+pub(crate) fn sys_file_setattr(
     t: &mut Thread,
     dir: Fd,
     path: GuestCStr,

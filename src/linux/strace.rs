@@ -3,10 +3,10 @@
 //! What a call is given is decoded before it is made, since it may not come back and since it may
 //! overwrite what it was given. Arguments that calls fill in are shown as addresses.
 
-use super::abi::{Errno, SysResult};
-use super::args::Arg;
-use super::process::Thread;
-use super::{ioctl, table};
+use crate::linux::abi::{Errno, SysResult};
+use crate::linux::args::Arg;
+use crate::linux::process::Thread;
+use crate::linux::{ioctl, table};
 use std::fmt::Write as _;
 
 /// How an argument is shown.
@@ -422,7 +422,7 @@ fn push_data(out: &mut String, t: &Thread, addr: u64, len: u64) {
 const LAST_CALLS: [&str; 3] = ["exit", "exit_group", "rt_sigreturn"];
 
 /// The call that the thread is about to make, for [`end`]; `None` if nothing is traced.
-pub(super) fn begin(t: &Thread) -> Option<String> {
+pub(crate) fn begin(t: &Thread) -> Option<String> {
     let trace = t.process.options.strace.as_ref()?;
     if !trace.shows(t.syscall_number()) {
         return None;
@@ -435,7 +435,7 @@ pub(super) fn begin(t: &Thread) -> Option<String> {
 }
 
 /// Prints an `execve` that is about to succeed.
-pub(super) fn succeeds(t: &Thread) {
+pub(crate) fn succeeds(t: &Thread) {
     if let Some(line) = begin(t) {
         end(t, &line, Ok(0));
     }
@@ -443,7 +443,7 @@ pub(super) fn succeeds(t: &Thread) {
 
 /// Prints a call of [`begin`] with what came of it. A call that has set the registers itself has
 /// nothing more to say.
-pub(super) fn end(t: &Thread, call: &str, result: SysResult) {
+pub(crate) fn end(t: &Thread, call: &str, result: SysResult) {
     if result != Err(Errno::NO_RESULT)
         && let Some(trace) = &t.process.options.strace
     {

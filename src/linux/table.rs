@@ -7,10 +7,10 @@
 //! `include/uapi/asm-generic/unistd.h`, and 258 and 259 from
 //! `arch/riscv/include/uapi/asm/unistd.h`. `docs/syscalls.md` is generated from this file.
 
-use super::abi::{Errno, FromArg, SysResult};
-use super::args::Arg::{self, R, RE, RN, S, V, W, WN};
-use super::process::Thread;
-use super::{
+use crate::linux::abi::{Errno, FromArg, SysResult};
+use crate::linux::args::Arg::{self, R, RE, RN, S, V, W, WN};
+use crate::linux::process::Thread;
+use crate::linux::{
     advice, aio, dir, exec, exit, file, fork, futex, ids, ioctl, ipc, keys, limits, machine, mlock,
     mman, mount, mremap, numa, personality, poll, prctl, process_vm, seccomp, shm, signal, socket,
     stat, thread, time, uring, userfault,
@@ -43,9 +43,9 @@ pub struct Syscall {
     /// How far it is served.
     pub support: Support,
     /// Number of arguments that are looked at.
-    pub(super) arity: u8,
+    pub(crate) arity: u8,
     /// What they are, if it is passed through, or for the call trace.
-    pub(super) spec: &'static [Arg],
+    pub(crate) spec: &'static [Arg],
 }
 
 /// A handler: a function of the thread and up to six typed arguments.
@@ -153,7 +153,7 @@ macro_rules! syscalls {
         }),*];
 
         /// Serves the system call whose number is in a7.
-        pub(super) fn dispatch(t: &mut Thread) -> SysResult {
+        pub(crate) fn dispatch(t: &mut Thread) -> SysResult {
             match t.syscall_number() {
                 $($n => serve!(t $n $name $kind $([$($spec),*])? $($text)? $($handler)?),)*
                 // As by a kernel that is older than the call.
@@ -494,14 +494,14 @@ syscalls! {
 
 /// The line of a system call, if the table has it.
 #[must_use]
-pub(super) fn find(number: u64) -> Option<&'static Syscall> {
+pub(crate) fn find(number: u64) -> Option<&'static Syscall> {
     let n = u16::try_from(number).ok()?;
     TABLE.binary_search_by_key(&n, |s| s.number).ok().map(|i| &TABLE[i])
 }
 
 /// Name of a system call, if the table has it.
 #[must_use]
-pub(super) fn name(number: u64) -> Option<&'static str> {
+pub(crate) fn name(number: u64) -> Option<&'static str> {
     find(number).map(|s| s.name)
 }
 

@@ -1,13 +1,13 @@
 //! Threads (clone(2) with `CLONE_THREAD`): each a host thread.
 
-use super::abi::{Errno, GuestPtr, SysResult};
-use super::args::host;
-use super::fork::CloneRequest;
-use super::host::{HostArg, host_call};
-use super::process::Thread;
-use super::seccomp::Restriction;
-use super::{futex, run, signal};
 use crate::cpu::Hart;
+use crate::linux::abi::{Errno, GuestPtr, SysResult};
+use crate::linux::args::host;
+use crate::linux::fork::CloneRequest;
+use crate::linux::host::{HostArg, host_call};
+use crate::linux::process::Thread;
+use crate::linux::seccomp::Restriction;
+use crate::linux::{futex, run, signal};
 use crate::runtime::Cpu;
 use crate::sys::async_signal::{self, Slot};
 use crate::sys::process;
@@ -17,7 +17,7 @@ use std::sync::{Arc, mpsc};
 /// Host stack of a guest thread in bytes: room for the interpreter, the translator and a handler.
 const HOST_STACK: usize = 1 << 20;
 
-pub(super) fn sys_set_tid_address(t: &mut Thread, addr: u64) -> SysResult {
+pub(crate) fn sys_set_tid_address(t: &mut Thread, addr: u64) -> SysResult {
     t.clear_child_tid = addr;
     Ok(t.tid as u64)
 }
@@ -25,8 +25,8 @@ pub(super) fn sys_set_tid_address(t: &mut Thread, addr: u64) -> SysResult {
 impl Thread {
     /// A thread of `process` with the given registers, run by the calling host thread, which has
     /// all signals blocked.
-    pub(super) fn new(
-        process: Arc<super::Process>,
+    pub(crate) fn new(
+        process: Arc<crate::linux::Process>,
         hart: Hart,
         sigmask: u64,
         restriction: &Restriction,
@@ -58,7 +58,7 @@ impl Thread {
 
     /// Starts another thread of the process. Returns its id.
     /// All signals are blocked.
-    pub(super) fn start_thread(&self, request: &CloneRequest) -> SysResult {
+    pub(crate) fn start_thread(&self, request: &CloneRequest) -> SysResult {
         let mut hart = *self.cpu.hart();
         request.set_child_registers(&mut hart);
         let (process, sigmask) = (Arc::clone(&self.process), self.sigmask);
@@ -118,7 +118,7 @@ impl Thread {
 ///
 /// # Errors
 /// `EAGAIN`, as clone(2) says it.
-pub(super) fn spawn(t: &Thread, body: impl FnOnce() + Send + 'static) -> Result<(), Errno> {
+pub(crate) fn spawn(t: &Thread, body: impl FnOnce() + Send + 'static) -> Result<(), Errno> {
     let spawned = process::spawn(HOST_STACK, body);
     t.process.mirror_library_signals();
     spawned.map_err(|_| Errno::EAGAIN)
@@ -148,7 +148,7 @@ impl CloneRequest {
 const RSEQ_COMMANDS: i32 = libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ
     | libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ;
 
-pub(super) fn sys_membarrier(t: &mut Thread, command: i32, flags: u32, cpu: i32) -> SysResult {
+pub(crate) fn sys_membarrier(t: &mut Thread, command: i32, flags: u32, cpu: i32) -> SysResult {
     if command & RSEQ_COMMANDS != 0 {
         return Err(Errno::EINVAL);
     }

@@ -1,6 +1,6 @@
 //! Which system calls the call trace shows, and where.
 
-use super::table::TABLE;
+use crate::linux::table::TABLE;
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -84,13 +84,13 @@ impl Trace {
     }
 
     /// True if the call with that number is shown.
-    pub(super) fn shows(&self, number: u64) -> bool {
+    pub(crate) fn shows(&self, number: u64) -> bool {
         let Some(calls) = &self.calls else { return true };
         u16::try_from(number).is_ok_and(|n| calls.contains(&n))
     }
 
     /// Prints a line, as a whole so that those of several threads do not mix.
-    pub(super) fn print(&self, line: &str) {
+    pub(crate) fn print(&self, line: &str) {
         // There is nobody to tell if it cannot be written. The file is opened each time, since a
         // descriptor of ours would be one of the guest's.
         let _ = match &self.file {

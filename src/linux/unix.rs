@@ -1,29 +1,29 @@
 //! Addresses of `AF_UNIX` sockets (unix(7)) in guest memory, where the guest has a root filesystem
-//! of its own: [`super::rootfs`] knows what they mean.
+//! of its own: [`crate::linux::rootfs`] knows what they mean.
 
-use super::abi::{Errno, Fd, GuestPtr, SysResult};
-use super::args::host;
-use super::host::HostArg;
-use super::process::Thread;
-use super::rootfs::Address;
+use crate::linux::abi::{Errno, Fd, GuestPtr, SysResult};
+use crate::linux::args::host;
+use crate::linux::host::HostArg;
+use crate::linux::process::Thread;
+use crate::linux::rootfs::Address;
 
 /// Longest address (`struct sockaddr_storage`).
 const MAX_ADDRESS: usize = 128;
 
 impl Address {
     /// As an argument of a call.
-    pub(super) fn arg(&self) -> HostArg<'_> {
+    pub(crate) fn arg(&self) -> HostArg<'_> {
         HostArg::slice(&self.bytes)
     }
 
     /// Its length in bytes.
-    pub(super) fn len(&self) -> i32 {
+    pub(crate) fn len(&self) -> i32 {
         self.bytes.len() as i32
     }
 
     /// Where it is in our memory.
-    pub(super) fn address(&self) -> u64 {
-        super::host::address_of(&self.bytes)
+    pub(crate) fn address(&self) -> u64 {
+        crate::linux::host::address_of(&self.bytes)
     }
 }
 
@@ -43,7 +43,7 @@ impl Thread {
     ///
     /// # Errors
     /// `EFAULT`, and as path resolution.
-    pub(super) fn unix_address(&self, addr: u64, len: u64) -> Result<Option<Address>, Errno> {
+    pub(crate) fn unix_address(&self, addr: u64, len: u64) -> Result<Option<Address>, Errno> {
         let Some(world) = &self.process.options.world else { return Ok(None) };
         let Some(bytes) = self.socket_address(addr, len)? else { return Ok(None) };
         world.address(&bytes)
@@ -53,7 +53,7 @@ impl Thread {
     ///
     /// # Errors
     /// As bind(2).
-    pub(super) fn bind_unix(&self, fd: Fd, addr: u64, len: u64) -> Result<Option<u64>, Errno> {
+    pub(crate) fn bind_unix(&self, fd: Fd, addr: u64, len: u64) -> Result<Option<u64>, Errno> {
         let Some(world) = &self.process.options.world else { return Ok(None) };
         let Some(bytes) = self.socket_address(addr, len)? else { return Ok(None) };
         let bind = |host: &[u8]| host!(self, SYS_bind, fd, HostArg::slice(host), host.len() as u64);
@@ -69,7 +69,7 @@ impl Thread {
     ///
     /// # Errors
     /// `EFAULT`.
-    pub(super) fn export_unix_address(&self, addr: u64, room: u64, len: u32) -> Result<u32, Errno> {
+    pub(crate) fn export_unix_address(&self, addr: u64, room: u64, len: u32) -> Result<u32, Errno> {
         let Some(world) = &self.process.options.world else { return Ok(len) };
         let there = u64::from(len).min(room);
         if there == 0 {
@@ -83,7 +83,7 @@ impl Thread {
 }
 
 /// Where a call writes an address and its length.
-pub(super) struct AddressOut {
+pub(crate) struct AddressOut {
     addr: u64,
     len: GuestPtr<i32>,
     room: u64,
@@ -95,7 +95,7 @@ pub(super) struct AddressOut {
 
 impl AddressOut {
     /// A buffer whose address may be null, and its length in and out.
-    pub(super) fn new(t: &Thread, addr: u64, len: GuestPtr<i32>) -> Self {
+    pub(crate) fn new(t: &Thread, addr: u64, len: GuestPtr<i32>) -> Self {
         // A length that cannot be read or is negative is for the kernel to refuse.
         let given = if addr == 0 { -1 } else { len.read(t.memory()).unwrap_or(-1) };
         Self {
@@ -108,7 +108,7 @@ impl AddressOut {
         }
     }
 
-    pub(super) fn args(&mut self, t: &Thread) -> Result<[HostArg<'_>; 2], Errno> {
+    pub(crate) fn args(&mut self, t: &Thread) -> Result<[HostArg<'_>; 2], Errno> {
         if self.addr == 0 {
             return Ok([HostArg::NULL; 2]);
         }
@@ -119,7 +119,7 @@ impl AddressOut {
     }
 
     /// Passes on the result of the call, when what it has written is in the guest's terms.
-    pub(super) fn finish(&self, t: &Thread, result: SysResult) -> SysResult {
+    pub(crate) fn finish(&self, t: &Thread, result: SysResult) -> SysResult {
         if result.is_ok()
             && self.ours
             && let Some(world) = &t.process.options.world

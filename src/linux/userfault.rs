@@ -1,11 +1,11 @@
 //! Faults that the guest serves itself (userfaultfd(2)). The host does it all where a guest address
 //! is a host address; elsewhere there is no such call.
 
-use super::abi::{Errno, Fd, GuestPtr, SysResult};
-use super::args::host;
-use super::process::Thread;
+use crate::linux::abi::{Errno, Fd, GuestPtr, SysResult};
+use crate::linux::args::host;
+use crate::linux::process::Thread;
 
-pub(super) fn sys_userfaultfd(t: &mut Thread, flags: u32) -> SysResult {
+pub(crate) fn sys_userfaultfd(t: &mut Thread, flags: u32) -> SysResult {
     if t.memory().base().0 != 0 {
         return Err(Errno::ENOSYS);
     }
@@ -13,7 +13,7 @@ pub(super) fn sys_userfaultfd(t: &mut Thread, flags: u32) -> SysResult {
 }
 
 /// Type of the requests (`UFFDIO`).
-pub(super) const TYPE: u32 = 0xaa;
+pub(crate) const TYPE: u32 = 0xaa;
 
 const REGISTER: u32 = 0;
 const UNREGISTER: u32 = 1;
@@ -28,7 +28,7 @@ const API: u32 = 0x3f;
 
 /// Serves a request about such a descriptor: its structure is the host's. Ranges are the guest's,
 /// or the host refuses them as it does its own.
-pub(super) fn ioctl(t: &Thread, fd: Fd, request: u32, arg: u64) -> SysResult {
+pub(crate) fn ioctl(t: &Thread, fd: Fd, request: u32, arg: u64) -> SysResult {
     let number = request & 0xff;
     let size = u64::from(request >> 16 & 0x3fff);
     let known = matches!(number, REGISTER..=POISON | API);
@@ -60,7 +60,7 @@ pub(super) fn ioctl(t: &Thread, fd: Fd, request: u32, arg: u64) -> SysResult {
 }
 
 /// Name of a request, for the call trace.
-pub(super) fn name(request: u32) -> Option<&'static str> {
+pub(crate) fn name(request: u32) -> Option<&'static str> {
     Some(match request & 0xff {
         REGISTER => "UFFDIO_REGISTER",
         UNREGISTER => "UFFDIO_UNREGISTER",

@@ -2,10 +2,10 @@
 //! auxiliary vector, and the code that signal handlers return to. It is made of the sources beside
 //! `vdso.so` by the script `build` there.
 
-use super::loader::LoadError;
-use super::mman;
-use super::signal::SIGRETURN_CODE;
 use crate::isa::{Ext, Isa};
+use crate::linux::loader::LoadError;
+use crate::linux::mman;
+use crate::linux::signal::SIGRETURN_CODE;
 use crate::mem::{MapError, Mapping, Memory, Prot};
 use crate::util::PAGE_SIZE;
 
@@ -13,7 +13,7 @@ static IMAGE: &[u8] = include_bytes!("vdso/vdso.so");
 
 /// Where the image lies.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Vdso {
+pub(crate) struct Vdso {
     /// Its address, unless its functions need instructions that the program may not use.
     pub image: Option<u64>,
     /// Address of the code that returns from a signal handler.
@@ -32,7 +32,7 @@ fn sigreturn() -> Option<u64> {
 ///
 /// # Errors
 /// There is no room.
-pub(super) fn map(mem: &Memory, isa: &Isa, top: u64) -> Result<Vdso, LoadError> {
+pub(crate) fn map(mem: &Memory, isa: &Isa, top: u64) -> Result<Vdso, LoadError> {
     let at =
         mman::find_room(mem, top, PAGE_SIZE, true).ok_or(LoadError::Memory(MapError::NoSpace))?;
     let page = Mapping::anonymous(Prot::RW, Some("[vdso]"));

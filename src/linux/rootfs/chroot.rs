@@ -14,19 +14,19 @@ const CAP_SYS_CHROOT: u32 = 18;
 /// The world of a process. One that has been replaced stays, since another thread may be looking
 /// something up in it.
 #[derive(Debug)]
-pub(in crate::linux) struct Worlds {
+pub(crate) struct Worlds {
     world: Arc<World>,
     next: OnceLock<Box<Self>>,
 }
 
 impl Worlds {
     /// One that is not replaced yet.
-    pub(in crate::linux) fn new(world: World) -> Self {
+    pub(crate) fn new(world: World) -> Self {
         Self { world: Arc::new(world), next: OnceLock::new() }
     }
 
     /// The same world, for a process that replaces it for itself.
-    pub(in crate::linux) fn fork(&self) -> Self {
+    pub(crate) fn fork(&self) -> Self {
         Self { world: Arc::clone(&self.last().world), next: OnceLock::new() }
     }
 
@@ -43,14 +43,14 @@ impl Worlds {
     ///
     /// # Errors
     /// Those of chroot(2).
-    pub(in crate::linux) fn chroot(&self, path: &[u8]) -> Result<(), Errno> {
+    pub(crate) fn chroot(&self, path: &[u8]) -> Result<(), Errno> {
         self.replace(self.below(path)?);
         Ok(())
     }
 
     /// Leaves descriptors alone that a process has opened which shares our memory and not our
     /// table of descriptors: its end has closed them, and their numbers may be others' here.
-    pub(in crate::linux) fn forget_opened(&self) {
+    pub(crate) fn forget_opened(&self) {
         self.world.bound().forget_opened();
         if let Some(next) = self.next.get() {
             next.forget_opened();

@@ -31,13 +31,13 @@ pub(super) struct Fake {
 }
 
 /// A file: a name in a directory, not followed, or an empty name for what the descriptor is.
-pub(in crate::linux) type Spot<'a> = (Fd, &'a CStr);
+pub(crate) type Spot<'a> = (Fd, &'a CStr);
 
 /// What the host knows about a file.
 ///
 /// # Errors
 /// The host's.
-pub(in crate::linux) fn stat((dir, path): Spot<'_>) -> Result<Statx, Errno> {
+pub(crate) fn stat((dir, path): Spot<'_>) -> Result<Statx, Errno> {
     let mut x = Statx::zeroed();
     let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH;
     let mask = libc::STATX_BASIC_STATS;
@@ -61,7 +61,7 @@ fn permissions(x: &Statx) -> u32 {
 
 impl World {
     /// True with a fake root.
-    pub(in crate::linux) fn is_faked(&self) -> bool {
+    pub(crate) fn is_faked(&self) -> bool {
         self.fake.is_some()
     }
 
@@ -71,7 +71,7 @@ impl World {
     }
 
     /// Makes of what the host knows about a file what the guest sees.
-    pub(in crate::linux) fn show(&self, x: &mut Statx) {
+    pub(crate) fn show(&self, x: &mut Statx) {
         let Some(fake) = &self.fake else { return };
         let entry = fake.owners.get(x);
         if x.uid == fake.user {
@@ -111,7 +111,7 @@ impl World {
     }
 
     /// What execve(2) makes of credentials, given the program's owners and mode.
-    pub(in crate::linux) fn for_program(&self, c: &Credentials, program: i32) -> Credentials {
+    pub(crate) fn for_program(&self, c: &Credentials, program: i32) -> Credentials {
         match stat((Fd(program), c"")) {
             Ok(mut x) => {
                 self.show(&mut x);
@@ -124,7 +124,7 @@ impl World {
 
 impl HostPath {
     /// The file itself.
-    pub(in crate::linux) fn spot(&self) -> Spot<'_> {
+    pub(crate) fn spot(&self) -> Spot<'_> {
         match self.object {
             Some(fd) => (Fd(fd), c""),
             None => (self.dir, self.path.as_c_str()),
@@ -140,7 +140,7 @@ impl Thread {
     }
 
     /// Changes permissions; `apply` gives the host's file some.
-    pub(in crate::linux) fn set_mode(
+    pub(crate) fn set_mode(
         &self,
         spot: Spot<'_>,
         mode: u32,
@@ -172,7 +172,7 @@ impl Thread {
     }
 
     /// Changes owners; `apply` changes the host's.
-    pub(in crate::linux) fn set_owner(
+    pub(crate) fn set_owner(
         &self,
         spot: Spot<'_>,
         user: u32,
@@ -216,7 +216,7 @@ impl Thread {
 
     /// Who the guest takes a process for that the host says is these ids'. The host's user may be
     /// any user of the guest: it is taken for the caller's own.
-    pub(in crate::linux) fn believed_peer(&self, user: u32, group: u32) -> (u32, u32) {
+    pub(crate) fn believed_peer(&self, user: u32, group: u32) -> (u32, u32) {
         match self.fake() {
             Some((_, fake, c)) if user == fake.user => (c.user.effective, c.group.effective),
             _ => (user, group),
@@ -224,21 +224,21 @@ impl Thread {
     }
 
     /// True if something made now with these permissions needs [`Self::born`].
-    pub(in crate::linux) fn marks(&self, mode: u32) -> bool {
+    pub(crate) fn marks(&self, mode: u32) -> bool {
         self.fake().is_some_and(|(_, _, c)| {
             c.user.file != 0 || c.group.file != 0 || mode & 0o700 != 0o700 || mode & NEVER_REAL != 0
         })
     }
 
     /// The permissions with which something is made on the host for the guest.
-    pub(in crate::linux) fn real_mode(&self, mode: u32) -> u32 {
+    pub(crate) fn real_mode(&self, mode: u32) -> u32 {
         let faked = self.process.options.world.as_ref().is_some_and(|w| w.is_faked());
         if faked { (mode & !NEVER_REAL) | 0o600 | (mode & libc::S_IFMT) } else { mode }
     }
 
     /// Remembers whose a file is that the guest has just made, asking for these permissions, and
     /// what device it stands for.
-    pub(in crate::linux) fn born(&self, spot: Spot<'_>, mode: u32, device: Option<(u32, u32)>) {
+    pub(crate) fn born(&self, spot: Spot<'_>, mode: u32, device: Option<(u32, u32)>) {
         let Some((_, fake, c)) = self.fake() else { return };
         let Ok(x) = stat(spot) else { return };
         let mine = (c.user.file, c.group.file);
@@ -256,11 +256,7 @@ impl Thread {
     }
 
     /// Forgets a file whose last name `remove` removes.
-    pub(in crate::linux) fn dies(
-        &self,
-        spot: Spot<'_>,
-        remove: impl FnOnce() -> SysResult,
-    ) -> SysResult {
+    pub(crate) fn dies(&self, spot: Spot<'_>, remove: impl FnOnce() -> SysResult) -> SysResult {
         let Some((_, fake, _)) = self.fake() else { return remove() };
         let before = stat(spot);
         let result = remove()?;
@@ -275,11 +271,7 @@ impl Thread {
 
     /// Makes a call again that the host has refused for want of permissions in a directory of the
     /// user's own.
-    pub(in crate::linux) fn unlocked(
-        &self,
-        dirs: &[Fd],
-        call: impl Fn() -> SysResult,
-    ) -> SysResult {
+    pub(crate) fn unlocked(&self, dirs: &[Fd], call: impl Fn() -> SysResult) -> SysResult {
         match call() {
             Err(Errno::EACCES) => {
                 let world = self.process.options.world.as_ref();
@@ -292,12 +284,7 @@ impl Thread {
 
     /// Whether the guest may access a file as access(2) says, by its real or, if `effective`, by
     /// its effective ids; `None` if that is for the host to tell.
-    pub(in crate::linux) fn may(
-        &self,
-        at: &HostPath,
-        wanted: u32,
-        effective: bool,
-    ) -> Option<SysResult> {
+    pub(crate) fn may(&self, at: &HostPath, wanted: u32, effective: bool) -> Option<SysResult> {
         let (world, fake, c) = self.fake()?;
         let mut x = match stat(at.spot()) {
             Ok(x) => x,

@@ -22,21 +22,21 @@ mod setup;
 mod shortcut;
 mod unix;
 
-pub(super) use chroot::Worlds;
+pub(crate) use chroot::Worlds;
 use fake::Fake;
-pub(super) use mounts::Format as MountFormat;
-pub(super) use names::{fd_path, read_link};
-pub(super) use namespace::overlay_options;
-pub(super) use open::{open, open_with};
-pub(super) use resolve::{Handle, Resolved, Want};
+pub(crate) use mounts::Format as MountFormat;
+pub(crate) use names::{fd_path, read_link};
+pub(crate) use namespace::overlay_options;
+pub(crate) use open::{open, open_with};
+pub(crate) use resolve::{Handle, Resolved, Want};
 pub use setup::RootFs;
 use shortcut::Links;
-pub(super) use unix::Address;
+pub(crate) use unix::Address;
 use unix::Bound;
 
-use super::abi::Fd;
-use super::host::host_call;
-use super::lock::lock;
+use crate::linux::abi::Fd;
+use crate::linux::host::host_call;
+use crate::linux::lock::lock;
 use crate::sys::fd::kept_aside;
 use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
@@ -61,7 +61,7 @@ struct Mount {
 
 /// All the files that a guest can name.
 #[derive(Debug)]
-pub(super) struct World {
+pub(crate) struct World {
     /// The root first.
     mounts: Vec<Mount>,
     /// By the place.
@@ -120,14 +120,14 @@ impl World {
     }
 
     /// True if a path leads to a symbolic link.
-    pub(super) fn is_link(&self, path: &[u8]) -> bool {
+    pub(crate) fn is_link(&self, path: &[u8]) -> bool {
         let Ok(found) = self.resolve(Fd::CWD, path, Want::Entry) else { return false };
         let name = found.name.and_then(|name| CString::new(name).ok());
         name.is_some_and(|name| read_link(Fd(found.at.fd()), &name).is_ok())
     }
 
     /// True if `fd` is one of the descriptors that hold the world: not the guest's.
-    pub(super) fn holds(&self, fd: i32) -> bool {
+    pub(crate) fn holds(&self, fd: i32) -> bool {
         kept_aside().chain(self.inherited()).any(|held| held == fd)
             || self.bound().held().any(|held| held == fd)
             || self.before.iter().any(|held| held.as_raw_fd() == fd)
@@ -140,7 +140,7 @@ impl World {
     }
 
     /// Lets the descriptors outlive the next `execve`, whatever the guest has done to them.
-    pub(super) fn keep_open(&self) {
+    pub(crate) fn keep_open(&self) {
         for fd in self.inherited() {
             let _ = host_call(libc::SYS_fcntl, &[fd.into(), libc::F_SETFD.into(), 0.into()]);
         }
@@ -157,14 +157,14 @@ impl World {
     }
 
     /// Numbers of all descriptors that are not the guest's.
-    pub(super) fn held(&self) -> Vec<i32> {
+    pub(crate) fn held(&self) -> Vec<i32> {
         let bound = self.bound();
         let before = self.before.iter().map(|fd| fd.as_raw_fd());
         kept_aside().chain(self.inherited()).chain(bound.held()).chain(before).collect()
     }
 
     /// What has been bound. To be held while the process is copied.
-    pub(super) fn bound(&self) -> MutexGuard<'_, Bound> {
+    pub(crate) fn bound(&self) -> MutexGuard<'_, Bound> {
         lock(&self.bound)
     }
 }

@@ -8,7 +8,7 @@ use std::os::fd::AsRawFd;
 
 /// Which of the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::linux) enum Format {
+pub(crate) enum Format {
     Mounts,
     MountInfo,
     MountStats,
@@ -67,7 +67,7 @@ impl Mount {
 
 impl World {
     /// The file that tells about the mounts. What the host does not tell is left out.
-    pub(in crate::linux) fn mount_table(&self, format: Format) -> Vec<u8> {
+    pub(crate) fn mount_table(&self, format: Format) -> Vec<u8> {
         let bytes = fs::read("/proc/thread-self/mountinfo").unwrap_or_default();
         // Paths that are not UTF-8 are the host's own.
         let host = String::from_utf8_lossy(&bytes);

@@ -8,7 +8,7 @@ use std::ffi::{CStr, CString};
 use std::os::fd::AsRawFd;
 
 /// A path to what the descriptor `fd` of the calling thread refers to.
-pub(in crate::linux) fn fd_path(fd: i32) -> CString {
+pub(crate) fn fd_path(fd: i32) -> CString {
     CString::new(format!("/proc/thread-self/fd/{fd}")).unwrap_or_default()
 }
 
@@ -16,7 +16,7 @@ pub(in crate::linux) fn fd_path(fd: i32) -> CString {
 ///
 /// # Errors
 /// The host's.
-pub(in crate::linux) fn read_link(dir: Fd, path: &CStr) -> Result<Vec<u8>, Errno> {
+pub(crate) fn read_link(dir: Fd, path: &CStr) -> Result<Vec<u8>, Errno> {
     let mut text = vec![0_u8; 4096];
     let room = text.len() as u64;
     let args = [dir.into(), HostArg::path(path), HostArg::slice_mut(&mut text), room.into()];
@@ -37,7 +37,7 @@ fn below<'a>(dir: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
 
 impl World {
     /// The guest's name of a host path; `None` for what is outside.
-    pub(in crate::linux) fn guest_name(&self, host: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn guest_name(&self, host: &[u8]) -> Option<Vec<u8>> {
         let mounts = self.mounts.iter().map(|m| (&m.host, &m.guest));
         let all = mounts.chain(self.aliases.iter().map(|(host, guest)| (host, guest)));
         let known = all.filter_map(|(path, guest)| Some((guest, below(path, host)?)));
@@ -56,7 +56,7 @@ impl World {
     ///
     /// # Errors
     /// `EBADF`; `ENOENT` for what is outside or has no name; `ENAMETOOLONG`.
-    pub(in crate::linux) fn name_of(&self, fd: Fd) -> Result<Vec<u8>, Errno> {
+    pub(crate) fn name_of(&self, fd: Fd) -> Result<Vec<u8>, Errno> {
         let link = if fd == Fd::CWD { c"/proc/thread-self/cwd".into() } else { fd_path(fd.0) };
         let host = read_link(Fd::CWD, &link).map_err(|e| match e {
             Errno::ENAMETOOLONG => e,
@@ -66,7 +66,7 @@ impl World {
     }
 
     /// What the guest reads in a link of `/proc/PID` whose text is `host`; `link` is its name.
-    pub(in crate::linux) fn magic_text(&self, link: &[u8], host: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn magic_text(&self, link: &[u8], host: Vec<u8>) -> Vec<u8> {
         if link.ends_with(b"/root") {
             return b"/".to_vec();
         }
@@ -75,7 +75,7 @@ impl World {
     }
 
     /// True for the name of a link that stands for an object and not for its text.
-    pub(in crate::linux) fn is_magic(&self, place: &[u8]) -> bool {
+    pub(crate) fn is_magic(&self, place: &[u8]) -> bool {
         self.in_proc(place).is_some_and(procfs::is_magic)
     }
 }

@@ -80,7 +80,7 @@ impl Mount {
 impl Worlds {
     /// After the process has got a mount namespace of its own: the world in that one. If that
     /// fails, the world stays what it was, and nothing can be mounted.
-    pub(in crate::linux) fn enter_new_namespace(&self) {
+    pub(crate) fn enter_new_namespace(&self) {
         let cwd = self.name_of(Fd::CWD);
         match self.in_new_namespace() {
             Ok(world) => self.replace(world),
@@ -95,7 +95,7 @@ impl Worlds {
     }
 
     /// After the process has joined a mount namespace.
-    pub(in crate::linux) fn enter_namespace(&self) {
+    pub(crate) fn enter_namespace(&self) {
         let renewed = |m: &Mount| Mount::new(m.guest.clone(), lift(m.renewed()?)?, m.read_only);
         let Some(Ok(root)) = self.mounts.first().map(renewed) else { return };
         // The root was made a mount where a guest made the namespace.
@@ -109,7 +109,7 @@ impl Worlds {
     ///
     /// # Errors
     /// Those of the call.
-    pub(in crate::linux) fn pivot(&self, new: &[u8], old: &[u8]) -> Result<(), Errno> {
+    pub(crate) fn pivot(&self, new: &[u8], old: &[u8]) -> Result<(), Errno> {
         let world = self.pivoted(new, old)?;
         let cwd = self.name_of(Fd::CWD);
         self.replace(world);
@@ -124,7 +124,7 @@ impl Worlds {
     ///
     /// # Errors
     /// Those of umount(2).
-    pub(in crate::linux) fn take_away(&self, place: &[u8]) -> Result<bool, Errno> {
+    pub(crate) fn take_away(&self, place: &[u8]) -> Result<bool, Errno> {
         let on_top = place == b"/" || place.contains(&0);
         let place = if on_top { ON_TOP } else { place };
         if !self.mounts.iter().any(|m| m.guest == place) {
@@ -147,7 +147,7 @@ impl Worlds {
 
 impl World {
     /// What the guest mounts is mounted: it has a mount namespace of its own.
-    pub(in crate::linux) fn has_own_mounts(&self) -> bool {
+    pub(crate) fn has_own_mounts(&self) -> bool {
         self.own_mounts
     }
 
@@ -231,7 +231,7 @@ impl World {
     ///
     /// # Errors
     /// Those of path_resolution(7).
-    pub(in crate::linux) fn mount_point(&self, place: &[u8]) -> Result<(Handle, CString), Errno> {
+    pub(crate) fn mount_point(&self, place: &[u8]) -> Result<(Handle, CString), Errno> {
         let found = self.resolve(Fd::CWD, place, Want::Name)?;
         let name = found.name.ok_or(Errno::EINVAL)?;
         let dir = fd_path(found.at.fd()).into_bytes();
@@ -260,7 +260,7 @@ impl World {
 
     /// A place below a `/proc` by its path in ours. Numbers of processes in one that the guest has
     /// mounted are those of its name space, taken for the caller's.
-    pub(in crate::linux) fn proc_path(&self, place: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn proc_path(&self, place: &[u8]) -> Option<Vec<u8>> {
         let rest = self.in_proc(place)?;
         let first = rest.split(|&b| b == b'/').next().unwrap_or_default();
         let root = place[..place.len() - rest.len()].strip_suffix(b"/").unwrap_or_default();
@@ -315,7 +315,7 @@ impl World {
 ///
 /// # Errors
 /// Those of `host`.
-pub(in crate::linux) fn overlay_options(
+pub(crate) fn overlay_options(
     data: &[u8],
     mut host: impl FnMut(&[u8]) -> Result<Vec<u8>, Errno>,
 ) -> Result<Vec<u8>, Errno> {

@@ -23,7 +23,7 @@ const KNOWN_FLAGS: i32 = 0o37_777_703 | libc::O_ACCMODE;
 const PATH_FLAGS: i32 = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
 
 /// Serves openat(2); `flags` are the host's.
-pub(in crate::linux) fn open(
+pub(crate) fn open(
     t: &Thread,
     world: &World,
     dir: Fd,
@@ -90,7 +90,7 @@ fn create(t: &Thread, world: &World, dir: Fd, path: &[u8], flags: i32, mode: u32
 }
 
 /// Serves openat2(2); the flags are the host's.
-pub(in crate::linux) fn open_with(
+pub(crate) fn open_with(
     t: &Thread,
     world: &World,
     dir: Fd,

@@ -21,7 +21,7 @@ pub(super) const FILE_SIZE: u64 = (SLOTS * SLOT * 8) as u64;
 
 /// What is different about a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::linux) struct Entry {
+pub(crate) struct Entry {
     /// User and group.
     pub owner: Option<(u32, u32)>,
     /// Permissions: the low 12 bits of a mode.

@@ -15,7 +15,7 @@ const MAX_LINKS: u32 = 40;
 
 /// What of a path is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::linux) enum Want {
+pub(crate) enum Want {
     /// The object, behind all links.
     Object,
     /// The object, or the place where it would be created.
@@ -28,7 +28,7 @@ pub(in crate::linux) enum Want {
 
 /// A directory or an object, and whether its descriptor is ours to close.
 #[derive(Debug)]
-pub(in crate::linux) enum Handle {
+pub(crate) enum Handle {
     /// Of a mount or of the guest, or `AT_FDCWD`.
     Borrowed(i32),
     /// Closed when dropped.
@@ -37,7 +37,7 @@ pub(in crate::linux) enum Handle {
 
 impl Handle {
     /// The number.
-    pub(in crate::linux) fn fd(&self) -> i32 {
+    pub(crate) fn fd(&self) -> i32 {
         match self {
             Self::Borrowed(fd) => *fd,
             Self::Owned(fd) => fd.as_raw_fd(),
@@ -47,7 +47,7 @@ impl Handle {
 
 /// Where a guest path leads.
 #[derive(Debug)]
-pub(in crate::linux) struct Resolved {
+pub(crate) struct Resolved {
     /// The object, or the directory that holds `name`.
     pub at: Handle,
     /// Last component, not to be followed by anyone; absent if `at` is the object.
@@ -77,7 +77,7 @@ const DIRECTORY: i32 = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
 const ANYTHING: i32 = libc::O_PATH | libc::O_CLOEXEC;
 
 /// `struct open_how` for a path with no links in it that does not leave its directory.
-pub(in crate::linux) fn inside(flags: i32, mode: u32) -> OpenHow {
+pub(crate) fn inside(flags: i32, mode: u32) -> OpenHow {
     let resolve = libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_BENEATH;
     OpenHow { flags: u64::from(flags as u32), mode: u64::from(mode), resolve }
 }
@@ -140,7 +140,7 @@ pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
 /// A path that the host may resolve in one step: without links, it stays below `dir` and meets no
 /// mount point.
 #[derive(Debug)]
-pub(in crate::linux) struct Straight<'a> {
+pub(crate) struct Straight<'a> {
     /// Where it starts.
     pub dir: i32,
     /// Without slashes at its start; empty for `dir` itself.
@@ -157,7 +157,7 @@ impl World {
     ///
     /// # Errors
     /// `ENOENT` for a start outside, `EBADF`, `ENOTDIR`.
-    pub(in crate::linux) fn straight<'a>(
+    pub(crate) fn straight<'a>(
         &self,
         dir: Fd,
         path: &'a [u8],
@@ -210,12 +210,7 @@ impl World {
     ///
     /// # Errors
     /// Those of path_resolution(7).
-    pub(in crate::linux) fn resolve(
-        &self,
-        dir: Fd,
-        path: &[u8],
-        want: Want,
-    ) -> Result<Resolved, Errno> {
+    pub(crate) fn resolve(&self, dir: Fd, path: &[u8], want: Want) -> Result<Resolved, Errno> {
         if let Some(s) = self.straight(dir, path, want == Want::Object)? {
             match resolve_straight(&s, want) {
                 Ok(Some(found)) => return Ok(found),
@@ -557,7 +552,7 @@ impl World {
     ///
     /// # Errors
     /// `EBADF`, `ENOTDIR`; `ENOENT` for what is outside.
-    pub(in crate::linux) fn start(&self, fd: Fd) -> Result<(Vec<u8>, Handle), Errno> {
+    pub(crate) fn start(&self, fd: Fd) -> Result<(Vec<u8>, Handle), Errno> {
         let args = [fd.into(), HostArg::path(c"."), DIRECTORY.into()];
         match host_fd(libc::SYS_openat, &args) {
             Ok(at) => self.start_at(at),

@@ -16,8 +16,8 @@ use std::sync::Arc;
 /// What files a guest sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RootFs {
-    pub(in crate::linux) prefix: Option<PathBuf>,
-    pub(in crate::linux) root: Option<PathBuf>,
+    pub(crate) prefix: Option<PathBuf>,
+    pub(crate) root: Option<PathBuf>,
     binds: Vec<Bind>,
     fake_root: bool,
 }
@@ -199,7 +199,7 @@ impl World {
     ///
     /// # Errors
     /// Of the host, with the path.
-    pub(in crate::linux) fn open(files: &RootFs) -> Result<Option<Self>, (PathBuf, Errno)> {
+    pub(crate) fn open(files: &RootFs) -> Result<Option<Self>, (PathBuf, Errno)> {
         let Some(root) = &files.root else { return Ok(None) };
         let opened = |path: &Path, guest: Vec<u8>, read_only| {
             open_host(path)
@@ -294,7 +294,7 @@ impl World {
 
     /// What the next program of this process needs to have the same world: three words for each
     /// descriptor.
-    pub(in crate::linux) fn to_words(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn to_words(&self) -> Vec<Vec<u8>> {
         let words = |m: &Mount| {
             let rights = if m.read_only { "ro" } else { "rw" };
             let fd = m.fd.as_raw_fd();
@@ -320,7 +320,7 @@ impl World {
     }
 
     /// The inverse of [`Self::to_words`]; `None` if these are not such words.
-    pub(in crate::linux) fn from_words(words: &[Vec<u8>]) -> Option<Self> {
+    pub(crate) fn from_words(words: &[Vec<u8>]) -> Option<Self> {
         let (mut mounts, mut fake, mut own_mounts) = (Vec::new(), None, false);
         let mut aliases = Vec::new();
         for w in words.chunks(3) {

@@ -22,7 +22,7 @@ const MAX_PATH: usize = 108;
 
 /// What this process has bound, and what it knows.
 #[derive(Debug, Default)]
-pub(in crate::linux) struct Bound {
+pub(crate) struct Bound {
     /// Directories that were seen inside: device and inode number.
     inside: HashSet<(u64, u64)>,
     /// Directories that sockets were bound in, by device and inode number: a name may have been
@@ -51,7 +51,7 @@ impl Bound {
 
 /// An address as the host gets it.
 #[derive(Debug)]
-pub(in crate::linux) struct Address {
+pub(crate) struct Address {
     /// `struct sockaddr_un`.
     pub bytes: Vec<u8>,
     /// What the path leads through.
@@ -78,7 +78,7 @@ impl World {
     ///
     /// # Errors
     /// Those of path_resolution(7).
-    pub(in crate::linux) fn address(&self, guest: &[u8]) -> Result<Option<Address>, Errno> {
+    pub(crate) fn address(&self, guest: &[u8]) -> Result<Option<Address>, Errno> {
         let Some(path) = path_in(guest) else { return Ok(None) };
         let at = HostPath::of_world(self.resolve(Fd::CWD, path, Want::Object)?)?;
         let bytes = address_of(at.path.to_bytes());
@@ -90,7 +90,7 @@ impl World {
     ///
     /// # Errors
     /// Of path_resolution(7) and bind(2).
-    pub(in crate::linux) fn bind(
+    pub(crate) fn bind(
         &self,
         guest: &[u8],
         bind: impl FnOnce(&[u8]) -> Result<u64, Errno>,
@@ -165,7 +165,7 @@ impl World {
     }
 
     /// The guest's address for one that the host reports.
-    pub(in crate::linux) fn guest_address(&self, host: &[u8]) -> Vec<u8> {
+    pub(crate) fn guest_address(&self, host: &[u8]) -> Vec<u8> {
         let Some(path) = path_in(host) else { return host.to_vec() };
         if let Some(known) = self.bound().addresses.get(path) {
             return address_of(known);

@@ -246,7 +246,7 @@ fn wait(
     t.waited(mask.as_ref(), result)
 }
 
-pub(in crate::linux) fn sys_io_uring_enter(
+pub(crate) fn sys_io_uring_enter(
     t: &mut Thread,
     number: u32,
     count: u32,

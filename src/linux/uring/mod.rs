@@ -25,16 +25,16 @@ mod register;
 mod serve;
 mod setup;
 
-pub(super) use enter::sys_io_uring_enter;
-pub(super) use register::sys_io_uring_register;
-pub(super) use setup::sys_io_uring_setup;
+pub(crate) use enter::sys_io_uring_enter;
+pub(crate) use register::sys_io_uring_register;
+pub(crate) use setup::sys_io_uring_setup;
 
-use super::abi::{Errno, Fd, SysResult};
-use super::host::limit;
-use super::host::{HostArg, file_identity, host_call};
-use super::lock::lock;
-use super::mman::{find_room, min_addr};
-use super::process::Thread;
+use crate::linux::abi::{Errno, Fd, SysResult};
+use crate::linux::host::limit;
+use crate::linux::host::{HostArg, file_identity, host_call};
+use crate::linux::lock::lock;
+use crate::linux::mman::{find_room, min_addr};
+use crate::linux::process::Thread;
 use crate::mem::{Backing, Mapping, Prot};
 use crate::sys::shared::SharedPages;
 use crate::util::{PAGE_SIZE, page_up};
@@ -103,7 +103,7 @@ enum Common {
 
 /// A ring.
 #[derive(Debug)]
-pub(super) struct Ring {
+pub(crate) struct Ring {
     id: Id,
     shape: Shape,
     queues: Arc<Queues>,
@@ -195,7 +195,7 @@ impl Drop for Alone<'_> {
 
 /// Rings of a process.
 #[derive(Debug, Default)]
-pub(super) struct Rings {
+pub(crate) struct Rings {
     known: BTreeMap<Id, Arc<Ring>>,
     /// Buffer rings that the guest maps (`IOU_PBUF_RING_MMAP`), by ring and group.
     buffers: BTreeMap<(Id, u16), Arc<SharedPages>>,
@@ -205,14 +205,14 @@ pub(super) struct Rings {
 
 impl Rings {
     /// Before `fork`: rings have two owners from then on.
-    pub(super) fn before_fork(&self) {
+    pub(crate) fn before_fork(&self) {
         for ring in self.known.values() {
             ring.common(Common::Forked).store(1, Ordering::Relaxed);
         }
     }
 
     /// In the child.
-    pub(super) fn after_fork(&mut self) {
+    pub(crate) fn after_fork(&mut self) {
         for ring in self.known.values_mut() {
             *ring = Arc::new(ring.inherited());
         }
@@ -250,7 +250,7 @@ fn open_files() -> Option<BTreeSet<Id>> {
 }
 
 /// The rings that a thread has registered (`IORING_REGISTER_RING_FDS`), by index.
-pub(super) type Registered = BTreeMap<u32, Arc<Ring>>;
+pub(crate) type Registered = BTreeMap<u32, Arc<Ring>>;
 
 /// The ring that a descriptor of the guest is, if it is one.
 fn find(t: &Thread, fd: Fd) -> Option<Arc<Ring>> {
@@ -303,7 +303,7 @@ const PART_BUFFERS: u64 = 0x8000_0000;
 const GROUP_SHIFT: u32 = 16;
 
 /// Serves mmap(2) of a ring; `None` if the descriptor is none.
-pub(super) fn map(
+pub(crate) fn map(
     t: &Thread,
     fd: i32,
     (addr, len): (u64, u64),

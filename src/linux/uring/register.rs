@@ -55,7 +55,7 @@ const MAX_FILES: u32 = 1 << 20;
 /// Rings that a thread may register (`IO_RINGFD_REG_MAX`).
 const MAX_RINGS: u32 = 16;
 
-pub(in crate::linux) fn sys_io_uring_register(
+pub(crate) fn sys_io_uring_register(
     t: &mut Thread,
     number: u32,
     operation: u32,

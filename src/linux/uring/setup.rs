@@ -200,7 +200,7 @@ fn describe(params: &mut Params, shape: &Shape) {
     }
 }
 
-pub(in crate::linux) fn sys_io_uring_setup(
+pub(crate) fn sys_io_uring_setup(
     t: &mut Thread,
     wanted: u32,
     at_guest: GuestPtr<Params>,
