@@ -6,11 +6,12 @@
 //! Requests are copied, since they hold addresses, and completions name the guest's.
 
 use crate::linux::abi::{Errno, GuestPtr, IoVec, SysResult};
+use crate::linux::aio_contexts::{Context, Request, Submitted};
 use crate::linux::args::host;
 use crate::linux::file::import_iovec;
 use crate::linux::host::{HostArg, address_of, host_call};
+use crate::linux::layout::find_room;
 use crate::linux::lock::lock;
-use crate::linux::mman::find_room;
 use crate::linux::poll::wait_mask;
 use crate::linux::process::{Process, Thread};
 use crate::mem::{Access, Mapping, Prot};
@@ -18,9 +19,6 @@ use crate::sys::syscall::IO_PGETEVENTS;
 use crate::util::PAGE_SIZE;
 use std::collections::BTreeMap;
 
-/// `struct iocb` as words (`linux/aio_abi.h`): data, key and flags, operation and descriptor,
-/// buffer, length, offset, reserved, flags and descriptor to notify.
-type Request = [u64; 8];
 const OPERATION: usize = 2;
 const BUFFER: usize = 3;
 const LENGTH: usize = 4;
@@ -32,27 +30,6 @@ const IOCB_CMD_PREAD: u16 = 0;
 const IOCB_CMD_PWRITE: u16 = 1;
 const IOCB_CMD_PREADV: u16 = 7;
 const IOCB_CMD_PWRITEV: u16 = 8;
-
-/// The contexts of a process, by the name that the guest knows.
-pub(crate) type Contexts = BTreeMap<u64, Context>;
-
-/// One context.
-#[derive(Debug)]
-pub(crate) struct Context {
-    /// The host's name of it.
-    host: u64,
-    /// Requests that have not been reported as complete, by the address of our copy.
-    submitted: BTreeMap<u64, Submitted>,
-}
-
-/// A request that the host works on.
-#[derive(Debug)]
-struct Submitted {
-    /// Our copy, whose address names the request for the host.
-    _copy: Box<Request>,
-    /// Where the guest has it.
-    guest: u64,
-}
 
 /// The host's name of a context.
 fn host_context(process: &Process, context: u64) -> Result<u64, Errno> {

@@ -26,7 +26,6 @@ use std::fs::{self, File};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -70,39 +69,6 @@ pub(crate) fn settle(process: &Process) {
             process.mirror_default(signal);
         }
     }
-}
-
-/// The threads of a process while it ends.
-#[derive(Debug, Default)]
-pub(crate) struct Gathering {
-    begun: AtomicBool,
-    stopped: Mutex<Vec<ThreadNote>>,
-}
-
-impl Gathering {
-    /// Keeps threads from stopping, while the process is copied.
-    pub(crate) fn hold(&self) -> impl Drop + use<'_> {
-        Held { _stopped: lock(&self.stopped) }
-    }
-
-    /// In a new process, whose one thread goes on.
-    pub(crate) fn after_fork(&self) {
-        self.begun.store(false, Ordering::Relaxed);
-        lock(&self.stopped).clear();
-    }
-
-    /// True if the thread that asks must stop ([`stop`]).
-    pub(crate) fn begun(&self) -> bool {
-        self.begun.load(Ordering::Relaxed)
-    }
-}
-
-struct Held<'a> {
-    _stopped: std::sync::MutexGuard<'a, Vec<ThreadNote>>,
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {}
 }
 
 /// Longest time that is waited for threads to stop. One in a call of ours that cannot be

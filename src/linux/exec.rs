@@ -2,7 +2,6 @@
 //! executable is started again, told what to run. What the guest sees as errors is checked before.
 
 use crate::linux::abi::{Errno, Fd, GuestCStr, GuestPtr, SysResult};
-use crate::linux::command::Reentry;
 use crate::linux::host::limit;
 use crate::linux::host::{host_call, path_of};
 use crate::linux::inherit::Inherited;
@@ -10,6 +9,7 @@ use crate::linux::limits::Limits;
 use crate::linux::loader::{Image, LoadError};
 use crate::linux::lock::lock;
 use crate::linux::process::{Located, Options, Process, Thread};
+use crate::linux::reentry::Reentry;
 use crate::linux::rootfs::Handle;
 use crate::linux::strace;
 use crate::linux::{executable, exit};

@@ -5,7 +5,8 @@ use crate::linux::crash::{Crash, Hook};
 use crate::linux::host::{HostArg, host_call};
 use crate::linux::lock::lock;
 use crate::linux::process::Thread;
-use crate::linux::{ExitStatus, core_dump, futex};
+use crate::linux::status::ExitStatus;
+use crate::linux::{core_dump, futex};
 use crate::sys::async_signal;
 use std::sync::atomic::Ordering;
 

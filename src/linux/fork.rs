@@ -4,7 +4,7 @@
 use crate::cpu::Hart;
 use crate::linux::abi::Pod;
 use crate::linux::abi::{CloneArgs, Errno, GuestPtr, SysResult};
-use crate::linux::core_dump::Gathering;
+use crate::linux::core_threads::Gathering;
 use crate::linux::executable;
 use crate::linux::host::limit;
 use crate::linux::lock::lock;

@@ -1,10 +1,10 @@
 //! What a program inherits from the one that starts it with `execve` and that the host does not
 //! keep.
 
+use crate::linux::filter::Restriction;
 use crate::linux::limits::{self, Limits};
 use crate::linux::personality;
 use crate::linux::process::Thread;
-use crate::linux::seccomp::Restriction;
 
 /// Attributes of a process that survive `execve`.
 #[derive(Clone, Debug, PartialEq, Eq)]

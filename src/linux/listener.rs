@@ -8,10 +8,10 @@
 
 use crate::linux::abi::{Errno, Fd, GuestPtr, SysResult};
 use crate::linux::args::host;
+use crate::linux::filter::{ARCH, RET_ALLOW};
 use crate::linux::futex;
 use crate::linux::host::{HostArg, address_of, host_call};
 use crate::linux::process::Thread;
-use crate::linux::seccomp::{ARCH, RET_ALLOW};
 use crate::sys::robust::{self, Told};
 
 /// Upper half of the host's number for a call that a listener is asked about; the lower half is

@@ -1,7 +1,7 @@
 //! Loading a program and its dynamic linker into an empty address space (kernel:
 //! `fs/binfmt_elf.c`).
 
-use crate::linux::mman::{self, STACK_GAP};
+use crate::linux::layout::{self, STACK_GAP};
 use crate::linux::process::Located;
 use crate::mem::{Backing, MapError, Mapping, Memory, Prot};
 use crate::util::{PAGE_SIZE, page_down, page_up};
@@ -175,7 +175,7 @@ pub(crate) fn load(
     let elf = &image.elf;
     let span = elf.span();
     let bias = if elf.relocatable {
-        mman::pie_base(mem.size()).wrapping_sub(page_down(span.start))
+        layout::pie_base(mem.size()).wrapping_sub(page_down(span.start))
     } else {
         0
     };
@@ -195,7 +195,7 @@ pub(crate) fn load(
         let len = linker.elf.span();
         let size = page_up(len.end).unwrap_or(u64::MAX) - page_down(len.start);
         let base = if linker.elf.relocatable {
-            let at = mman::find_room(mem, top, size, true)
+            let at = layout::find_room(mem, top, size, true)
                 .ok_or_else(|| LoadError::Addresses { path: named.clone(), range: len.clone() })?;
             at.wrapping_sub(page_down(len.start))
         } else {
@@ -243,7 +243,7 @@ fn map_image(
     for s in &image.elf.segments {
         let unbiased = s.range();
         let start = s.addr.wrapping_add(bias);
-        let fits = start >= mman::min_addr(mem) && start < top && s.size <= top - start;
+        let fits = start >= layout::min_addr(mem) && start < top && s.size <= top - start;
         if !fits {
             return Err(refuse(&unbiased));
         }

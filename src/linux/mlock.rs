@@ -2,8 +2,8 @@
 
 use crate::linux::abi::{Errno, SysResult};
 use crate::linux::host::{HostArg, host_call, kernel_address};
+use crate::linux::layout::Layout;
 use crate::linux::lock::lock;
-use crate::linux::mman::Layout;
 use crate::linux::process::Thread;
 use crate::mem::{Access, Memory, Prot};
 use crate::util::{PAGE_SIZE, page_down, page_up};

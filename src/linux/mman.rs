@@ -1,59 +1,17 @@
-//! The address space: where things lie, and the calls that change it (mmap(2), brk(2), mremap(2)).
-//!
-//! The space has the shape of Sv39, 38 bits for the user, or of Sv48 with 47 (kernel:
-//! `arch/riscv/include/asm/pgtable.h`, `TASK_SIZE`). Mappings are placed downwards from below the
-//! stack, as the kernel places them, with two differences. What a dynamic linker maps (private file
-//! mappings that are executable or `MAP_DENYWRITE`) goes below 2^31, where position-independent
-//! programs go too: translated code names guest addresses of 31 bits in shorter instructions. And
-//! in a large space everything goes where code can be translated ([`TRANSLATED`]), as far as it
-//! finds room there.
+//! The calls that change the address space (mmap(2), brk(2), mprotect(2)).
 
 use crate::linux::abi::{Errno, SysResult};
-use crate::linux::limits::is_data;
+use crate::linux::layout::{Layout, MIN_ADDR, STACK_GAP, find_room, is_below_stack, min_addr};
 use crate::linux::lock::lock;
 use crate::linux::mlock::lock_new;
 use crate::linux::process::Thread;
+use crate::linux::rlimit::is_data;
 use crate::linux::uring;
 use crate::mem::{Advice, Backing, MapError, Mapping, Memory, Prot, Traits};
 use crate::util::{PAGE_SIZE, page_down, page_up};
-use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-
-/// Lowest address that a program gets without asking for a place.
-pub(crate) const MIN_ADDR: u64 = 0x1_0000;
-
-/// Where the main program goes if it is position-independent, in an address space of that size.
-pub(crate) fn pie_base(size: u64) -> u64 {
-    const BASE: u64 = 0x1000_0000;
-    BASE.min(page_down(size / 8))
-}
-
-/// Where libraries go, downwards from the end.
-pub(crate) const CODE_WINDOW: Range<u64> = 0x5000_0000..0x8000_0000;
-
-/// Code is translated below this address and interpreted above it.
-const TRANSLATED: u64 = crate::runtime::MAX_TABLE;
-
-/// Free addresses between the stack's limit and other mappings (`stack_guard_gap`).
-pub(crate) const STACK_GAP: u64 = 256 * PAGE_SIZE;
-
-/// Where things lie. The lock around it also orders changes of the address space, so that a place
-/// found free is still free when it is taken.
-#[derive(Clone, Debug)]
-pub(crate) struct Layout {
-    /// Start of the heap that `brk` moves.
-    pub brk_start: u64,
-    /// Its current end, not rounded.
-    pub brk: u64,
-    /// Mappings are placed below this address.
-    pub mmap_top: u64,
-    /// The initial stack pointer.
-    pub start_stack: u64,
-    /// How new mappings are locked (`mlockall` with `MCL_FUTURE`); absent if they are not.
-    pub lock_future: Option<i32>,
-}
 
 const MAP_SHARED: u32 = 1;
 const MAP_PRIVATE: u32 = 2;
@@ -71,44 +29,6 @@ const MAP_POPULATE: u32 = 0x8000;
 const MAP_NONBLOCK: u32 = 0x1_0000;
 const MAP_HUGETLB: u32 = 0x4_0000;
 const MAP_FIXED_NOREPLACE: u32 = 0x10_0000;
-
-impl From<MapError> for Errno {
-    fn from(e: MapError) -> Self {
-        match e {
-            MapError::Invalid => Self::EINVAL,
-            MapError::Occupied => Self::EEXIST,
-            MapError::Sealed => Self::EPERM,
-            MapError::OutOfRange | MapError::NotMapped | MapError::NoSpace => Self::ENOMEM,
-            MapError::Host(e) => Self::from(e),
-        }
-    }
-}
-
-/// Lowest address that a program may map (`vm.mmap_min_addr`).
-pub(crate) fn min_addr(mem: &Memory) -> u64 {
-    mem.lowest().max(PAGE_SIZE)
-}
-
-/// Finds room for `len` bytes, as high as possible; `low` asks for the window of libraries first.
-pub(crate) fn find_room(mem: &Memory, top: u64, len: u64, low: bool) -> Option<u64> {
-    // A host short of addresses gives us a space that does not reach the windows.
-    let down = |mut within: Range<u64>| {
-        while within.end <= top && within.start < within.end {
-            let at = mem.find_free_down(len, PAGE_SIZE, within.clone())?;
-            if !is_below_stack(mem, at + len) {
-                return Some(at);
-            }
-            let (stack, _) = mem.mapping_from(at + len)?;
-            within.end = stack.start.saturating_sub(STACK_GAP);
-        }
-        None
-    };
-    let window = if low { down(CODE_WINDOW) } else { None };
-    window
-        .or_else(|| down(CODE_WINDOW.end..top.min(TRANSLATED)))
-        .or_else(|| down(CODE_WINDOW.end..top))
-        .or_else(|| down(MIN_ADDR..top))
-}
 
 pub(crate) fn sys_brk(t: &mut Thread, addr: u64) -> SysResult {
     let process = Arc::clone(&t.process);
@@ -276,11 +196,6 @@ fn place(
         return Ok(hint);
     }
     find_room(mem, layout.mmap_top, len, low).ok_or(Errno::ENOMEM)
-}
-
-/// True if a mapping that ends at `end` would be in the way of one that grows down.
-pub(crate) fn is_below_stack(mem: &Memory, end: u64) -> bool {
-    mem.mapping_from(end).is_some_and(|(r, m)| m.traits.grows_down && r.start - end < STACK_GAP)
 }
 
 /// What `/proc/self/maps` will say of a file.

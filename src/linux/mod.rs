@@ -18,14 +18,18 @@
 
 #[doc(hidden)]
 pub mod abi;
+mod actions;
 mod advice;
 mod aio;
+mod aio_contexts;
 mod args;
 mod busy;
 mod command;
 mod core_dump;
 mod core_file;
+mod core_threads;
 mod crash;
+mod credentials;
 mod dir;
 #[doc(hidden)]
 pub mod doc;
@@ -33,6 +37,7 @@ mod exec;
 mod executable;
 mod exit;
 mod file;
+mod filter;
 mod fork;
 mod futex;
 mod host;
@@ -41,6 +46,7 @@ mod inherit;
 mod ioctl;
 mod ipc;
 mod keys;
+mod layout;
 mod limits;
 mod listener;
 mod loader;
@@ -64,31 +70,38 @@ mod procfd;
 mod procfs;
 mod procmaps;
 mod procstat;
+mod reentry;
+mod rlimit;
 mod rootfs;
 mod run;
 mod seccomp;
 mod setid;
 mod shm;
+mod shown;
 mod signal;
 mod socket;
 mod stack;
 mod stack_limit;
 mod stat;
+mod status;
 mod strace;
 mod table;
 mod thread;
 mod time;
 mod trace;
+mod trace_calls;
 mod unix;
 mod uring;
 mod userfault;
 mod vdso;
 
-pub use command::{Command, ExitStatus, Reentry};
+pub use command::Command;
 #[doc(hidden)]
 pub use crash::Crash;
 pub use loader::LoadError;
+pub use reentry::Reentry;
 pub use rootfs::RootFs;
+pub use status::ExitStatus;
 pub use trace::Trace;
 
 // For the command and tests of this package, and without a promise.

@@ -2,10 +2,10 @@
 //! kernel's (`mm/mremap.c`).
 
 use crate::linux::abi::{Errno, SysResult};
-use crate::linux::limits::is_data;
+use crate::linux::layout::{Layout, find_room, is_below_stack, min_addr};
 use crate::linux::lock::lock;
-use crate::linux::mman::{Layout, find_room, is_below_stack, min_addr};
 use crate::linux::process::{Process, Thread};
+use crate::linux::rlimit::is_data;
 use crate::mem::{MapError, Mapping, Memory};
 use crate::util::{PAGE_SIZE, Split, page_down, page_up};
 use std::ops::Range;

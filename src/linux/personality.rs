@@ -1,8 +1,6 @@
 //! The execution domain of a process (personality(2)).
 
-use crate::linux::abi::SysResult;
 use crate::linux::host::{HostArg, host_call};
-use crate::linux::process::Thread;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 const UNAME26: u32 = 0x002_0000;
@@ -19,6 +17,11 @@ impl Personality {
     /// For a process that has inherited `value`.
     pub(crate) fn new(value: u32) -> Self {
         Self(AtomicU32::new(value))
+    }
+
+    /// Sets it.
+    pub(super) fn set(&self, value: u32) {
+        self.0.store(value, Ordering::Relaxed);
     }
 
     /// Its number.
@@ -50,15 +53,4 @@ impl Personality {
 /// What the host's process has.
 pub(crate) fn of_host() -> u32 {
     host_call(libc::SYS_personality, &[HostArg::value(0xffff_ffff)]).map_or(0, |p| p as u32)
-}
-
-pub(crate) fn sys_personality(t: &mut Thread, persona: u32) -> SysResult {
-    let own = &t.process.personality;
-    let old = own.value();
-    // All ones asks without setting.
-    if persona != u32::MAX {
-        own.0.store(persona, Ordering::Relaxed);
-        own.tell_host();
-    }
-    Ok(u64::from(old))
 }

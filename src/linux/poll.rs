@@ -1,10 +1,10 @@
 //! Waiting for descriptors: `ppoll`, `pselect6` and epoll.
 
 use crate::linux::abi::{EpollEvent, Errno, Fd, GuestPtr, SigSet, SysResult};
+use crate::linux::actions::WaitMask;
 use crate::linux::args::host;
 use crate::linux::host::HostArg;
 use crate::linux::process::Thread;
-use crate::linux::signal::WaitMask;
 
 /// Size of `struct pollfd`.
 const POLLFD: u64 = 8;

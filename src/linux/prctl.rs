@@ -114,3 +114,14 @@ fn auxiliary_vector(t: &Thread, to: u64, len: u64, others: u64) -> SysResult {
     t.memory().write_bytes(to, &vector[..shown])?;
     Ok(vector.len() as u64)
 }
+
+pub(crate) fn sys_personality(t: &mut Thread, persona: u32) -> SysResult {
+    let own = &t.process.personality;
+    let old = own.value();
+    // All ones asks without setting.
+    if persona != u32::MAX {
+        own.set(persona);
+        own.tell_host();
+    }
+    Ok(u64::from(old))
+}

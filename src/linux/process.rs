@@ -1,19 +1,20 @@
 //! What a guest process and a guest thread consist of.
 
 use crate::linux::abi::{Errno, Fd, NSIG, SigAction, SigStack};
-use crate::linux::aio;
-use crate::linux::core_dump::Gathering;
+use crate::linux::aio_contexts;
+use crate::linux::core_threads::Gathering;
 use crate::linux::crash;
+use crate::linux::credentials::Credentials;
+use crate::linux::filter::{Restriction, Restrictions};
 use crate::linux::host::path_of;
-use crate::linux::ids::Credentials;
+use crate::linux::layout::Layout;
 use crate::linux::limits::Limits;
 use crate::linux::lock::lock;
-use crate::linux::mman::Layout;
 use crate::linux::path::{Last, Names};
 use crate::linux::personality::Personality;
-use crate::linux::procfd::{ProcDevice, Shown};
 use crate::linux::rootfs::{Handle, Want, Worlds, fd_path};
-use crate::linux::seccomp::{Restriction, Restrictions};
+use crate::linux::shown::{ProcDevice, Shown};
+use crate::linux::status::ExitStatus;
 use crate::linux::trace::Trace;
 use crate::linux::uring;
 use crate::mem::Memory;
@@ -117,7 +118,7 @@ pub struct Process {
     /// Limits that are kept here.
     pub(crate) limits: Arc<Mutex<Limits>>,
     /// Contexts of asynchronous requests.
-    pub(crate) aio: Arc<Mutex<aio::Contexts>>,
+    pub(crate) aio: Arc<Mutex<aio_contexts::Contexts>>,
     /// Rings of requests.
     pub(crate) rings: Arc<Mutex<uring::Rings>>,
     /// What its threads are at, once it dies with a core.
@@ -181,7 +182,7 @@ pub struct Thread {
 }
 
 /// Called when the process ends or starts another program: for statistics.
-pub(crate) type ExitHook = Arc<dyn Fn(&Machine, crate::linux::ExitStatus) + Send + Sync>;
+pub(crate) type ExitHook = Arc<dyn Fn(&Machine, ExitStatus) + Send + Sync>;
 
 impl std::fmt::Debug for Thread {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

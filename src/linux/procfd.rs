@@ -9,40 +9,15 @@ use crate::linux::others;
 use crate::linux::process::Thread;
 use crate::linux::procfs::{self, ProcFile};
 use crate::linux::procmaps;
+use crate::linux::shown::Shown;
 use crate::mem::Access;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// The device of the file system on which such files have been opened; 0 if none has.
-#[derive(Debug, Default)]
-pub(crate) struct ProcDevice(AtomicU64);
-
-impl ProcDevice {
-    /// For a process that gets the descriptors of another.
-    pub(crate) fn copy(&self) -> Self {
-        Self(AtomicU64::new(self.0.load(Ordering::Relaxed)))
-    }
-
-    /// True if a descriptor may be that of such a file.
-    fn may_have(&self, fd: Fd) -> bool {
-        let device = self.0.load(Ordering::Relaxed);
-        device != 0 && host::file_identity(fd.0).is_ok_and(|file| file.dev == device)
-    }
-}
-
-/// What was last read from such a file: it is made once for all its pieces.
-#[derive(Debug)]
-pub(crate) struct Shown {
-    fd: i32,
-    inode: u64,
-    text: Arc<Vec<u8>>,
-}
 
 /// Takes note of a descriptor that the guest has opened.
 pub(crate) fn opened(t: &Thread, proc: Option<ProcFile>, fd: u64) {
     let special = proc.is_some_and(|p| !matches!(p, ProcFile::Exe | ProcFile::OtherExe(_)));
     if special && let Ok(file) = host::file_identity(fd as i32) {
-        t.process.proc_device.0.store(file.dev, Ordering::Relaxed);
+        t.process.proc_device.note(&file);
     }
 }
 

@@ -1,12 +1,12 @@
 //! The text of files of `/proc` about a process' state: the host's, with the guest's numbers.
 
 use crate::isa::Isa;
-use crate::linux::ids::Credentials;
+use crate::linux::actions::SIG_IGN;
+use crate::linux::credentials::Credentials;
 use crate::linux::lock::lock;
 use crate::linux::others;
 use crate::linux::process::Thread;
 use crate::linux::procmaps::Sizes;
-use crate::linux::signal::SIG_IGN;
 use crate::linux::table::TABLE;
 use crate::sys::syscall::host_number;
 use crate::util::PAGE_SIZE;

@@ -3,8 +3,8 @@
 use crate::linux::abi::{Errno, SysResult};
 use crate::linux::args::host;
 use crate::linux::host::HostArg;
+use crate::linux::layout::find_room;
 use crate::linux::lock::lock;
-use crate::linux::mman::find_room;
 use crate::linux::process::Thread;
 use crate::mem::{Backing, Mapping, Memory, Prot};
 use crate::util::{PAGE_SIZE, page_down, page_up};

@@ -10,6 +10,10 @@ use crate::cpu::{Exit, Fault, Hart};
 use crate::linux::abi::Pod;
 use crate::linux::abi::{Errno, GuestPtr, NSIG, SigAction, SigContext, SigInfo, SigSet, SigStack};
 use crate::linux::abi::{SysResult, TimeSpec, UContext};
+use crate::linux::actions::{
+    DEFAULT_ACTION, FRAME, NO_ALTSTACK, SIG_DFL, SIG_IGN, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK,
+    WaitMask, bit,
+};
 use crate::linux::host::HostArg;
 use crate::linux::lock::lock;
 use crate::linux::mman::grow_stack;
@@ -18,11 +22,6 @@ use crate::linux::{core_dump, exit};
 use crate::mem::Access;
 use crate::sys::async_signal::{self, Disposition, RawInfo, UNBLOCKABLE};
 use crate::sys::signal as sys_signal;
-
-/// `SIG_DFL`.
-pub(crate) const SIG_DFL: u64 = 0;
-/// `SIG_IGN`.
-pub(crate) const SIG_IGN: u64 = 1;
 
 const SA_NOCLDSTOP: u64 = 1;
 const SA_NOCLDWAIT: u64 = 2;
@@ -44,34 +43,11 @@ const SA_KNOWN: u64 = SA_NOCLDSTOP
     | SA_NODEFER
     | SA_RESETHAND;
 
-const SS_ONSTACK: i32 = 1;
-const SS_DISABLE: i32 = 2;
-const SS_AUTODISARM: i32 = i32::MIN;
-
 /// Smallest alternate stack, `MINSIGSTKSZ` of riscv64.
 const MINSIGSTKSZ: u64 = 2048;
 
-/// Size of `struct rt_sigframe`: a `siginfo_t` and a `struct ucontext`.
-pub(crate) const FRAME: u64 = (size_of::<SigInfo>() + size_of::<UContext>()) as u64;
-
-/// Code that a handler returns to: `li a7, 139; ecall`, as in the kernel's vDSO (unwinders look
-/// for exactly these instructions).
-/// In the image of [`crate::linux::vdso`].
-pub(crate) const SIGRETURN_CODE: [u32; 2] = [0x08b0_0893, 0x0000_0073];
-
-/// Bit of a signal in a mask.
-pub(crate) const fn bit(signal: i32) -> u64 {
-    1 << (signal - 1)
-}
-
 /// SIGKILL and SIGSTOP: never caught, never blocked.
 const UNCATCHABLE: u64 = bit(libc::SIGKILL) | bit(libc::SIGSTOP);
-
-/// No action for any signal.
-pub(crate) const DEFAULT_ACTION: SigAction = SigAction { handler: SIG_DFL, flags: 0, mask: 0 };
-
-/// No alternate stack.
-pub(crate) const NO_ALTSTACK: SigStack = SigStack { sp: 0, flags: SS_DISABLE, pad: 0, size: 0 };
 
 /// The actions that a new program starts with: what was ignored stays ignored.
 pub(crate) fn inherited_actions() -> [SigAction; NSIG + 1] {
@@ -84,14 +60,6 @@ pub(crate) fn inherited_actions() -> [SigAction; NSIG + 1] {
         }
     }
     actions
-}
-
-/// The mask that a call such as `ppoll` sets while it waits.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct WaitMask {
-    guest: u64,
-    /// As the host takes it: faults' signals are never blocked.
-    pub host: SigSet,
 }
 
 /// Makes the host do what the guest asked for.

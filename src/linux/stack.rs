@@ -1,9 +1,9 @@
 //! What a program finds on its stack: arguments, environment and the auxiliary vector
 //! (getauxval(3); kernel: `create_elf_tables`).
 
+use crate::linux::actions::FRAME;
 use crate::linux::loader::{LoadError, Loaded};
 use crate::linux::setid;
-use crate::linux::signal::FRAME;
 use crate::mem::{Fault, Memory};
 use crate::util::PAGE_SIZE;
 use std::ops::Range;

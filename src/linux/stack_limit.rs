@@ -21,7 +21,7 @@ impl Process {
         else {
             return;
         };
-        let lowest = layout.mmap_top + crate::linux::mman::STACK_GAP;
+        let lowest = layout.mmap_top + crate::linux::layout::STACK_GAP;
         let wanted = range.end - page_up(limit).unwrap_or(u64::MAX).min(range.end - lowest);
         // What cannot be done is as if the limit had been set later.
         if wanted < range.start {

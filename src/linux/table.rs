@@ -11,9 +11,9 @@ use crate::linux::abi::{Errno, FromArg, SysResult};
 use crate::linux::args::Arg::{self, R, RE, RN, S, V, W, WN};
 use crate::linux::process::Thread;
 use crate::linux::{
-    advice, aio, dir, exec, exit, file, fork, futex, ids, ioctl, ipc, keys, limits, machine, mlock,
-    mman, mount, mremap, numa, personality, poll, prctl, process_vm, seccomp, shm, signal, socket,
-    stat, thread, time, uring, userfault,
+    advice, aio, dir, exec, exit, file, fork, futex, ids, ioctl, ipc, keys, machine, mlock, mman,
+    mount, mremap, numa, poll, prctl, process_vm, rlimit, seccomp, shm, signal, socket, stat,
+    thread, time, uring, userfault,
 };
 
 /// How far a system call is served.
@@ -255,7 +255,7 @@ syscalls! {
     89 acct full dir::sys_acct;
     90 capget full ids::sys_capget;
     91 capset full ids::sys_capset;
-    92 personality partial "of the flags, READ_IMPLIES_EXEC, STICKY_TIMEOUTS and UNAME26 have an effect" personality::sys_personality;
+    92 personality partial "of the flags, READ_IMPLIES_EXEC, STICKY_TIMEOUTS and UNAME26 have an effect" prctl::sys_personality;
     93 exit full exit::sys_exit;
     94 exit_group full exit::sys_exit_group;
     95 waitid pass [V, V, W(128), V, W(144)];
@@ -326,8 +326,8 @@ syscalls! {
     160 uname full machine::sys_uname;
     161 sethostname pass [RN(1), V];
     162 setdomainname pass [RN(1), V];
-    163 getrlimit full limits::sys_getrlimit;
-    164 setrlimit full limits::sys_setrlimit;
+    163 getrlimit full rlimit::sys_getrlimit;
+    164 setrlimit full rlimit::sys_setrlimit;
     165 getrusage pass [V, W(144)];
     166 umask pass [V];
     167 prctl partial "options of other architectures, PR_SET_MM and PR_SET_SYSCALL_USER_DISPATCH are EINVAL" prctl::sys_prctl;
@@ -410,7 +410,7 @@ syscalls! {
     258 riscv_hwprobe full machine::sys_riscv_hwprobe;
     259 riscv_flush_icache full machine::sys_riscv_flush_icache;
     260 wait4 pass [V, W(4), V, W(144)];
-    261 prlimit64 partial "limits of addresses, data and stack hold for the guest's memory, and of other processes can be set for guests only" limits::sys_prlimit64;
+    261 prlimit64 partial "limits of addresses, data and stack hold for the guest's memory, and of other processes can be set for guests only" rlimit::sys_prlimit64;
     262 fanotify_init full dir::sys_fanotify_init;
     263 fanotify_mark full dir::sys_fanotify_mark;
     264 name_to_handle_at full file::sys_name_to_handle_at;

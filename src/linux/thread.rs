@@ -3,11 +3,11 @@
 use crate::cpu::Hart;
 use crate::linux::abi::{Errno, GuestPtr, SysResult};
 use crate::linux::args::host;
+use crate::linux::filter::Restriction;
 use crate::linux::fork::CloneRequest;
 use crate::linux::host::{HostArg, host_call};
-use crate::linux::process::Thread;
-use crate::linux::seccomp::Restriction;
-use crate::linux::{futex, run, signal};
+use crate::linux::process::{Process, Thread};
+use crate::linux::{actions, futex, run};
 use crate::runtime::Cpu;
 use crate::sys::async_signal::{self, Slot};
 use crate::sys::process;
@@ -26,7 +26,7 @@ impl Thread {
     /// A thread of `process` with the given registers, run by the calling host thread, which has
     /// all signals blocked.
     pub(crate) fn new(
-        process: Arc<crate::linux::Process>,
+        process: Arc<Process>,
         hart: Hart,
         sigmask: u64,
         restriction: &Restriction,
@@ -44,7 +44,7 @@ impl Thread {
             tid,
             sigmask,
             saved_sigmask: None,
-            altstack: signal::NO_ALTSTACK,
+            altstack: actions::NO_ALTSTACK,
             signals,
             clear_child_tid: 0,
             robust_list: 0,

@@ -3,9 +3,9 @@
 //! `vdso.so` by the script `build` there.
 
 use crate::isa::{Ext, Isa};
+use crate::linux::actions::SIGRETURN_CODE;
+use crate::linux::layout;
 use crate::linux::loader::LoadError;
-use crate::linux::mman;
-use crate::linux::signal::SIGRETURN_CODE;
 use crate::mem::{MapError, Mapping, Memory, Prot};
 use crate::util::PAGE_SIZE;
 
@@ -34,7 +34,7 @@ fn sigreturn() -> Option<u64> {
 /// There is no room.
 pub(crate) fn map(mem: &Memory, isa: &Isa, top: u64) -> Result<Vdso, LoadError> {
     let at =
-        mman::find_room(mem, top, PAGE_SIZE, true).ok_or(LoadError::Memory(MapError::NoSpace))?;
+        layout::find_room(mem, top, PAGE_SIZE, true).ok_or(LoadError::Memory(MapError::NoSpace))?;
     let page = Mapping::anonymous(Prot::RW, Some("[vdso]"));
     mem.map(at, PAGE_SIZE, page, None, true)?;
     mem.write_bytes(at, IMAGE).map_err(|_| LoadError::Memory(MapError::NotMapped))?;

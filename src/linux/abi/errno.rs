@@ -1,6 +1,6 @@
 //! Error numbers, and what a system call answers.
 
-use crate::mem::Fault;
+use crate::mem::{Fault, MapError};
 use std::fmt;
 
 /// A Linux error number. All hosts that we run on use the numbers of `asm-generic/errno.h`, as
@@ -90,6 +90,18 @@ impl From<std::io::Error> for Errno {
 impl From<Fault> for Errno {
     fn from(_: Fault) -> Self {
         Self::EFAULT
+    }
+}
+
+impl From<MapError> for Errno {
+    fn from(e: MapError) -> Self {
+        match e {
+            MapError::Invalid => Self::EINVAL,
+            MapError::Occupied => Self::EEXIST,
+            MapError::Sealed => Self::EPERM,
+            MapError::OutOfRange | MapError::NotMapped | MapError::NoSpace => Self::ENOMEM,
+            MapError::Host(e) => Self::from(e),
+        }
     }
 }
 

@@ -2,13 +2,14 @@
 
 use super::convert::{Conversion, Plan};
 use super::entry::{DRAIN, Entry, LINKS, WORDS};
+use super::name::{Name, REGISTERED_RING};
+use super::ring::{Common, Ring, at};
 use super::serve::serve;
-use super::{Common, Name, Ring, at};
 use crate::linux::abi::{Errno, GuestPtr, SigSet, SysResult};
+use crate::linux::actions::WaitMask;
 use crate::linux::host::{HostArg, address_of, host_call};
 use crate::linux::poll::wait_mask;
 use crate::linux::process::Thread;
-use crate::linux::signal::WaitMask;
 use crate::mem::Access;
 use std::sync::atomic::Ordering;
 
@@ -17,7 +18,6 @@ pub(super) const GETEVENTS: u32 = 1 << 0;
 const SQ_WAKEUP: u32 = 1 << 1;
 const SQ_WAIT: u32 = 1 << 2;
 const EXT_ARG: u32 = 1 << 3;
-pub(super) const REGISTERED_RING: u32 = 1 << 4;
 const ABS_TIMER: u32 = 1 << 5;
 const NO_IOWAIT: u32 = 1 << 7;
 /// All that are served: not arguments in registered memory (`IORING_ENTER_EXT_ARG_REG`).

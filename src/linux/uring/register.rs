@@ -1,8 +1,9 @@
 //! What a ring is told beforehand (io_uring_register(2)).
 
 use super::convert::{is_served, may_register};
-use super::{Common, Name, Ring};
-use crate::linux::abi::{Errno, GuestPtr, IoVec, SysResult};
+use super::name::{Name, find};
+use super::ring::{Common, Ring};
+use crate::linux::abi::{Errno, Fd, GuestPtr, IoVec, SysResult};
 use crate::linux::host::{HostArg, address_of};
 use crate::linux::lock::lock;
 use crate::linux::process::Thread;
@@ -274,7 +275,7 @@ impl Call {
                 continue;
             }
             let [index, _] = list.add(i as u64).read(t.memory())?;
-            if let Some(ring) = super::find(t, crate::linux::abi::Fd(data as i32)) {
+            if let Some(ring) = find(t, Fd(data as i32)) {
                 t.registered_rings.insert(index as u32, ring);
             }
         }

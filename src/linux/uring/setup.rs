@@ -1,7 +1,8 @@
 //! Making a ring (io_uring_setup(2)).
 
 use super::entry::{Entry, WORDS};
-use super::{Queues, Shape, at, find, know};
+use super::name::{find, know};
+use super::ring::{Queues, Shape, at};
 use crate::linux::abi::{Errno, Fd, GuestPtr, SysResult};
 use crate::linux::host::{HostArg, host_call, host_fd};
 use crate::linux::process::Thread;
