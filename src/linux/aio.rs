@@ -8,8 +8,8 @@
 use crate::linux::abi::{Errno, GuestPtr, IoVec, SysResult};
 use crate::linux::aio_contexts::{Context, Request, Submitted};
 use crate::linux::args::host;
-use crate::linux::file::import_iovec;
 use crate::linux::host::{HostArg, address_of, host_call};
+use crate::linux::iovec::import_iovec;
 use crate::linux::layout::find_room;
 use crate::linux::lock::lock;
 use crate::linux::poll::wait_mask;

@@ -11,7 +11,7 @@ use crate::linux::host::limit;
 use crate::linux::inherit::Inherited;
 use crate::linux::layout::{self, Layout};
 use crate::linux::loader::{self, Image, LoadError};
-use crate::linux::path::Names;
+use crate::linux::path::{Names, open_path};
 use crate::linux::personality::Personality;
 use crate::linux::process::{ExitHook, Options, Process, Thread};
 use crate::linux::reentry::Reentry;
@@ -461,6 +461,7 @@ impl Command {
             aio: Arc::default(),
             rings: Arc::default(),
             core: Gathering::default(),
+            dispatch: &run::DISPATCH,
             restrictions: Mutex::default(),
             proc_device: ProcDevice::default(),
             personality: Personality::new(inherited.personality),
@@ -493,7 +494,7 @@ impl Command {
         let file = if self.options.world.is_none() { keep() } else { None };
         let (host, exe) = match (std::fs::canonicalize(&program.host), &file) {
             (Ok(host), _) => (host.clone(), self.guest_name(&host, &program.guest)),
-            (Err(_), Some(file)) => (exec::open_path(file), program.guest.clone()),
+            (Err(_), Some(file)) => (open_path(file), program.guest.clone()),
             (Err(_), None) => {
                 (program.host.clone(), self.guest_name(&program.host, &program.guest))
             }

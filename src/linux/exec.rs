@@ -8,10 +8,10 @@ use crate::linux::inherit::Inherited;
 use crate::linux::limits::Limits;
 use crate::linux::loader::{Image, LoadError};
 use crate::linux::lock::lock;
-use crate::linux::process::{Located, Options, Process, Thread};
+use crate::linux::path::{Located, open_path};
+use crate::linux::process::{Options, Process, Thread};
 use crate::linux::reentry::Reentry;
 use crate::linux::rootfs::Handle;
-use crate::linux::strace;
 use crate::linux::{executable, exit};
 use crate::sys::async_signal;
 use crate::sys::fd::Aside;
@@ -239,11 +239,6 @@ pub(super) fn fd_path(fd: i32) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{fd}"))
 }
 
-/// A path of the host to a file that this process has open, for every process.
-pub(crate) fn open_path(file: &Aside) -> PathBuf {
-    PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()))
-}
-
 impl Process {
     /// True if the name of the executable still leads to it.
     pub(crate) fn has_exe_name(&self, file: &Aside) -> bool {
@@ -401,7 +396,7 @@ fn exec(
     if let Some(world) = &t.process.options.world {
         world.keep_open();
     }
-    strace::succeeds(t);
+    (t.process.dispatch.show_success)(t);
     let result = replace(&again, &reentry);
     if open_file(&reentry.host).is_some() {
         // Ours, or as good as never opened.
@@ -427,7 +422,7 @@ fn exec_host(t: &Thread, program: &Program, env: &[Vec<u8>]) -> SysResult {
     let path = CString::new(program.host.as_os_str().as_bytes());
     let (Ok(path), Ok(args), Ok(env)) = (path, args, env) else { return Err(Errno::EINVAL) };
     // Its machine is not the guest's: what the kernel has no loader for it refuses.
-    strace::succeeds(t);
+    (t.process.dispatch.show_success)(t);
     t.process.limits().hand_over();
     let error = process::execve(&path, &args, &env);
     Limits::take_over();

@@ -2,15 +2,13 @@
 
 use crate::linux::abi::{Errno, Fd, GuestCStr, GuestPtr, IoVec, OpenHow, SysResult};
 use crate::linux::args::host;
-use crate::linux::host::{HostArg, NOWHERE, address_of};
-use crate::linux::path::Last;
+use crate::linux::host::HostArg;
+use crate::linux::host_path::Last;
+use crate::linux::iovec::Buffers;
 use crate::linux::process::Thread;
 use crate::linux::{busy, procfd, procfs, rootfs};
 use crate::mem::Access;
 use crate::sys::fd::kept_aside;
-
-/// Longest vector of buffers (`UIO_MAXIOV`, `linux/uio.h`).
-pub(crate) const MAX_IOV: u64 = 1024;
 
 /// Guest open flags and the host's (`asm-generic/fcntl.h`; arm and arm64 swap some). Bits that
 /// are in neither column of any row have the same meaning everywhere.
@@ -69,7 +67,7 @@ pub(crate) fn sys_openat(
     mode: u32,
 ) -> SysResult {
     if let Some(world) = &t.process.options.world {
-        return rootfs::open(t, world, dir, path, host_open_flags(flags), mode);
+        return rootfs::open::open(t, world, dir, path, host_open_flags(flags), mode);
     }
     let at = t.path(dir, path, last_of_open(flags))?;
     procfs::may_open(t, at.proc)?;
@@ -102,7 +100,7 @@ pub(crate) fn sys_openat2(
     let flags = u32::try_from(guest.flags).map_err(|_| Errno::EINVAL)?;
     if let Some(world) = &t.process.options.world {
         let how = OpenHow { flags: host_open_flags(flags) as u32 as u64, ..guest };
-        return rootfs::open_with(t, world, dir, path, how);
+        return rootfs::open::open_with(t, world, dir, path, how);
     }
     // A call that restricts the resolution knows what tree it is in: no prefix then.
     let at = if guest.resolve == 0 {
@@ -243,58 +241,6 @@ pub(crate) fn sys_fcntl(t: &mut Thread, fd: Fd, command: i32, arg: u64) -> SysRe
         libc::F_SETFL => host!(t, SYS_fcntl, fd, command, host_open_flags(arg as u32)),
         // Everything else takes a number or nothing.
         _ => host!(t, SYS_fcntl, fd, command, arg),
-    }
-}
-
-/// A vector of buffers of the guest, for the host. `access` is what the kernel does with them.
-///
-/// # Errors
-/// `EINVAL` for a vector that is too long or a length that is negative, `EFAULT` if the vector or
-/// a buffer lies outside the address space.
-pub(crate) fn import_iovec(
-    t: &Thread,
-    iov: u64,
-    count: u64,
-    access: Access,
-) -> Result<Vec<IoVec>, Errno> {
-    if count > MAX_IOV {
-        return Err(Errno::EINVAL);
-    }
-    let mut vector = GuestPtr::<IoVec>::new(iov).read_array(t.memory(), count as usize)?;
-    if vector.iter().any(|v| i64::try_from(v.len).is_err()) {
-        return Err(Errno::EINVAL);
-    }
-    for v in &mut vector {
-        v.base = t.host_addr(v.base, v.len, access)?;
-    }
-    Ok(vector)
-}
-
-/// Buffers of the guest, for the host, which is to find what is wrong with them in its turn.
-pub(crate) struct Buffers(Option<Vec<IoVec>>);
-
-impl Buffers {
-    /// Those of a vector of `count`. `access` is what the kernel does with them.
-    pub(crate) fn new(t: &Thread, iov: u64, count: u64, access: Access) -> Self {
-        // Of a longer vector the kernel looks at the count alone.
-        let count = if count > MAX_IOV { 0 } else { count };
-        let vector = GuestPtr::<IoVec>::new(iov).read_array(t.memory(), count as usize);
-        let mut vector = vector.ok();
-        for v in vector.iter_mut().flatten() {
-            // A length that cannot be is beyond every address.
-            v.base = t.host_addr(v.base, v.len, access).unwrap_or_default();
-        }
-        Self(vector)
-    }
-
-    /// As an argument.
-    fn arg(&self) -> HostArg<'_> {
-        self.0.as_ref().map_or(HostArg::NOWHERE, |v| HostArg::slice(v))
-    }
-
-    /// As [`Self::arg`], for a structure that holds the address and is used before the buffers go.
-    pub(crate) fn address(&self) -> u64 {
-        self.0.as_ref().map_or(NOWHERE, |v| address_of(v))
     }
 }
 

@@ -1,16 +1,19 @@
 //! Making processes and threads: clone(2), clone3(2), and with them fork and vfork, for which
 //! riscv64 has no calls of their own.
 
-use crate::cpu::Hart;
 use crate::linux::abi::Pod;
 use crate::linux::abi::{CloneArgs, Errno, GuestPtr, SysResult};
+use crate::linux::clone::{
+    CLONE_CLEAR_SIGHAND, CLONE_DETACHED, CLONE_FILES, CLONE_FS, CLONE_INTO_CGROUP, CLONE_NEWNS,
+    CLONE_NEWPID, CLONE_NEWTIME, CLONE_NEWUSER, CLONE_PARENT, CLONE_PARENT_SETTID, CLONE_PIDFD,
+    CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK, CLONE_VM, CSIGNAL, CloneRequest,
+};
 use crate::linux::core_threads::Gathering;
 use crate::linux::executable;
 use crate::linux::host::limit;
 use crate::linux::lock::lock;
 use crate::linux::personality::Personality;
 use crate::linux::process::{Options, Process, Thread};
-use crate::linux::run;
 use crate::linux::thread::spawn;
 use crate::sys::async_signal::{self, Slot};
 use crate::sys::process as sys;
@@ -19,90 +22,7 @@ use std::io;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
-const CSIGNAL: u64 = 0xff;
-const CLONE_VM: u64 = 0x100;
-const CLONE_FS: u64 = 0x200;
-const CLONE_FILES: u64 = 0x400;
-const CLONE_SIGHAND: u64 = 0x800;
-const CLONE_PIDFD: u64 = 0x1000;
-const CLONE_VFORK: u64 = 0x4000;
-const CLONE_THREAD: u64 = 0x1_0000;
-const CLONE_SYSVSEM: u64 = 0x4_0000;
-const CLONE_SETTLS: u64 = 0x8_0000;
-const CLONE_PARENT_SETTID: u64 = 0x10_0000;
-const CLONE_CHILD_CLEARTID: u64 = 0x20_0000;
-const CLONE_DETACHED: u64 = 0x40_0000;
-const CLONE_CHILD_SETTID: u64 = 0x100_0000;
-
-const CLONE_NEWUSER: u64 = 0x1000_0000;
-const CLONE_NEWPID: u64 = 0x2000_0000;
-/// Handlers of the child are as after `execve` (clone3 only).
-const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
-/// The child starts in a control group (clone3 only).
-const CLONE_INTO_CGROUP: u64 = 1 << 33;
-const CLONE_NEWTIME: u64 = 0x80;
-const CLONE_PARENT: u64 = 0x8000;
-pub(crate) const CLONE_NEWNS: u64 = 0x2_0000;
-
-/// Flags that we serve ourselves and do not tell the host of.
-const OURS: u64 = CLONE_VM
-    | CLONE_NEWTIME
-    | CLONE_CLEAR_SIGHAND
-    | CLONE_INTO_CGROUP
-    | CLONE_SETTLS
-    | CLONE_PARENT_SETTID
-    | CLONE_CHILD_CLEARTID
-    | CLONE_CHILD_SETTID
-    | CLONE_DETACHED
-    | CLONE_PIDFD;
-
-/// A call of clone or clone3, taken apart.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct CloneRequest {
-    flags: u64,
-    exit_signal: u64,
-    /// Initial stack pointer; 0 keeps the parent's.
-    stack: u64,
-    tls: Option<u64>,
-    /// Where the child's id goes in the parent's memory.
-    pub parent_tid: Option<u64>,
-    /// Where it goes in the child's.
-    pub child_tid: Option<u64>,
-    /// Where 0 goes when the child ends.
-    pub clear_tid: Option<u64>,
-    pidfd: Option<u64>,
-    /// What only the host's clone3 can be asked for.
-    more: sys::CloneMore,
-}
-
 impl CloneRequest {
-    fn new(flags: u64, stack: u64, parent_tid: u64, child_tid: u64, tls: u64, pidfd: u64) -> Self {
-        let on = |bit, value| (flags & bit != 0).then_some(value);
-        Self {
-            flags,
-            stack,
-            tls: on(CLONE_SETTLS, tls),
-            parent_tid: on(CLONE_PARENT_SETTID, parent_tid),
-            child_tid: on(CLONE_CHILD_SETTID, child_tid),
-            clear_tid: on(CLONE_CHILD_CLEARTID, child_tid),
-            pidfd: on(CLONE_PIDFD, pidfd),
-            ..Self::default()
-        }
-    }
-
-    /// Makes the parent's registers the child's: behind the call, with 0 as its result.
-    pub(crate) fn set_child_registers(&self, hart: &mut Hart) {
-        hart.x[10] = 0;
-        hart.pc = hart.pc.wrapping_add(4);
-        if self.stack != 0 {
-            hart.x[2] = self.stack;
-        }
-        if let Some(tls) = self.tls {
-            hart.x[4] = tls;
-        }
-        hart.clear_reservation();
-    }
-
     fn make(&self, t: &mut Thread) -> SysResult {
         let has = |bits| self.flags & bits == bits;
         let any = |bits| self.flags & bits != 0;
@@ -137,22 +57,6 @@ impl CloneRequest {
         };
         async_signal::set_mask(t.sigmask);
         result
-    }
-
-    /// What a thread is to have for itself, in the terms of unshare(2): host threads are born with
-    /// everything shared.
-    pub(crate) fn unshared(&self) -> u64 {
-        (CLONE_FS | CLONE_FILES | CLONE_SYSVSEM) & !self.flags
-    }
-
-    /// What only the host's clone3 can be asked for.
-    pub(crate) fn more(&self) -> &sys::CloneMore {
-        &self.more
-    }
-
-    /// Flags for the host, and the signal at the child's end.
-    fn host_flags(&self) -> u64 {
-        (self.flags & !OURS) | self.exit_signal
     }
 
     fn fork(&self, t: &mut Thread) -> SysResult {
@@ -264,7 +168,7 @@ impl CloneRequest {
             started(t.tid);
             self.start_child(t);
             async_signal::set_mask(t.sigmask);
-            run::run(t);
+            (t.process.dispatch.run)(t);
             drop(attached);
             0
         });
@@ -348,6 +252,7 @@ fn child_of(parent: &Process, shares_actions: bool) -> Process {
         aio: Arc::clone(&parent.aio),
         rings: Arc::clone(&parent.rings),
         core: Gathering::default(),
+        dispatch: parent.dispatch,
         restrictions: Mutex::new(Vec::new()),
     }
 }

@@ -9,8 +9,8 @@ use crate::linux::abi::{Errno, Fd, GuestPtr, SysResult};
 use crate::linux::args::host;
 use crate::linux::host::HostArg;
 use crate::linux::lock::lock;
+use crate::linux::proc_query::{self, PROCMAP_QUERY};
 use crate::linux::process::Thread;
-use crate::linux::procmaps::{self, PROCMAP_QUERY};
 use crate::linux::{listener, loop_info, userfault};
 use crate::mem::Access;
 use crate::util::PAGE_SIZE;
@@ -303,7 +303,7 @@ pub(crate) fn name(request: u32) -> Option<&'static str> {
 
 pub(crate) fn sys_ioctl(t: &mut Thread, fd: Fd, request: u32, arg: u64) -> SysResult {
     if request == PROCMAP_QUERY
-        && let Some(answer) = procmaps::query(t, fd, GuestPtr::new(arg))
+        && let Some(answer) = proc_query::query(t, fd, GuestPtr::new(arg))
     {
         return answer;
     }

@@ -3,8 +3,8 @@
 use crate::linux::abi::{Errno, SysResult};
 use crate::linux::args::Arg;
 use crate::linux::args::host;
-use crate::linux::file::import_iovec;
 use crate::linux::host::HostArg;
+use crate::linux::iovec::import_iovec;
 use crate::linux::process::Thread;
 use crate::mem::Access;
 

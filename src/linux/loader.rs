@@ -2,7 +2,7 @@
 //! `fs/binfmt_elf.c`).
 
 use crate::linux::layout::{self, STACK_GAP};
-use crate::linux::process::Located;
+use crate::linux::path::Located;
 use crate::mem::{Backing, MapError, Mapping, Memory, Prot};
 use crate::util::{PAGE_SIZE, page_down, page_up};
 use crate::vm::elf::{Elf, ElfError};

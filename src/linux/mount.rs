@@ -5,11 +5,11 @@
 use crate::linux::abi::{Errno, Fd, GuestCStr, GuestPtr, SysResult};
 use crate::linux::args::Arg;
 use crate::linux::args::host;
+use crate::linux::clone::CLONE_NEWNS;
 use crate::linux::dir::{optional_arg, optional_path};
 use crate::linux::executable;
-use crate::linux::fork::CLONE_NEWNS;
 use crate::linux::host::HostArg;
-use crate::linux::path::{HostPath, Last};
+use crate::linux::host_path::{HostPath, Last};
 use crate::linux::process::Thread;
 use crate::linux::rootfs::{Worlds, overlay_options};
 use std::ffi::CString;

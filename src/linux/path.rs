@@ -14,15 +14,16 @@
 //! answer with a directory descriptor and a path.
 
 use crate::linux::abi::{Errno, Fd, GuestCStr};
-use crate::linux::exec;
 use crate::linux::host::path_of;
+use crate::linux::host_path::{HostPath, Last};
 use crate::linux::others;
+use crate::linux::proc_names::{self, ProcFile};
 use crate::linux::process::{Options, Process, Thread};
-use crate::linux::procfs::{self, ProcFile};
-use crate::linux::rootfs::{Handle, Resolved, Want, World, fd_path, read_link};
+use crate::linux::rootfs::{Handle, Want, World, fd_path, read_link};
 use crate::sys::fd::Aside;
-use std::ffi::{CString, OsStr};
+use std::ffi::OsStr;
 use std::fs;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -36,93 +37,7 @@ const OF_USERS: [&str; 5] = ["home", "media", "mnt", "root", "srv"];
 /// Most symbolic links that one lookup follows (`path_resolution(7)`).
 const MAX_LINKS: u32 = 40;
 
-/// If the last component is a symbolic link: is it meant, or what it points to?
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Last {
-    /// What it points to.
-    Follow,
-    /// The link itself (`O_NOFOLLOW`, `AT_SYMLINK_NOFOLLOW`, `readlink`).
-    Keep,
-}
-
-/// A guest path in the host's terms.
-#[derive(Debug)]
-pub(crate) struct HostPath {
-    /// Directory where a relative path starts.
-    pub dir: Fd,
-    /// The path to give to the host.
-    pub path: CString,
-    /// The file of `/proc` that it is, where the guest must see something else than the host.
-    pub proc: Option<ProcFile>,
-    /// In a world of the guest's own: the descriptor of the object, to which `path` leads by way
-    /// of a link.
-    pub object: Option<i32>,
-    /// In a world of the guest's own: it is on a read-only mount.
-    pub read_only: bool,
-    /// In a world of the guest's own: it is a mount point.
-    pub is_mount: bool,
-    /// The guest's name without links, where a world had to find it out.
-    pub guest: Option<Vec<u8>>,
-    /// What `dir` or `path` leads through.
-    _held: Option<Handle>,
-}
-
 impl HostPath {
-    fn new(dir: Fd, path: Vec<u8>) -> Result<Self, Errno> {
-        Ok(Self { path: CString::new(path).map_err(|_| Errno::EINVAL)?, ..Self::of_fd(dir) })
-    }
-
-    /// The open file `fd` itself, for calls with `AT_EMPTY_PATH`.
-    pub(crate) fn of_fd(fd: Fd) -> Self {
-        Self {
-            dir: fd,
-            path: CString::default(),
-            proc: None,
-            object: None,
-            read_only: false,
-            is_mount: false,
-            guest: None,
-            _held: None,
-        }
-    }
-
-    /// What a lookup in a world has found.
-    pub(crate) fn of_world(found: Resolved) -> Result<Self, Errno> {
-        let proc = found.proc.as_ref().and_then(|name| procfs::classify(Fd::CWD, name));
-        let fd = found.at.fd();
-        let (dir, path, object) = match found.name {
-            Some(name) => (Fd(fd), CString::new(name).map_err(|_| Errno::EINVAL)?, None),
-            None => (Fd::CWD, fd_path(fd), Some(fd)),
-        };
-        Ok(Self {
-            dir,
-            path,
-            proc,
-            object,
-            read_only: found.read_only,
-            is_mount: found.is_mount,
-            guest: found.guest,
-            _held: Some(found.at),
-        })
-    }
-
-    /// The path for a call that takes no directory.
-    pub(crate) fn whole(&self) -> CString {
-        if self.dir == Fd::CWD || self.path.as_bytes().first() == Some(&b'/') {
-            return self.path.clone();
-        }
-        let dir = fd_path(self.dir.0).into_bytes();
-        CString::new([&dir, &b"/"[..], self.path.as_bytes()].concat()).unwrap_or_default()
-    }
-
-    /// The guest's flags `AT_*` for the host: the way to an object goes through a link.
-    pub(crate) fn flags(&self, guest: u32) -> u32 {
-        match self.object {
-            Some(_) => guest & !(libc::AT_SYMLINK_NOFOLLOW as u32),
-            None => guest,
-        }
-    }
-
     /// The text of the link that it is in a world, if it is a link of `/proc/PID`.
     ///
     /// # Errors
@@ -136,43 +51,6 @@ impl HostPath {
             }
             _ => Ok(None),
         }
-    }
-
-    /// The path, where an empty one does not mean the descriptor.
-    ///
-    /// # Errors
-    /// `ENOENT`.
-    pub(crate) fn named(self) -> Result<Self, Errno> {
-        if self.path.is_empty() { Err(Errno::ENOENT) } else { Ok(self) }
-    }
-
-    /// Which of two calls to make: `link` does not follow one, `object` does.
-    pub(crate) fn number(&self, link: i64, object: i64) -> i64 {
-        if self.object.is_some() { object } else { link }
-    }
-
-    /// The path, of what is about to be changed.
-    ///
-    /// # Errors
-    /// `EROFS`.
-    pub(crate) fn changed(self) -> Result<Self, Errno> {
-        if self.read_only { Err(Errno::EROFS) } else { Ok(self) }
-    }
-
-    /// The path, of what is about to be made.
-    ///
-    /// # Errors
-    /// `EEXIST`, `EROFS`.
-    pub(crate) fn made(self) -> Result<Self, Errno> {
-        if self.is_mount { Err(Errno::EEXIST) } else { self.changed() }
-    }
-
-    /// The path, of what is about to be removed or renamed.
-    ///
-    /// # Errors
-    /// `EBUSY`, `EROFS`.
-    pub(crate) fn removed(self) -> Result<Self, Errno> {
-        if self.is_mount { Err(Errno::EBUSY) } else { self.changed() }
     }
 }
 
@@ -194,7 +72,7 @@ impl Names<'_> {
     /// # Errors
     /// `EINVAL` if the path contains a NUL.
     pub(crate) fn lookup(&self, dir: Fd, path: Vec<u8>, last: Last) -> Result<HostPath, Errno> {
-        let proc = procfs::classify(dir, &path);
+        let proc = proc_names::classify(dir, &path);
         if let (Some(ProcFile::OtherExe(pid)), Last::Follow) = (proc, last)
             && let Some(other) = others::find(pid)
         {
@@ -202,8 +80,7 @@ impl Names<'_> {
         }
         if proc == Some(ProcFile::Exe) && last == Last::Follow {
             let named = self.exe.exists();
-            let exe =
-                self.exe_file.filter(|_| !named).map_or(self.exe.to_path_buf(), exec::open_path);
+            let exe = self.exe_file.filter(|_| !named).map_or(self.exe.to_path_buf(), open_path);
             return HostPath::new(Fd::CWD, exe.into_os_string().into_vec());
         }
         if proc.is_none()
@@ -213,7 +90,7 @@ impl Names<'_> {
         }
         match self.new_below(&path).filter(|_| proc.is_none()) {
             Some(made) => HostPath::new(Fd::CWD, made),
-            None => Ok(HostPath { proc, ..HostPath::new(dir, path)? }),
+            None => Ok(HostPath::new(dir, path)?.with_proc(proc)),
         }
     }
 
@@ -281,6 +158,39 @@ impl Names<'_> {
     }
 }
 
+/// A path of the host to a file that this process has open, for every process.
+pub(crate) fn open_path(file: &Aside) -> PathBuf {
+    PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()))
+}
+
+impl Options {
+    /// Where the host finds what the guest calls `path`: in its world, or below the sysroot if it
+    /// is there.
+    ///
+    /// # Errors
+    /// In a world of the guest's own, those of path_resolution(7).
+    pub(crate) fn locate(&self, path: &Path) -> Result<Located, Errno> {
+        let bytes = path.as_os_str().as_bytes();
+        if let Some(world) = &self.world {
+            let found = world.resolve(Fd::CWD, bytes, Want::Object)?;
+            let host = path_of(fd_path(found.at.fd()).as_bytes());
+            return Ok(Located { host, held: Some(found.at) });
+        }
+        let names = Names { sysroot: self.sysroot.as_deref(), exe: Path::new(""), exe_file: None };
+        let inside = names.find(Fd::CWD, bytes, Last::Follow);
+        Ok(Located { host: inside.unwrap_or_else(|| path.to_owned()), held: None })
+    }
+}
+
+/// A file of the guest, as the host finds it.
+#[derive(Debug)]
+pub(crate) struct Located {
+    /// Host path.
+    pub host: PathBuf,
+    /// The descriptor that the path leads through, if it does.
+    pub held: Option<Handle>,
+}
+
 impl Process {
     /// What file names mean in this process.
     pub(crate) fn names(&self) -> Names<'_> {
@@ -341,9 +251,7 @@ impl Thread {
         let path = path.read_path(self.memory())?;
         match &self.process.options.world {
             Some(world) => in_world(world, dir, &path, Want::Name),
-            None => {
-                Ok(HostPath { proc: None, ..self.process.names().lookup(dir, path, Last::Keep)? })
-            }
+            None => Ok(self.process.names().lookup(dir, path, Last::Keep)?.with_proc(None)),
         }
     }
 }

@@ -1,18 +1,16 @@
 //! What a guest process and a guest thread consist of.
 
-use crate::linux::abi::{Errno, Fd, NSIG, SigAction, SigStack};
+use crate::linux::abi::{Errno, NSIG, SigAction, SigStack};
 use crate::linux::aio_contexts;
 use crate::linux::core_threads::Gathering;
 use crate::linux::crash;
 use crate::linux::credentials::Credentials;
 use crate::linux::filter::{Restriction, Restrictions};
-use crate::linux::host::path_of;
 use crate::linux::layout::Layout;
 use crate::linux::limits::Limits;
 use crate::linux::lock::lock;
-use crate::linux::path::{Last, Names};
 use crate::linux::personality::Personality;
-use crate::linux::rootfs::{Handle, Want, Worlds, fd_path};
+use crate::linux::rootfs::Worlds;
 use crate::linux::shown::{ProcDevice, Shown};
 use crate::linux::status::ExitStatus;
 use crate::linux::trace::Trace;
@@ -23,8 +21,7 @@ use crate::sys::async_signal::Slot;
 use crate::sys::fd::Aside;
 use crate::sys::robust::{Nodes, RobustList};
 use std::collections::BTreeSet;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -52,34 +49,6 @@ pub struct Options {
     pub reentry: Vec<std::ffi::OsString>,
     /// What a guest's `execve` starts, if it is not this process's own program.
     pub reentry_program: Option<PathBuf>,
-}
-
-impl Options {
-    /// Where the host finds what the guest calls `path`: in its world, or below the sysroot if it
-    /// is there.
-    ///
-    /// # Errors
-    /// In a world of the guest's own, those of path_resolution(7).
-    pub(crate) fn locate(&self, path: &Path) -> Result<Located, Errno> {
-        let bytes = path.as_os_str().as_bytes();
-        if let Some(world) = &self.world {
-            let found = world.resolve(Fd::CWD, bytes, Want::Object)?;
-            let host = path_of(fd_path(found.at.fd()).as_bytes());
-            return Ok(Located { host, held: Some(found.at) });
-        }
-        let names = Names { sysroot: self.sysroot.as_deref(), exe: Path::new(""), exe_file: None };
-        let inside = names.find(Fd::CWD, bytes, Last::Follow);
-        Ok(Located { host: inside.unwrap_or_else(|| path.to_owned()), held: None })
-    }
-}
-
-/// A file of the guest, as the host finds it.
-#[derive(Debug)]
-pub(crate) struct Located {
-    /// Host path.
-    pub host: PathBuf,
-    /// The descriptor that the path leads through, if it does.
-    pub held: Option<Handle>,
 }
 
 /// What all threads of a guest process share.
@@ -131,6 +100,8 @@ pub struct Process {
     pub(crate) proc_device: ProcDevice,
     /// Who the guest believes to be, with a fake root.
     pub(crate) credentials: Mutex<Option<Credentials>>,
+    /// The loop that runs its threads.
+    pub(crate) dispatch: &'static Dispatch,
     /// Called once when the process ends, if its end is ours to see.
     pub(crate) on_exit: Mutex<Option<ExitHook>>,
 }
@@ -179,6 +150,16 @@ pub struct Thread {
     pub(crate) registered_rings: uring::Registered,
     /// True once the thread has made its last system call.
     pub(crate) ended: bool,
+}
+
+/// What handlers need of the loop that calls them, which stands above them all.
+pub(crate) struct Dispatch {
+    /// Runs a thread until it ends.
+    pub run: fn(&mut Thread),
+    /// Shows a call that is about to succeed and does not return, where calls are traced.
+    pub show_success: fn(&Thread),
+    /// The guest's number of the system call that the host numbers so, if it is served.
+    pub number: fn(i64) -> Option<u16>,
 }
 
 /// Called when the process ends or starts another program: for statistics.

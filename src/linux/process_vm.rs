@@ -2,8 +2,8 @@
 
 use crate::linux::abi::{Errno, Fd, GuestPtr, IoVec, SysResult};
 use crate::linux::args::host;
-use crate::linux::file::{MAX_IOV, import_iovec};
 use crate::linux::host::{HostArg, host_call};
+use crate::linux::iovec::{MAX_IOV, import_iovec};
 use crate::linux::others;
 use crate::linux::process::Thread;
 use crate::mem::Access;

@@ -2,12 +2,13 @@
 //! but its contents is as the kernel has it; what is read is made here.
 
 use crate::linux::abi::{Errno, Fd, GuestPtr, IoVec, SysResult};
-use crate::linux::file::MAX_IOV;
 use crate::linux::host::limit;
 use crate::linux::host::{self, HostArg, host_call};
+use crate::linux::iovec::MAX_IOV;
 use crate::linux::others;
+use crate::linux::proc_names::ProcFile;
 use crate::linux::process::Thread;
-use crate::linux::procfs::{self, ProcFile};
+use crate::linux::procfs;
 use crate::linux::procmaps;
 use crate::linux::shown::Shown;
 use crate::mem::Access;

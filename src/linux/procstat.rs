@@ -7,8 +7,6 @@ use crate::linux::lock::lock;
 use crate::linux::others;
 use crate::linux::process::Thread;
 use crate::linux::procmaps::Sizes;
-use crate::linux::table::TABLE;
-use crate::sys::syscall::host_number;
 use crate::util::PAGE_SIZE;
 use std::fmt::Write as _;
 
@@ -173,11 +171,11 @@ pub(crate) fn syscall(host: &str, t: &Thread, who: Option<u32>) -> String {
     let (base, size) = region(t, who);
     let mut words = host.split_whitespace();
     let number = words.next().and_then(|n| n.parse::<i64>().ok());
-    let served = |n| TABLE.iter().find(|s| host_number(s.number) == Some(n));
+    let served = t.process.dispatch.number;
     let Some(call) = number.filter(|&n| n >= 0).and_then(served) else {
         return "running\n".to_owned();
     };
-    let mut out = call.number.to_string();
+    let mut out = call.to_string();
     for word in words.take(6) {
         let value = u64::from_str_radix(word.trim_start_matches("0x"), 16).unwrap_or(0);
         let guest = value.checked_sub(base).filter(|&a| a < size).unwrap_or(value);

@@ -2,8 +2,12 @@
 
 use crate::cpu::Exit;
 use crate::linux::abi::{Errno, SysResult};
-use crate::linux::process::Thread;
+use crate::linux::process::{Dispatch, Thread};
 use crate::linux::{core_dump, futex, order, seccomp, strace, table};
+
+/// This loop, for handlers that start threads or ask what is served.
+pub(crate) static DISPATCH: Dispatch =
+    Dispatch { run, show_success: strace::succeeds, number: table::number_of_host };
 
 /// Runs the thread until it ends.
 pub(crate) fn run(t: &mut Thread) {

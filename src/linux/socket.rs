@@ -2,10 +2,10 @@
 
 use crate::linux::abi::{Errno, Fd, GuestPtr, MMsgHdr, MsgHdr, SysResult, TimeSpec};
 use crate::linux::args::host;
-use crate::linux::file::{Buffers, MAX_IOV};
 use crate::linux::host::HostArg;
+use crate::linux::iovec::{Buffers, MAX_IOV};
 use crate::linux::process::Thread;
-use crate::linux::rootfs::Address;
+use crate::linux::rootfs::unix::Address;
 use crate::linux::unix::AddressOut;
 use crate::mem::Access;
 

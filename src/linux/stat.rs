@@ -3,7 +3,7 @@
 use crate::linux::abi::{Errno, Fd, GuestCStr, GuestPtr, Stat, Statx, SysResult, XattrArgs};
 use crate::linux::args::host;
 use crate::linux::host::HostArg;
-use crate::linux::path::{HostPath, Last};
+use crate::linux::host_path::{HostPath, Last};
 use crate::linux::process::Thread;
 use crate::mem::Access;
 use std::cmp::Ordering;

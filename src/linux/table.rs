@@ -499,6 +499,12 @@ pub(crate) fn find(number: u64) -> Option<&'static Syscall> {
     TABLE.binary_search_by_key(&n, |s| s.number).ok().map(|i| &TABLE[i])
 }
 
+/// The number of the served system call that the host numbers so.
+pub(crate) fn number_of_host(host: i64) -> Option<u16> {
+    let found = TABLE.iter().find(|s| crate::sys::syscall::host_number(s.number) == Some(host));
+    found.map(|s| s.number)
+}
+
 /// Name of a system call, if the table has it.
 #[must_use]
 pub(crate) fn name(number: u64) -> Option<&'static str> {

@@ -3,11 +3,11 @@
 use crate::cpu::Hart;
 use crate::linux::abi::{Errno, GuestPtr, SysResult};
 use crate::linux::args::host;
+use crate::linux::clone::CloneRequest;
 use crate::linux::filter::Restriction;
-use crate::linux::fork::CloneRequest;
 use crate::linux::host::{HostArg, host_call};
 use crate::linux::process::{Process, Thread};
-use crate::linux::{actions, futex, run};
+use crate::linux::{actions, futex};
 use crate::runtime::Cpu;
 use crate::sys::async_signal::{self, Slot};
 use crate::sys::process;
@@ -77,7 +77,7 @@ impl Thread {
                     request.announce(&mut t);
                     let _ = report.send(Ok(t.tid as u64));
                     async_signal::set_mask(sigmask);
-                    run::run(&mut t);
+                    (t.process.dispatch.run)(&mut t);
                     // Whoever waits for the end finds the thread's memory gone too.
                     let clear_child_tid = t.clear_child_tid;
                     drop(attached);

@@ -5,7 +5,7 @@ use crate::linux::abi::{Errno, Fd, GuestPtr, SysResult};
 use crate::linux::args::host;
 use crate::linux::host::HostArg;
 use crate::linux::process::Thread;
-use crate::linux::rootfs::Address;
+use crate::linux::rootfs::unix::Address;
 
 /// Longest address (`struct sockaddr_storage`).
 const MAX_ADDRESS: usize = 128;

@@ -1,8 +1,9 @@
 //! Another root directory inside (chroot(2); kernel: `set_fs_root` in `fs/fs_struct.c`).
 
 use super::names::fd_path;
+use super::resolve::Want;
 use super::setup::lift;
-use super::{Mount, Want, World};
+use super::world::{Mount, World};
 use crate::linux::abi::{Errno, Fd};
 use crate::linux::host::{HostArg, has_capability, host_call, host_fd};
 use std::ops::Deref;

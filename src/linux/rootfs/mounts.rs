@@ -1,18 +1,11 @@
 //! What the guest reads in `/proc/PID/{mounts,mountinfo,mountstats}`: its root and what is bound
 //! into it (proc(5); kernel: `fs/proc_namespace.c`).
 
-use super::{Mount, World};
+use super::world::{Mount, World};
+use crate::linux::proc_names::MountFormat;
 use std::fmt::Write as _;
 use std::fs;
 use std::os::fd::AsRawFd;
-
-/// Which of the files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
-    Mounts,
-    MountInfo,
-    MountStats,
-}
 
 /// A line of the host's `mountinfo`, as far as it concerns a guest.
 struct HostMount<'a> {
@@ -67,7 +60,7 @@ impl Mount {
 
 impl World {
     /// The file that tells about the mounts. What the host does not tell is left out.
-    pub(crate) fn mount_table(&self, format: Format) -> Vec<u8> {
+    pub(crate) fn mount_table(&self, format: MountFormat) -> Vec<u8> {
         let bytes = fs::read("/proc/thread-self/mountinfo").unwrap_or_default();
         // Paths that are not UTF-8 are the host's own.
         let host = String::from_utf8_lossy(&bytes);
@@ -106,7 +99,7 @@ impl World {
     fn write_mount(
         &self,
         out: &mut String,
-        format: Format,
+        format: MountFormat,
         i: usize,
         on: &HostMount<'_>,
         numbers: &[u64],
@@ -117,15 +110,15 @@ impl World {
         let options = format!("{first}{}", on.options.get(2..).unwrap_or(""));
         let HostMount { device, kind, source, all, .. } = on;
         let _ = match format {
-            Format::Mounts => {
+            MountFormat::Mounts => {
                 // Options of the file system behind those of the mount, as in the kernel.
                 let more = all.get(2..).unwrap_or("");
                 writeln!(out, "{source} {place} {kind} {options}{more} 0 0")
             }
-            Format::MountStats => {
+            MountFormat::MountStats => {
                 writeln!(out, "device {source} mounted on {place} with fstype {kind}")
             }
-            Format::MountInfo => {
+            MountFormat::MountInfo => {
                 let up = place.rfind('/').unwrap_or(0);
                 let holder = match i {
                     0 => self.mounts.len(),

@@ -1,9 +1,9 @@
 //! The guest's names of what descriptors refer to.
 
-use super::{Mount, World};
+use super::world::{Mount, World};
 use crate::linux::abi::{Errno, Fd};
 use crate::linux::host::{HostArg, host_call};
-use crate::linux::procfs;
+use crate::linux::proc_names;
 use std::ffi::{CStr, CString};
 use std::os::fd::AsRawFd;
 
@@ -76,6 +76,6 @@ impl World {
 
     /// True for the name of a link that stands for an object and not for its text.
     pub(crate) fn is_magic(&self, place: &[u8]) -> bool {
-        self.in_proc(place).is_some_and(procfs::is_magic)
+        self.in_proc(place).is_some_and(proc_names::is_magic)
     }
 }

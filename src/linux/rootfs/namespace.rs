@@ -3,14 +3,15 @@
 //! guest mounts there. The host's root stays ours, and has no name in the world: to pivot is to
 //! exchange the world.
 
-use super::mounts::Format;
+use super::chroot::Worlds;
 use super::names::{fd_path, read_link};
 use super::resolve::{Handle, Want, open_beneath};
 use super::setup::{lift, open_host};
-use super::{Mount, World, Worlds};
+use super::world::{Mount, World};
 use crate::linux::abi::{Errno, Fd};
 use crate::linux::host::{HostArg, file_identity, host_call, host_fd, path_of};
-use crate::linux::{others, procfs};
+use crate::linux::others;
+use crate::linux::proc_names::{self, MountFormat};
 use std::ffi::{CStr, CString};
 use std::fmt::Write as _;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -264,7 +265,7 @@ impl World {
         let rest = self.in_proc(place)?;
         let first = rest.split(|&b| b == b'/').next().unwrap_or_default();
         let root = place[..place.len() - rest.len()].strip_suffix(b"/").unwrap_or_default();
-        if !self.own_mounts || !procfs::is_number(first) || !self.is_guests_proc(root) {
+        if !self.own_mounts || !proc_names::is_number(first) || !self.is_guests_proc(root) {
             return Some([&b"/proc/"[..], rest].concat());
         }
         let id = std::str::from_utf8(first).ok().and_then(|id| id.parse().ok());
@@ -280,7 +281,7 @@ impl World {
     }
 
     /// Lines of the host's `mountinfo` that are of mounts below the root, in the guest's names.
-    pub(super) fn write_own_mounts(&self, out: &mut String, format: Format, host: &str) {
+    pub(super) fn write_own_mounts(&self, out: &mut String, format: MountFormat, host: &str) {
         let Some(id) = self.mounts[0].host_id() else { return };
         let mut inside = vec![id.as_str()];
         let below = super::mounts::escaped(&self.mounts[0].host);
@@ -298,12 +299,14 @@ impl World {
             let (kind, source) = (kind.unwrap_or("none"), source.unwrap_or("none"));
             let options = rest.split(' ').next().unwrap_or("");
             let _ = match format {
-                Format::MountInfo => writeln!(out, "{id} {parent} {device} {root} {name} {rest}"),
-                Format::Mounts => {
+                MountFormat::MountInfo => {
+                    writeln!(out, "{id} {parent} {device} {root} {name} {rest}")
+                }
+                MountFormat::Mounts => {
                     let more = all.and_then(|all| all.get(2..)).unwrap_or("");
                     writeln!(out, "{source} {name} {kind} {options}{more} 0 0")
                 }
-                Format::MountStats => {
+                MountFormat::MountStats => {
                     writeln!(out, "device {source} mounted on {name} with fstype {kind}")
                 }
             };

@@ -1,14 +1,14 @@
 //! Opening files of the guest's world for the guest.
 
-use super::World;
 use super::names::{fd_path, read_link};
 use super::resolve::{Handle, Want, inside, lacks_openat2, open_beneath, split};
+use super::world::World;
 use crate::linux::abi::Pod;
 use crate::linux::abi::{Errno, Fd, GuestCStr, OpenHow, Statx, SysResult};
 use crate::linux::args::host;
 use crate::linux::host::limit;
 use crate::linux::host::{HostArg, host_call, host_fd};
-use crate::linux::path::HostPath;
+use crate::linux::host_path::HostPath;
 use crate::linux::process::Thread;
 use crate::linux::{busy, procfd, procfs};
 use std::ffi::{CStr, CString};

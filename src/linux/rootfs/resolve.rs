@@ -1,10 +1,10 @@
 //! From a guest path to a descriptor that is inside (path_resolution(7); kernel: `fs/namei.c`).
 
-use super::World;
 use super::names::read_link;
+use super::world::World;
 use crate::linux::abi::{Errno, Fd, OpenHow};
 use crate::linux::host::{HostArg, host_fd};
-use crate::linux::procfs;
+use crate::linux::proc_names;
 use std::borrow::Cow;
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -152,6 +152,13 @@ pub(crate) struct Straight<'a> {
 }
 
 impl World {
+    /// True if a path leads to a symbolic link.
+    pub(crate) fn is_link(&self, path: &[u8]) -> bool {
+        let Ok(found) = self.resolve(Fd::CWD, path, Want::Entry) else { return false };
+        let name = found.name.and_then(|name| CString::new(name).ok());
+        name.is_some_and(|name| read_link(Fd(found.at.fd()), &name).is_ok())
+    }
+
     /// The path as one that goes straight, if it may be one. `last`: a link that it ends with may
     /// be followed.
     ///
@@ -195,7 +202,7 @@ impl World {
             return Ok(Some(Straight { dir, path, read_only, links: 0 }));
         }
         let special =
-            |p: &[u8]| self.last_names.contains(p) || procfs::is_special(p) || self.is_held(p);
+            |p: &[u8]| self.last_names.contains(p) || proc_names::is_special(p) || self.is_held(p);
         if self.any_read_only || trimmed.split(|&b| b == b'/').any(special) {
             return Ok(None);
         }
@@ -398,7 +405,7 @@ impl<'a> Walk<'a> {
             return self.enter(mount, child, is_last);
         }
         if self.world.is_held(&part)
-            && self.world.proc_path(&child).is_some_and(|path| procfs::is_descriptor(&path))
+            && self.world.proc_path(&child).is_some_and(|path| proc_names::is_descriptor(&path))
         {
             return Err(Errno::ENOENT);
         }
@@ -517,11 +524,11 @@ impl<'a> Walk<'a> {
             self.push(b"/");
             return self.restart();
         }
-        if procfs::is_own_dir(path) && path.ends_with(b"/exe") {
+        if proc_names::is_own_dir(path) && path.ends_with(b"/exe") {
             self.push(self.world.exe.get().map_or(b"", Vec::as_slice));
             return self.restart();
         }
-        if let Some(exe) = procfs::other_exe(path) {
+        if let Some(exe) = proc_names::other_exe(path) {
             self.push(&exe);
             return self.restart();
         }
@@ -535,7 +542,7 @@ impl<'a> Walk<'a> {
         match self.world.name_of(Fd(object.as_raw_fd())) {
             Ok(name) => self.place = place_of(name),
             // A file that the guest has open is no secret to it.
-            Err(_) if !is_dir && procfs::is_own_dir(path) => self.place = child.to_vec(),
+            Err(_) if !is_dir && proc_names::is_own_dir(path) => self.place = child.to_vec(),
             Err(_) => return Err(Errno::EACCES),
         }
         if is_last {

@@ -1,9 +1,9 @@
 //! Making a world: what is bound where, and handing it on to a program that the guest starts.
 
-use super::fake::Fake;
 use super::names::{fd_path, read_link};
 use super::owners::{FILE_SIZE, Owners};
-use super::{Mount, Want, World};
+use super::resolve::Want;
+use super::world::{Fake, Mount, World};
 use crate::linux::abi::{Errno, Fd};
 use crate::linux::host::{HostArg, host_call, host_fd, inherited_fd};
 use std::ffi::CString;

@@ -6,17 +6,13 @@
 //! has become a link is refused (`ELOOP`) where it is part of the result, and where it is not, the
 //! link behind it is opened with the same care.
 
-use super::World;
 use super::names::read_link;
 use super::resolve::open_beneath;
+use super::world::{Links, World};
 use crate::linux::abi::Fd;
-use std::collections::HashMap;
 use std::ffi::CString;
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, TryLockError};
-
-/// Texts of links by their places.
-pub(super) type Links = HashMap<Vec<u8>, Arc<[u8]>>;
 
 /// Links that are remembered at most; then all are forgotten.
 const MOST: usize = 1024;

@@ -4,50 +4,20 @@
 //! which stays open for the socket's name to mean something to other processes of the same world.
 //! The kernel reports such addresses as they were given, so they are translated back.
 
-use super::World;
 use super::names::read_link;
 use super::resolve::Want;
 use super::setup::lift;
+use super::world::World;
 use crate::linux::abi::{Errno, Fd};
 use crate::linux::host::{HostArg, file_identity, host_call, host_fd};
-use crate::linux::path::HostPath;
-use std::collections::{HashMap, HashSet};
+use crate::linux::host_path::HostPath;
 use std::ffi::CString;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 
 /// Bytes of `sun_family`, which the path follows.
 const FAMILY: usize = 2;
 /// Bytes of `sun_path`.
 const MAX_PATH: usize = 108;
-
-/// What this process has bound, and what it knows.
-#[derive(Debug, Default)]
-pub(crate) struct Bound {
-    /// Directories that were seen inside: device and inode number.
-    inside: HashSet<(u64, u64)>,
-    /// Directories that sockets were bound in, by device and inode number: a name may have been
-    /// given to another one meanwhile.
-    dirs: HashMap<(u64, u64), OwnedFd>,
-    /// The guest's addresses by the host's.
-    addresses: HashMap<Vec<u8>, Vec<u8>>,
-}
-
-impl Bound {
-    /// Descriptors of the directories.
-    pub(super) fn held(&self) -> impl Iterator<Item = i32> + '_ {
-        self.dirs.values().map(AsRawFd::as_raw_fd)
-    }
-
-    /// Leaves descriptors alone that are not what they were opened as in this process's table.
-    pub(super) fn forget_opened(&mut self) {
-        let is_here = |key: &(u64, u64), fd: &mut OwnedFd| {
-            file_identity(fd.as_raw_fd()).is_ok_and(|f| (f.dev, f.inode) == *key)
-        };
-        for (_, fd) in self.dirs.extract_if(|key, fd| !is_here(key, fd)) {
-            std::mem::forget(fd);
-        }
-    }
-}
 
 /// An address as the host gets it.
 #[derive(Debug)]
