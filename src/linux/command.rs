@@ -1,26 +1,30 @@
 //! Starting a guest program: the door of the Linux layer.
 
 use crate::linux::abi::{Errno, Fd};
-use crate::linux::core_dump;
-use crate::linux::core_threads::Gathering;
-use crate::linux::crash::{self, Crash};
-use crate::linux::credentials::Credentials;
-use crate::linux::exec::{self, find_program};
-use crate::linux::executable;
+use crate::linux::exec::executable;
+use crate::linux::exec::execve::{self, find_program};
+use crate::linux::exec::inherit::Inherited;
+use crate::linux::exec::loader::{self, Image, LoadError};
+use crate::linux::exec::reentry::Reentry;
+use crate::linux::exec::stack::{self, Contents};
+use crate::linux::exec::{setid, vdso};
+use crate::linux::fs::busy;
+use crate::linux::fs::path::{Names, open_path};
+use crate::linux::fs::proc::shown::ProcDevice;
+use crate::linux::fs::rootfs::{RootFs, Want, World, Worlds, fd_path};
 use crate::linux::host::limit;
-use crate::linux::inherit::Inherited;
-use crate::linux::layout::{self, Layout};
-use crate::linux::loader::{self, Image, LoadError};
-use crate::linux::path::{Names, open_path};
-use crate::linux::personality::Personality;
+use crate::linux::mm::layout::{self, Layout};
 use crate::linux::process::{ExitHook, Options, Process, Thread};
-use crate::linux::reentry::Reentry;
-use crate::linux::rootfs::{RootFs, Want, World, Worlds, fd_path};
-use crate::linux::shown::ProcDevice;
-use crate::linux::stack::{self, Contents};
+use crate::linux::signal::calls as signal;
+use crate::linux::signal::core_dump;
+use crate::linux::signal::core_threads::Gathering;
+use crate::linux::signal::crash::{self, Crash};
 use crate::linux::status::ExitStatus;
+use crate::linux::task::credentials::Credentials;
+use crate::linux::task::others;
+use crate::linux::task::personality::Personality;
 use crate::linux::trace::Trace;
-use crate::linux::{busy, host, others, run, setid, signal, vdso};
+use crate::linux::{host, run};
 use crate::mem::{Backing, Mapping, Memory, Mode};
 use crate::runtime::{self, Machine};
 use crate::sys::fd::{Aside, keep_aside};
@@ -308,7 +312,7 @@ impl Command {
         self.make_world()?;
         // What is wrong with the program is found out here, where it can be reported.
         let program = find_program(&self.options, &self.program, vec![Vec::new()])?;
-        exec::check(&self.options, &program)?;
+        execve::check(&self.options, &program)?;
         let pid = process::fork()?;
         if pid == 0 {
             let error = self.exec();
@@ -383,10 +387,10 @@ impl Command {
         let file = self.file.take();
         let program = match (self.host_program.take(), &file) {
             (Some((host, called)), _) => {
-                exec::Program { host, guest: self.program.clone(), called, args, held: None }
+                execve::Program { host, guest: self.program.clone(), called, args, held: None }
             }
-            (None, Some((file, called))) => exec::Program {
-                host: exec::fd_path(file.as_raw_fd()),
+            (None, Some((file, called))) => execve::Program {
+                host: execve::fd_path(file.as_raw_fd()),
                 guest: self.program.clone(),
                 called: called.clone(),
                 args,
@@ -487,7 +491,7 @@ impl Command {
     /// to it.
     fn executable(
         &self,
-        program: &exec::Program,
+        program: &execve::Program,
         image: &Image,
     ) -> (PathBuf, PathBuf, Option<Arc<Aside>>) {
         let keep = || keep_aside(image.file.as_fd()).ok().map(Arc::new);

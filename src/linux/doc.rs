@@ -59,7 +59,7 @@ pub fn markdown(table: &[Syscall], counts: &str) -> String {
 /// The document about requests of ioctl(2).
 #[must_use]
 pub fn ioctls() -> String {
-    crate::linux::ioctl::markdown()
+    crate::linux::fs::ioctl::markdown()
 }
 
 #[cfg(test)]

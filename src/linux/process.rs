@@ -1,20 +1,20 @@
 //! What a guest process and a guest thread consist of.
 
 use crate::linux::abi::{Errno, NSIG, SigAction, SigStack};
-use crate::linux::aio_contexts;
-use crate::linux::core_threads::Gathering;
-use crate::linux::crash;
-use crate::linux::credentials::Credentials;
-use crate::linux::filter::{Restriction, Restrictions};
-use crate::linux::layout::Layout;
-use crate::linux::limits::Limits;
+use crate::linux::fs::aio_contexts;
+use crate::linux::fs::proc::shown::{ProcDevice, Shown};
+use crate::linux::fs::rootfs::Worlds;
 use crate::linux::lock::lock;
-use crate::linux::personality::Personality;
-use crate::linux::rootfs::Worlds;
-use crate::linux::shown::{ProcDevice, Shown};
+use crate::linux::mm::layout::Layout;
+use crate::linux::seccomp::filter::{Restriction, Restrictions};
+use crate::linux::signal::core_threads::Gathering;
+use crate::linux::signal::crash;
 use crate::linux::status::ExitStatus;
+use crate::linux::task::credentials::Credentials;
+use crate::linux::task::limits::Limits;
+use crate::linux::task::personality::Personality;
 use crate::linux::trace::Trace;
-use crate::linux::uring;
+use crate::linux::uring::ring;
 use crate::mem::Memory;
 use crate::runtime::{Cpu, Machine};
 use crate::sys::async_signal::Slot;
@@ -89,7 +89,7 @@ pub struct Process {
     /// Contexts of asynchronous requests.
     pub(crate) aio: Arc<Mutex<aio_contexts::Contexts>>,
     /// Rings of requests.
-    pub(crate) rings: Arc<Mutex<uring::Rings>>,
+    pub(crate) rings: Arc<Mutex<ring::Rings>>,
     /// What its threads are at, once it dies with a core.
     pub(crate) core: Gathering,
     /// Filters of all threads' system calls.
@@ -147,7 +147,7 @@ pub struct Thread {
     /// What it last read of a file whose contents are made here.
     pub(crate) shown: Option<Shown>,
     /// Rings that it names by an index.
-    pub(crate) registered_rings: uring::Registered,
+    pub(crate) registered_rings: ring::Registered,
     /// True once the thread has made its last system call.
     pub(crate) ended: bool,
 }

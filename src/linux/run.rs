@@ -3,7 +3,10 @@
 use crate::cpu::Exit;
 use crate::linux::abi::{Errno, SysResult};
 use crate::linux::process::{Dispatch, Thread};
-use crate::linux::{core_dump, futex, order, seccomp, strace, table};
+use crate::linux::seccomp::calls as seccomp;
+use crate::linux::signal::core_dump;
+use crate::linux::task::futex;
+use crate::linux::{order, strace, table};
 
 /// This loop, for handlers that start threads or ask what is served.
 pub(crate) static DISPATCH: Dispatch =

@@ -5,8 +5,9 @@
 
 use crate::linux::abi::{Errno, SysResult};
 use crate::linux::args::Arg;
+use crate::linux::fs::ioctl;
 use crate::linux::process::Thread;
-use crate::linux::{ioctl, table};
+use crate::linux::table;
 use std::fmt::Write as _;
 
 /// How an argument is shown.

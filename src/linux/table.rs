@@ -9,12 +9,17 @@
 
 use crate::linux::abi::{Errno, FromArg, SysResult};
 use crate::linux::args::Arg::{self, R, RE, RN, S, V, W, WN};
+use crate::linux::exec::execve as exec;
+use crate::linux::fs::{aio, dir, file, ioctl, mount, poll, stat};
+use crate::linux::ipc::{calls as ipc, shm};
+use crate::linux::mm::{advice, mlock, mman, mremap, numa, process_vm, userfault};
+use crate::linux::net::socket;
 use crate::linux::process::Thread;
-use crate::linux::{
-    advice, aio, dir, exec, exit, file, fork, futex, ids, ioctl, ipc, keys, machine, mlock, mman,
-    mount, mremap, numa, poll, prctl, process_vm, rlimit, seccomp, shm, signal, socket, stat,
-    thread, time, uring, userfault,
-};
+use crate::linux::seccomp::calls as seccomp;
+use crate::linux::signal::calls as signal;
+use crate::linux::task::{exit, fork, futex, ids, keys, prctl, rlimit, thread};
+use crate::linux::uring::{enter, register, setup};
+use crate::linux::{machine, time};
 
 /// How far a system call is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -445,9 +450,9 @@ syscalls! {
     293 rseq absent "when the host preempts a thread, nobody can tell whether it was in a restartable sequence of the guest; the C library does without";
     294 kexec_file_load denied "administration of the host";
     424 pidfd_send_signal pass [V, V, R(128), V];
-    425 io_uring_setup partial "see io_uring.md; from a kernel before 6.10, ENOSYS" uring::sys_io_uring_setup;
-    426 io_uring_enter partial "see io_uring.md" uring::sys_io_uring_enter;
-    427 io_uring_register partial "see io_uring.md" uring::sys_io_uring_register;
+    425 io_uring_setup partial "see io_uring.md; from a kernel before 6.10, ENOSYS" setup::sys_io_uring_setup;
+    426 io_uring_enter partial "see io_uring.md" enter::sys_io_uring_enter;
+    427 io_uring_register partial "see io_uring.md" register::sys_io_uring_register;
     428 open_tree full mount::sys_open_tree;
     429 move_mount full mount::sys_move_mount;
     430 fsopen pass [S, V];

@@ -5,14 +5,14 @@
 
 use super::entry::{BUFFER_SELECT, Entry, FIXED_FILE};
 use crate::linux::abi::{EpollEvent, Errno, Fd, GuestCStr, GuestPtr, IoVec, MsgHdr, OpenHow};
-use crate::linux::file::{host_open_flags, last_of_open, not_of_guest};
+use crate::linux::fs::file::{host_open_flags, last_of_open, not_of_guest};
+use crate::linux::fs::host_path::{HostPath, Last};
+use crate::linux::fs::iovec::{MAX_IOV, import_iovec};
+use crate::linux::fs::poll::host_event;
+use crate::linux::fs::proc::names::ProcFile;
+use crate::linux::fs::proc::procfd;
 use crate::linux::host::address_of;
-use crate::linux::host_path::{HostPath, Last};
-use crate::linux::iovec::{MAX_IOV, import_iovec};
-use crate::linux::poll::host_event;
-use crate::linux::proc_names::ProcFile;
 use crate::linux::process::Thread;
-use crate::linux::procfd;
 use crate::mem::Access;
 use std::any::Any;
 use std::ffi::CString;

@@ -6,10 +6,10 @@ use super::name::{Name, REGISTERED_RING};
 use super::ring::{Common, Ring, at};
 use super::serve::serve;
 use crate::linux::abi::{Errno, GuestPtr, SigSet, SysResult};
-use crate::linux::actions::WaitMask;
+use crate::linux::fs::poll::wait_mask;
 use crate::linux::host::{HostArg, address_of, host_call};
-use crate::linux::poll::wait_mask;
 use crate::linux::process::Thread;
+use crate::linux::signal::actions::WaitMask;
 use crate::mem::Access;
 use std::sync::atomic::Ordering;
 

@@ -3,8 +3,8 @@
 use super::name::find;
 use super::ring::Ring;
 use crate::linux::abi::{Errno, Fd, SysResult};
-use crate::linux::layout::{find_room, min_addr};
 use crate::linux::lock::lock;
+use crate::linux::mm::layout::{find_room, min_addr};
 use crate::linux::process::Thread;
 use crate::mem::{Backing, Mapping, Prot};
 use crate::util::page_up;

@@ -19,17 +19,11 @@
 //! in the process that has set them up and its children.
 
 mod convert;
-mod enter;
+pub(crate) mod enter;
 mod entry;
-mod map;
+pub(crate) mod map;
 mod name;
-mod register;
-mod ring;
+pub(crate) mod register;
+pub(crate) mod ring;
 mod serve;
-mod setup;
-
-pub(crate) use enter::sys_io_uring_enter;
-pub(crate) use map::map;
-pub(crate) use register::sys_io_uring_register;
-pub(crate) use ring::{Registered, Rings};
-pub(crate) use setup::sys_io_uring_setup;
+pub(crate) mod setup;

@@ -6,8 +6,10 @@
 use super::convert::op;
 use super::entry::{Entry, FIXED_FILE};
 use crate::linux::abi::{Errno, Fd, GuestCStr, GuestPtr, SysResult};
+use crate::linux::fs::{dir, file, stat};
+use crate::linux::mm::advice;
+use crate::linux::net::socket;
 use crate::linux::process::Thread;
-use crate::linux::{advice, dir, file, socket, stat};
 
 /// Serves an operation. Returns its result for the completion.
 ///
