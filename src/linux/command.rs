@@ -1,13 +1,12 @@
 //! Starting a guest program: the door of the Linux layer.
 
 use crate::linux::abi::{Errno, Fd};
-use crate::linux::exec::executable;
 use crate::linux::exec::execve::{self, find_program};
 use crate::linux::exec::inherit::Inherited;
 use crate::linux::exec::loader::{self, Image, LoadError};
 use crate::linux::exec::reentry::Reentry;
 use crate::linux::exec::stack::{self, Contents};
-use crate::linux::exec::{setid, vdso};
+use crate::linux::exec::{executable, setid, vdso};
 use crate::linux::fs::busy;
 use crate::linux::fs::path::{Names, open_path};
 use crate::linux::fs::proc::shown::ProcDevice;

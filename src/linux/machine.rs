@@ -4,8 +4,7 @@ use crate::isa::Isa;
 use crate::isa::hwprobe::{
     KEY_BASE_BEHAVIOR, KEY_CPUPERF_0, KEY_HIGHEST_VIRT_ADDRESS, KEY_IMA_EXT_0, KEY_TIME_CSR_FREQ,
 };
-use crate::linux::abi::Pod;
-use crate::linux::abi::{Errno, GuestPtr, HwProbe, SysResult, UtsName};
+use crate::linux::abi::{Errno, GuestPtr, HwProbe, Pod, SysResult, UtsName};
 use crate::linux::host::HostArg;
 use crate::linux::process::Thread;
 

@@ -6,8 +6,9 @@
 //! and the start of programs.
 //!
 //! Reading order: `abi` (numbers and layouts), `process` (what a process and a thread are),
-//! `table` (one line per system call), `run` (the loop that serves exits), then one file per
-//! subsystem, in which a handler is named `sys_` plus the kernel's name.
+//! `table` (one line per system call), `run` (the loop that serves exits), then one folder per
+//! subsystem, in which a handler is named `sys_` plus the kernel's name. What a subsystem keeps in
+//! processes and threads is in files below `process`, its calls are in files above it.
 //!
 //! Invariants:
 //! - A guest thread is a host thread with the same thread id, a guest process a host process, a

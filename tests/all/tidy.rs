@@ -1,5 +1,6 @@
 //! The rules of the house that no compiler checks: layers, homes of `unsafe`, sizes, marks.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,52 @@ const BANS: &[(&str, &str)] = &[
     ("interp", "ir"),
     ("backend_x64", "backend_a64"),
     ("backend_a64", "backend_x64"),
+];
+
+/// The order inside `linux`, lowest first, as [`LAYERS`] for the crate. An entry is a folder or a
+/// file below `src/linux`; the longest that fits a file counts. A file may import only what stands
+/// in a row above its own, or files of its own folder in the same row; and no file may import
+/// itself by way of others.
+const LINUX_LAYERS: &[&[&str]] = &[
+    &["abi", "lock", "status", "trace"],
+    &["host"],
+    // What processes and threads keep.
+    &[
+        "exec/executable",
+        "exec/setid",
+        "fs/aio_contexts",
+        "fs/busy",
+        "fs/proc/shown",
+        "mm/layout",
+        "seccomp/filter",
+        "signal/actions",
+        "signal/core_file",
+        "signal/core_threads",
+        "signal/crash",
+        "task/clone",
+        "task/credentials",
+        "task/limits",
+        "task/personality",
+        "uring/entry",
+        "uring/ring",
+    ],
+    &["task/others"],
+    &["fs/proc/names"],
+    &["fs/rootfs"],
+    &["process", "fs/host_path"],
+    // What calls share.
+    &["args", "fs/iovec", "fs/path", "fs/rootfs/fake_calls", "fs/rootfs/unix", "uring/name"],
+    // Calls.
+    &["fs/proc", "machine", "order", "signal/core_dump", "task/futex", "time", "uring/map"],
+    &["task/exit", "task/rlimit"],
+    &["mm", "seccomp"],
+    &["fs", "fs/rootfs/open", "signal"],
+    &["exec", "ipc", "net", "task"],
+    &["uring"],
+    &["table"],
+    &["doc", "strace", "trace_calls"],
+    &["run"],
+    &["command"],
 ];
 
 /// The one file that names a host's backend.
@@ -276,6 +323,205 @@ fn the_import_check_sees_imports() {
         ""
     );
     assert_eq!(import_findings(HOST, "runtime", "use crate::backend_x64::X64;"), "");
+}
+
+/// The module that a file of `linux` is, such as `mm::mman`; `linux` itself is nothing.
+fn module_of(path: &str) -> String {
+    let stem = path.trim_end_matches(".rs");
+    let stem = if stem == "mod" { "" } else { stem.trim_end_matches("/mod") };
+    stem.replace('/', "::")
+}
+
+/// Reads one path, or a group of them in braces, and adds them to `out`, each behind `start`.
+fn expand(text: &mut std::iter::Peekable<std::str::Chars<'_>>, start: &str, out: &mut Vec<String>) {
+    while text.next_if(|c| c.is_whitespace()).is_some() {}
+    if text.next_if_eq(&'{').is_some() {
+        loop {
+            expand(text, start, out);
+            // Such as `as name`.
+            while text.next_if(|&c| c != ',' && c != '}').is_some() {}
+            if text.next() != Some(',') {
+                return;
+            }
+        }
+    }
+    let mut path = start.to_owned();
+    while let Some(c) = text.next_if(|&c| is_word(c) || c == '*') {
+        path.push(c);
+    }
+    if path.len() > start.len() && text.next_if_eq(&':').is_some() && text.next() == Some(':') {
+        path.push_str("::");
+        return expand(text, &path, out);
+    }
+    // Behind the last comma of a group there may be nothing.
+    out.extend((path.len() > start.len()).then_some(path));
+}
+
+/// Whole paths that follow `prefix` (such as `crate::`), with their line numbers: `a::b` and `a::c`
+/// for `a::{b, c}`.
+fn paths_after(code: &str, prefix: &str) -> Vec<(usize, String)> {
+    let mut out = Vec::new();
+    for (at, _) in code.match_indices(prefix) {
+        if code[..at].chars().next_back().is_some_and(|c| is_word(c) || c == ':') {
+            continue;
+        }
+        let line = code[..at].matches('\n').count() + 1;
+        let mut found = Vec::new();
+        expand(&mut code[at + prefix.len()..].chars().peekable(), "", &mut found);
+        out.extend(found.into_iter().map(|path| (line, path)));
+    }
+    out
+}
+
+/// Modules of `linux` that the module `own` imports, with the lines; `modules` are all there are.
+/// Unit tests may import what they like.
+fn linux_imports(own: &str, code: &str, modules: &[String]) -> Vec<(usize, String)> {
+    let code = code.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let mut named: Vec<(usize, String)> = Vec::new();
+    for (line, path) in paths_after(code, "crate::") {
+        match path.split_once("::") {
+            Some(("linux", rest)) => named.push((line, rest.to_owned())),
+            None if path == "linux" => named.push((line, String::new())),
+            _ => {}
+        }
+    }
+    let (mut climb, mut base) = ("super::".to_owned(), own);
+    while !base.is_empty() {
+        base = base.rsplit_once("::").map_or("", |(base, _)| base);
+        let from_there = paths_after(code, &climb).into_iter().filter(|(_, path)| {
+            // A further climb, or a module within the file that names all of it.
+            !path.starts_with("super") && path != "*"
+        });
+        named.extend(from_there.map(|(line, path)| (line, format!("{base}::{path}"))));
+        climb.push_str("super::");
+    }
+    // A folder's own file names its modules without a prefix.
+    let inside = if own.is_empty() { String::new() } else { format!("{own}::") };
+    for child in modules.iter().filter_map(|m| m.strip_prefix(&inside)) {
+        if !child.is_empty() && !child.contains("::") {
+            let found = paths_after(code, &format!("{child}::"));
+            let whole = |(line, path)| (line, format!("{inside}{child}::{path}"));
+            named.extend(found.into_iter().map(whole));
+        }
+    }
+    let module = |(line, path): (usize, String)| {
+        let mut path = path.trim_start_matches("::");
+        while !modules.iter().any(|m| m == path) {
+            path = path.rsplit_once("::").map_or("", |(start, _)| start);
+        }
+        (line, path.to_owned())
+    };
+    let mut imports: Vec<_> = named.into_iter().map(module).filter(|(_, m)| m != own).collect();
+    imports.sort();
+    imports.dedup();
+    imports
+}
+
+/// The row of [`LINUX_LAYERS`] for a module of `linux`, and the folder that it is in.
+fn linux_layer(module: &str) -> Option<(usize, &str)> {
+    let path = module.replace("::", "/");
+    let fits = |entry: &&str| {
+        path.strip_prefix(*entry).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let rows = LINUX_LAYERS.iter().enumerate();
+    let all = rows.flat_map(|(row, entries)| entries.iter().map(move |entry| (row, *entry)));
+    let (row, _) = all.filter(|(_, entry)| fits(entry)).max_by_key(|(_, entry)| entry.len())?;
+    Some((row, module.split("::").next().unwrap_or(module)))
+}
+
+/// What is wrong with the imports inside `linux`, given its files: path below it and code.
+fn linux_findings(files: &[(&str, &str)]) -> String {
+    let mut bad = String::new();
+    let modules: Vec<String> = files.iter().map(|(path, _)| module_of(path)).collect();
+    let mut graph: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for ((path, code), own) in files.iter().zip(&modules) {
+        // The door to the outside names everything.
+        if own.is_empty() {
+            continue;
+        }
+        let own_layer = linux_layer(own);
+        if own_layer.is_none() {
+            let _ = writeln!(bad, "src/linux/{path}: `{own}` has no layer");
+        }
+        for (line, other) in linux_imports(own, code, &modules) {
+            let allowed = match (own_layer, linux_layer(&other)) {
+                (Some(own), Some(other)) => other.0 < own.0 || other == own,
+                (None, _) => true,
+                // `linux` itself.
+                (_, None) => false,
+            };
+            if !allowed {
+                let _ = writeln!(
+                    bad,
+                    "src/linux/{path}:{line}: `{own}` may not import `{other}`: it is not below"
+                );
+            }
+            graph.entry(own).or_default().insert(other);
+        }
+    }
+    for module in &modules {
+        // All that it imports, however indirectly.
+        let mut reached: BTreeSet<&str> = BTreeSet::new();
+        let mut todo: Vec<&str> = vec![module];
+        while let Some(next) = todo.pop() {
+            let imported = graph.get(next).into_iter().flatten();
+            todo.extend(imported.map(String::as_str).filter(|m| reached.insert(m)));
+        }
+        if reached.contains(&**module) {
+            let _ = writeln!(bad, "src/linux: `{module}` imports itself by way of others");
+        }
+    }
+    bad
+}
+
+#[test]
+fn linux_imports_only_from_lower_layers() {
+    let all = sources("src/linux");
+    let files: Vec<_> = all.iter().map(|s| (&*s.path, &*s.code)).collect();
+    let mut bad = linux_findings(&files);
+    for entry in LINUX_LAYERS.iter().copied().flatten() {
+        let there = |s: &Source| s.path.trim_end_matches(".rs") == *entry;
+        if !all.iter().any(|s| there(s) || s.path.starts_with(&format!("{entry}/"))) {
+            let _ = writeln!(bad, "src/linux/{entry}: has a layer and is not there");
+        }
+    }
+    report(&bad);
+}
+
+#[test]
+fn the_check_of_linux_sees_imports() {
+    // Nothing is wrong with these.
+    let good = [
+        ("mod.rs", "pub use fs::rootfs::RootFs;"),
+        ("abi/mod.rs", "mod errno;\npub use errno::Errno;"),
+        ("abi/errno.rs", "mod inner { use super::*; }"),
+        ("process.rs", "use crate::linux::{abi::Errno, fs::rootfs::{RootFs, World as W}};"),
+        ("fs/rootfs/mod.rs", "mod world;\npub use world::RootFs;"),
+        ("fs/rootfs/world.rs", "use crate::linux::abi::Errno;"),
+        ("fs/rootfs/open.rs", "use super::world::World;\nuse super::super::file::f;"),
+        ("fs/file.rs", "use crate::linux::process::Thread;"),
+        ("mm/mman.rs", "#[cfg(test)]\nmod tests { use crate::linux::command; }"),
+        ("command.rs", ""),
+    ];
+    assert_eq!(linux_findings(&good), "");
+    // Each of these is, in the place of the file of that name.
+    let upward =
+        "use crate::mem::Memory;\nuse crate::linux::{\n    abi::Errno,\n    command::{a::f},\n};";
+    for (path, code, wanted) in [
+        ("process.rs", upward, "process.rs:2: `process` may not import `command`"),
+        ("abi/errno.rs", "use super::super::process::X;", "`abi::errno` may not import `process`"),
+        ("fs/rootfs/mod.rs", "pub use open::open;", "may not import `fs::rootfs::open`"),
+        ("fs/file.rs", "fn f() { crate::linux::command::g() }", "may not import `command`"),
+        ("fs/file.rs", "use crate::linux::RootFs;", "`fs::file` may not import ``"),
+        ("fs/file.rs", "use super::rootfs::open::o;", "`fs::file` imports itself"),
+        ("fs/rootfs/world.rs", "use super::RootFs;", "`fs::rootfs::world` imports itself"),
+        ("nowhere.rs", "", "`nowhere` has no layer"),
+    ] {
+        let mut files: Vec<_> = good.into_iter().filter(|file| file.0 != path).collect();
+        files.push((path, code));
+        let found = linux_findings(&files);
+        assert!(found.contains(wanted), "{path}: {code}\n{found}");
+    }
 }
 
 #[test]

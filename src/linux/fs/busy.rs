@@ -5,8 +5,7 @@
 //! reading, by its open description, at a byte where no program locks one; the lock lasts as long
 //! as the file is mapped anywhere. Whoever is about to write asks whether there is such a lock.
 
-use crate::linux::abi::Pod;
-use crate::linux::abi::{Errno, Fd, Statx};
+use crate::linux::abi::{Errno, Fd, Pod, Statx};
 use crate::linux::host::{HostArg, host_call, host_fd};
 use std::ffi::CStr;
 use std::fs::File;

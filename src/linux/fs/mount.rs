@@ -1,10 +1,9 @@
 //! Mounts and mount namespaces. With a root filesystem of the guest's own they are the host's
-//! kernel's where the guest has made itself a mount namespace ([`crate::linux::fs::rootfs`]); elsewhere what
+//! kernel's where the guest has made itself a mount namespace ([`super::rootfs`]); elsewhere what
 //! is mounted is fixed.
 
 use crate::linux::abi::{Errno, Fd, GuestCStr, GuestPtr, SysResult};
-use crate::linux::args::Arg;
-use crate::linux::args::host;
+use crate::linux::args::{Arg, host};
 use crate::linux::exec::executable;
 use crate::linux::fs::dir::{optional_arg, optional_path};
 use crate::linux::fs::host_path::{HostPath, Last};

@@ -7,7 +7,7 @@
 //! what is new in the directories of users too. Symbolic links below the prefix are followed as if
 //! the prefix were the root. It is a convenience and no boundary.
 //!
-//! With a root filesystem (`-C`), every path is looked up in that world ([`crate::linux::fs::rootfs`]), and
+//! With a root filesystem (`-C`), every path is looked up in that world ([`super::rootfs`]), and
 //! what goes to the host is a descriptor of ours, or one name in a directory of which we hold one.
 //!
 //! Everything that names a file goes through [`Thread::path`] or [`Thread::new_path`], which

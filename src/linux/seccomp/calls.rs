@@ -1,8 +1,7 @@
 //! Filters of system calls (seccomp(2)): classic BPF programs of the guest about the guest's calls,
 //! evaluated here before a call is served (kernel: `kernel/seccomp.c`, `net/core/filter.c`).
 
-use crate::linux::abi::Pod;
-use crate::linux::abi::{Errno, GuestPtr, SigInfo, SysResult};
+use crate::linux::abi::{Errno, GuestPtr, Pod, SigInfo, SysResult};
 use crate::linux::host::{HostArg, has_capability, host_call};
 use crate::linux::lock::lock;
 use crate::linux::process::{Process, Thread};

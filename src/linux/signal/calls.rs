@@ -7,9 +7,10 @@
 //! not block it. Exceptions are SIGSEGV, SIGBUS and SIGFPE, whose actions and masks are kept by us.
 
 use crate::cpu::{Exit, Fault, Hart};
-use crate::linux::abi::Pod;
-use crate::linux::abi::{Errno, GuestPtr, NSIG, SigAction, SigContext, SigInfo, SigSet, SigStack};
-use crate::linux::abi::{SysResult, TimeSpec, UContext};
+use crate::linux::abi::{
+    Errno, GuestPtr, NSIG, Pod, SigAction, SigContext, SigInfo, SigSet, SigStack, SysResult,
+    TimeSpec, UContext,
+};
 use crate::linux::host::HostArg;
 use crate::linux::lock::lock;
 use crate::linux::mm::mman::grow_stack;

@@ -9,11 +9,9 @@
 //! alone, when it has dumped. So it is let dump once the guest's core is written: a page, into a
 //! file system of memory that nobody else sees and that goes away with us ([`Hidden`]).
 
-use crate::linux::abi::Pod;
-use crate::linux::abi::{Fd, SigInfo};
+use crate::linux::abi::{Fd, Pod, SigInfo};
 use crate::linux::fs::rootfs::Want;
-use crate::linux::host::limit;
-use crate::linux::host::{HostArg, host_call, host_fd};
+use crate::linux::host::{HostArg, host_call, host_fd, limit};
 use crate::linux::lock::lock;
 use crate::linux::process::{Process, Thread};
 use crate::linux::signal::core_file::{

@@ -1,8 +1,7 @@
 //! Making processes and threads: clone(2), clone3(2), and with them fork and vfork, for which
 //! riscv64 has no calls of their own.
 
-use crate::linux::abi::Pod;
-use crate::linux::abi::{CloneArgs, Errno, GuestPtr, SysResult};
+use crate::linux::abi::{CloneArgs, Errno, GuestPtr, Pod, SysResult};
 use crate::linux::exec::executable;
 use crate::linux::host::limit;
 use crate::linux::lock::lock;

@@ -1,8 +1,7 @@
 //! Key rings of the kernel (keyrings(7)).
 
 use crate::linux::abi::{Errno, SysResult};
-use crate::linux::args::Arg;
-use crate::linux::args::host;
+use crate::linux::args::{Arg, host};
 use crate::linux::fs::iovec::import_iovec;
 use crate::linux::host::HostArg;
 use crate::linux::process::Thread;

@@ -5,8 +5,7 @@
 //! there; for everyone else, and on hosts that do not let us say where the strings are, it is an
 //! unknown program of the host.
 
-use crate::linux::host::host_fd;
-use crate::linux::host::limit;
+use crate::linux::host::{host_fd, limit};
 use crate::linux::task::limits;
 use crate::mem::Memory;
 use std::fs::{self, File};

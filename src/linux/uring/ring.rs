@@ -2,8 +2,7 @@
 
 use super::entry::{Entry, SIZE, WORDS};
 use crate::linux::abi::{Errno, Fd, SysResult};
-use crate::linux::host::limit;
-use crate::linux::host::{HostArg, host_call};
+use crate::linux::host::{HostArg, host_call, limit};
 use crate::linux::lock::lock;
 use crate::sys::shared::SharedPages;
 use crate::util::PAGE_SIZE;
@@ -46,12 +45,12 @@ pub(super) struct Queues {
 
 /// Offsets in the guest's submission queue.
 pub(super) mod at {
-    pub(in crate::linux::uring) const HEAD: usize = 0;
-    pub(in crate::linux::uring) const TAIL: usize = 4;
-    pub(in crate::linux::uring) const MASK: usize = 8;
-    pub(in crate::linux::uring) const ENTRIES: usize = 12;
-    pub(in crate::linux::uring) const DROPPED: usize = 16;
-    pub(in crate::linux::uring) const ARRAY: usize = 64;
+    pub(crate) const HEAD: usize = 0;
+    pub(crate) const TAIL: usize = 4;
+    pub(crate) const MASK: usize = 8;
+    pub(crate) const ENTRIES: usize = 12;
+    pub(crate) const DROPPED: usize = 16;
+    pub(crate) const ARRAY: usize = 64;
 }
 
 /// What processes with the ring share, as words behind the host's entries.

@@ -4,11 +4,9 @@
 use crate::linux::abi::{Errno, Fd, GuestPtr, IoVec, SysResult};
 use crate::linux::fs::iovec::MAX_IOV;
 use crate::linux::fs::proc::names::ProcFile;
-use crate::linux::fs::proc::procfs;
-use crate::linux::fs::proc::procmaps;
 use crate::linux::fs::proc::shown::Shown;
-use crate::linux::host::limit;
-use crate::linux::host::{self, HostArg, host_call};
+use crate::linux::fs::proc::{procfs, procmaps};
+use crate::linux::host::{self, HostArg, host_call, limit};
 use crate::linux::process::Thread;
 use crate::linux::task::others;
 use crate::mem::Access;

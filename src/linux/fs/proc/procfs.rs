@@ -1,5 +1,5 @@
-//! What is in the files of `/proc` that must tell about the guest and not about the program that runs
-//! it. How they are opened and read is in `procfd`.
+//! What is in the files of `/proc` that must tell about the guest and not about the program that
+//! runs it. How they are opened and read is in `procfd`.
 
 use crate::linux::abi::{Errno, Fd};
 use crate::linux::fs::proc::names::{Listing, ProcFile, Who, classify, directory, listing_at};

@@ -5,7 +5,8 @@ use crate::linux::host::{FileIdentity, file_identity};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The device of the file system on which files of `/proc` have been opened whose contents are made here; 0 if none has.
+/// The device of the file system on which files of `/proc` have been opened whose contents are made
+/// here; 0 if none has.
 #[derive(Debug, Default)]
 pub(crate) struct ProcDevice(AtomicU64);
 

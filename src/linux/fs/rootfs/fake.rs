@@ -8,8 +8,7 @@
 use super::names::fd_path;
 use super::owners::Entry;
 use super::world::World;
-use crate::linux::abi::Pod;
-use crate::linux::abi::{Errno, Fd, Statx};
+use crate::linux::abi::{Errno, Fd, Pod, Statx};
 use crate::linux::host::{HostArg, host_call};
 use crate::linux::task::credentials::Credentials;
 use std::ffi::CStr;

@@ -3,14 +3,12 @@
 use super::names::{fd_path, read_link};
 use super::resolve::{Handle, Want, inside, lacks_openat2, open_beneath, split};
 use super::world::World;
-use crate::linux::abi::Pod;
-use crate::linux::abi::{Errno, Fd, GuestCStr, OpenHow, Statx, SysResult};
+use crate::linux::abi::{Errno, Fd, GuestCStr, OpenHow, Pod, Statx, SysResult};
 use crate::linux::args::host;
 use crate::linux::fs::busy;
 use crate::linux::fs::host_path::HostPath;
 use crate::linux::fs::proc::{procfd, procfs};
-use crate::linux::host::limit;
-use crate::linux::host::{HostArg, host_call, host_fd};
+use crate::linux::host::{HostArg, host_call, host_fd, limit};
 use crate::linux::process::Thread;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, OwnedFd};
