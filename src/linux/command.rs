@@ -8,7 +8,7 @@ use crate::linux::exec::reentry::Reentry;
 use crate::linux::exec::stack::{self, Contents};
 use crate::linux::exec::{executable, setid, vdso};
 use crate::linux::fs::busy;
-use crate::linux::fs::path::{Names, open_path};
+use crate::linux::fs::namespace::{Namespace, open_path};
 use crate::linux::fs::proc::shown::ProcDevice;
 use crate::linux::fs::rootfs::{RootFs, Want, World, Worlds, fd_path};
 use crate::linux::host::limit;
@@ -162,7 +162,7 @@ impl Command {
 
     /// Which files the guest sees.
     pub fn rootfs(&mut self, root: RootFs) -> &mut Self {
-        self.options.sysroot.clone_from(&root.prefix);
+        self.options.files = root.prefix.clone().map_or(Namespace::Host, Namespace::Sysroot);
         self.root = root;
         self
     }
@@ -332,22 +332,23 @@ impl Command {
             // Without its world the program must not run.
             let world = World::from_words(&self.world).ok_or(Errno::EBADF);
             let world = world.map_err(std::io::Error::from)?;
-            self.options.world = Some(Arc::new(Worlds::new(world)));
+            self.options.files = Namespace::Rootfs(Arc::new(Worlds::new(world)));
             self.world.clear();
         }
-        if self.options.world.is_none() {
+        if self.options.files.world().is_none() {
             let world = World::open(&self.root)
                 .map_err(|(path, e)| LoadError::File { path, error: e.into() })?;
-            self.options.world = world.map(|world| Arc::new(Worlds::new(world)));
-            let faked = self.options.world.as_ref().is_some_and(|w| w.is_faked());
-            self.options.credentials = faked.then(Credentials::default);
+            if let Some(world) = world {
+                self.options.files = Namespace::Rootfs(Arc::new(Worlds::new(world)));
+            }
+            self.options.credentials = self.options.files.is_faked().then(Credentials::default);
         }
         Ok(())
     }
 
     /// Goes where the guest starts. A program that a guest has started stays where it is.
     fn enter_directory(&self) -> Result<(), LoadError> {
-        let Some(world) = &self.options.world else {
+        let Some(world) = self.options.files.world() else {
             if let Some(dir) = &self.directory {
                 std::env::set_current_dir(dir)
                     .map_err(|error| LoadError::File { path: dir.clone(), error })?;
@@ -417,7 +418,7 @@ impl Command {
         let size = self.options.stack_size.unwrap_or_else(|| inherited.limits.stack());
         let stack = loader::map_stack(mem, size, image.elf.exec_stack)?;
         let top = loader::mmap_top(&stack);
-        let loaded = loader::load(mem, top, &image, &exe, |p| Ok(self.options.locate(p)?))?;
+        let loaded = loader::load(mem, top, &image, &exe, |p| Ok(self.options.files.locate(p)?))?;
         let vdso = vdso::map(mem, machine.isa(), top)?;
         if self.options.credentials.is_none() {
             setid::apply(&image.file);
@@ -494,7 +495,7 @@ impl Command {
         image: &Image,
     ) -> (PathBuf, PathBuf, Option<Arc<Aside>>) {
         let keep = || keep_aside(image.file.as_fd()).ok().map(Arc::new);
-        let file = if self.options.world.is_none() { keep() } else { None };
+        let file = if self.options.files.world().is_none() { keep() } else { None };
         let (host, exe) = match (std::fs::canonicalize(&program.host), &file) {
             (Ok(host), _) => (host.clone(), self.guest_name(&host, &program.guest)),
             (Err(_), Some(file)) => (open_path(file), program.guest.clone()),
@@ -507,13 +508,10 @@ impl Command {
 
     /// The guest's name of its program's file; `called` is what the program was called.
     fn guest_name(&self, host: &Path, called: &Path) -> PathBuf {
-        let Some(world) = &self.options.world else {
-            return Names { sysroot: self.options.sysroot.as_deref(), exe: host, exe_file: None }
-                .guest(host);
-        };
-        let name = world.guest_name(host.as_os_str().as_bytes());
-        let name = name.map_or_else(|| called.to_owned(), |name| host::path_of(&name));
-        let _ = world.exe.set(name.as_os_str().as_bytes().to_vec());
+        let name = self.options.files.guest_name(host).unwrap_or_else(|| called.to_owned());
+        if let Some(world) = self.options.files.world() {
+            let _ = world.exe.set(name.as_os_str().as_bytes().to_vec());
+        }
         name
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::linux::abi::{Errno, NSIG, SigAction, SigStack};
 use crate::linux::fs::aio_contexts;
+use crate::linux::fs::namespace::Namespace;
 use crate::linux::fs::proc::shown::{ProcDevice, Shown};
-use crate::linux::fs::rootfs::Worlds;
 use crate::linux::lock::lock;
 use crate::linux::mm::layout::Layout;
 use crate::linux::seccomp::filter::{Restriction, Restrictions};
@@ -28,10 +28,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 /// What a process is started with, besides program, arguments and environment.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// A directory in which absolute paths are looked up before the host's root (`-L`).
-    pub sysroot: Option<PathBuf>,
-    /// All the files that the guest can name, if these are not the host's (`-C`).
-    pub(crate) world: Option<Arc<Worlds>>,
+    /// The files that the guest can name.
+    pub(crate) files: Namespace,
     /// Who the guest believes to be when the program starts, with a fake root.
     pub(crate) credentials: Option<Credentials>,
     /// Size of the main thread's stack in bytes; the soft `RLIMIT_STACK` if absent.

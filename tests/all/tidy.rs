@@ -63,7 +63,9 @@ const LINUX_LAYERS: &[&[&str]] = &[
     &["task/others"],
     &["fs/proc/names"],
     &["fs/rootfs"],
-    &["process", "fs/host_path"],
+    &["fs/host_path"],
+    &["fs/namespace"],
+    &["process"],
     // What calls share.
     &["args", "fs/iovec", "fs/path", "fs/rootfs/fake_calls", "fs/rootfs/unix", "uring/name"],
     // Calls.

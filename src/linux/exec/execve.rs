@@ -6,7 +6,7 @@ use crate::linux::exec::executable;
 use crate::linux::exec::inherit::Inherited;
 use crate::linux::exec::loader::{Image, LoadError};
 use crate::linux::exec::reentry::Reentry;
-use crate::linux::fs::path::{Located, open_path};
+use crate::linux::fs::namespace::{Located, open_path};
 use crate::linux::fs::rootfs::Handle;
 use crate::linux::host::{host_call, limit, path_of};
 use crate::linux::lock::lock;
@@ -55,7 +55,7 @@ pub(crate) fn find_program(
     let mut guest = guest.to_owned();
     for depth in 0.. {
         let failed = |error| LoadError::File { path: guest.clone(), error };
-        let Located { host, held } = options.locate(&guest).map_err(|e| failed(e.into()))?;
+        let Located { host, held } = options.files.locate(&guest).map_err(|e| failed(e.into()))?;
         let head = read_head(&host).map_err(failed)?;
         let Some(script) = head.strip_prefix(b"#!") else {
             return Ok(Program { host, guest, called, args, held });
@@ -287,18 +287,11 @@ fn named(t: &Thread, dir: Fd, path: &[u8], flags: i32) -> Result<PathBuf, Errno>
     if path.is_empty() {
         return Ok(if dir == Fd::CWD { PathBuf::from(".") } else { fd_path(dir.0) });
     }
-    let options = &t.process.options;
+    let files = &t.process.options.files;
     let path = path_of(path);
-    let named = match &options.world {
-        _ if path.is_absolute() || dir == Fd::CWD => path,
-        Some(world) => path_of(&world.name_of(dir)?).join(path),
-        None => fd_path(dir.0).join(path),
-    };
-    let is_link = || match &options.world {
-        Some(world) => world.is_link(named.as_os_str().as_bytes()),
-        None => options.locate(&named).is_ok_and(|found| found.host.is_symlink()),
-    };
-    if flags & libc::AT_SYMLINK_NOFOLLOW != 0 && is_link() {
+    let named =
+        if path.is_absolute() || dir == Fd::CWD { path } else { files.directory(dir)?.join(path) };
+    if flags & libc::AT_SYMLINK_NOFOLLOW != 0 && files.is_link(&named) {
         return Err(Errno::ELOOP);
     }
     Ok(named)
@@ -388,12 +381,12 @@ fn exec(
         inherited: Inherited::of(t),
         close,
         credentials,
-        world: t.process.options.world.as_ref().map_or_else(Vec::new, |w| w.to_words()),
+        world: t.process.options.files.world().map_or_else(Vec::new, |w| w.to_words()),
         args: program.args,
         env,
     };
     exit::before_exec(t);
-    if let Some(world) = &t.process.options.world {
+    if let Some(world) = t.process.options.files.world() {
         world.keep_open();
     }
     (t.process.dispatch.show_success)(t);
@@ -409,7 +402,9 @@ fn exec(
 /// Who the guest believes to be afterwards, as text; empty without a fake root.
 fn new_credentials(t: &Thread, program: &Program) -> String {
     let held = lock(&t.process.credentials);
-    let (Some(c), Some(world)) = (&*held, &t.process.options.world) else { return String::new() };
+    let (Some(c), Some(world)) = (&*held, t.process.options.files.world()) else {
+        return String::new();
+    };
     let fd = program.held.as_ref().map(Handle::fd);
     fd.map_or_else(|| c.to_text(), |fd| world.for_program(c, fd).to_text())
 }
@@ -456,7 +451,7 @@ pub(crate) fn check(options: &Options, program: &Program) -> Result<(), LoadErro
             path,
             error,
         };
-        let found = match options.locate(&path) {
+        let found = match options.files.locate(&path) {
             Ok(found) => found,
             Err(e) => return Err(missing(path, e.into())),
         };

@@ -1,7 +1,7 @@
 //! Loading a program and its dynamic linker into an empty address space (kernel:
 //! `fs/binfmt_elf.c`).
 
-use crate::linux::fs::path::Located;
+use crate::linux::fs::namespace::Located;
 use crate::linux::mm::layout::{self, STACK_GAP};
 use crate::mem::{Backing, MapError, Mapping, Memory, Prot};
 use crate::util::{PAGE_SIZE, page_down, page_up};

@@ -15,7 +15,7 @@ use std::os::unix::ffi::OsStringExt;
 
 pub(crate) fn sys_getcwd(t: &mut Thread, buffer: u64, size: u64) -> SysResult {
     // Below a prefix the host's name is one that leads there, too.
-    let Some(world) = &t.process.options.world else {
+    let Some(world) = t.process.options.files.world() else {
         return host!(t, SYS_getcwd, t.output(buffer, size)?, size);
     };
     let mut name = world.name_of(Fd::CWD)?;
@@ -86,14 +86,14 @@ pub(crate) fn sys_chdir(t: &mut Thread, path: GuestCStr) -> SysResult {
 }
 
 pub(crate) fn sys_fchdir(t: &mut Thread, fd: Fd) -> SysResult {
-    if let Some(world) = &t.process.options.world {
+    if let Some(world) = t.process.options.files.world() {
         world.start(fd)?;
     }
     host!(t, SYS_fchdir, fd)
 }
 
 pub(crate) fn sys_chroot(t: &mut Thread, path: GuestCStr) -> SysResult {
-    if let Some(world) = &t.process.options.world {
+    if let Some(world) = t.process.options.files.world() {
         if lock(&t.process.credentials).as_ref().is_some_and(|c| !c.is_root()) {
             return Err(Errno::EPERM);
         }
@@ -128,7 +128,7 @@ pub(crate) fn sys_mknodat(
 ) -> SysResult {
     let at = t.new_path(dir, path)?.made()?;
     let kind = mode & libc::S_IFMT;
-    let fakes = t.process.options.world.as_ref().is_some_and(|w| w.is_faked());
+    let fakes = t.process.options.files.is_faked();
     let device = fakes && matches!(kind, libc::S_IFCHR | libc::S_IFBLK);
     let real = if device { mode & !libc::S_IFMT | libc::S_IFREG } else { mode };
     let (real, number) = (t.real_mode(real), if device { 0 } else { dev });
@@ -214,7 +214,7 @@ pub(crate) fn sys_readlinkat(
         t.process.exe_name().into_os_string().into_vec()
     } else if let Some(other) = other {
         other.exe
-    } else if let Some(text) = at.magic_link(&t.process.options)? {
+    } else if let Some(text) = t.process.options.files.magic_link(&at)? {
         text
     } else {
         // A link to an object is no link.
@@ -270,7 +270,7 @@ impl Thread {
     /// # Errors
     /// `EPERM` if the guest has a world of its own.
     pub(crate) fn has_host_files(&self) -> Result<(), Errno> {
-        if self.process.options.world.is_some() { Err(Errno::EPERM) } else { Ok(()) }
+        if self.process.options.files.world().is_some() { Err(Errno::EPERM) } else { Ok(()) }
     }
 }
 

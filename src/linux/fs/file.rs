@@ -9,7 +9,6 @@ use crate::linux::fs::{busy, rootfs};
 use crate::linux::host::HostArg;
 use crate::linux::process::Thread;
 use crate::mem::Access;
-use crate::sys::fd::kept_aside;
 
 /// Guest open flags and the host's (`asm-generic/fcntl.h`; arm and arm64 swap some). Bits that
 /// are in neither column of any row have the same meaning everywhere.
@@ -67,7 +66,7 @@ pub(crate) fn sys_openat(
     flags: u32,
     mode: u32,
 ) -> SysResult {
-    if let Some(world) = &t.process.options.world {
+    if let Some(world) = t.process.options.files.world() {
         return rootfs::open::open(t, world, dir, path, host_open_flags(flags), mode);
     }
     let at = t.path(dir, path, last_of_open(flags))?;
@@ -99,7 +98,7 @@ pub(crate) fn sys_openat2(
         return Err(Errno::E2BIG);
     }
     let flags = u32::try_from(guest.flags).map_err(|_| Errno::EINVAL)?;
-    if let Some(world) = &t.process.options.world {
+    if let Some(world) = t.process.options.files.world() {
         let how = OpenHow { flags: host_open_flags(flags) as u32 as u64, ..guest };
         return rootfs::open::open_with(t, world, dir, path, how);
     }
@@ -166,19 +165,12 @@ pub(crate) fn sys_splice(
 
 /// The guest has not the descriptors that hold its world, nor those of tools.
 fn of_guest(t: &Thread, fd: Fd) -> Result<(), Errno> {
-    let ours = match &t.process.options.world {
-        Some(world) => world.holds(fd.0),
-        None => kept_aside().any(|held| held == fd.0),
-    };
-    if ours { Err(Errno::EBADF) } else { Ok(()) }
+    if t.process.options.files.holds(fd) { Err(Errno::EBADF) } else { Ok(()) }
 }
 
 /// Numbers of the descriptors that are not the guest's.
 pub(crate) fn not_of_guest(t: &Thread) -> Vec<i32> {
-    match &t.process.options.world {
-        Some(world) => world.held(),
-        None => kept_aside().collect(),
-    }
+    t.process.options.files.held()
 }
 
 pub(crate) fn sys_close(t: &mut Thread, fd: Fd) -> SysResult {
@@ -382,7 +374,7 @@ pub(crate) fn sys_open_by_handle_at(
     if len == 0 || len > MAX_HANDLE {
         return Err(Errno::EINVAL);
     }
-    if t.process.options.world.is_some() {
+    if t.process.options.files.world().is_some() {
         // A handle may name any file of the file system.
         return Err(Errno::EPERM);
     }

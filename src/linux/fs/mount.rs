@@ -22,7 +22,7 @@ fn namespace() -> Option<std::path::PathBuf> {
 
 pub(crate) fn sys_unshare(t: &mut Thread, flags: u64) -> SysResult {
     let result = host!(t, SYS_unshare, flags)?;
-    if let Some(world) = &t.process.options.world
+    if let Some(world) = t.process.options.files.world()
         && flags & CLONE_NEWNS != 0
     {
         world.enter_new_namespace();
@@ -31,7 +31,7 @@ pub(crate) fn sys_unshare(t: &mut Thread, flags: u64) -> SysResult {
 }
 
 pub(crate) fn sys_setns(t: &mut Thread, fd: Fd, kind: u32) -> SysResult {
-    let Some(world) = &t.process.options.world else {
+    let Some(world) = t.process.options.files.world() else {
         executable::keep();
         return host!(t, SYS_setns, fd, kind);
     };
@@ -49,7 +49,7 @@ impl Thread {
     /// # Errors
     /// `EPERM` where what is mounted is fixed.
     fn mounts(&self) -> Result<Option<Arc<Worlds>>, Errno> {
-        match &self.process.options.world {
+        match self.process.options.files.world() {
             Some(world) if world.has_own_mounts() => Ok(Some(Arc::clone(world))),
             Some(_) => Err(Errno::EPERM),
             None => Ok(None),

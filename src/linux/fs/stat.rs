@@ -72,9 +72,7 @@ fn stat(t: &Thread, at: &HostPath, flags: u32, to: GuestPtr<Stat>) -> SysResult 
         None => (at.dir, at.path.as_c_str(), flags),
     };
     host!(t, SYS_statx, dir, path, flags, libc::STATX_BASIC_STATS, HostArg::of_mut(&mut x))?;
-    if let Some(world) = &t.process.options.world {
-        world.show(&mut x);
-    }
+    t.process.options.files.show(&mut x);
     to.write(t.memory(), &stat_from(&x))?;
     Ok(0)
 }
@@ -111,12 +109,12 @@ pub(crate) fn sys_statx(
     to: u64,
 ) -> SysResult {
     let at = path_or_fd(t, dir, path, flags)?;
-    if let Some(world) = t.process.options.world.as_ref().filter(|w| w.is_faked()) {
+    if t.process.options.files.is_faked() {
         let mut x = <Statx as crate::linux::abi::Pod>::zeroed();
         let mask = mask | libc::STATX_BASIC_STATS;
         let (path, flags) = (at.path.as_c_str(), at.flags(flags));
         host!(t, SYS_statx, at.dir, path, flags, mask, HostArg::of_mut(&mut x))?;
-        world.show(&mut x);
+        t.process.options.files.show(&mut x);
         GuestPtr::new(to).write(t.memory(), &x)?;
         return Ok(0);
     }

@@ -44,7 +44,7 @@ impl Thread {
     /// # Errors
     /// `EFAULT`, and as path resolution.
     pub(crate) fn unix_address(&self, addr: u64, len: u64) -> Result<Option<Address>, Errno> {
-        let Some(world) = &self.process.options.world else { return Ok(None) };
+        let Some(world) = self.process.options.files.world() else { return Ok(None) };
         let Some(bytes) = self.socket_address(addr, len)? else { return Ok(None) };
         world.address(&bytes)
     }
@@ -54,7 +54,7 @@ impl Thread {
     /// # Errors
     /// As bind(2).
     pub(crate) fn bind_unix(&self, fd: Fd, addr: u64, len: u64) -> Result<Option<u64>, Errno> {
-        let Some(world) = &self.process.options.world else { return Ok(None) };
+        let Some(world) = self.process.options.files.world() else { return Ok(None) };
         let Some(bytes) = self.socket_address(addr, len)? else { return Ok(None) };
         let bind = |host: &[u8]| host!(self, SYS_bind, fd, HostArg::slice(host), host.len() as u64);
         let Some(at) = world.bind(&bytes, bind)? else { return Ok(None) };
@@ -70,7 +70,7 @@ impl Thread {
     /// # Errors
     /// `EFAULT`.
     pub(crate) fn export_unix_address(&self, addr: u64, room: u64, len: u32) -> Result<u32, Errno> {
-        let Some(world) = &self.process.options.world else { return Ok(len) };
+        let Some(world) = self.process.options.files.world() else { return Ok(len) };
         let there = u64::from(len).min(room);
         if there == 0 {
             return Ok(len);
@@ -104,7 +104,7 @@ impl AddressOut {
             room: u64::try_from(given).unwrap_or(0),
             bytes: [0; MAX_ADDRESS],
             written: MAX_ADDRESS as i32,
-            ours: given >= 0 && t.process.options.world.is_some(),
+            ours: given >= 0 && t.process.options.files.world().is_some(),
         }
     }
 
@@ -122,7 +122,7 @@ impl AddressOut {
     pub(crate) fn finish(&self, t: &Thread, result: SysResult) -> SysResult {
         if result.is_ok()
             && self.ours
-            && let Some(world) = &t.process.options.world
+            && let Some(world) = t.process.options.files.world()
         {
             let there = usize::try_from(self.written).unwrap_or(0).min(MAX_ADDRESS);
             let guest = world.guest_address(&self.bytes[..there]);

@@ -444,7 +444,7 @@ fn create(t: &Thread, name: &[u8]) -> Option<File> {
         let args = [at[0], at[1], flags.into(), 0o600.into()];
         host_fd(libc::SYS_openat, &args).ok().map(File::from)
     };
-    match &t.process.options.world {
+    match t.process.options.files.world() {
         Some(world) if name.first() == Some(&b'/') => {
             let found = world.resolve(Fd::CWD, name, Want::Name).ok()?;
             open(Fd(found.at.fd()), found.name.as_deref()?)

@@ -67,7 +67,7 @@ impl CloneRequest {
             lock(&process.layout),
             lock(&process.actions),
             (lock(&process.warned), lock(&process.credentials), process.core.hold()),
-            process.options.world.as_ref().map(|world| world.bound()),
+            process.options.files.world().map(|world| world.bound()),
             lock(&process.on_exit),
             (lock(&process.limits), lock(&process.aio), lock(&process.restrictions)),
             limit::hold(),
@@ -130,7 +130,7 @@ impl CloneRequest {
         if self.flags & CLONE_CLEAR_SIGHAND != 0 {
             t.process.clear_handlers();
         }
-        if let Some(world) = &t.process.options.world
+        if let Some(world) = t.process.options.files.world()
             && self.flags & CLONE_NEWNS != 0
         {
             world.enter_new_namespace();
@@ -173,7 +173,7 @@ impl CloneRequest {
         });
         if pid.is_ok() && self.flags & CLONE_FILES == 0 {
             // What the child has opened for itself was in its own table of descriptors.
-            if let Some(world) = &t.process.options.world {
+            if let Some(world) = t.process.options.files.world() {
                 world.forget_opened();
             }
             if !had_executable {
@@ -226,10 +226,9 @@ fn child_of(parent: &Process, shares_actions: bool) -> Process {
     } else {
         Arc::new(Mutex::new(*lock(&parent.actions)))
     };
-    let world = parent.options.world.as_ref().map(|world| Arc::new(world.fork()));
     Process {
         machine: Arc::clone(&parent.machine),
-        options: Options { world, ..parent.options.clone() },
+        options: Options { files: parent.options.files.fork(), ..parent.options.clone() },
         exe: parent.exe.clone(),
         exe_host: parent.exe_host.clone(),
         exe_file: parent.exe_file.clone(),

@@ -446,7 +446,7 @@ fn receive(_: &mut Conversion, t: &Thread, e: &mut Entry) -> Plan {
 }
 
 fn has_world(t: &Thread) -> bool {
-    t.process.options.world.is_some()
+    t.process.options.files.world().is_some()
 }
 
 /// A file to be opened: one whose contents are made here is opened here, too.

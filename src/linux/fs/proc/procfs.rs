@@ -16,16 +16,7 @@ pub(crate) fn listing(t: &Thread, dir: Fd) -> Option<Listing> {
     if !matches!(name, b"fd" | b"fdinfo" | b"map_files") {
         return None;
     }
-    listing_at(&in_ours(t, &path)?)
-}
-
-/// What the host calls a file of a `/proc`, in our `/proc`: in a world the guest may have mounted
-/// one of its own, whose numbers are those of another name space of processes.
-fn in_ours(t: &Thread, host: &[u8]) -> Option<Vec<u8>> {
-    match &t.process.options.world {
-        Some(world) => world.proc_path(world.guest_name(host)?.as_slice()),
-        None => Some(host.to_vec()),
-    }
+    listing_at(&t.process.options.files.in_our_proc(&path)?)
 }
 
 /// Checks that the guest may open the file.
@@ -44,7 +35,7 @@ pub(crate) fn may_open(t: &Thread, file: Option<ProcFile>) -> Result<(), Errno> 
 /// The file that an open descriptor is, if its contents are made here, and its path.
 pub(crate) fn of_descriptor(t: &Thread, fd: Fd) -> Option<(ProcFile, Vec<u8>)> {
     let path = directory(fd)?;
-    match classify(Fd::CWD, &in_ours(t, &path)?)? {
+    match classify(Fd::CWD, &t.process.options.files.in_our_proc(&path)?)? {
         ProcFile::Exe | ProcFile::OtherExe(_) | ProcFile::Pagemap(_) => None,
         file => Some((file, path)),
     }
@@ -95,7 +86,7 @@ pub(crate) fn content(t: &Thread, file: ProcFile, path: &[u8]) -> Result<Vec<u8>
         ProcFile::Exe | ProcFile::OtherExe(_) | ProcFile::Pagemap(_) | ProcFile::Mem(_) => {
             return Err(Errno::EIO);
         }
-        ProcFile::Mounts(format) => match &t.process.options.world {
+        ProcFile::Mounts(format) => match t.process.options.files.world() {
             Some(world) => return Ok(world.mount_table(format)),
             None => return Ok(fs::read(crate::linux::host::path_of(path))?),
         },

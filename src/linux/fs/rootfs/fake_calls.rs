@@ -21,7 +21,7 @@ impl HostPath {
 
 impl Thread {
     fn fake(&self) -> Option<(&World, &Fake, Credentials)> {
-        let world = self.process.options.world.as_deref()?;
+        let world = self.process.options.files.world()?;
         let credentials = lock(&self.process.credentials).clone()?;
         Some((world, world.fake.as_ref()?, credentials))
     }
@@ -119,7 +119,7 @@ impl Thread {
 
     /// The permissions with which something is made on the host for the guest.
     pub(crate) fn real_mode(&self, mode: u32) -> u32 {
-        let faked = self.process.options.world.as_ref().is_some_and(|w| w.is_faked());
+        let faked = self.process.options.files.is_faked();
         if faked { (mode & !NEVER_REAL) | 0o600 | (mode & libc::S_IFMT) } else { mode }
     }
 
@@ -161,7 +161,7 @@ impl Thread {
     pub(crate) fn unlocked(&self, dirs: &[Fd], call: impl Fn() -> SysResult) -> SysResult {
         match call() {
             Err(Errno::EACCES) => {
-                let world = self.process.options.world.as_ref();
+                let world = self.process.options.files.world();
                 let freed = |world: &World| dirs.iter().filter(|d| world.unlock(d.0)).count() != 0;
                 if world.is_some_and(|w| freed(w)) { call() } else { Err(Errno::EACCES) }
             }
