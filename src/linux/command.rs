@@ -380,40 +380,13 @@ impl Command {
         if self.host_program.is_none() {
             self.enter_directory()?;
         }
-        let arg0 =
-            self.arg0.clone().unwrap_or_else(|| self.program.as_os_str().as_bytes().to_vec());
-        let mut args = vec![arg0];
-        args.extend(self.args.iter().cloned());
-        let file = self.file.take();
-        let program = match (self.host_program.take(), &file) {
-            (Some((host, called)), _) => {
-                execve::Program { host, guest: self.program.clone(), called, args, held: None }
-            }
-            (None, Some((file, called))) => execve::Program {
-                host: execve::fd_path(file.as_raw_fd()),
-                guest: self.program.clone(),
-                called: called.clone(),
-                args,
-                held: None,
-            },
-            (None, None) => find_program(&self.options, &self.program, args)?,
-        };
-        let image = match file {
-            Some((file, _)) => Image::from_file(file, &program.host)?,
-            None => Image::open(&program.host)?,
-        };
+        let (program, image) = self.open_program()?;
         busy::mark(&image.file);
         let (exe_host, exe, exe_file) = self.executable(&program, &image);
         set_name(&program.called, &exe);
 
         async_signal::record_sent_faults()?;
-        let low = !image.elf.relocatable && image.elf.span().start < layout::MIN_ADDR;
-        if low && self.machine.mode == Mode::Identity {
-            // The host may keep addresses that low to itself.
-            self.machine.mode = Mode::Guarded;
-        }
-        let machine = Machine::new(&self.machine).map_err(LoadError::Reserve)?;
-        machine.set_observer(self.observer.take());
+        let machine = self.make_machine(&image)?;
         let mem = machine.memory();
         let size = self.options.stack_size.unwrap_or_else(|| inherited.limits.stack());
         let stack = loader::map_stack(mem, size, image.elf.exec_stack)?;
@@ -478,11 +451,47 @@ impl Command {
             // One that is not open is as it should be.
             let _ = host::host_call(libc::SYS_close, &[fd.into()]);
         }
-        let mut hart = crate::cpu::Hart::new();
-        hart.pc = loaded.start;
-        hart.x[2] = built.sp;
         let sigmask = self.sigmask.unwrap_or(before);
-        Ok(Thread::new(process, hart, sigmask, &inherited.restriction())?)
+        first_thread(process, (loaded.start, built.sp), sigmask, &inherited)
+    }
+
+    /// Finds the program, unless that has been done, and reads its file's headers.
+    fn open_program(&mut self) -> Result<(execve::Program, Image), LoadError> {
+        let arg0 =
+            self.arg0.clone().unwrap_or_else(|| self.program.as_os_str().as_bytes().to_vec());
+        let mut args = vec![arg0];
+        args.extend(self.args.iter().cloned());
+        let file = self.file.take();
+        let program = match (self.host_program.take(), &file) {
+            (Some((host, called)), _) => {
+                execve::Program { host, guest: self.program.clone(), called, args, held: None }
+            }
+            (None, Some((file, called))) => execve::Program {
+                host: execve::fd_path(file.as_raw_fd()),
+                guest: self.program.clone(),
+                called: called.clone(),
+                args,
+                held: None,
+            },
+            (None, None) => find_program(&self.options, &self.program, args)?,
+        };
+        let image = match file {
+            Some((file, _)) => Image::from_file(file, &program.host)?,
+            None => Image::open(&program.host)?,
+        };
+        Ok((program, image))
+    }
+
+    /// The engine and the memory for a program.
+    fn make_machine(&mut self, image: &Image) -> Result<Arc<Machine>, LoadError> {
+        let low = !image.elf.relocatable && image.elf.span().start < layout::MIN_ADDR;
+        if low && self.machine.mode == Mode::Identity {
+            // The host may keep addresses that low to itself.
+            self.machine.mode = Mode::Guarded;
+        }
+        let machine = Machine::new(&self.machine).map_err(LoadError::Reserve)?;
+        machine.set_observer(self.observer.take());
+        Ok(machine)
     }
 }
 
@@ -514,6 +523,19 @@ impl Command {
         }
         name
     }
+}
+
+/// The thread that begins at `pc` with the stack pointer `sp`.
+fn first_thread(
+    process: Arc<Process>,
+    (pc, sp): (u64, u64),
+    sigmask: u64,
+    inherited: &Inherited,
+) -> Result<Thread, LoadError> {
+    let mut hart = crate::cpu::Hart::new();
+    hart.pc = pc;
+    hart.x[2] = sp;
+    Ok(Thread::new(process, hart, sigmask, &inherited.restriction())?)
 }
 
 /// Makes the host's `/proc` show where the guest's program is, its arguments, environment and

@@ -297,6 +297,34 @@ fn named(t: &Thread, dir: Fd, path: &[u8], flags: i32) -> Result<PathBuf, Errno>
     Ok(named)
 }
 
+/// Makes sure that the program's host path leads to it after `execve`, when descriptors may be
+/// closed that it leads through. The result is a descriptor that has to stay open until then.
+///
+/// # Errors
+/// The host's.
+fn keep_reachable(t: &Thread, program: &mut Program) -> Result<Option<i32>, Errno> {
+    let held = program.held.as_ref().map(Handle::fd);
+    let Some(fd) = held.or_else(|| open_file(&program.host)) else { return Ok(None) };
+    match std::fs::canonicalize(&program.host) {
+        // In a world of the guest's own, what a host path means may change.
+        Ok(real) if held.is_none() => {
+            program.host = real;
+            Ok(None)
+        }
+        _ => {
+            if held.is_none() {
+                let name = std::fs::read_link(&program.host)?;
+                program.guest = t.process.file_name(&name);
+            }
+            // No name leads to it: a descriptor that stays open until it is loaded.
+            let args = [fd.into(), libc::F_DUPFD.into(), SPARE_FD.into()];
+            let fd = host_call(libc::SYS_fcntl, &args)? as i32;
+            program.host = fd_path(fd);
+            Ok(Some(fd))
+        }
+    }
+}
+
 /// Names a program that was found by way of the descriptor `fd` as the kernel does.
 ///
 /// # Errors
@@ -349,24 +377,7 @@ fn exec(
         None => return Err(Errno::EPERM),
     };
     let mut close = closed_standard_files();
-    let held = program.held.as_ref().map(Handle::fd);
-    if let Some(fd) = held.or_else(|| open_file(&program.host)) {
-        match std::fs::canonicalize(&program.host) {
-            // In a world of the guest's own, what a host path means may change.
-            Ok(real) if held.is_none() => program.host = real,
-            _ => {
-                if held.is_none() {
-                    let name = std::fs::read_link(&program.host)?;
-                    program.guest = t.process.file_name(&name);
-                }
-                // No name leads to it: a descriptor that stays open until it is loaded.
-                let args = [fd.into(), libc::F_DUPFD.into(), SPARE_FD.into()];
-                let fd = host_call(libc::SYS_fcntl, &args)? as i32;
-                program.host = fd_path(fd);
-                close.push(fd);
-            }
-        }
-    }
+    close.extend(keep_reachable(t, &mut program)?);
     async_signal::set_mask(!0);
     if t.signals.is_pending() {
         return Err(Errno::RESTART);
