@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// host's dynamic linker and our own settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reentry {
-    /// What was given to [`Command::reentry_flags`].
+    /// What was given to [`Command::reentry_flags`](crate::linux::Command::reentry_flags).
     pub flags: Vec<OsString>,
     pub(crate) host: PathBuf,
     pub(crate) guest: PathBuf,
@@ -23,9 +23,10 @@ pub struct Reentry {
     pub(crate) inherited: Inherited,
     /// Descriptors that the program must not find open.
     pub(crate) close: Vec<i32>,
-    /// What [`World::to_words`] says.
+    /// What [`to_words`](crate::linux::fs::rootfs::World::to_words) of the world says.
     pub(crate) world: Vec<Vec<u8>>,
-    /// What [`Credentials::to_text`] says; empty without a fake root.
+    /// What [`to_text`](crate::linux::task::credentials::Credentials::to_text) says; empty without
+    /// a fake root.
     pub(crate) credentials: String,
     pub(crate) args: Vec<Vec<u8>>,
     pub(crate) env: Vec<Vec<u8>>,
@@ -38,8 +39,8 @@ static EXPECTED: AtomicBool = AtomicBool::new(false);
 const MARK: &[u8] = b"--rvnative-exec-1";
 
 impl Reentry {
-    /// Recognises a command line that [`Command`] made; `args` are all arguments of the process
-    /// with the program's name. `None` for an ordinary command line.
+    /// Recognises a command line that [`Command`](crate::linux::Command) made; `args` are all
+    /// arguments of the process with the program's name. `None` for an ordinary command line.
     #[must_use]
     pub fn from_args(args: impl IntoIterator<Item = OsString>) -> Option<Self> {
         EXPECTED.store(true, Ordering::Relaxed);

@@ -56,7 +56,7 @@ pub(crate) struct World {
     pub(super) fake: Option<Arc<Fake>>,
     /// Roots that this one has replaced, which stay open.
     pub(super) before: Vec<Arc<OwnedFd>>,
-    /// It has a mount namespace of the guest's own ([`namespace`]).
+    /// It has a mount namespace of the guest's own ([`super::namespace`]).
     pub(super) own_mounts: bool,
     /// Host paths and places of what was bound before that: descriptors may still have them.
     pub(super) aliases: Vec<(Vec<u8>, Vec<u8>)>,
