@@ -34,7 +34,8 @@ fn detail(settings: &Settings) -> Option<Detail> {
     }
 }
 
-/// Lets `command` tell of crashes as `--on-crash` asks for; `roots` are where the guest's files are.
+/// Lets `command` tell of crashes as `--on-crash` asks for; `roots` are where the guest's files
+/// are.
 pub(super) fn watch(command: &mut Command, settings: &Settings, roots: Vec<PathBuf>) {
     let Some(detail) = detail(settings) else { return };
     command.on_crash(detail == Detail::Report, move |crash| {

@@ -1,8 +1,8 @@
 //! The command line.
 //!
 //! Reading order: `flags` (what can be said), `settings` (of that, what a run inherits), `run` and
-//! the other commands, one file each, `qemu` (the command line of another name), `fail` (what is said when something is wrong, and exit
-//! codes).
+//! the other commands, one file each, `qemu` (the command line of another name), `crash` (what is
+//! said when a program dies), `fail` (what is said when something is wrong, and exit codes).
 //!
 //! Starting a program is on everybody's path: nothing is set up here that was not asked for.
 

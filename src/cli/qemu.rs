@@ -325,7 +325,8 @@ fn help() -> String {
     text + "\nVariables of rvnative (rvnative run --help) say what no option says.\n"
 }
 
-/// As strtoul(3) with base 0: a number at the beginning of `text`, 0 if there is none, and the rest.
+/// As strtoul(3) with base 0: a number at the beginning of `text`, 0 if there is none, and the
+/// rest.
 fn number(text: &[u8]) -> (u64, &[u8]) {
     let (radix, digits) = match text {
         [b'0', b'x' | b'X', rest @ ..] => (16, rest),
