@@ -10,7 +10,7 @@ use super::fork::CLONE_NEWNS;
 use super::host::{Arg, HostArg};
 use super::path::{HostPath, Last};
 use super::process::Thread;
-use super::rootfs::{Worlds, overlay_options};
+use super::rootfs::{Worlds, fd_path, overlay_options};
 use std::ffi::CString;
 use std::fs;
 use std::sync::Arc;
@@ -172,12 +172,19 @@ pub(super) fn sys_umount2(t: &mut Thread, target: GuestCStr, flags: u32) -> SysR
     let at = t.path(Fd::CWD, target, last)?.named()?;
     let object = at.object.ok_or(Errno::EINVAL)?;
     let place = world.name_of(Fd(object))?;
-    drop(at);
-    if world.take_away(&place)? {
-        return Ok(0);
+    if place == b"/" {
+        // The root, or what lies on top of it.
+        host!(t, SYS_umount2, fd_path(object).as_c_str(), flags & !NOFOLLOW)?;
+    } else {
+        drop(at);
+        if world.take_away(&place) {
+            return Ok(0);
+        }
+        let (_held, path) = world.mount_point(&place)?;
+        host!(t, SYS_umount2, path.as_c_str(), flags | NOFOLLOW)?;
     }
-    let (_held, path) = world.mount_point(&place)?;
-    host!(t, SYS_umount2, path.as_c_str(), flags | NOFOLLOW)
+    world.taken_away(&place);
+    Ok(0)
 }
 
 pub(super) fn sys_pivot_root(t: &mut Thread, new: GuestCStr, old: GuestCStr) -> SysResult {

@@ -130,7 +130,12 @@ impl HostPath {
     pub(super) fn magic_link(&self, options: &Options) -> Result<Option<Vec<u8>>, Errno> {
         let Some(world) = &options.world else { return Ok(None) };
         match &self.guest {
-            Some(name) if self.object.is_none() && world.is_magic(name) => {
+            Some(name)
+                if self.object.is_none()
+                    && world
+                        .proc_path(name, self.dir.0, Some(self.path.to_bytes()))
+                        .is_some_and(|path| procfs::is_magic(&path)) =>
+            {
                 let text = read_link(self.dir, &self.path)?;
                 Ok(Some(world.magic_text(name, text)))
             }
@@ -194,7 +199,7 @@ impl Names<'_> {
     /// # Errors
     /// `EINVAL` if the path contains a NUL.
     pub(super) fn lookup(&self, dir: Fd, path: Vec<u8>, last: Last) -> Result<HostPath, Errno> {
-        let proc = procfs::classify(dir, &path);
+        let proc = procfs::classify_anywhere(dir, &path);
         if let (Some(ProcFile::OtherExe(pid)), Last::Follow) = (proc, last)
             && let Some(other) = others::find(pid)
         {

@@ -12,9 +12,13 @@ use crate::mem::Access;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The device of the file system on which such files have been opened; 0 if none has.
+/// The device of the file system on which such files have been opened; 0 if none has, and
+/// [`SEVERAL`] if there are more than one.
 #[derive(Debug, Default)]
 pub(super) struct ProcDevice(AtomicU64);
+
+/// No device.
+const SEVERAL: u64 = u64::MAX;
 
 impl ProcDevice {
     /// For a process that gets the descriptors of another.
@@ -24,8 +28,18 @@ impl ProcDevice {
 
     /// True if a descriptor may be that of such a file.
     fn may_have(&self, fd: Fd) -> bool {
-        let device = self.0.load(Ordering::Relaxed);
-        device != 0 && host::file_identity(fd.0).is_ok_and(|file| file.dev == device)
+        match self.0.load(Ordering::Relaxed) {
+            0 => false,
+            SEVERAL => procfs::is_on_proc(fd.0),
+            device => host::file_identity(fd.0).is_ok_and(|file| file.dev == device),
+        }
+    }
+
+    fn note(&self, device: u64) {
+        let only = self.0.compare_exchange(0, device, Ordering::Relaxed, Ordering::Relaxed);
+        if only.is_err_and(|known| known != device) {
+            self.0.store(SEVERAL, Ordering::Relaxed);
+        }
     }
 }
 
@@ -41,7 +55,7 @@ pub(super) struct Shown {
 pub(super) fn opened(t: &Thread, proc: Option<ProcFile>, fd: u64) {
     let special = proc.is_some_and(|p| !matches!(p, ProcFile::Exe | ProcFile::OtherExe(_)));
     if special && let Ok(file) = host::file_identity(fd as i32) {
-        t.process.proc_device.0.store(file.dev, Ordering::Relaxed);
+        t.process.proc_device.note(file.dev);
     }
 }
 

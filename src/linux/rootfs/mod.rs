@@ -24,7 +24,7 @@ mod unix;
 
 pub(super) use chroot::Worlds;
 use fake::Fake;
-pub(super) use mounts::Format as MountFormat;
+pub(super) use mounts::{Format as MountFormat, escaped, id_of as mount_id};
 pub(super) use names::{fd_path, read_link};
 pub(super) use namespace::overlay_options;
 pub(super) use open::{open, open_with};

@@ -42,7 +42,7 @@ impl<'a> HostMount<'a> {
 }
 
 /// A path as these files have it.
-pub(super) fn escaped(path: &[u8]) -> String {
+pub(in crate::linux) fn escaped(path: &[u8]) -> String {
     let mut out = String::new();
     for c in String::from_utf8_lossy(path).chars() {
         match c {
@@ -55,13 +55,17 @@ pub(super) fn escaped(path: &[u8]) -> String {
     out
 }
 
+/// The host's number of the mount that an open file lies on.
+pub(in crate::linux) fn id_of(fd: i32) -> Option<String> {
+    let text = fs::read_to_string(format!("/proc/thread-self/fdinfo/{fd}")).ok()?;
+    let id = text.lines().find_map(|line| line.strip_prefix("mnt_id:"))?;
+    Some(id.trim().to_owned())
+}
+
 impl Mount {
     /// The host's number of the mount that it lies on.
     pub(super) fn host_id(&self) -> Option<String> {
-        let path = format!("/proc/thread-self/fdinfo/{}", self.fd.as_raw_fd());
-        let text = fs::read_to_string(path).ok()?;
-        let id = text.lines().find_map(|line| line.strip_prefix("mnt_id:"))?;
-        Some(id.trim().to_owned())
+        id_of(self.fd.as_raw_fd())
     }
 }
 
@@ -72,10 +76,10 @@ impl World {
         // Paths that are not UTF-8 are the host's own.
         let host = String::from_utf8_lossy(&bytes);
         let mut out = String::new();
-        if self.own_mounts {
-            self.write_own_mounts(&mut out, format, &host);
-        }
         let numbers = self.mount_numbers(&host);
+        if self.own_mounts {
+            self.write_own_mounts(&mut out, format, &host, numbers[self.mounts.len()]);
+        }
         let written = usize::from(self.own_mounts);
         for (i, mount) in self.mounts.iter().enumerate().skip(written) {
             if mount.guest.contains(&0) {
