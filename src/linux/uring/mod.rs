@@ -15,8 +15,9 @@
 //!
 //! Memory of the queues is ours (`IORING_SETUP_NO_MMAP`): the host's cannot be mapped at an address
 //! of our choice. Where the guest has a ring mapped, there is first its submission queue, then the
-//! host's memory of the ring. Rings are known by what descriptors refer to, not by their numbers,
-//! in the process that has set them up and its children.
+//! host's memory of the ring, and the array of the submission queue. Rings are known by what
+//! descriptors refer to, not by their numbers, in the process that has set them up and its
+//! children.
 
 mod convert;
 mod enter;
@@ -60,6 +61,9 @@ struct Shape {
     polled: bool,
     /// Bytes before the host's memory of the ring in the guest's mapping.
     host_at: usize,
+    /// Bytes before the array of slots there. It is the last: programs that map the two queues
+    /// separately take its end for that of all that belongs to the submission queue.
+    array_at: usize,
     /// Where the host has the tail of its submission queue, from there.
     host_tail: usize,
     /// The same of head and tail of the completion queue.
@@ -69,7 +73,8 @@ struct Shape {
 /// Memory of a ring.
 #[derive(Debug)]
 struct Queues {
-    /// The guest's submission queue, then the host's memory of the ring: the guest maps it.
+    /// The guest's submission queue without its array, the host's memory of the ring, and the array:
+    /// the guest maps it.
     shown: SharedPages,
     /// The guest's entries.
     entries: SharedPages,
@@ -84,7 +89,6 @@ mod at {
     pub(super) const MASK: usize = 8;
     pub(super) const ENTRIES: usize = 12;
     pub(super) const DROPPED: usize = 16;
-    pub(super) const ARRAY: usize = 64;
 }
 
 /// What processes with the ring share, as words behind the host's entries.
