@@ -3,7 +3,7 @@
 
 use super::abi::{Errno, SysResult};
 use super::limits::is_data;
-use super::mman::{Layout, find_room, is_below_stack, min_addr};
+use super::mman::{Layout, check_mappings, find_room, is_below_stack, min_addr};
 use super::process::{Process, Thread, lock};
 use crate::mem::{MapError, Mapping, Memory};
 use crate::util::{PAGE_SIZE, Split, page_down, page_up};
@@ -81,6 +81,7 @@ pub(super) fn sys_mremap(
     }
     let more = r.new_len.saturating_sub(r.old_len);
     process.may_map(more, is_data(&mapping), None)?;
+    check_mappings(|| true)?;
     let old_end = old.checked_add(r.old_len).ok_or(Errno::EINVAL)?;
     if !r.goes_to() && old_end == range.end && expands(mem, old_end, more) {
         mem.grow(old_end, old_end + more)?;

@@ -205,15 +205,22 @@ static void served_faults(void) {
     FAILS(syscall(SYS_userfaultfd, 0x10), EINVAL);
 }
 
-// More mappings than a process may have.
-static void many(void) {
+// More mappings than a process may have: each with or without access, at a distance of `step` pages.
+static void many(int access, int step) {
     pid_t child = fork();
-    int before = failures;
     if (child == 0) {
         char *base = (char *)0x1000000000;
         int n = 0;
-        while (n < 70000 && mmap(base + n * 2 * PAGE, PAGE, PROT_NONE, ANON | MAP_FIXED_NOREPLACE, -1, 0) != MAP_FAILED) n++;
-        _exit(!(n > 60000 && n < 65536 && errno == ENOMEM));
+        for (; n < 70000; n++) {
+            int prot = access ? n % 2 ? PROT_READ : RW : PROT_NONE;
+            if (mmap(base + n * step * PAGE, PAGE, prot, ANON | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED) break;
+        }
+        int refused = errno == ENOMEM && n > (access && step > 1 ? 30000 : 60000) && n < 65536;
+        // The process can go on, and has room again.
+        FILE *f = fopen("/dev/null", "w");
+        int goes_on = f && munmap(base, 64 * step * PAGE) == 0;
+        goes_on = goes_on && mmap(base, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == base;
+        _exit(!(refused && goes_on));
     }
     int status = -1;
     CHECK(waitpid(child, &status, 0) == child && status == 0);
@@ -530,7 +537,7 @@ int main(int argc, char **argv, char **envp) {
     guards();
     inherited();
     served_faults();
-    many();
+    many(0, 2), many(1, 1), many(1, 2);
     in_place();
     told();
     queries();
