@@ -80,6 +80,7 @@ mod time;
 mod trace;
 mod unix;
 mod uring;
+mod user_dispatch;
 mod userfault;
 mod vdso;
 

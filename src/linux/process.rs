@@ -15,6 +15,7 @@ use super::rootfs::{Handle, Want, Worlds, fd_path};
 use super::seccomp::{Restriction, Restrictions};
 use super::trace::Trace;
 use super::uring;
+use super::user_dispatch::UserDispatch;
 use crate::mem::Memory;
 use crate::runtime::{Cpu, Machine};
 use crate::sys::async_signal::Slot;
@@ -180,6 +181,8 @@ pub struct Thread {
     pub(super) shown: Option<Shown>,
     /// Rings that it names by an index.
     pub(super) registered_rings: uring::Registered,
+    /// System calls that it serves itself.
+    pub(super) user_dispatch: Option<UserDispatch>,
     /// True once the thread has made its last system call.
     pub(super) ended: bool,
 }

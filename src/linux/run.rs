@@ -2,7 +2,7 @@
 
 use super::abi::{Errno, SysResult};
 use super::process::Thread;
-use super::{core_dump, futex, order, seccomp, strace, table};
+use super::{core_dump, futex, order, seccomp, strace, table, user_dispatch};
 use crate::cpu::Exit;
 
 /// Runs the thread until it ends.
@@ -19,7 +19,11 @@ pub(super) fn run(t: &mut Thread) {
             Exit::Ecall if !t.signals.is_pending() => {
                 futex::tell_host(t);
                 let shown = strace::begin(t);
-                let allowed = if t.restriction.mode() == 0 { Ok(()) } else { seccomp::allow(t) };
+                let allowed = match user_dispatch::dispatched(t) {
+                    Some(refused) => Err(refused),
+                    None if t.restriction.mode() == 0 => Ok(()),
+                    None => seccomp::allow(t),
+                };
                 let result = match allowed {
                     Ok(()) => table::dispatch(t).or_else(|e| order::of_kernel(t, e)),
                     Err(refused) => refused,
