@@ -73,8 +73,8 @@ struct Shape {
 /// Memory of a ring.
 #[derive(Debug)]
 struct Queues {
-    /// The guest's submission queue without its array, the host's memory of the ring, and the array:
-    /// the guest maps it.
+    /// The guest's submission queue without its array, the host's memory of the ring, and the
+    /// array: the guest maps it.
     shown: SharedPages,
     /// The guest's entries.
     entries: SharedPages,
