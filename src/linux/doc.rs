@@ -32,7 +32,7 @@ pub fn markdown(table: &[Syscall], counts: &str) -> String {
          unknown numbers, are not, since programs ask for them and do without.\n",
         table.len(),
     );
-    let number = |line: &str| line.split(' ').nth(1)?.parse::<u64>().ok();
+    let number = |line: &str| line.split_once(' ')?.1.split_once(':')?.0.parse::<u64>().ok();
     let _ = writeln!(
         out,
         "The last column tells how often a call is compared with the host's kernel by the programs in\n\

@@ -6,6 +6,7 @@ use crate::linux::fs::namespace::Namespace;
 use crate::linux::fs::proc::shown::{ProcDevice, Shown};
 use crate::linux::lock::lock;
 use crate::linux::mm::layout::Layout;
+use crate::linux::seccomp::dispatch_range::UserDispatch;
 use crate::linux::seccomp::filter::{Restriction, Restrictions};
 use crate::linux::signal::core_threads::Gathering;
 use crate::linux::signal::crash;
@@ -146,6 +147,8 @@ pub struct Thread {
     pub(crate) shown: Option<Shown>,
     /// Rings that it names by an index.
     pub(crate) registered_rings: ring::Registered,
+    /// System calls that it serves itself.
+    pub(crate) user_dispatch: Option<UserDispatch>,
     /// True once the thread has made its last system call.
     pub(crate) ended: bool,
 }

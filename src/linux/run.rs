@@ -4,6 +4,7 @@ use crate::cpu::Exit;
 use crate::linux::abi::{Errno, SysResult};
 use crate::linux::process::{Dispatch, Thread};
 use crate::linux::seccomp::calls as seccomp;
+use crate::linux::seccomp::user_dispatch;
 use crate::linux::signal::core_dump;
 use crate::linux::task::futex;
 use crate::linux::{order, strace, table};
@@ -26,7 +27,11 @@ pub(crate) fn run(t: &mut Thread) {
             Exit::Ecall if !t.signals.is_pending() => {
                 futex::tell_host(t);
                 let shown = strace::begin(t);
-                let allowed = if t.restriction.mode() == 0 { Ok(()) } else { seccomp::allow(t) };
+                let allowed = match user_dispatch::dispatched(t) {
+                    Some(refused) => Err(refused),
+                    None if t.restriction.mode() == 0 => Ok(()),
+                    None => seccomp::allow(t),
+                };
                 let result = match allowed {
                     Ok(()) => table::dispatch(t).or_else(|e| order::of_kernel(t, e)),
                     Err(refused) => refused,

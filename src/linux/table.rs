@@ -335,7 +335,7 @@ syscalls! {
     164 setrlimit full rlimit::sys_setrlimit;
     165 getrusage pass [V, W(144)];
     166 umask pass [V];
-    167 prctl partial "options of other architectures, PR_SET_MM and PR_SET_SYSCALL_USER_DISPATCH are EINVAL" prctl::sys_prctl;
+    167 prctl partial "options of other architectures and PR_SET_MM are EINVAL" prctl::sys_prctl;
     168 getcpu pass [W(4), W(4), V];
     169 gettimeofday pass [W(16), W(8)];
     170 settimeofday pass [R(16), R(8)];

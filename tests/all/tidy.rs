@@ -48,6 +48,7 @@ const LINUX_LAYERS: &[&[&str]] = &[
         "fs/busy",
         "fs/proc/shown",
         "mm/layout",
+        "seccomp/dispatch_range",
         "seccomp/filter",
         "signal/actions",
         "signal/core_file",

@@ -19,6 +19,7 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -100,28 +101,32 @@ static void grows(void) {
 
 static char *volatile edge;
 static atomic_int round_of_growth, touched;
-enum { ROUNDS = 100 };
+enum { ROUNDS = 20, MUCH = 64 << 20 };
 static void *touch(void *which) {
     for (int i = 1; i <= ROUNDS; i++) {
-        for (int n = 0; round_of_growth < i; n++) if (n > 100000) sched_yield();
+        while (round_of_growth < i) sched_yield();
         edge[(uintptr_t)which] = 1;
         touched++;
     }
     return NULL;
 }
 
-// Two threads need the same page at the same moment.
+// Two threads need the same page at the same moment: both wait until much memory has been unmapped.
 static void grows_for_two(void) {
     pthread_t threads[2];
     for (uintptr_t i = 0; i < 2; i++) CHECK(pthread_create(&threads[i], NULL, touch, (void *)i) == 0);
     char *room = mmap(NULL, 2048 * PAGE, PROT_NONE, ANON, -1, 0), *top = room + 2000 * PAGE;
     CHECK(munmap(room, 2048 * PAGE) == 0);
     CHECK(mmap(top, PAGE, RW, ANON | MAP_FIXED | MAP_GROWSDOWN, -1, 0) == top);
+    int unmapped = 1;
     for (int i = 1; i <= ROUNDS; i++) {
+        char *much = mmap(NULL, MUCH, RW, ANON | MAP_POPULATE, -1, 0);
         edge = top - i * PAGE;
         round_of_growth = i;
+        unmapped &= munmap(much, MUCH) == 0;
         while (touched < 2 * i) sched_yield();
     }
+    CHECK(unmapped);
     for (int i = 0; i < 2; i++) CHECK(pthread_join(threads[i], NULL) == 0 && edge[i] == 1);
 }
 
@@ -200,15 +205,22 @@ static void served_faults(void) {
     FAILS(syscall(SYS_userfaultfd, 0x10), EINVAL);
 }
 
-// More mappings than a process may have.
-static void many(void) {
+// More mappings than a process may have: each with or without access, at a distance of `step` pages.
+static void many(int access, int step) {
     pid_t child = fork();
-    int before = failures;
     if (child == 0) {
         char *base = (char *)0x1000000000;
         int n = 0;
-        while (n < 70000 && mmap(base + n * 2 * PAGE, PAGE, PROT_NONE, ANON | MAP_FIXED_NOREPLACE, -1, 0) != MAP_FAILED) n++;
-        _exit(!(n > 60000 && n < 65536 && errno == ENOMEM));
+        for (; n < 70000; n++) {
+            int prot = access ? n % 2 ? PROT_READ : RW : PROT_NONE;
+            if (mmap(base + n * step * PAGE, PAGE, prot, ANON | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED) break;
+        }
+        int refused = errno == ENOMEM && n > (access && step > 1 ? 30000 : 60000) && n < 65536;
+        // The process can go on, and has room again.
+        FILE *f = fopen("/dev/null", "w");
+        int goes_on = f && munmap(base, 64 * step * PAGE) == 0;
+        goes_on = goes_on && mmap(base, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == base;
+        _exit(!(refused && goes_on));
     }
     int status = -1;
     CHECK(waitpid(child, &status, 0) == child && status == 0);
@@ -363,17 +375,26 @@ static void addresses(char **argv, char **envp) {
     CHECK(munmap((void *)where, PAGE) == 0);
     FAILS(pread(fd, text, 4, (uintptr_t)where), EIO);
     close(fd);
+    // Nobody may touch it any more.
+    char *used = mmap(NULL, 3 * PAGE, RW, ANON, -1, 0);
+    strcpy(used + PAGE, "used");
+    CHECK(mprotect(used, 3 * PAGE, PROT_NONE) == 0);
     pid_t child = fork();
-    int before = failures;
     if (child == 0) {
         pause();
         _exit(0);
     }
-    char name[64];
+    char name[64], line[512];
     snprintf(name, sizeof name, "/proc/%d/mem", child);
     fd = open(name, O_RDONLY);
     CHECK(fd >= 0 && pread(fd, text, 9, (uintptr_t)constant) == 9 && !strcmp(text, "constant"));
+    CHECK(pread(fd, text, 5, (uintptr_t)used + PAGE) == 5 && !strcmp(text, "used"));
+    struct iovec into = {text, 5}, from = {used + PAGE, 5};
+    FAILS(process_vm_readv(child, &into, 1, &from, 1, 0), EFAULT);
     close(fd);
+    snprintf(name, sizeof name, "/proc/%d/maps", child);
+    CHECK(find_line(name, used, NULL, line, sizeof line) && strstr(line, " ---p "));
+    CHECK(munmap(used, 3 * PAGE) == 0);
     snprintf(name, sizeof name, "/proc/%d/syscall", child);
     fd = open(name, O_RDONLY);
     CHECK(fd >= 0 && read(fd, text, 100) > 0);
@@ -408,6 +429,27 @@ static void fresh(void) {
     CHECK(strstr(text, "---p"));
     CHECK(munmap(p, PAGE) == 0);
     close(fd);
+}
+
+// One call reads whole records, as many as fit into a page.
+static void pieces(void) {
+    static const char *const files[] = {"/proc/self/maps", "/proc/self/smaps"};
+    static char text[1 << 16];
+    char *p = mmap(NULL, 200 * PAGE, RW, ANON, -1, 0);
+    for (int i = 0; i < 200; i += 2) mprotect(p + i * PAGE, PAGE, PROT_READ);
+    for (int i = 0; i < 2; i++) {
+        int fd = open(files[i], O_RDONLY);
+        ssize_t first = read(fd, text, sizeof text);
+        CHECK(first > 2048 && first <= 4096 && text[first - 1] == '\n');
+        ssize_t second = read(fd, text + first, sizeof text - first), both = first + second;
+        unsigned long start = 0, end = 0;
+        CHECK(second > 2048 && second <= 4096 && sscanf(text + first, "%lx-%lx ", &start, &end) == 2 && start < end);
+        // In the middle of a record, its rest comes in addition.
+        CHECK(pread(fd, text + both, sizeof text - both, 5) > first - 5 && !memcmp(text + 5, text + both, first - 5));
+        CHECK(pread(fd, text + both, 7, 5) == 7 && !memcmp(text + 5, text + both, 7));
+        close(fd);
+    }
+    CHECK(munmap(p, 200 * PAGE) == 0);
 }
 
 static void personalities(void) {
@@ -451,7 +493,9 @@ static void nameless(int argc, char **argv, char **envp) {
     }
     static char bytes[1 << 16];
     int self = open("/proc/self/exe", O_RDONLY), memory = memfd_create("prog", MFD_CLOEXEC), file = open("copy", O_CREAT | O_RDWR, 0700);
-    for (ssize_t n; (n = read(self, bytes, sizeof bytes)) > 0;) CHECK(write(memory, bytes, n) == n && write(file, bytes, n) == n);
+    int copied = 1;
+    for (ssize_t n; (n = read(self, bytes, sizeof bytes)) > 0;) copied &= write(memory, bytes, n) == n && write(file, bytes, n) == n;
+    CHECK(copied);
     close(file);
     char here[256], gone[300], link[300];
     CHECK(getcwd(here, sizeof here) != NULL);
@@ -493,11 +537,12 @@ int main(int argc, char **argv, char **envp) {
     guards();
     inherited();
     served_faults();
-    many();
+    many(0, 2), many(1, 1), many(1, 2);
     in_place();
     told();
     queries();
     fresh();
+    pieces();
     signals_in_status();
     personalities();
     nameless(argc, argv, envp);

@@ -248,8 +248,78 @@ static int first_process(int kind) {
     return WEXITSTATUS(status);
 }
 
+static volatile char selector;
+static volatile int served, code_of_call, number_of_call;
+
+// Serves a call itself; its own are made.
+static void serve(int sig, siginfo_t *info, void *context) {
+    selector = 0;
+    served += sig == SIGSYS, code_of_call = info->si_code, number_of_call = info->si_syscall;
+    ucontext_t *c = context;
+#ifdef __riscv
+    c->uc_mcontext.__gregs[10] = 4242;
+#elif defined __aarch64__
+    c->uc_mcontext.regs[0] = 4242;
+#else
+    c->uc_mcontext.gregs[REG_RAX] = 4242;
+#endif
+}
+
+static void dispatched_to_odd(void) {
+    prctl(59, 1, 0, 0, &selector), selector = 7;
+    syscall(SYS_getppid);
+}
+static void dispatched_to_nothing(void) {
+    prctl(59, 1, 0, 0, 8);
+    syscall(SYS_getppid);
+}
+static void not_inherited(void) {
+    prctl(59, 1, 0, 0, &selector);
+    pid_t pid = fork();
+    if (pid == 0) {
+        selector = 1;
+        _exit(syscall(SYS_getppid) <= 0);
+    }
+    int status = -1;
+    waitpid(pid, &status, 0);
+    _exit(status);
+}
+
+// PR_SET_SYSCALL_USER_DISPATCH
+static void user_dispatch(void) {
+    struct sigaction action = {.sa_sigaction = serve, .sa_flags = SA_SIGINFO};
+    CHECK(sigaction(SIGSYS, &action, NULL) == 0);
+    FAILS(prctl(59, 0, 1, 0, 0), EINVAL);
+    FAILS(prctl(59, 0, 0, 1, 0), EINVAL);
+    FAILS(prctl(59, 1, 10, -5L, 0), EINVAL);
+    FAILS(prctl(59, 1, 10, 0, 0), EINVAL);
+    FAILS(prctl(59, 9, 0, 0, 0), EINVAL);
+    FAILS(prctl(59, 1, 0, 0, -1L), EFAULT);
+    CHECK(prctl(59, 1, 0, 0, &selector) == 0 && syscall(SYS_getppid) == getppid());
+    selector = 1;
+    long answer = syscall(SYS_getppid);
+    CHECK(answer == 4242 && served == 1 && code_of_call == 2 && number_of_call == SYS_getppid);
+    selector = 1;
+    answer = syscall(123456);
+    CHECK(answer == 4242 && served == 2 && number_of_call == 123456);
+    // All calls are made from where they are allowed.
+    CHECK(prctl(59, 1, 1, -3L, &selector) == 0);
+    selector = 1;
+    answer = syscall(SYS_getpid);
+    selector = 0;
+    CHECK(answer == getpid() && served == 2);
+    CHECK(prctl(59, 0, 0, 0, 0) == 0);
+    signal(SIGSYS, SIG_DFL);
+    int status = child(dispatched_to_odd);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+    status = child(dispatched_to_nothing);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+    CHECK(child(not_inherited) == 0);
+}
+
 int main(void) {
     if (under_qemu()) return finish();
+    user_dispatch();
     int status = child(strict_allowed);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 42);
     void (*forbidden[])(void) = {strict_getpid, strict_exit_group, strict_bad_number};

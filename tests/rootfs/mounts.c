@@ -70,19 +70,20 @@ static void mounts(void) {
     CHECK(umount2("m", 0) == 0 && !is_there("m/new"));
 }
 
-// True if the process with that name in `/proc` runs our program, all by our names and addresses.
-static int is_ours(const char *pid, int number) {
+// True if the process with that name in a `/proc` runs our program, all by our names and addresses.
+static int is_ours(const char *proc, const char *pid, int number) {
     char path[64], exe[600] = "", other[600] = "", field[64], line[1024];
-    CHECK(readlink("/proc/self/exe", exe + 1, sizeof exe - 3) > 0);
-    sprintf(path, "/proc/%s/exe", pid);
+    sprintf(path, "%s/self/exe", proc);
+    CHECK(readlink(path, exe + 1, sizeof exe - 3) > 0);
+    sprintf(path, "%s/%s/exe", proc, pid);
     CHECK(readlink(path, other + 1, sizeof other - 3) > 0);
     exe[0] = other[0] = ' ', strcat(exe, "\n");
-    sprintf(path, "/proc/%s/maps", pid);
+    sprintf(path, "%s/%s/maps", proc, pid);
     int ours = has(path, exe) && strncmp(exe, other, strlen(other)) == 0;
-    sprintf(path, "/proc/%s/status", pid), sprintf(field, "Pid:\t%d\n", number);
+    sprintf(path, "%s/%s/status", proc, pid), sprintf(field, "Pid:\t%d\n", number);
     ours &= has(path, field);
     unsigned long size = 0;
-    sprintf(path, "/proc/%s/stat", pid);
+    sprintf(path, "%s/%s/stat", proc, pid);
     FILE *f = fopen(path, "r");
     const char *end = f && fgets(line, sizeof line, f) ? strrchr(line, ')') : NULL;
     if (f) fclose(f);
@@ -90,24 +91,42 @@ static int is_ours(const char *pid, int number) {
     return ours && size > 0 && size < 1ul << 30;
 }
 
-// A `/proc` of a name space of processes tells about guests by their numbers there.
-static void own_proc(void) {
-    char name[16];
+// A `/proc` of a name space of processes tells about guests by their numbers there, wherever it is.
+static void own_proc(const char *proc) {
+    char name[64], text[600] = "", here[600];
     pid_t child = fork();
     if (child == 0) for (;;) pause();
     sprintf(name, "%d", child);
-    CHECK(is_ours("self", getpid()) && is_ours("1", 1) && is_ours(name, child));
+    CHECK(is_ours(proc, "self", getpid()) && is_ours(proc, "1", 1) && is_ours(proc, name, child));
     CHECK(kill(child, SIGKILL) == 0 && waitpid(child, NULL, 0) == child);
-    sprintf(name, "/proc/%d/maps", child);
+    sprintf(name, "%s/%d/maps", proc, child);
     CHECK(!is_there(name));
+    // Links there say what they lead to, by relative names, too.
+    CHECK(getcwd(here, sizeof here) != NULL);
+    sprintf(name, "%s/self/cwd", proc);
+    CHECK(readlink(name, text, sizeof text - 1) > 0 && strcmp(text, here) == 0);
+    int fd = open(proc, O_RDONLY | O_DIRECTORY);
+    memset(text, 0, sizeof text);
+    CHECK(readlinkat(fd, "self/root", text, sizeof text - 1) == 1 && text[0] == '/');
+    memset(text, 0, sizeof text);
+    CHECK(fchdir(fd) == 0 && chdir("self") == 0 && readlink("fd/0", text, sizeof text - 1) > 0 && strstr(text, "/dev/zero"));
+    int stat = open("stat", O_RDONLY);
+    CHECK(read(stat, text, sizeof text - 1) > 0 && atoi(text) == 1);
+    close(stat), close(fd);
+    CHECK(chdir(here) == 0);
 }
+
+static char work[] = "/tmp/mounts-XXXXXX";
 
 static int first_process(const char *me) {
     struct statfs fs;
     CHECK(mount("proc", "/proc", "proc", 0, NULL) == 0);
-    own_proc();
-    CHECK(umount2("/proc", 0) == 0);
-    CHECK(mkdir("n", 0755) == 0);
+    own_proc("/proc");
+    // The same at another place, beside that of the name space outside.
+    CHECK(umount2("/proc", 0) == 0 && mkdir("p", 0755) == 0 && mount("proc", "p", "proc", 0, NULL) == 0);
+    own_proc("p");
+    CHECK(umount2("p", 0) == 0);
+    CHECK(mkdir("n", 0755) == 0 && mkdir("beside", 0755) == 0);
     CHECK(mount("none", "n", "tmpfs", 0, NULL) == 0 && chdir("n") == 0);
     CHECK(mkdir("proc", 0755) == 0 && mkdir("old", 0755) == 0 && mkdir("inner", 0755) == 0);
     CHECK(mount("proc", "proc", "proc", 0, NULL) == 0);
@@ -121,6 +140,15 @@ static int first_process(const char *me) {
     CHECK(chdir("/") == 0 && is_there("/mark") && is_there("/old/proc") && is_there("/proc/self/stat"));
     char text[64] = "";
     CHECK(getcwd(text, sizeof text) != NULL && strcmp(text, "/") == 0);
+    own_proc("/proc");
+#ifdef __riscv
+    // Some hosts let nobody but root read it.
+    CHECK(access("/proc/cpuinfo", R_OK) != 0 || has("/proc/cpuinfo", "hart\t\t: 0\n"));
+#endif
+    // What was mounted on and is the root now is not on top of what it was mounted on.
+    char place[600];
+    sprintf(place, "/old%s/beside", work), CHECK(is_there(place));
+    sprintf(place, "/old%s/n/mark", work), CHECK(!is_there(place));
     CHECK(has("/proc/self/mountinfo", " / rw") && has("/proc/self/mounts", " /proc proc "));
     long n = readlink("/proc/self", text, sizeof text - 1);
     CHECK(n == 1 && text[0] == '1' && getpid() == 1 && is_there("/proc/1/stat"));
@@ -152,7 +180,6 @@ int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "inside") == 0) return is_there("/mark") ? 42 : 43;
     static char me[512];
     CHECK(readlink("/proc/self/exe", me, sizeof me - 1) > 0);
-    char work[] = "/tmp/mounts-XXXXXX";
     CHECK(mkdtemp(work) != NULL && chdir(work) == 0);
     if (getuid() != 0) FAILS(mount("none", work, "tmpfs", 0, NULL), EPERM);
     enter_namespaces();

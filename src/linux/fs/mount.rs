@@ -7,7 +7,7 @@ use crate::linux::args::{Arg, host};
 use crate::linux::exec::executable;
 use crate::linux::fs::dir::{optional_arg, optional_path};
 use crate::linux::fs::host_path::{HostPath, Last};
-use crate::linux::fs::rootfs::{Worlds, overlay_options};
+use crate::linux::fs::rootfs::{Worlds, fd_path, overlay_options};
 use crate::linux::host::HostArg;
 use crate::linux::process::Thread;
 use crate::linux::task::clone::CLONE_NEWNS;
@@ -172,12 +172,19 @@ pub(crate) fn sys_umount2(t: &mut Thread, target: GuestCStr, flags: u32) -> SysR
     let at = t.path(Fd::CWD, target, last)?.named()?;
     let object = at.object.ok_or(Errno::EINVAL)?;
     let place = world.name_of(Fd(object))?;
-    drop(at);
-    if world.take_away(&place)? {
-        return Ok(0);
+    if place == b"/" {
+        // The root, or what lies on top of it.
+        host!(t, SYS_umount2, fd_path(object).as_c_str(), flags & !NOFOLLOW)?;
+    } else {
+        drop(at);
+        if world.take_away(&place) {
+            return Ok(0);
+        }
+        let (_held, path) = world.mount_point(&place)?;
+        host!(t, SYS_umount2, path.as_c_str(), flags | NOFOLLOW)?;
     }
-    let (_held, path) = world.mount_point(&place)?;
-    host!(t, SYS_umount2, path.as_c_str(), flags | NOFOLLOW)
+    world.taken_away(&place);
+    Ok(0)
 }
 
 pub(crate) fn sys_pivot_root(t: &mut Thread, new: GuestCStr, old: GuestCStr) -> SysResult {

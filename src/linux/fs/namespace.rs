@@ -163,12 +163,15 @@ impl Namespace {
         }
     }
 
-    /// What the host calls a file of a `/proc`, in our `/proc`: in a world the guest may have
+    /// What the host calls the open file `fd` of a `/proc`, in our `/proc`: the guest may have
     /// mounted one of its own, whose numbers are those of another name space of processes.
-    pub(crate) fn in_our_proc(&self, host: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn in_our_proc(&self, fd: Fd, host: &[u8]) -> Option<Vec<u8>> {
         match self {
-            Self::Rootfs(world) => world.proc_path(world.guest_name(host)?.as_slice()),
-            Self::Host | Self::Sysroot(_) => Some(host.to_vec()),
+            Self::Rootfs(world) => {
+                world.proc_path(&world.guest_name(host).unwrap_or_default(), fd.0, None)
+            }
+            Self::Host | Self::Sysroot(_) if host.starts_with(b"/proc/") => Some(host.to_vec()),
+            Self::Host | Self::Sysroot(_) => names::path_by_mount(fd.0, None),
         }
     }
 
@@ -179,7 +182,12 @@ impl Namespace {
     pub(crate) fn magic_link(&self, at: &HostPath) -> Result<Option<Vec<u8>>, Errno> {
         let Self::Rootfs(world) = self else { return Ok(None) };
         match &at.guest {
-            Some(name) if at.object.is_none() && world.is_magic(name) => {
+            Some(name)
+                if at.object.is_none()
+                    && world
+                        .proc_path(name, at.dir.0, Some(at.path.to_bytes()))
+                        .is_some_and(|path| names::is_magic(&path)) =>
+            {
                 let text = read_link(at.dir, &at.path)?;
                 Ok(Some(world.magic_text(name, text)))
             }
@@ -242,7 +250,7 @@ impl Names<'_> {
     /// # Errors
     /// `EINVAL` if the path contains a NUL.
     fn lookup(&self, dir: Fd, path: Vec<u8>, last: Last) -> Result<HostPath, Errno> {
-        let proc = names::classify(dir, &path);
+        let proc = names::classify_anywhere(dir, &path);
         if let (Some(ProcFile::OtherExe(pid)), Last::Follow) = (proc, last)
             && let Some(other) = others::find(pid)
         {

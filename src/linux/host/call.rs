@@ -233,6 +233,28 @@ pub(crate) fn file_identity(fd: i32) -> Result<FileIdentity, Errno> {
     Ok(FileIdentity { dev: stat.st_dev, inode: stat.st_ino })
 }
 
+/// The kind of file system that an open file is on, or for `AT_FDCWD` the current directory
+/// (`f_type` of `fstatfs`).
+///
+/// # Errors
+/// `EBADF`.
+pub(crate) fn file_system(fd: i32) -> Result<u64, Errno> {
+    // SAFETY: all zero is a valid structure, and either call fills it.
+    let kind = unsafe {
+        let mut statfs: libc::statfs = std::mem::zeroed();
+        let rc = if fd == libc::AT_FDCWD {
+            libc::statfs(c".".as_ptr(), &raw mut statfs)
+        } else {
+            libc::fstatfs(fd, &raw mut statfs)
+        };
+        if rc != 0 {
+            return Err(Errno::last());
+        }
+        statfs.f_type
+    };
+    Ok(kind as u64)
+}
+
 /// A descriptor of the guest, as one that may be borrowed for a call; `None` for a negative
 /// number.
 #[must_use]

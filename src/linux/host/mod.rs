@@ -7,8 +7,8 @@ pub(crate) mod limit;
 
 pub(crate) use call::{
     FileIdentity, NOWHERE, address_of, borrow_fd, check_execute, clock_gettime, file_identity,
-    guest_address, has_capability, inherited_fd, interruptible_call, kernel_address, may_execute,
-    path_of, random,
+    file_system, guest_address, has_capability, inherited_fd, interruptible_call, kernel_address,
+    may_execute, path_of, random,
 };
 pub use call::{HostArg, host_call};
 pub(crate) use limit::host_fd;

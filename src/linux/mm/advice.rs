@@ -3,6 +3,7 @@
 use crate::linux::abi::{Errno, SysResult};
 use crate::linux::host::{HostArg, has_capability};
 use crate::linux::lock::lock;
+use crate::linux::mm::mman::{check_mappings, splits};
 use crate::linux::process::Thread;
 use crate::mem::{Access, Advice};
 use crate::util::{PAGE_SIZE, page_up};
@@ -71,7 +72,11 @@ pub(crate) fn advise(t: &Thread, addr: u64, len: u64, advice: i32) -> SysResult 
         return Ok(0);
     }
     if advice == libc::MADV_POPULATE_WRITE {
-        t.memory().unprotect_code(range);
+        t.memory().unprotect_code(range.clone());
+    }
+    // Advice that the host keeps for a mapping splits it.
+    if matches!(advice, 0..=2 | libc::MADV_DONTFORK | libc::MADV_DOFORK | 12..=19) {
+        check_mappings(|| splits(t.memory(), &range)).map_err(|_| Errno::EAGAIN)?;
     }
     match plan {
         Plan::Tell(advice) => t.memory().advise(addr, len, advice)?,

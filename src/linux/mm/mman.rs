@@ -9,8 +9,10 @@ use crate::linux::task::rlimit::is_data;
 use crate::linux::uring::map;
 use crate::mem::{Advice, Backing, MapError, Mapping, Memory, Prot, Traits};
 use crate::util::{PAGE_SIZE, page_down, page_up};
+use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 const MAP_SHARED: u32 = 1;
@@ -96,6 +98,7 @@ pub(crate) fn sys_mmap(
     if mem.count() > max_mappings() {
         return Err(Errno::ENOMEM);
     }
+    check_mappings(|| true)?;
     let traits = Traits {
         grows_down: flags & MAP_GROWSDOWN != 0,
         droppable: kind == MAP_DROPPABLE,
@@ -158,6 +161,36 @@ fn max_mappings() -> usize {
     })
 }
 
+/// Calls that may give the host two more mappings each, until its mappings have to be counted.
+static UNCOUNTED: OnceLock<AtomicI64> = OnceLock::new();
+
+/// Checks that the host has mappings left for one more of the guest's, or one that is split; it
+/// needs one for each gap between them as well. Those that we need ourselves are left over. `more`
+/// tells whether a call makes more of them.
+///
+/// # Errors
+/// `ENOMEM`.
+pub(crate) fn check_mappings(more: impl FnOnce() -> bool) -> Result<(), Errno> {
+    /// What we need: for code in pages that the guest may write to, for threads, for the heap.
+    const OURS: i64 = 1024;
+    let most = max_mappings() as i64 - OURS;
+    // There are few at the start.
+    let uncounted = UNCOUNTED.get_or_init(|| AtomicI64::new((most - OURS) / 2));
+    if uncounted.fetch_sub(1, Ordering::Relaxed) > 0 {
+        return Ok(());
+    }
+    let maps = std::fs::read("/proc/self/maps").map_err(|_| Errno::ENOMEM)?;
+    let left = (most - maps.iter().filter(|&&b| b == b'\n').count() as i64) / 2;
+    uncounted.store(left, Ordering::Relaxed);
+    if left > 0 || !more() { Ok(()) } else { Err(Errno::ENOMEM) }
+}
+
+/// True if a change of `range` alone splits a mapping.
+pub(crate) fn splits(mem: &Memory, range: &Range<u64>) -> bool {
+    let inside = |at| mem.mapping_from(at).is_some_and(|(mapping, _)| mapping.start < at);
+    inside(range.start) || inside(range.end)
+}
+
 /// What `/proc/self/maps` will say of memory without a file of the guest's: what is shared is one
 /// of the kernel's.
 fn anonymous(shared: bool) -> Backing {
@@ -214,7 +247,13 @@ fn guest_fd(fd: i32) -> Result<BorrowedFd<'static>, Errno> {
 pub(crate) fn sys_munmap(t: &mut Thread, addr: u64, len: u64) -> SysResult {
     let process = Arc::clone(&t.process);
     let _layout = lock(&process.layout);
-    match process.memory().unmap(addr, len) {
+    let mem = process.memory();
+    check_mappings(|| {
+        let end = page_up(len).and_then(|len| addr.checked_add(len)).unwrap_or(addr);
+        let there = mem.mapping_from(addr).map(|(mapping, _)| mapping);
+        there.is_some_and(|mapping| mapping.start < addr && end < mapping.end)
+    })?;
+    match mem.unmap(addr, len) {
         Err(MapError::OutOfRange) => Err(Errno::EINVAL),
         other => Ok(other.map(|()| 0)?),
     }
@@ -252,6 +291,7 @@ pub(crate) fn sys_mprotect(t: &mut Thread, addr: u64, len: u64, prot: u32) -> Sy
         }
         start = range.start;
     }
+    check_mappings(|| splits(mem, &(start..end)))?;
     let prot = process.personality.protection(prot);
     mem.protect(start, end - start, Prot::from_linux(prot))?;
     Ok(0)

@@ -4,6 +4,7 @@
 use crate::linux::abi::{Errno, SysResult};
 use crate::linux::lock::lock;
 use crate::linux::mm::layout::{Layout, find_room, is_below_stack, min_addr};
+use crate::linux::mm::mman::check_mappings;
 use crate::linux::process::{Process, Thread};
 use crate::linux::task::rlimit::is_data;
 use crate::mem::{MapError, Mapping, Memory};
@@ -82,6 +83,7 @@ pub(crate) fn sys_mremap(
     }
     let more = r.new_len.saturating_sub(r.old_len);
     process.may_map(more, is_data(&mapping), None)?;
+    check_mappings(|| true)?;
     let old_end = old.checked_add(r.old_len).ok_or(Errno::EINVAL)?;
     if !r.goes_to() && old_end == range.end && expands(mem, old_end, more) {
         mem.grow(old_end, old_end + more)?;

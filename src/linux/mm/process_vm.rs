@@ -3,6 +3,7 @@
 use crate::linux::abi::{Errno, Fd, GuestPtr, IoVec, SysResult};
 use crate::linux::args::host;
 use crate::linux::fs::iovec::{MAX_IOV, import_iovec};
+use crate::linux::fs::proc::{procfs, procmaps};
 use crate::linux::host::{HostArg, host_call};
 use crate::linux::process::Thread;
 use crate::linux::task::others;
@@ -100,9 +101,10 @@ fn advise_other(t: &Thread, fd: Fd, pid: u32, v: IoVec, advice: i32) -> SysResul
         return Err(Errno::EINVAL);
     }
     let other = others::find(pid).ok_or(Errno::EPERM)?;
-    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps"))?;
+    let maps = procfs::host_maps(Some(pid))?;
     let end = page_up(v.base + v.len).ok_or(Errno::EINVAL)?;
-    let mapped = other.maps_all(&maps, v.base..end);
+    let areas = procmaps::areas_of(t, Some(pid), &maps)?;
+    let mapped = procmaps::readable_from(&areas, v.base..end) == end - v.base;
     let there = [IoVec { base: other.host_addr(v.base, v.len).unwrap_or(0), ..v }];
     host!(t, SYS_process_madvise, fd, HostArg::slice(&there), 1, advice, 0)?;
     if mapped { Ok(v.len) } else { Err(Errno::ENOMEM) }

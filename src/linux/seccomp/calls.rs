@@ -96,16 +96,7 @@ pub(crate) fn allow(t: &mut Thread) -> Result<(), SysResult> {
     match verdict(t) {
         Verdict::Allow => Ok(()),
         Verdict::Result(result) => Err(result),
-        Verdict::Trap(error) => {
-            let pc = t.cpu.hart().pc.wrapping_add(4);
-            let mut info = SigInfo { signo: libc::SIGSYS, code: SYS_SECCOMP, ..SigInfo::zeroed() };
-            info.errno = error;
-            info.fields[0] = pc;
-            info.fields[1] = (t.syscall_number() & 0xffff_ffff) | u64::from(ARCH) << 32;
-            t.cpu.hart_mut().pc = pc;
-            t.force_signal(&info);
-            Err(Err(Errno::NO_RESULT))
-        }
+        Verdict::Trap(error) => Err(trap(t, SYS_SECCOMP, error)),
         Verdict::Ask => listener::ask(t).map_or(Ok(()), Err),
         Verdict::KillThread(signal) if t.process.threads.load(Ordering::Acquire) > 1 => {
             Err(exit::sys_exit(t, signal))
@@ -118,6 +109,18 @@ pub(crate) fn allow(t: &mut Thread) -> Result<(), SysResult> {
             exit::die_of_signal(t, &SigInfo { signo, code: SYS_SECCOMP, ..SigInfo::zeroed() })
         }
     }
+}
+
+/// Makes the call that the thread is at a SIGSYS with that code and error number.
+pub(crate) fn trap(t: &mut Thread, code: i32, error: i32) -> SysResult {
+    let pc = t.cpu.hart().pc.wrapping_add(4);
+    let mut info = SigInfo { signo: libc::SIGSYS, code, ..SigInfo::zeroed() };
+    info.errno = error;
+    info.fields[0] = pc;
+    info.fields[1] = (t.syscall_number() & 0xffff_ffff) | u64::from(ARCH) << 32;
+    t.cpu.hart_mut().pc = pc;
+    t.force_signal(&info);
+    Err(Errno::NO_RESULT)
 }
 
 pub(crate) fn sys_seccomp(t: &mut Thread, operation: u32, flags: u32, arg: u64) -> SysResult {

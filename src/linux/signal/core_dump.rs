@@ -472,18 +472,18 @@ fn start_helper(words: &[Vec<u8>]) -> Option<(File, std::process::Child)> {
 
 /// An empty file system that no other process sees, as a directory for the host's core.
 #[derive(Debug)]
-struct Hidden(OwnedFd);
+struct Hidden {
+    root: OwnedFd,
+    /// The host looks the core's name up at the root, and not in the current directory.
+    absolute: bool,
+}
 
 /// `fsopen`, `fsconfig` and `fsmount` (`linux/mount.h`).
 const FSCONFIG_CMD_CREATE: i32 = 6;
 
 impl Hidden {
-    /// For a core of that name. `None` where the host does not let users have name spaces, or
-    /// where the name is absolute: the host would write to that very file.
+    /// For a core of that name. `None` where the host does not let users have name spaces.
     fn make(name: &[u8]) -> Option<Self> {
-        if name.first() == Some(&b'/') {
-            return None;
-        }
         let [_, user, _, group] = process::ids().1;
         // Shared: descriptors and memory. The mount lives as long as its descriptor.
         let flags = libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_FILES;
@@ -496,12 +496,13 @@ impl Hidden {
         let all = libc::__WALL;
         let args = [child.ok()?.into(), HostArg::NULL, all.into(), HostArg::NULL];
         let _ = host_call(libc::SYS_wait4, &args);
-        let at = Self(found?);
-        let mut parts: Vec<&[u8]> = name.split(|&b| b == b'/').collect();
+        let at = Self { root: found?, absolute: name.first() == Some(&b'/') };
+        let mut parts: Vec<&[u8]> =
+            name.split(|&b| b == b'/').filter(|part| !part.is_empty()).collect();
         parts.pop();
         for n in 1..=parts.len() {
             let dir = CString::new(parts[..n].join(&b'/')).ok()?;
-            let args = [at.0.as_raw_fd().into(), HostArg::path(&dir), 0o700.into()];
+            let args = [at.root.as_raw_fd().into(), HostArg::path(&dir), 0o700.into()];
             // One that is there is as good.
             let _ = host_call(libc::SYS_mkdirat, &args);
         }
@@ -514,7 +515,14 @@ impl Hidden {
         let own = [HostArg::int(libc::CLONE_FS)];
         host_call(libc::SYS_unshare, &own).ok()?;
         fs::write("/proc/self/coredump_filter", "0").ok()?;
-        host_call(libc::SYS_fchdir, &[self.0.as_raw_fd().into()]).ok()?;
+        host_call(libc::SYS_fchdir, &[self.root.as_raw_fd().into()]).ok()?;
+        if self.absolute {
+            let enter = || host_call(libc::SYS_chroot, &[HostArg::path(c".")]);
+            // The root of a name space of users may. A process with other threads gets none: then
+            // there is a core, and the host does not say so.
+            let new = [HostArg::int(libc::CLONE_NEWUSER)];
+            enter().or_else(|_| host_call(libc::SYS_unshare, &new).and_then(|_| enter())).ok()?;
+        }
         limits::set_core_limit(PAGE_SIZE).ok().map(drop)
     }
 }

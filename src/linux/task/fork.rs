@@ -111,6 +111,7 @@ impl CloneRequest {
         lock(&t.process.aio).clear();
         lock(&t.process.rings).after_fork();
         t.registered_rings.clear();
+        t.user_dispatch = None;
         lock(&t.process.restrictions).clear();
         t.inherit_restriction();
         self.start_child(t);

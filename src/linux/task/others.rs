@@ -9,7 +9,6 @@ use crate::linux::host::{host_fd, limit};
 use crate::linux::task::limits;
 use crate::mem::Memory;
 use std::fs::{self, File};
-use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -116,38 +115,7 @@ pub(crate) fn find_by_id(id: i32) -> Option<(u32, Other)> {
     Some((number, find(number)?))
 }
 
-/// A mapping of another guest process.
-struct Line {
-    start: u64,
-    end: u64,
-}
-
 impl Other {
-    /// The lines of the host's `/proc/PID/maps` that are of the guest.
-    fn lines(&self, host: &str) -> impl Iterator<Item = Line> {
-        let (base, end) = (self.base, self.base.saturating_add(self.size));
-        host.lines().filter_map(move |line| {
-            let (range, rest) = line.split_once(' ')?;
-            let (start, stop) = range.split_once('-')?;
-            let number = |text| u64::from_str_radix(text, 16).ok();
-            let (start, stop) = (number(start)?, number(stop)?);
-            // What the guest has not mapped is reserved, without access.
-            let inside = start >= base && stop <= end && !rest.starts_with("---p");
-            inside.then(|| Line { start: start - base, end: stop - base })
-        })
-    }
-
-    /// True if the guest has mapped all of a range.
-    pub(crate) fn maps_all(&self, host: &str, range: Range<u64>) -> bool {
-        let mut at = range.start;
-        for l in self.lines(host).filter(|l| l.end > range.start) {
-            if l.start <= at {
-                at = at.max(l.end);
-            }
-        }
-        at >= range.end
-    }
-
     /// The host address of `len` bytes at a guest address; `None` outside its address space.
     pub(crate) fn host_addr(&self, addr: u64, len: u64) -> Option<u64> {
         let end = addr.checked_add(len)?;
@@ -169,19 +137,5 @@ mod tests {
         assert_eq!(other.host_addr(0x3ff8, 9), None);
         assert_eq!(parse(b"./a\0something else\0\0\0"), None);
         assert_eq!(parse(b""), None);
-    }
-
-    #[test]
-    fn only_the_guests_mappings_count() {
-        let other =
-            Other { base: 0x10000, size: 0x10000, limits: 0, exe: vec![], exe_host: vec![] };
-        let host = "00001000-00002000 r--p 0 0:0 0 /host\n\
-                    00010000-00014000 ---p 0 0:0 0 \n\
-                    00014000-00016000 rw-p 0 0:0 0 \n\
-                    00016000-00017000 r--p 0 0:0 9 /root/bin/a\n\
-                    00020000-00021000 rw-p 0 0:0 0 [stack]\n";
-        assert!(other.maps_all(host, 0x4000..0x7000));
-        assert!(!other.maps_all(host, 0x3000..0x5000));
-        assert!(!other.maps_all(host, 0x6000..0x8000));
     }
 }

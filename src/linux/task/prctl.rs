@@ -4,6 +4,7 @@ use crate::linux::abi::{Errno, GuestPtr, SysResult};
 use crate::linux::host::HostArg;
 use crate::linux::process::Thread;
 use crate::linux::seccomp::calls as seccomp;
+use crate::linux::seccomp::user_dispatch;
 use crate::mem::Access;
 
 /// What the arguments of an option are.
@@ -71,6 +72,8 @@ pub(crate) fn sys_prctl(t: &mut Thread, option: i32, a: u64, b: u64, c: u64, d: 
     const GET_TID_ADDRESS: i32 = 40;
     /// `PR_RISCV_SET_ICACHE_FLUSH_CTX`: code written by this process is seen after its fences.
     const RISCV_SET_ICACHE_FLUSH_CTX: i32 = 71;
+    /// `PR_SET_SYSCALL_USER_DISPATCH`.
+    const SET_SYSCALL_USER_DISPATCH: i32 = 59;
     /// `PR_GET_AUXV`.
     const GET_AUXV: i32 = 0x4155_5856;
     match option {
@@ -80,6 +83,7 @@ pub(crate) fn sys_prctl(t: &mut Thread, option: i32, a: u64, b: u64, c: u64, d: 
         }
         RISCV_SET_ICACHE_FLUSH_CTX => return Ok(0),
         libc::PR_SET_SECCOMP => return seccomp::set_by_prctl(t, a, b),
+        SET_SYSCALL_USER_DISPATCH => return user_dispatch::set(t, a, b, c, d),
         libc::PR_GET_SECCOMP => return Ok(u64::from(t.restriction.mode())),
         libc::PR_SET_VMA => return name_range(t, a, b, c, d),
         GET_AUXV => return auxiliary_vector(t, a, b, c | d),

@@ -53,6 +53,7 @@ impl Thread {
             restriction,
             shown: None,
             registered_rings: Default::default(),
+            user_dispatch: None,
             ended: false,
         })
     }

@@ -182,7 +182,7 @@ fn fill(t: &mut Thread, batch: &mut Batch<'_>, count: u32) -> Result<(), Errno> 
         let place = head.wrapping_add(i) & (shape.entries - 1);
         let slot = match shape.no_array {
             true => place,
-            false => ring.guest(at::ARRAY + 4 * place as usize).load(Ordering::Relaxed),
+            false => ring.guest(shape.array_at + 4 * place as usize).load(Ordering::Relaxed),
         };
         dropped = slot >= shape.entries;
         if !dropped {

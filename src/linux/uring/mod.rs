@@ -15,8 +15,9 @@
 //!
 //! Memory of the queues is ours (`IORING_SETUP_NO_MMAP`): the host's cannot be mapped at an address
 //! of our choice. Where the guest has a ring mapped, there is first its submission queue, then the
-//! host's memory of the ring. Rings are known by what descriptors refer to, not by their numbers,
-//! in the process that has set them up and its children.
+//! host's memory of the ring, and the array of the submission queue. Rings are known by what
+//! descriptors refer to, not by their numbers, in the process that has set them up and its
+//! children.
 
 mod convert;
 pub(crate) mod enter;

@@ -26,6 +26,9 @@ pub(super) struct Shape {
     pub(super) polled: bool,
     /// Bytes before the host's memory of the ring in the guest's mapping.
     pub(super) host_at: usize,
+    /// Bytes before the array of slots there. It is the last: programs that map the two queues
+    /// separately take its end for that of all that belongs to the submission queue.
+    pub(super) array_at: usize,
     /// Where the host has the tail of its submission queue, from there.
     pub(super) host_tail: usize,
     /// The same of head and tail of the completion queue.
@@ -35,7 +38,8 @@ pub(super) struct Shape {
 /// Memory of a ring.
 #[derive(Debug)]
 pub(super) struct Queues {
-    /// The guest's submission queue, then the host's memory of the ring: the guest maps it.
+    /// The guest's submission queue without its array, the host's memory of the ring, and the
+    /// array: the guest maps it.
     pub(super) shown: SharedPages,
     /// The guest's entries.
     pub(super) entries: SharedPages,
@@ -50,7 +54,6 @@ pub(super) mod at {
     pub(crate) const MASK: usize = 8;
     pub(crate) const ENTRIES: usize = 12;
     pub(crate) const DROPPED: usize = 16;
-    pub(crate) const ARRAY: usize = 64;
 }
 
 /// What processes with the ring share, as words behind the host's entries.

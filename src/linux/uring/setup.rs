@@ -88,9 +88,9 @@ fn sizes(wanted: u32, params: &Params) -> Result<(u32, u32), Errno> {
 fn queues(sq: u32, cq: u32, params: &Params) -> std::io::Result<(Shape, Queues)> {
     let page = PAGE_SIZE as usize;
     let words = if params[FLAGS] & SQE128 != 0 { 2 * WORDS } else { WORDS };
-    let host_at = (at::ARRAY + 4 * sq as usize).next_multiple_of(page);
     // Any completion may be a long one, and there are fields before them.
-    let ring = page + cq as usize * 32;
+    let ring = (page + cq as usize * 32).next_multiple_of(page);
+    let (host_at, array_at) = (page, page + ring);
     let bytes = (sq as usize * words * 8).next_multiple_of(page);
     let shape = Shape {
         entries: sq,
@@ -98,11 +98,12 @@ fn queues(sq: u32, cq: u32, params: &Params) -> std::io::Result<(Shape, Queues)>
         no_array: params[FLAGS] & NO_SQARRAY != 0,
         polled: params[FLAGS] & SQPOLL != 0,
         host_at,
+        array_at,
         host_tail: 0,
         completions: [0; 2],
     };
     let queues = Queues {
-        shown: SharedPages::new(host_at + ring)?,
+        shown: SharedPages::new((array_at + 4 * sq as usize).next_multiple_of(page))?,
         entries: SharedPages::new(bytes)?,
         host: SharedPages::new(bytes + page)?,
     };
@@ -190,7 +191,7 @@ fn describe(params: &mut Params, shape: &Shape) {
     for offset in &mut params[CQ_FIELDS] {
         *offset += shift;
     }
-    let array = if shape.no_array { 0 } else { at::ARRAY };
+    let array = if shape.no_array { 0 } else { shape.array_at };
     let own = [at::HEAD, at::TAIL, at::MASK, at::ENTRIES, 0, at::DROPPED, array];
     for (i, offset) in own.into_iter().enumerate() {
         params[SQ_OFFSETS + i] = offset as u32;
@@ -267,6 +268,7 @@ mod tests {
         params[FLAGS] = SQE128;
         let (shape, queues) = queues(1, 2, &params).unwrap();
         assert_eq!(shape.host_at, PAGE_SIZE as usize);
+        assert_eq!((shape.array_at, queues.shown.len()), (3 * shape.host_at, 4 * shape.host_at));
         assert!(queues.entries.len() >= 2 * SIZE);
         assert!(queues.host.len() > queues.entries.len());
     }

@@ -225,9 +225,13 @@ static void mappings(void) {
     publish(&r);
     sys_enter(r.fd, 1, 1, 1, 0, 0);
     say("seen twice: %d\n", again != MAP_FAILED && *(unsigned *)(again + r.p.cq_off.tail) == 1);
-    say("queue %u %u %u, completions %u %u\n", *word(&r, r.p.sq_off.ring_mask),
+    // Some programs map no more of the submission queue than up to the end of its array.
+    unsigned words[] = {r.p.sq_off.head, r.p.sq_off.tail, r.p.sq_off.ring_mask, r.p.sq_off.ring_entries, r.p.sq_off.flags, r.p.sq_off.dropped};
+    int inside = 1;
+    for (unsigned i = 0; i < COUNT(words); i++) inside &= words[i] < r.p.sq_off.array;
+    say("queue %u %u %u, completions %u %u, array behind all %d\n", *word(&r, r.p.sq_off.ring_mask),
         *word(&r, r.p.sq_off.ring_entries), *word(&r, r.p.sq_off.head), *word(&r, r.p.cq_off.ring_mask),
-        *word(&r, r.p.cq_off.ring_entries));
+        *word(&r, r.p.cq_off.ring_entries), inside);
     close_ring(&r);
 }
 

@@ -2,8 +2,12 @@
 //! it.
 
 use crate::linux::abi::Fd;
+use crate::linux::host::{HostArg, file_identity, file_system, host_fd};
 use crate::linux::task::others;
+use std::ffi::CString;
+use std::fmt::Write as _;
 use std::fs;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// The process that a file tells about: the calling one if absent, else another guest.
@@ -145,14 +149,102 @@ pub(crate) fn is_special(name: &[u8]) -> bool {
     name == b"cpuinfo" || ProcFile::of_process(name).is_some()
 }
 
-/// A link that stands for an object and not for its text, by its path below `/proc`.
-pub(crate) fn is_magic(path: &[u8]) -> bool {
-    path.split(|&b| b == b'/').next().is_some_and(is_number)
-}
-
 /// The components of a path behind `/proc`.
 fn below_proc(path: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
     Some(path.strip_prefix(b"/proc/")?.split(|&b| b == b'/'))
+}
+
+/// A link that stands for an object and not for its text, by its path in our `/proc`.
+pub(crate) fn is_magic(path: &[u8]) -> bool {
+    below_proc(path).and_then(|mut parts| parts.next()).is_some_and(is_number)
+}
+
+/// True if an open file is on a file system of processes.
+pub(crate) fn is_on_proc(fd: i32) -> bool {
+    file_system(fd) == Ok(libc::PROC_SUPER_MAGIC as u64)
+}
+
+/// The path in our `/proc` of an open file, or of `name` in an open directory, on any file system
+/// of processes, by what is mounted where; `None` on another. Numbers of processes in a `/proc`
+/// that the guest has mounted are those of its name space, taken for the caller's.
+pub(crate) fn path_by_mount(fd: i32, name: Option<&[u8]>) -> Option<Vec<u8>> {
+    if !is_on_proc(fd) {
+        return None;
+    }
+    let mut path = path_on_mount(fd)?;
+    if let Some(name) = name {
+        path.extend_from_slice(b"/");
+        path.extend_from_slice(name);
+    }
+    let rest = path.strip_prefix(b"/").unwrap_or(&path);
+    let first = rest.split(|&b| b == b'/').next().unwrap_or_default();
+    let device = |file| Some(file_identity(file).ok()?.dev);
+    let ours = fs::File::open("/proc").ok();
+    let is_ours = ours.is_some_and(|ours| device(ours.as_raw_fd()) == device(fd));
+    if is_ours || !is_number(first) {
+        return Some([&b"/proc/"[..], rest].concat());
+    }
+    let id = std::str::from_utf8(first).ok().and_then(|id| id.parse().ok());
+    // Nobody has the number 0.
+    let ours = id.and_then(others::in_proc).unwrap_or(0).to_string();
+    Some([&b"/proc/"[..], ours.as_bytes(), &rest[first.len()..]].concat())
+}
+
+/// The host's number of the mount that an open file lies on.
+pub(crate) fn mount_id(fd: i32) -> Option<String> {
+    let text = fs::read_to_string(format!("/proc/thread-self/fdinfo/{fd}")).ok()?;
+    let id = text.lines().find_map(|line| line.strip_prefix("mnt_id:"))?;
+    Some(id.trim().to_owned())
+}
+
+/// A path as the files that list mounts have it.
+pub(crate) fn escaped(path: &[u8]) -> String {
+    let mut out = String::new();
+    for c in String::from_utf8_lossy(path).chars() {
+        match c {
+            ' ' | '\t' | '\n' | '\\' | '#' => {
+                let _ = write!(out, "\\{:03o}", u32::from(c));
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// The path of an open file in its file system of processes. A mount of another namespace is the
+/// host's, and one that is nowhere yet is taken for whole.
+fn path_on_mount(fd: i32) -> Option<Vec<u8>> {
+    let link = fs::read_link(format!("/proc/thread-self/fd/{fd}")).ok()?;
+    let host = link.into_os_string().into_vec();
+    let id = mount_id(fd)?;
+    let table = fs::read("/proc/thread-self/mountinfo").ok()?;
+    let table = String::from_utf8_lossy(&table);
+    let line = table.lines().find(|line| line.split(' ').next() == Some(&id));
+    let Some(line) = line else {
+        return Some(host.strip_prefix(b"/proc").map(<[u8]>::to_vec).unwrap_or(host));
+    };
+    let mut fields = line.split(' ').skip(3);
+    let (root, place) = (fields.next()?, fields.next()?);
+    let host = escaped(&host);
+    let rest = host.strip_prefix(place.trim_end_matches('/'))?;
+    Some([root.trim_end_matches('/').as_bytes(), rest.as_bytes()].concat())
+}
+
+/// As [`classify`], of a path without a world: also on a `/proc` that the guest has mounted
+/// elsewhere.
+pub(crate) fn classify_anywhere(dir: Fd, path: &[u8]) -> Option<ProcFile> {
+    let known = classify(dir, path);
+    let at = path.iter().rposition(|&b| b == b'/').map_or(0, |at| at + 1);
+    let (parent, name) = path.split_at(at);
+    let starts = || if path.first() == Some(&b'/') { Some(path.to_vec()) } else { directory(dir) };
+    if known.is_some() || !is_special(name) || starts()?.starts_with(b"/proc/") {
+        return known;
+    }
+    let parent = CString::new(if parent.is_empty() { b"." } else { parent }).ok()?;
+    let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
+    let args = [dir.into(), HostArg::path(&parent), flags.into()];
+    let parent = host_fd(libc::SYS_openat, &args).ok()?;
+    classify(Fd::CWD, &path_by_mount(parent.as_raw_fd(), Some(name))?)
 }
 
 /// A path of our `/proc` that leads into the directory of the calling process.

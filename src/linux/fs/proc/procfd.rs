@@ -10,6 +10,7 @@ use crate::linux::host::{self, HostArg, host_call, limit};
 use crate::linux::process::Thread;
 use crate::linux::task::others;
 use crate::mem::Access;
+use crate::util::PAGE_SIZE;
 use std::sync::Arc;
 
 /// Takes note of a descriptor that the guest has opened.
@@ -111,6 +112,33 @@ fn text(t: &mut Thread, fd: Fd, (file, path): &Special, at: u64) -> Result<Arc<V
     Ok(text)
 }
 
+/// What one call reads of a text at `at`, at most `room` bytes: as of the kernel's sequential files
+/// the rest of a record, and whole records as far as they fit into a page (`seq_read_iter`).
+/// `record` is how long the first record of a text is.
+fn piece(text: &[u8], at: usize, room: usize, record: fn(&[u8]) -> usize) -> &[u8] {
+    let mut start = 0;
+    while start < at && start < text.len() {
+        start += record(&text[start..]);
+    }
+    let rest = text.get(at..).unwrap_or_default();
+    let begun = start.saturating_sub(at).min(rest.len());
+    if room <= begun {
+        return &rest[..room];
+    }
+    let (fresh, room) = (&rest[begun..], room - begun);
+    let mut len = if fresh.is_empty() { 0 } else { record(fresh) };
+    // A record that does not fit has a larger buffer made.
+    let buffer = len.saturating_add(1).next_power_of_two().max(PAGE_SIZE as usize);
+    while len < room && len < fresh.len() {
+        let longer = len + record(&fresh[len..]);
+        if longer >= buffer {
+            break;
+        }
+        len = longer;
+    }
+    &rest[..begun + len.min(room)]
+}
+
 fn copy_text(
     t: &mut Thread,
     fd: Fd,
@@ -119,7 +147,8 @@ fn copy_text(
     into: &[IoVec],
 ) -> Result<u64, Errno> {
     let text = text(t, fd, file, at)?;
-    let mut rest = text.get(at as usize..).unwrap_or_default();
+    let room = into.iter().fold(0_u64, |sum, v| sum.saturating_add(v.len));
+    let mut rest = piece(&text, at as usize, room as usize, procfs::record_end(file.0));
     let mut done = 0;
     for v in into {
         let n = rest.len().min(v.len as usize);
@@ -210,4 +239,29 @@ pub(crate) fn send(
         Ok(done)
     };
     Some(copy())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_whole_records() {
+        let line =
+            |text: &[u8]| text.iter().position(|&b| b == b'\n').map_or(text.len(), |n| n + 1);
+        let text = b"one\ntwo\nthree\n";
+        let read = |at, room| std::str::from_utf8(piece(text, at, room, line)).unwrap();
+        assert_eq!(read(0, 100), "one\ntwo\nthree\n");
+        assert_eq!(read(0, 6), "one\ntw");
+        assert_eq!(read(6, 1), "o");
+        assert_eq!(read(6, 4), "o\nth");
+        assert_eq!(read(14, 9), "");
+        assert_eq!(read(99, 9), "");
+        // 100 lines of 100 bytes: 40 of them are less than a page.
+        let text = [&[b'x'; 99][..], b"\n"].concat().repeat(100);
+        assert_eq!(piece(&text, 0, 1 << 16, line).len(), 4000);
+        assert_eq!(piece(&text, 50, 1 << 16, line).len(), 4050);
+        assert_eq!(piece(&text, 0, 4096, |text| text.len()).len(), 4096);
+        assert_eq!(piece(&text, 0, 1 << 16, |text| text.len()).len(), 10000);
+    }
 }

@@ -16,7 +16,7 @@ pub(crate) fn listing(t: &Thread, dir: Fd) -> Option<Listing> {
     if !matches!(name, b"fd" | b"fdinfo" | b"map_files") {
         return None;
     }
-    listing_at(&t.process.options.files.in_our_proc(&path)?)
+    listing_at(&t.process.options.files.in_our_proc(dir, &path)?)
 }
 
 /// Checks that the guest may open the file.
@@ -35,9 +35,30 @@ pub(crate) fn may_open(t: &Thread, file: Option<ProcFile>) -> Result<(), Errno> 
 /// The file that an open descriptor is, if its contents are made here, and its path.
 pub(crate) fn of_descriptor(t: &Thread, fd: Fd) -> Option<(ProcFile, Vec<u8>)> {
     let path = directory(fd)?;
-    match classify(Fd::CWD, &t.process.options.files.in_our_proc(&path)?)? {
+    match classify(Fd::CWD, &t.process.options.files.in_our_proc(fd, &path)?)? {
         ProcFile::Exe | ProcFile::OtherExe(_) | ProcFile::Pagemap(_) => None,
         file => Some((file, path)),
+    }
+}
+
+/// How the kernel makes the text of a file: the length of the first of its records.
+pub(super) fn record_end(file: ProcFile) -> fn(&[u8]) -> usize {
+    fn line(text: &[u8]) -> usize {
+        text.iter().position(|&b| b == b'\n').map_or(text.len(), |at| at + 1)
+    }
+    /// Details begin with a capital, the lines of mappings with a hexadecimal digit.
+    fn mapping(text: &[u8]) -> usize {
+        let next = text.windows(2).position(|w| w[0] == b'\n' && !w[1].is_ascii_uppercase());
+        next.map_or(text.len(), |at| at + 1)
+    }
+    fn paragraph(text: &[u8]) -> usize {
+        text.windows(2).position(|w| w == b"\n\n").map_or(text.len(), |at| at + 2)
+    }
+    match file {
+        ProcFile::Maps(_) | ProcFile::NumaMaps(_) | ProcFile::Mounts(_) => line,
+        ProcFile::Smaps(_) => mapping,
+        ProcFile::CpuInfo => paragraph,
+        _ => <[u8]>::len,
     }
 }
 
@@ -50,12 +71,12 @@ fn host_text(who: Who, name: &str) -> Result<String, Errno> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The host's `maps` of a process.
+/// The host's `maps` of a process; its `smaps` of another, where that tells what is the guest's.
 ///
 /// # Errors
 /// What the host says.
 pub(crate) fn host_maps(who: Who) -> Result<String, Errno> {
-    host_text(who, "maps")
+    host_text(who, if who.is_some() { "smaps" } else { "maps" })
 }
 
 /// What the guest finds in a file, which is at the host's absolute path `path`.
@@ -68,7 +89,7 @@ pub(crate) fn content(t: &Thread, file: ProcFile, path: &[u8]) -> Result<Vec<u8>
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
     let sized = |who: Who| {
-        let maps = if who.is_none() { String::new() } else { host_maps(who)? };
+        let maps = if who.is_none() { String::new() } else { host_text(who, "maps")? };
         let program = match who {
             None => t.process.exe.to_string_lossy().into_owned(),
             Some(pid) => {
@@ -97,7 +118,7 @@ pub(crate) fn content(t: &Thread, file: ProcFile, path: &[u8]) -> Result<Vec<u8>
         ProcFile::Cmdline => return Ok(t.process.cmdline.clone()),
         ProcFile::Auxv => return Ok(t.process.auxv.clone()),
         ProcFile::Environ => return Ok(t.process.environ.clone()),
-        ProcFile::Maps(who) => areas(who, "maps", |a| a.maps())?,
+        ProcFile::Maps(who) => procmaps::areas_of(t, who, &host_maps(who)?)?.maps(),
         ProcFile::Smaps(who) => areas(who, "smaps", |a| a.details())?,
         ProcFile::Rollup(who) => areas(who, "smaps", |a| a.rollup())?,
         ProcFile::NumaMaps(who) => {

@@ -76,6 +76,28 @@ struct HostArea<'a> {
     details: Vec<(&'a str, &'a str)>,
 }
 
+impl HostArea<'_> {
+    fn detail(&self, name: &str) -> Option<&str> {
+        self.details.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
+    }
+
+    /// True if a guest process, whose addresses have it, has mapped it. What nobody has mapped is
+    /// reserved, without access, memory or a name; so is for the host what the guest has mapped
+    /// without access and never used, and what the host's `maps` does not tell of.
+    fn is_mapped(&self) -> bool {
+        let has = |name| self.detail(name).is_some_and(|value| value != "0 kB");
+        let flags = self.detail("VmFlags");
+        let counted =
+            flags.is_some_and(|f| f.split(' ').all(|flag| flag != "nr")) && marks_reserved();
+        !self.flags.starts_with("---p") || self.inode != 0 || counted || has("Rss") || has("Swap")
+    }
+}
+
+/// False on a host that counts all memory, where nothing is just reserved (proc_sys_vm(5)).
+fn marks_reserved() -> bool {
+    std::fs::read("/proc/sys/vm/overcommit_memory").is_ok_and(|mode| mode.first() != Some(&b'2'))
+}
+
 /// Takes a line of `maps` apart.
 fn host_area(line: &str) -> Option<HostArea<'_>> {
     let hex = |text| u64::from_str_radix(text, 16).ok();
@@ -120,6 +142,13 @@ impl<'a> Areas<'a> {
     pub(crate) fn own(t: &Thread, host: &'a str) -> Self {
         let base = t.memory().base().0 as u64;
         let host = host_areas(host);
+        // Many are of one file.
+        let mut names: BTreeMap<String, String> = BTreeMap::new();
+        let mut file_name = |path: &str| {
+            let known = names.entry(path.to_owned());
+            let name = || t.process.file_name(path.as_ref()).to_string_lossy().into_owned();
+            known.or_insert_with(name).clone()
+        };
         let areas = t.memory().mappings().into_iter().map(|(range, m)| {
             let (offset, dev, inode, name) = match &m.backing {
                 Backing::Anonymous(name) => (0, 0, 0, name.unwrap_or("").to_owned()),
@@ -129,9 +158,7 @@ impl<'a> Areas<'a> {
             };
             let mut area = Area { range, prot: m.prot, shared: m.shared, offset, dev, inode, name };
             if let Some(h) = containing(&host, base + area.range.start) {
-                area.learn(h, base, |path| {
-                    t.process.file_name(path.as_ref()).to_string_lossy().into_owned()
-                });
+                area.learn(h, base, &mut file_name);
             }
             area
         });
@@ -141,11 +168,10 @@ impl<'a> Areas<'a> {
     /// Those of another guest process, as far as the host tells.
     pub(crate) fn other(other: &Other, host: &'a str, name: impl Fn(&str) -> String) -> Self {
         let host = host_areas(host);
-        let inside = host.iter().filter(|h| {
-            // What the guest has not mapped is reserved, without access.
-            let end = other.base.saturating_add(other.size);
-            h.range.start >= other.base && h.range.end <= end && !h.flags.starts_with("---p")
-        });
+        let end = other.base.saturating_add(other.size);
+        let inside = host
+            .iter()
+            .filter(|h| h.range.start >= other.base && h.range.end <= end && h.is_mapped());
         let areas = inside.map(|h| {
             let bit = |c, bit| if h.flags.contains(c) { bit } else { 0 };
             Area {
@@ -265,9 +291,8 @@ impl<'a> Areas<'a> {
             }
         }
         let host = self.host_parts(area).next();
-        let host = host.and_then(|h| h.details.iter().find(|(key, _)| *key == "VmFlags"));
         // That we reserve nothing, and that we execute nothing, is ours.
-        let others = host.map_or("", |(_, value)| value).split(' ');
+        let others = host.and_then(|h| h.detail("VmFlags")).unwrap_or("").split(' ');
         let mut others: Vec<_> =
             others.filter(|f| !["rd", "wr", "ex", "nr", "me", ""].contains(f)).collect();
         let at =
@@ -309,7 +334,7 @@ pub(crate) struct Sizes {
 impl Area {
     /// Takes over what only the host knows: what the file is called today, and the numbers of
     /// shared memory.
-    fn learn(&mut self, h: &HostArea<'_>, base: u64, name: impl Fn(&str) -> String) {
+    fn learn(&mut self, h: &HostArea<'_>, base: u64, name: impl FnOnce(&str) -> String) {
         let file = h.name.starts_with('/') && self.name.starts_with('/');
         if file && !self.name.starts_with("/SYSV") {
             self.name = name(h.name);
@@ -391,6 +416,23 @@ mod tests {
         assert_eq!(readable_from(&areas, 0x5ff8..0x6008), 0x10);
         assert_eq!(readable_from(&areas, 0x6ff8..0x7008), 8);
         assert_eq!(readable_from(&areas, 0x1000..0x1008), 0);
+    }
+
+    #[test]
+    fn what_another_process_has_mapped_without_access_is_told_by_its_details() {
+        let other =
+            Other { base: 0x10000, size: 0x10000, limits: 0, exe: vec![], exe_host: vec![] };
+        let reserved = "Rss:                   0 kB\nVmFlags: mr mw me nr \n";
+        let used = "Rss:                   4 kB\nVmFlags: mr mw me nr \n";
+        let counted = "Rss:                   0 kB\nVmFlags: mr mw me ac \n";
+        let host = [(0x10, reserved), (0x11, used), (0x12, counted), (0x13, reserved)]
+            .map(|(page, details)| {
+                format!("{page:05x}000-{:05x}000 ---p 00000000 00:00 0 \n{details}", page + 1)
+            })
+            .concat();
+        let areas = Areas::other(&other, &host, str::to_owned);
+        let starts: Vec<u64> = areas.all.iter().map(|a| a.range.start).collect();
+        assert_eq!(starts, if marks_reserved() { vec![0x1000, 0x2000] } else { vec![0x1000] });
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! into it (proc(5); kernel: `fs/proc_namespace.c`).
 
 use super::world::{Mount, World};
-use crate::linux::fs::proc::names::MountFormat;
+use crate::linux::fs::proc::names::{MountFormat, escaped, mount_id};
 use std::fmt::Write as _;
 use std::fs;
 use std::os::fd::AsRawFd;
@@ -34,27 +34,10 @@ impl<'a> HostMount<'a> {
     }
 }
 
-/// A path as these files have it.
-pub(super) fn escaped(path: &[u8]) -> String {
-    let mut out = String::new();
-    for c in String::from_utf8_lossy(path).chars() {
-        match c {
-            ' ' | '\t' | '\n' | '\\' | '#' => {
-                let _ = write!(out, "\\{:03o}", u32::from(c));
-            }
-            _ => out.push(c),
-        }
-    }
-    out
-}
-
 impl Mount {
     /// The host's number of the mount that it lies on.
     pub(super) fn host_id(&self) -> Option<String> {
-        let path = format!("/proc/thread-self/fdinfo/{}", self.fd.as_raw_fd());
-        let text = fs::read_to_string(path).ok()?;
-        let id = text.lines().find_map(|line| line.strip_prefix("mnt_id:"))?;
-        Some(id.trim().to_owned())
+        mount_id(self.fd.as_raw_fd())
     }
 }
 
@@ -65,10 +48,10 @@ impl World {
         // Paths that are not UTF-8 are the host's own.
         let host = String::from_utf8_lossy(&bytes);
         let mut out = String::new();
-        if self.own_mounts {
-            self.write_own_mounts(&mut out, format, &host);
-        }
         let numbers = self.mount_numbers(&host);
+        if self.own_mounts {
+            self.write_own_mounts(&mut out, format, &host, numbers[self.mounts.len()]);
+        }
         let written = usize::from(self.own_mounts);
         for (i, mount) in self.mounts.iter().enumerate().skip(written) {
             if mount.guest.contains(&0) {

@@ -2,7 +2,6 @@
 
 use super::world::{Mount, World};
 use crate::linux::abi::{Errno, Fd};
-use crate::linux::fs::proc::names;
 use crate::linux::host::{HostArg, host_call};
 use std::ffi::{CStr, CString};
 use std::os::fd::AsRawFd;
@@ -72,10 +71,5 @@ impl World {
         }
         // What is outside keeps the host's name, which means nothing here.
         if host.first() == Some(&b'/') { self.guest_name(&host).unwrap_or(host) } else { host }
-    }
-
-    /// True for the name of a link that stands for an object and not for its text.
-    pub(crate) fn is_magic(&self, place: &[u8]) -> bool {
-        self.in_proc(place).is_some_and(names::is_magic)
     }
 }

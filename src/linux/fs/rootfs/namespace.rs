@@ -1,7 +1,7 @@
 //! Mounts of the guest's own (mount_namespaces(7), pivot_root(2)): in a mount namespace that the
 //! guest has made, what a world binds becomes mounts of the host's kernel, and so does what the
 //! guest mounts there. The host's root stays ours, and has no name in the world: to pivot is to
-//! exchange the world.
+//! exchange what is mounted where the host has the world's root, and the world.
 
 use super::chroot::Worlds;
 use super::names::{fd_path, read_link};
@@ -9,16 +9,17 @@ use super::resolve::{Handle, Want, open_beneath};
 use super::setup::{lift, open_host};
 use super::world::{Mount, World};
 use crate::linux::abi::{Errno, Fd};
-use crate::linux::fs::proc::names::{self, MountFormat};
+use crate::linux::fs::proc::names::{self, MountFormat, escaped};
 use crate::linux::host::{HostArg, file_identity, host_call, host_fd, path_of};
-use crate::linux::task::others;
+use crate::sys::async_signal;
+use crate::sys::process::{CloneMore, lend};
 use std::ffi::{CStr, CString};
 use std::fmt::Write as _;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-/// The place of a root that has been replaced and lies on top of its successor: no path leads
-/// there.
+/// The place of a root that has been replaced and lies on top of its successor, in the names of
+/// what only the world knows of: no path leads there.
 const ON_TOP: &[u8] = b"/\0root";
 /// Where descriptors lead whose mount has been taken away. No path leads there either.
 const GONE: &[u8] = b"/\0gone";
@@ -98,52 +99,81 @@ impl Worlds {
     /// After the process has joined a mount namespace.
     pub(crate) fn enter_namespace(&self) {
         let renewed = |m: &Mount| Mount::new(m.guest.clone(), lift(m.renewed()?)?, m.read_only);
-        let Some(Ok(root)) = self.mounts.first().map(renewed) else { return };
-        // The root was made a mount where a guest made the namespace.
-        let own = is_mount_root(root.fd.as_raw_fd());
+        let known = &self.mounts[0];
+        // The root was made a mount where a guest made the namespace, and may be another there.
+        let there = open_host(&path_of(&known.host)).ok();
+        let own = there.as_ref().is_some_and(|root| is_mount_root(root.as_raw_fd()));
+        let root = match there.filter(|_| own) {
+            Some(root) => lift(root).and_then(|root| Mount::new(Vec::new(), root, false)),
+            None => renewed(known),
+        };
+        let Ok(root) = root else { return };
         let others = self.mounts.iter().skip(1).filter(|_| !own).filter_map(|m| renewed(m).ok());
         let mounts = std::iter::once(root).chain(others).collect();
         self.replace(self.successor(mounts, own));
+        // The kernel goes to the root that it knows of.
+        let _ = host_call(libc::SYS_fchdir, &[self.mounts[0].fd.as_raw_fd().into()]);
     }
 
-    /// Exchanges the root (pivot_root(2)).
+    /// Exchanges the root (pivot_root(2)). Who was in the old root is in the new one.
     ///
     /// # Errors
     /// Those of the call.
     pub(crate) fn pivot(&self, new: &[u8], old: &[u8]) -> Result<(), Errno> {
-        let world = self.pivoted(new, old)?;
-        let cwd = self.name_of(Fd::CWD);
-        self.replace(world);
-        if cwd.is_ok_and(|name| name == b"/") {
-            // Who was in the old root is in the new one.
-            host_call(libc::SYS_fchdir, &[self.mounts[0].fd.as_raw_fd().into()])?;
-        }
+        self.replace(self.pivoted(new, old)?);
         Ok(())
     }
 
     /// Takes a mount away that only this world knows of. False if there is none.
-    ///
-    /// # Errors
-    /// Those of umount(2).
-    pub(crate) fn take_away(&self, place: &[u8]) -> Result<bool, Errno> {
-        let on_top = place == b"/" || place.contains(&0);
-        let place = if on_top { ON_TOP } else { place };
-        if !self.mounts.iter().any(|m| m.guest == place) {
-            return if on_top { Err(Errno::EINVAL) } else { Ok(false) };
+    pub(crate) fn take_away(&self, place: &[u8]) -> bool {
+        let known = self.mounts.iter().skip(1).any(|m| m.guest == place);
+        if known {
+            self.forget(|guest| is_at_or_below(guest, place));
         }
-        let stays = |guest: &[u8]| {
-            let rest = guest.strip_prefix(place);
-            !rest.is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
-        };
-        let mounts = self.mounts.iter().filter(|m| stays(&m.guest)).cloned().collect();
+        known
+    }
+
+    /// After the host has taken a mount away: what this world alone knows of below it.
+    pub(crate) fn taken_away(&self, place: &[u8]) {
+        let place = if place == b"/" { ON_TOP } else { place };
+        self.forget(|guest| guest != place && is_at_or_below(guest, place));
+    }
+
+    fn forget(&self, gone: impl Fn(&[u8]) -> bool) {
+        let known = self.mounts.iter().map(|m| &m.guest).chain(self.aliases.iter().map(|a| &a.1));
+        if !known.clone().any(|guest| gone(guest)) {
+            return;
+        }
+        let mounts = self.mounts.iter().filter(|m| !gone(&m.guest)).cloned().collect();
         // Descriptors of what was there go on working.
         let moved = |guest: &Vec<u8>| {
-            if stays(guest) { guest.clone() } else { [GONE, guest].concat() }
+            if gone(guest) { [GONE, guest].concat() } else { guest.clone() }
         };
         let aliases = self.aliases.iter().map(|(host, guest)| (host.clone(), moved(guest)));
         self.replace(World { aliases: aliases.collect(), ..self.successor(mounts, true) });
-        Ok(true)
     }
+}
+
+fn is_at_or_below(guest: &[u8], place: &[u8]) -> bool {
+    matches!(guest.strip_prefix(place), Some([] | [b'/', ..]))
+}
+
+/// Lets the kernel exchange what is mounted at `root` for `new`, in which `below` becomes the place
+/// of the former. The kernel does so for the root of a process, so a thread takes it for its own.
+fn exchange(root: i32, new: i32, below: &CStr) -> Result<(), Errno> {
+    let steps = || {
+        host_call(libc::SYS_unshare, &[HostArg::int(libc::CLONE_FS)])?;
+        host_call(libc::SYS_fchdir, &[root.into()])?;
+        host_call(libc::SYS_chroot, &[HostArg::path(c".")])?;
+        host_call(libc::SYS_fchdir, &[new.into()])?;
+        host_call(libc::SYS_pivot_root, &[HostArg::path(c"."), HostArg::path(below)])
+    };
+    let mut result = Err(Errno::EAGAIN);
+    let mask = async_signal::set_mask(!0);
+    let ran = lend(&CloneMore::default(), &mut || result = steps());
+    async_signal::set_mask(mask);
+    ran?;
+    result.map(drop)
 }
 
 impl World {
@@ -211,20 +241,22 @@ impl World {
         if place == b"/" || old == b"/" {
             return Err(Errno::EBUSY);
         }
-        let below = old.strip_prefix(&place[..]).filter(|rest| matches!(rest, [] | [b'/', ..]));
-        let known = self.places.contains_key(&place[..]);
-        let (Some(below), true) = (below, known || is_mount_root(root.as_raw_fd())) else {
-            return Err(Errno::EINVAL);
-        };
+        let below = old.strip_prefix(&place[..]).ok_or(Errno::EINVAL)?;
+        let from_there = [&b"."[..], below].concat();
+        let root = lift(root)?;
+        let from_there = CString::new(from_there).map_err(|_| Errno::EINVAL)?;
+        exchange(self.mounts[0].fd.as_raw_fd(), root.as_raw_fd(), &from_there)?;
         let below = if below.is_empty() { ON_TOP } else { below };
-        let mut mounts = vec![Mount::new(Vec::new(), lift(root)?, false)?];
         let moved = |guest: &[u8]| {
             let inside = guest.strip_prefix(&place[..]).filter(|rest| rest.first() == Some(&b'/'));
             inside.map_or_else(|| [below, guest].concat(), <[u8]>::to_vec)
         };
-        mounts.extend(self.mounts.iter().map(|m| Mount { guest: moved(&m.guest), ..m.clone() }));
+        let mut mounts = vec![Mount::new(Vec::new(), root, false)?];
+        let others = self.mounts.iter().skip(1);
+        mounts.extend(others.map(|m| Mount { guest: moved(&m.guest), ..m.clone() }));
         let aliases = self.aliases.iter().map(|(host, guest)| (host.clone(), moved(guest)));
-        Ok(Self { aliases: aliases.collect(), ..self.successor(mounts, true) })
+        let exe = self.exe.get().map_or_else(OnceLock::new, |exe| OnceLock::from(moved(exe)));
+        Ok(Self { aliases: aliases.collect(), exe, ..self.successor(mounts, true) })
     }
 
     /// Directory and name of a mount point, not to be followed, for umount(2): a descriptor of what
@@ -240,51 +272,31 @@ impl World {
         Ok((found.at, path))
     }
 
-    /// What a place below `/proc` is called there, if `/proc` is what its name says.
-    pub(super) fn in_proc<'a>(&self, place: &'a [u8]) -> Option<&'a [u8]> {
+    /// The path in our `/proc` of what is at a place, if that is on a file system of processes.
+    /// `at` is a descriptor of it, or of the directory in which it is `name`.
+    pub(crate) fn proc_path(&self, place: &[u8], at: i32, name: Option<&[u8]>) -> Option<Vec<u8>> {
         let (mount, rest) = self.mount_of(place);
         if self.mounts[mount].is_proc {
-            return Some(rest);
+            return Some([&b"/proc/"[..], rest].concat());
         }
         if !self.own_mounts {
             return None;
         }
-        let below = |guest: &[u8]| match place.strip_prefix(guest)? {
-            [] => Some(&place[..0]),
-            [b'/', name @ ..] => Some(name),
-            _ => None,
-        };
-        // The host's that was there before the guest's mounts, and the guest's own.
-        let hosts = self.aliases.iter().filter(|(host, _)| host == b"/proc");
-        hosts.map(|(_, guest)| &guest[..]).chain([&b"/proc"[..]]).find_map(below)
-    }
-
-    /// A place below a `/proc` by its path in ours. Numbers of processes in one that the guest has
-    /// mounted are those of its name space, taken for the caller's.
-    pub(crate) fn proc_path(&self, place: &[u8]) -> Option<Vec<u8>> {
-        let rest = self.in_proc(place)?;
-        let first = rest.split(|&b| b == b'/').next().unwrap_or_default();
-        let root = place[..place.len() - rest.len()].strip_suffix(b"/").unwrap_or_default();
-        if !self.own_mounts || !names::is_number(first) || !self.is_guests_proc(root) {
-            return Some([&b"/proc/"[..], rest].concat());
-        }
-        let id = std::str::from_utf8(first).ok().and_then(|id| id.parse().ok());
-        // Nobody has the number 0.
-        let ours = id.and_then(others::in_proc).unwrap_or(0).to_string();
-        Some([&b"/proc/"[..], ours.as_bytes(), &rest[first.len()..]].concat())
-    }
-
-    /// True if the file system at this place is not the one of our `/proc`.
-    fn is_guests_proc(&self, root: &[u8]) -> bool {
-        let device = |at: Result<Handle, Errno>| Some(file_identity(at.ok()?.fd()).ok()?.dev);
-        device(self.open_place(root)) != device(open_host(&path_of(b"/proc")).map(Handle::Owned))
+        names::path_by_mount(at, name)
     }
 
     /// Lines of the host's `mountinfo` that are of mounts below the root, in the guest's names.
-    pub(super) fn write_own_mounts(&self, out: &mut String, format: MountFormat, host: &str) {
+    /// What holds the root, which nobody sees, has the number `holder`.
+    pub(super) fn write_own_mounts(
+        &self,
+        out: &mut String,
+        format: MountFormat,
+        host: &str,
+        holder: u64,
+    ) {
         let Some(id) = self.mounts[0].host_id() else { return };
         let mut inside = vec![id.as_str()];
-        let below = super::mounts::escaped(&self.mounts[0].host);
+        let below = escaped(&self.mounts[0].host);
         for line in host.lines() {
             let fields: Vec<_> = line.splitn(6, ' ').collect();
             let [id, parent, device, root, place, rest] = fields[..] else { continue };
@@ -293,6 +305,8 @@ impl World {
             }
             let Some(name) = place.strip_prefix(below.trim_end_matches('/')) else { continue };
             inside.push(id);
+            let holder = holder.to_string();
+            let parent = if id == inside[0] { &holder } else { parent };
             let name = if name.is_empty() { "/" } else { name };
             let mut right = rest.split(" - ").nth(1).unwrap_or("").splitn(3, ' ');
             let (kind, source, all) = (right.next(), right.next(), right.next());

@@ -149,6 +149,8 @@ pub(crate) struct Straight<'a> {
     pub read_only: bool,
     /// How many links have been replaced by what they say.
     links: u32,
+    /// It may lead to a file system of processes.
+    maybe_proc: bool,
 }
 
 impl World {
@@ -173,6 +175,9 @@ impl World {
         let absolute = path.first() == Some(&b'/');
         let rest = &path[path.iter().take_while(|&&b| b == b'/').count()..];
         let odd = |p: &[u8]| matches!(p, b"" | b"." | b"..");
+        let special = |p: &[u8]| names::is_special(p) || self.is_held(p);
+        let specials = |path: &[u8]| path.split(|&b| b == b'/').any(special);
+        let maybe_proc = self.own_mounts;
         let trimmed = rest.strip_suffix(b"/").unwrap_or(rest);
         if !trimmed.is_empty() && trimmed.split(|&b| b == b'/').any(odd) {
             return Ok(None);
@@ -185,31 +190,31 @@ impl World {
             if let Some((place, links)) = self.shortcut(whole, last || !slash.is_empty()) {
                 let m = &self.mounts[self.mount_of(&place).0];
                 let below = [self.mount_of(&place).1, slash].concat();
-                let usable = self.in_proc(&place).is_none() && m.is_dir;
+                let usable = m.is_dir && !m.is_proc && !(self.own_mounts && specials(&place));
                 let (dir, path) = (m.fd.as_raw_fd(), below.into());
-                let straight = Straight { dir, path, read_only: m.read_only, links };
+                let straight = Straight { dir, path, read_only: m.read_only, links, maybe_proc };
                 return Ok(usable.then_some(straight));
             }
             let whole = if trimmed.is_empty() { b"" } else { whole };
             let m = &self.mounts[self.mount_of(whole).0];
-            if self.in_proc(whole).is_some() || !m.is_dir {
+            if m.is_proc || !m.is_dir || (self.own_mounts && specials(whole)) {
                 return Ok(None);
             }
             let used = m.guest.len().saturating_sub(1);
             let below = rest.get(used..).unwrap_or(b"");
             let path = below.strip_prefix(b"/").unwrap_or(below).into();
             let (dir, read_only) = (m.fd.as_raw_fd(), m.read_only);
-            return Ok(Some(Straight { dir, path, read_only, links: 0 }));
+            return Ok(Some(Straight { dir, path, read_only, links: 0, maybe_proc }));
         }
-        let special =
-            |p: &[u8]| self.last_names.contains(p) || names::is_special(p) || self.is_held(p);
-        if self.any_read_only || trimmed.split(|&b| b == b'/').any(special) {
+        let crosses = trimmed.split(|&b| b == b'/').any(|p| self.last_names.contains(p));
+        if self.any_read_only || crosses || specials(trimmed) {
             return Ok(None);
         }
         if dir != Fd::CWD {
             self.is_inside(dir)?;
         }
-        Ok(Some(Straight { dir: dir.0, path: rest.into(), read_only: false, links: 0 }))
+        let path = rest.into();
+        Ok(Some(Straight { dir: dir.0, path, read_only: false, links: 0, maybe_proc: true }))
     }
 
     /// Finds out where `path` leads, which is not empty; a relative one starts at `dir`. A path
@@ -268,6 +273,8 @@ fn resolve_straight(s: &Straight<'_>, want: Want) -> Result<Option<Resolved>, Er
         (at, Some(name))
     };
     match at {
+        // A link there may stand for an object.
+        Ok(at) if name.is_some() && s.maybe_proc && names::is_on_proc(at.fd()) => Ok(None),
         Ok(at) => Ok(Some(found(at, name))),
         Err(Errno::ELOOP) => Ok(None),
         Err(e) => Err(e),
@@ -350,7 +357,10 @@ impl<'a> Walk<'a> {
         let rest = rest.join(&b'/');
         let whole = [&self.place, &b"/"[..], &rest].concat();
         let mount = self.world.mount_of(&whole).0;
-        if self.world.in_proc(&whole).is_some() || mount != self.world.mount_of(&self.place).0 {
+        if mount != self.world.mount_of(&self.place).0
+            || self.world.mounts[mount].is_proc
+            || (self.world.own_mounts && names::is_on_proc(self.at.fd()))
+        {
             return Ok(None);
         }
         let flags = if self.slash { DIRECTORY } else { ANYTHING };
@@ -376,7 +386,7 @@ impl<'a> Walk<'a> {
         let (mount, _) = self.world.mount_of(place);
         let read_only = self.world.mounts[mount].read_only;
         let is_mount = self.world.places.contains_key(place);
-        let proc = self.world.proc_path(place);
+        let proc = self.world.proc_path(place, at.fd(), name.as_deref());
         let guest = (!is_nameless(place)).then_some(guest);
         Resolved { at, name, guest, proc, read_only, is_mount, links: self.links }
     }
@@ -405,7 +415,7 @@ impl<'a> Walk<'a> {
             return self.enter(mount, child, is_last);
         }
         if self.world.is_held(&part)
-            && self.world.proc_path(&child).is_some_and(|path| names::is_descriptor(&path))
+            && self.proc_path(&child, &part).is_some_and(|path| names::is_descriptor(&path))
         {
             return Err(Errno::ENOENT);
         }
@@ -499,14 +509,18 @@ impl<'a> Walk<'a> {
         if self.links > MAX_LINKS {
             return Err(Errno::ELOOP);
         }
-        if self.world.is_magic(child)
-            && let Some(path) = self.world.proc_path(child)
-        {
-            return self.jump(&path, name, child);
+        match self.proc_path(child, name.as_bytes()) {
+            Some(path) if names::is_magic(&path) => return self.jump(&path, name, child),
+            Some(_) => {}
+            None => self.world.remember(child, text),
         }
-        self.world.remember(child, text);
         self.push(text);
         if text.first() == Some(&b'/') { self.restart() } else { Ok(Step::On) }
+    }
+
+    /// The path in our `/proc` of a name where we are ([`World::proc_path`]).
+    fn proc_path(&self, child: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+        self.world.proc_path(child, self.at.fd(), Some(name))
     }
 
     /// Continues at the root.

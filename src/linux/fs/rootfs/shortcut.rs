@@ -41,11 +41,11 @@ impl World {
         }
     }
 
-    /// Takes note of a link that a walk has followed.
+    /// Takes note of a link that a walk has followed, which is not in a file system of processes.
     pub(super) fn remember(&self, place: &[u8], text: &[u8]) {
         // `..` depends on more than what is said.
         let odd = parts(text).any(|part| matches!(part, b"." | b".."));
-        if odd || text.is_empty() || self.in_proc(place).is_some() {
+        if odd || text.is_empty() {
             return;
         }
         self.with_links(|links| {
