@@ -9,12 +9,13 @@ mod buf;
 #[cfg(all(debug_assertions, feature = "tools"))]
 pub mod check;
 mod code;
+pub(crate) mod emit;
 pub mod faults;
 mod state;
 mod sum;
 mod symbolic;
 
-pub use buf::{CodeBuf, CountPoint, Counted, LinkSite, Mark};
+pub use buf::{CodeBuf, CountPoint, Counted, LinkSite, Mark, Out};
 pub use code::Code;
 pub use faults::{FaultPoints, Recipe};
 pub(crate) use state::field;

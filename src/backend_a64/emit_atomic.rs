@@ -7,6 +7,7 @@ use super::asm::{Alu, At, Cc, Mem, Sz, Test};
 use super::emit::Emitter;
 use super::emit_mem::DMB;
 use super::regs::{STATE, X0, X1, X16, X17, X30, ZR, field};
+use crate::backend::emit::{Host, LowerAtomic};
 use crate::ir::{AmoOp, MemSize, Reg};
 use crate::util::CodePtr;
 
@@ -41,6 +42,76 @@ const fn lse(op: AmoOp) -> u32 {
         AmoOp::Minu => 0x7000,
     };
     0x38e0_0000 | opcode
+}
+
+impl LowerAtomic for Emitter<'_, '_> {
+    fn amo(&mut self, op: AmoOp, size: MemSize, rd: Reg, base: Reg, src: Reg) {
+        let slow = self.atomic_address(size, base);
+        let value = self.use64(src, X0);
+        if self.cpu.lse {
+            let operand = if op == AmoOp::And {
+                self.a.alu(Alu::Orn, Sz::X, X0, ZR, value);
+                X0
+            } else {
+                value
+            };
+            self.fault_point();
+            self.a.dnm(lse(op) | size_bits(size), X1, X17, operand);
+        } else {
+            self.amo_loop(op, size, value);
+        }
+        self.atomic_result(size, rd, X1);
+        self.atomic_slow(slow, size, rd);
+    }
+
+    fn load_reserved(&mut self, size: MemSize, rd: Reg, base: Reg) {
+        let slow = self.atomic_address(size, base);
+        self.fault_point();
+        self.a.dn(LDAR | size_bits(size), X1, X17);
+        if size == MemSize::W {
+            self.a.sxtw(X1, X1);
+        }
+        // The address that the guest gave, not the one it was reduced to.
+        self.a.store_field(field!(hart.reservation.addr), X16);
+        self.a.store_field(field!(hart.reservation.value), X1);
+        self.a.mov_imm(X16, u64::from(size.bytes()));
+        self.a.store_field(field!(hart.reservation.size), X16);
+        self.atomic_result(size, rd, X1);
+        self.atomic_slow(slow, size, rd);
+    }
+
+    fn store_conditional(&mut self, size: MemSize, rd: Reg, base: Reg, src: Reg) {
+        let slow = self.atomic_address(size, base);
+        let value = self.use64(src, X0);
+        let sz = if size == MemSize::W { Sz::W } else { Sz::X };
+        self.a.load_field(X1, field!(hart.reservation.addr));
+        self.a.cmp(Sz::X, X1, X16);
+        let other_address = self.a.branch_if(Test::Flags(Cc::Ne));
+        self.a.mem(Mem::LoadX, X1, At::Disp(STATE, field!(hart.reservation.size)));
+        self.a.cmp_imm(Sz::X, X1, i64::from(size.bytes()));
+        let other_size = self.a.branch_if(Test::Flags(Cc::Ne));
+        self.a.load_field(X30, field!(hart.reservation.value));
+        self.compare_and_swap(size, X30, value);
+        self.a.cmp(sz, X1, X30);
+        self.a.bind(other_address);
+        self.a.bind(other_size);
+        // All three ways come here with "equal" meaning success.
+        self.a.cset(Cc::Ne, X1);
+        // No address is all ones.
+        self.a.mov_imm(X16, u64::MAX);
+        self.a.store_field(field!(hart.reservation.addr), X16);
+        self.atomic_result(MemSize::D, rd, X1);
+        self.atomic_slow(slow, size, rd);
+    }
+
+    fn cas(&mut self, size: MemSize, rd: Reg, base: Reg, src: Reg) {
+        let slow = self.atomic_address(size, base);
+        let new = self.use64(src, X0);
+        let expected = self.use64(rd, X30);
+        self.compare_and_swap(size, expected, new);
+        self.atomic_result(size, rd, X1);
+        self.atomic_slow(slow, size, rd);
+    }
 }
 
 impl Emitter<'_, '_> {
@@ -90,25 +161,6 @@ impl Emitter<'_, '_> {
             MemSize::D | MemSize::Q => self.a.mov(Sz::X, dst, from),
         }
         self.done(rd, dst, size != MemSize::D);
-    }
-
-    pub(super) fn amo(&mut self, op: AmoOp, size: MemSize, rd: Reg, base: Reg, src: Reg) {
-        let slow = self.atomic_address(size, base);
-        let value = self.use64(src, X0);
-        if self.cpu.lse {
-            let operand = if op == AmoOp::And {
-                self.a.alu(Alu::Orn, Sz::X, X0, ZR, value);
-                X0
-            } else {
-                value
-            };
-            self.fault_point();
-            self.a.dnm(lse(op) | size_bits(size), X1, X17, operand);
-        } else {
-            self.amo_loop(op, size, value);
-        }
-        self.atomic_result(size, rd, X1);
-        self.atomic_slow(slow, size, rd);
     }
 
     /// An exclusive pair until nobody was in between. Old value in x1, new one in x30.
@@ -165,46 +217,6 @@ impl Emitter<'_, '_> {
         self.a.csel(keep, sz, X30, X1, operand);
     }
 
-    pub(super) fn load_reserved(&mut self, size: MemSize, rd: Reg, base: Reg) {
-        let slow = self.atomic_address(size, base);
-        self.fault_point();
-        self.a.dn(LDAR | size_bits(size), X1, X17);
-        if size == MemSize::W {
-            self.a.sxtw(X1, X1);
-        }
-        // The address that the guest gave, not the one it was reduced to.
-        self.a.store_field(field!(hart.reservation.addr), X16);
-        self.a.store_field(field!(hart.reservation.value), X1);
-        self.a.mov_imm(X16, u64::from(size.bytes()));
-        self.a.store_field(field!(hart.reservation.size), X16);
-        self.atomic_result(size, rd, X1);
-        self.atomic_slow(slow, size, rd);
-    }
-
-    pub(super) fn store_conditional(&mut self, size: MemSize, rd: Reg, base: Reg, src: Reg) {
-        let slow = self.atomic_address(size, base);
-        let value = self.use64(src, X0);
-        let sz = if size == MemSize::W { Sz::W } else { Sz::X };
-        self.a.load_field(X1, field!(hart.reservation.addr));
-        self.a.cmp(Sz::X, X1, X16);
-        let other_address = self.a.branch_if(Test::Flags(Cc::Ne));
-        self.a.mem(Mem::LoadX, X1, At::Disp(STATE, field!(hart.reservation.size)));
-        self.a.cmp_imm(Sz::X, X1, i64::from(size.bytes()));
-        let other_size = self.a.branch_if(Test::Flags(Cc::Ne));
-        self.a.load_field(X30, field!(hart.reservation.value));
-        self.compare_and_swap(size, X30, value);
-        self.a.cmp(sz, X1, X30);
-        self.a.bind(other_address);
-        self.a.bind(other_size);
-        // All three ways come here with "equal" meaning success.
-        self.a.cset(Cc::Ne, X1);
-        // No address is all ones.
-        self.a.mov_imm(X16, u64::MAX);
-        self.a.store_field(field!(hart.reservation.addr), X16);
-        self.atomic_result(MemSize::D, rd, X1);
-        self.atomic_slow(slow, size, rd);
-    }
-
     /// x1 = what is in memory at x17; if it equals `expected` (low bits), it becomes `new`.
     fn compare_and_swap(&mut self, size: MemSize, expected: u8, new: u8) {
         if self.cpu.lse {
@@ -240,14 +252,5 @@ impl Emitter<'_, '_> {
         let here = self.a.pos();
         self.a.buf.patch(done, super::patch::b(done, here));
         self.a.word(DMB);
-    }
-
-    pub(super) fn cas(&mut self, size: MemSize, rd: Reg, base: Reg, src: Reg) {
-        let slow = self.atomic_address(size, base);
-        let new = self.use64(src, X0);
-        let expected = self.use64(rd, X30);
-        self.compare_and_swap(size, expected, new);
-        self.atomic_result(size, rd, X1);
-        self.atomic_slow(slow, size, rd);
     }
 }

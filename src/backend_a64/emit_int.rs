@@ -3,6 +3,7 @@
 use super::asm::{Alu, Cc, Sz, Test, Two, bits};
 use super::emit::Emitter;
 use super::regs::{V31, X0, X1, X30, ZR, host_int};
+use crate::backend::emit::LowerInt;
 use crate::backend::{KeptHome, ShiftOp, Sum, join};
 use crate::ir::{BinOp, Reg, Src, UnOp, Width};
 use crate::opt::fold;
@@ -18,8 +19,8 @@ pub(super) const fn size(w: Width) -> Sz {
 const CNT: u32 = 0x0e20_5800;
 const ADDV: u32 = 0x0e31_b800;
 
-impl Emitter<'_, '_> {
-    pub(super) fn bin(&mut self, op: BinOp, w: Width, rd: Reg, a: Reg, b: Src) {
+impl LowerInt for Emitter<'_, '_> {
+    fn bin(&mut self, op: BinOp, w: Width, rd: Reg, a: Reg, b: Src) {
         if rd.is_zero() {
             return;
         }
@@ -72,6 +73,30 @@ impl Emitter<'_, '_> {
         }
     }
 
+    // One operand.
+
+    fn un(&mut self, op: UnOp, w: Width, rd: Reg, a: Reg) {
+        if rd.is_zero() {
+            return;
+        }
+        let sz = size(w);
+        match op {
+            UnOp::ZextW => self.zext_word(rd, a),
+            UnOp::SextB | UnOp::SextH | UnOp::ZextH => self.extend(op, rd, a),
+            UnOp::Clz | UnOp::Ctz => self.count_zeros(op, sz, rd, a),
+            UnOp::Cpop => self.count_ones(sz, rd, a),
+            UnOp::Rev8 => {
+                let x = self.use64(a, X0);
+                let dst = self.dest(rd);
+                self.a.rev(dst, x);
+                self.done(rd, dst, false);
+            }
+            UnOp::OrcB => self.or_combine(rd, a),
+        }
+    }
+}
+
+impl Emitter<'_, '_> {
     // Sums.
 
     /// `r` as a sum over homes that a new value of `rd` may be made of.
@@ -606,28 +631,6 @@ impl Emitter<'_, '_> {
         self.a.two(Two::Lsr, Sz::X, dst, x, y);
         self.a.logic_imm(Alu::And, Sz::W, dst, dst, 1);
         self.done(rd, dst, true);
-    }
-
-    // One operand.
-
-    pub(super) fn un(&mut self, op: UnOp, w: Width, rd: Reg, a: Reg) {
-        if rd.is_zero() {
-            return;
-        }
-        let sz = size(w);
-        match op {
-            UnOp::ZextW => self.zext_word(rd, a),
-            UnOp::SextB | UnOp::SextH | UnOp::ZextH => self.extend(op, rd, a),
-            UnOp::Clz | UnOp::Ctz => self.count_zeros(op, sz, rd, a),
-            UnOp::Cpop => self.count_ones(sz, rd, a),
-            UnOp::Rev8 => {
-                let x = self.use64(a, X0);
-                let dst = self.dest(rd);
-                self.a.rev(dst, x);
-                self.done(rd, dst, false);
-            }
-            UnOp::OrcB => self.or_combine(rd, a),
-        }
     }
 
     fn zext_word(&mut self, rd: Reg, a: Reg) {

@@ -3,6 +3,7 @@
 use super::asm::{LDP, LDP_D, Mem, STP, STP_D, Sz};
 use super::emit::Emitter;
 use super::regs::{V29, V30, X0, X1, X30, ZR, host_float, host_int};
+use crate::backend::emit::LowerMemory;
 use crate::ir::{FReg, Fence, Fmt, LoadKind, MemSize, Reg};
 use crate::mem::Mode;
 
@@ -17,8 +18,8 @@ const LDPSW: u32 = 0x6940_0000;
 const STP_S: u32 = 0x2d00_0000;
 const LDP_S: u32 = 0x2d40_0000;
 
-impl Emitter<'_, '_> {
-    pub(super) fn load(&mut self, kind: LoadKind, rd: Reg, base: Reg, off: i32) {
+impl LowerMemory for Emitter<'_, '_> {
+    fn load(&mut self, kind: LoadKind, rd: Reg, base: Reg, off: i32) {
         let to = if rd.is_zero() { ZR } else { host_int(rd.0).unwrap_or(X30) };
         if !rd.is_zero() {
             self.settle_dependents(rd.0);
@@ -45,7 +46,7 @@ impl Emitter<'_, '_> {
         }
     }
 
-    pub(super) fn store(&mut self, size: MemSize, src: Reg, base: Reg, off: i32) {
+    fn store(&mut self, size: MemSize, src: Reg, base: Reg, off: i32) {
         let value = match size {
             MemSize::D | MemSize::Q => self.use64(src, X0),
             MemSize::B | MemSize::H | MemSize::W => self.use32(src, X0),
@@ -61,6 +62,22 @@ impl Emitter<'_, '_> {
         self.a.mem(mem, value, to);
     }
 
+    fn fence(&mut self, f: Fence) {
+        let (before, after) = (f.pr || f.pw, f.sr || f.sw);
+        if !before || !after {
+            return;
+        }
+        self.a.word(if !f.pw {
+            DMB_LOADS
+        } else if !f.pr && !f.sr {
+            DMB_STORES
+        } else {
+            DMB
+        });
+    }
+}
+
+impl Emitter<'_, '_> {
     // Two neighbouring accesses in one instruction, if they are that: at `base` plus each offset.
     // Each of the two is as atomic as it would be alone. If the host faults, nothing has happened
     // that the interpreter would not do again: it begins with the first of the two. (The
@@ -159,20 +176,5 @@ impl Emitter<'_, '_> {
         let (low, high) = if one.1 < other.1 { (one, other) } else { (other, one) };
         let near = high.1.wrapping_sub(low.1) == 1 << log2;
         (near && self.ctx.mode == Mode::Identity).then_some((low.0, high.0, low.1))
-    }
-
-    /// RVWMO's fences by what they order.
-    pub(super) fn fence(&mut self, f: Fence) {
-        let (before, after) = (f.pr || f.pw, f.sr || f.sw);
-        if !before || !after {
-            return;
-        }
-        self.a.word(if !f.pw {
-            DMB_LOADS
-        } else if !f.pr && !f.sr {
-            DMB_STORES
-        } else {
-            DMB
-        });
     }
 }

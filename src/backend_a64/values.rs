@@ -16,9 +16,28 @@ mod address;
 use super::asm::{Alu, At, Mem, Sz};
 use super::emit::Emitter;
 use super::regs::{STATE, X16, X17, X30, ZR, host_int, slot};
+use crate::backend::emit::LowerValues;
 use crate::backend::{KeptHome, Val};
 use crate::ir::{Reg, Src};
 use crate::opt::RegSet;
+
+impl LowerValues for Emitter<'_, '_> {
+    fn flush_int(&mut self) {
+        while self.sym.pending() != 0 {
+            self.settle(self.sym.pending().trailing_zeros() as u8);
+        }
+    }
+
+    fn settle_lasting(&mut self) {
+        loop {
+            let left = self.sym.pending() & !self.redefined;
+            if left == 0 {
+                return;
+            }
+            self.settle(left.trailing_zeros() as u8);
+        }
+    }
+}
 
 impl Emitter<'_, '_> {
     /// A register that holds what is in the home of `r`: that home, or `scratch`.
@@ -70,31 +89,6 @@ impl Emitter<'_, '_> {
             } else {
                 self.settle(d);
             }
-        }
-    }
-
-    /// Brings everything home: the contract.
-    pub(super) fn flush(&mut self) {
-        self.flush_int();
-        self.flush_float();
-    }
-
-    /// Brings all integer registers home.
-    pub(super) fn flush_int(&mut self) {
-        while self.sym.pending() != 0 {
-            self.settle(self.sym.pending().trailing_zeros() as u8);
-        }
-    }
-
-    /// Brings home what will have to be there sooner or later, before the block can be left: then
-    /// leaving it needs no code of its own.
-    pub(super) fn settle_lasting(&mut self) {
-        loop {
-            let left = self.sym.pending() & !self.redefined;
-            if left == 0 {
-                return;
-            }
-            self.settle(left.trailing_zeros() as u8);
         }
     }
 
@@ -234,13 +228,5 @@ impl Emitter<'_, '_> {
             self.a.sxtw(dst, dst);
             self.done(rd, dst, true);
         }
-    }
-
-    /// `rd = value`, when somebody needs it.
-    pub(super) fn set_const(&mut self, rd: Reg, value: u64) {
-        if rd.is_zero() || self.sym.constant(rd.0) == Some(value) {
-            return;
-        }
-        self.sym.set_const(rd.0, value, false);
     }
 }

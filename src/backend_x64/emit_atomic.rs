@@ -4,9 +4,116 @@
 use super::asm::{Alu, Cc, Guest, Map, Pp, Rm, Sz};
 use super::emit::Emitter;
 use super::regs::{RAX, RCX, RDX, field};
+use crate::backend::emit::LowerAtomic;
 use crate::ir::{AmoOp, MemSize, Reg};
 
 const LOCK: u8 = 0xf0;
+
+impl LowerAtomic for Emitter<'_, '_> {
+    #[inline(never)]
+    fn amo(&mut self, op: AmoOp, size: MemSize, rd: Reg, base: Reg, src: Reg) {
+        let at = self.atomic_address(size, base);
+        let value = self.use64(src);
+        match op {
+            AmoOp::Swap => {
+                self.load_opnd(Sz::Q, RAX, value);
+                self.fault_point();
+                self.sized(Map::One, 0x87, size, RAX, at);
+            }
+            AmoOp::Add => {
+                self.load_opnd(Sz::Q, RAX, value);
+                self.fault_point();
+                self.lock_sized(Map::M0F, 0xc1, size, RAX, at);
+            }
+            AmoOp::And | AmoOp::Or | AmoOp::Xor if rd.is_zero() => {
+                let number = match op {
+                    AmoOp::And => Alu::And,
+                    AmoOp::Or => Alu::Or,
+                    _ => Alu::Xor,
+                };
+                self.load_opnd(Sz::Q, RAX, value);
+                self.fault_point();
+                self.lock_sized(Map::One, (number as u8) << 3 | 1, size, RAX, at);
+            }
+            _ => self.amo_loop(op, size, src, at),
+        }
+        self.atomic_result(size, rd, RAX);
+        self.atomic_slow(size, rd);
+    }
+
+    #[inline(never)]
+    fn load_reserved(&mut self, size: MemSize, rd: Reg, base: Reg) {
+        let at = self.atomic_address(size, base);
+        self.fault_point();
+        if size == MemSize::W {
+            self.a.movsxd(RAX, at);
+        } else {
+            self.a.mov(Sz::Q, RAX, at);
+        }
+        // The address that the guest gave, not the one it was reduced to.
+        if base.is_zero() {
+            self.a.mov_imm(RCX, 0);
+        } else {
+            let home = self.settled(base);
+            self.a.mov(Sz::Q, RCX, home);
+        }
+        self.a.mov_to(Sz::Q, Rm::S(field!(hart.reservation.addr)), RCX);
+        self.a.mov_to(Sz::Q, Rm::S(field!(hart.reservation.value)), RAX);
+        self.a.mov_mem_imm(Sz::Q, Rm::S(field!(hart.reservation.size)), size.bytes() as i32);
+        if !rd.is_zero() {
+            let dst = self.dest(rd);
+            self.a.mov(Sz::Q, dst, Rm::R(RAX));
+            self.done(rd, dst, size == MemSize::W);
+        }
+        self.atomic_slow(size, rd);
+    }
+
+    #[inline(never)]
+    fn store_conditional(&mut self, size: MemSize, rd: Reg, base: Reg, src: Reg) {
+        let at = self.atomic_address(size, base);
+        let value = self.use64(src);
+        self.load_opnd(Sz::Q, RCX, value);
+        if base.is_zero() {
+            self.a.mov_imm(RAX, 0);
+        } else {
+            let home = self.settled(base);
+            self.a.mov(Sz::Q, RAX, home);
+        }
+        self.a.alu(Alu::Cmp, Sz::Q, RAX, Rm::S(field!(hart.reservation.addr)));
+        let other_address = self.a.jcc_short(Cc::Ne);
+        let sized = Rm::S(field!(hart.reservation.size));
+        self.a.alu_imm(Alu::Cmp, Sz::Q, sized, size.bytes() as i32);
+        let other_size = self.a.jcc_short(Cc::Ne);
+        self.a.mov(Sz::Q, RAX, Rm::S(field!(hart.reservation.value)));
+        self.fault_point();
+        self.lock_sized(Map::M0F, 0xb1, size, RCX, at);
+        self.a.bind_short(other_address);
+        self.a.bind_short(other_size);
+        // All three ways come here with "equal" meaning success.
+        self.a.setcc(Cc::Ne, RAX);
+        self.a.movzx8(RAX, Rm::R(RAX));
+        self.a.mov_mem_imm(Sz::Q, Rm::S(field!(hart.reservation.addr)), -1);
+        if !rd.is_zero() {
+            let dst = self.dest(rd);
+            self.a.mov(Sz::Q, dst, Rm::R(RAX));
+            self.done(rd, dst, true);
+        }
+        self.atomic_slow(size, rd);
+    }
+
+    #[inline(never)]
+    fn cas(&mut self, size: MemSize, rd: Reg, base: Reg, src: Reg) {
+        let at = self.atomic_address(size, base);
+        let new = self.use64(src);
+        self.load_opnd(Sz::Q, RCX, new);
+        let expected = self.use64(rd);
+        self.load_opnd(Sz::Q, RAX, expected);
+        self.fault_point();
+        self.lock_sized(Map::M0F, 0xb1, size, RCX, at);
+        self.atomic_result(size, rd, RAX);
+        self.atomic_slow(size, rd);
+    }
+}
 
 impl Emitter<'_, '_> {
     /// Puts the address of an atomic access into rdx and leaves for the interpreter (which raises
@@ -65,37 +172,6 @@ impl Emitter<'_, '_> {
             MemSize::W => self.a.ins(Pp::None, map, Sz::D, op, reg, rm),
             MemSize::D | MemSize::Q => self.a.ins(Pp::None, map, Sz::Q, op, reg, rm),
         }
-    }
-
-    #[inline(never)]
-    pub(super) fn amo(&mut self, op: AmoOp, size: MemSize, rd: Reg, base: Reg, src: Reg) {
-        let at = self.atomic_address(size, base);
-        let value = self.use64(src);
-        match op {
-            AmoOp::Swap => {
-                self.load_opnd(Sz::Q, RAX, value);
-                self.fault_point();
-                self.sized(Map::One, 0x87, size, RAX, at);
-            }
-            AmoOp::Add => {
-                self.load_opnd(Sz::Q, RAX, value);
-                self.fault_point();
-                self.lock_sized(Map::M0F, 0xc1, size, RAX, at);
-            }
-            AmoOp::And | AmoOp::Or | AmoOp::Xor if rd.is_zero() => {
-                let number = match op {
-                    AmoOp::And => Alu::And,
-                    AmoOp::Or => Alu::Or,
-                    _ => Alu::Xor,
-                };
-                self.load_opnd(Sz::Q, RAX, value);
-                self.fault_point();
-                self.lock_sized(Map::One, (number as u8) << 3 | 1, size, RAX, at);
-            }
-            _ => self.amo_loop(op, size, src, at),
-        }
-        self.atomic_result(size, rd, RAX);
-        self.atomic_slow(size, rd);
     }
 
     fn lock_sized(&mut self, map: Map, op: u8, size: MemSize, reg: u8, rm: Rm) {
@@ -160,78 +236,5 @@ impl Emitter<'_, '_> {
         };
         self.a.alu(Alu::Cmp, sz, RAX, Rm::R(RCX));
         self.a.cmov(keep, sz, RCX, Rm::R(RAX));
-    }
-
-    #[inline(never)]
-    pub(super) fn load_reserved(&mut self, size: MemSize, rd: Reg, base: Reg) {
-        let at = self.atomic_address(size, base);
-        self.fault_point();
-        if size == MemSize::W {
-            self.a.movsxd(RAX, at);
-        } else {
-            self.a.mov(Sz::Q, RAX, at);
-        }
-        // The address that the guest gave, not the one it was reduced to.
-        if base.is_zero() {
-            self.a.mov_imm(RCX, 0);
-        } else {
-            let home = self.settled(base);
-            self.a.mov(Sz::Q, RCX, home);
-        }
-        self.a.mov_to(Sz::Q, Rm::S(field!(hart.reservation.addr)), RCX);
-        self.a.mov_to(Sz::Q, Rm::S(field!(hart.reservation.value)), RAX);
-        self.a.mov_mem_imm(Sz::Q, Rm::S(field!(hart.reservation.size)), size.bytes() as i32);
-        if !rd.is_zero() {
-            let dst = self.dest(rd);
-            self.a.mov(Sz::Q, dst, Rm::R(RAX));
-            self.done(rd, dst, size == MemSize::W);
-        }
-        self.atomic_slow(size, rd);
-    }
-
-    #[inline(never)]
-    pub(super) fn store_conditional(&mut self, size: MemSize, rd: Reg, base: Reg, src: Reg) {
-        let at = self.atomic_address(size, base);
-        let value = self.use64(src);
-        self.load_opnd(Sz::Q, RCX, value);
-        if base.is_zero() {
-            self.a.mov_imm(RAX, 0);
-        } else {
-            let home = self.settled(base);
-            self.a.mov(Sz::Q, RAX, home);
-        }
-        self.a.alu(Alu::Cmp, Sz::Q, RAX, Rm::S(field!(hart.reservation.addr)));
-        let other_address = self.a.jcc_short(Cc::Ne);
-        let sized = Rm::S(field!(hart.reservation.size));
-        self.a.alu_imm(Alu::Cmp, Sz::Q, sized, size.bytes() as i32);
-        let other_size = self.a.jcc_short(Cc::Ne);
-        self.a.mov(Sz::Q, RAX, Rm::S(field!(hart.reservation.value)));
-        self.fault_point();
-        self.lock_sized(Map::M0F, 0xb1, size, RCX, at);
-        self.a.bind_short(other_address);
-        self.a.bind_short(other_size);
-        // All three ways come here with "equal" meaning success.
-        self.a.setcc(Cc::Ne, RAX);
-        self.a.movzx8(RAX, Rm::R(RAX));
-        self.a.mov_mem_imm(Sz::Q, Rm::S(field!(hart.reservation.addr)), -1);
-        if !rd.is_zero() {
-            let dst = self.dest(rd);
-            self.a.mov(Sz::Q, dst, Rm::R(RAX));
-            self.done(rd, dst, true);
-        }
-        self.atomic_slow(size, rd);
-    }
-
-    #[inline(never)]
-    pub(super) fn cas(&mut self, size: MemSize, rd: Reg, base: Reg, src: Reg) {
-        let at = self.atomic_address(size, base);
-        let new = self.use64(src);
-        self.load_opnd(Sz::Q, RCX, new);
-        let expected = self.use64(rd);
-        self.load_opnd(Sz::Q, RAX, expected);
-        self.fault_point();
-        self.lock_sized(Map::M0F, 0xb1, size, RCX, at);
-        self.atomic_result(size, rd, RAX);
-        self.atomic_slow(size, rd);
     }
 }

@@ -3,10 +3,10 @@
 //! Three things differ from the host, and each is dealt with where it can be seen:
 //! - *Canonical NaNs.* The host propagates payloads and its own default NaN is negative. Whether a
 //!   result is NaN does not depend on payloads, so results stay as they are until something looks
-//!   at the bits: a store, a move, an exit ([`FloatState::canon_d`]). As a NaN operand makes a NaN
-//!   result, one look at a result tells about all that it was made of ([`FloatState::implies`]).
+//!   at the bits: a store, a move, an exit ([`FloatState::canon_d`](crate::backend::emit::FloatState::canon_d)). As a NaN operand makes a NaN
+//!   result, one look at a result tells about all that it was made of ([`FloatState::implies`](crate::backend::emit::FloatState::implies)).
 //! - *NaN boxes.* Operands that are not known to be boxed are checked. The upper half of a single
-//!   is set when something looks at it ([`FloatState::loose`]).
+//!   is set when something looks at it ([`FloatState::loose`](crate::backend::emit::FloatState::loose)).
 //! - *Rounding.* The dynamic mode is in MXCSR; the runtime lets the interpreter run as long as the
 //!   guest chooses one that MXCSR has not. An operation with a static mode is executed here if the
 //!   dynamic one is the same, which is checked once a block.
@@ -14,64 +14,15 @@
 //! Flags accrue in MXCSR as they do in `fcsr`. What the host cannot do exactly is left to the
 //! interpreter, instruction by instruction, on the cold path.
 
-use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
+use super::asm::{Alu, Asm, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit::Emitter;
-use super::regs::{FLOAT_MAP, RAX, XMM0, field, float_slot, host_float, host_int};
-use crate::backend::{FLAGS_UNKNOWN, Recipe, ThreadState};
+use super::emit_float_arith::AND;
+use super::regs::{RAX, XMM0, field, float_slot, host_float, host_int};
+use crate::backend::emit::LowerFloat;
+use crate::backend::{FLAGS_UNKNOWN, ThreadState};
 use crate::cpu::fflags;
-use crate::ir::{FReg, FUnOp, Fmt, Op, Reg, Rounding};
+use crate::ir::{FReg, Fmt, Reg, Rounding};
 use crate::util::CodePtr;
-
-/// What is known of the floating-point registers, one bit each.
-#[derive(Clone)]
-pub(super) struct FloatState {
-    /// Known to be NaN-boxed singles.
-    pub(super) boxed: u32,
-    /// Those of them whose upper half has not been set. Only registers with a vector register, as
-    /// for all that is pending.
-    pub(super) loose: u32,
-    /// May hold a double NaN that is not canonical although the guest's is.
-    pub(super) canon_d: u32,
-    /// The same for singles.
-    pub(super) canon_s: u32,
-    /// For each register the others that are no NaNs either if it is none.
-    pub(super) implies: [u32; 32],
-    /// Checked to be boxed in this block.
-    pub(super) checked: u32,
-    /// The dynamic rounding mode, if it is known.
-    pub(super) frm: Option<Rounding>,
-}
-
-impl FloatState {
-    pub(super) const fn new() -> Self {
-        Self { boxed: 0, loose: 0, canon_d: 0, canon_s: 0, implies: [0; 32], checked: 0, frm: None }
-    }
-
-    /// Registers that may hold NaNs of the host's kind.
-    pub(super) fn canon(&self) -> u32 {
-        self.canon_d | self.canon_s
-    }
-
-    /// `f` and the registers that are no NaNs if it is none.
-    pub(super) fn with_implied(&self, f: FReg) -> u32 {
-        self.implies[usize::from(f.0)] | 1 << f.0
-    }
-
-    pub(super) fn is_loose(&self, f: FReg) -> bool {
-        self.loose & 1 << f.0 != 0
-    }
-
-    /// `fd` has a new value about which nothing is known but whether it is a boxed single.
-    pub(super) fn define(&mut self, fd: FReg, boxed: bool) {
-        let others = !(1u32 << fd.0);
-        self.canon_d &= others;
-        self.canon_s &= others;
-        self.loose &= others;
-        self.implies.iter_mut().for_each(|set| *set &= others);
-        self.implies[usize::from(fd.0)] = 0;
-        self.boxed = self.boxed & others | u32::from(boxed) << fd.0;
-    }
-}
 
 /// Indices into `ThreadState::constants`.
 pub(super) const BOX: usize = 0;
@@ -119,34 +70,66 @@ pub(super) enum Writes {
     Int(Reg),
 }
 
-impl Emitter<'_, '_> {
-    pub(super) fn float(&mut self, op: &Op) {
-        match *op {
-            Op::FBin { op, fmt, rm, fd, a, b } => self.fbin(op, fmt, rm, fd, a, b),
-            Op::FUn { op: FUnOp::Sqrt, fmt, rm, fd, a } => self.fsqrt(fmt, rm, fd, a),
-            Op::FUn { op, fmt, rm, fd, a } => self.fround(op, fmt, rm, fd, a),
-            Op::FMulAdd { fmt, rm, neg_product, neg_addend, fd, a, b, c } => {
-                self.fmuladd(fmt, rm, (neg_product, neg_addend), fd, [a, b, c]);
-            }
-            Op::FCmp { op, fmt, rd, a, b } => self.fcmp(op, fmt, rd, a, b),
-            Op::FClass { fmt, rd, a } => self.fclass(fmt, rd, a),
-            Op::FToInt { fmt, int, rm, rd, a } => self.float_to_int(fmt, int, rm, rd, a),
-            Op::FFromInt { fmt, int, rm, fd, a } => self.float_from_int(fmt, int, rm, fd, a),
-            Op::FConvert { from, to, rm, fd, a } => self.float_convert(from, to, rm, fd, a),
-            Op::FMoveToInt { fmt, rd, a } => self.move_to_int(fmt, rd, a),
-            Op::FMoveFromInt { fmt, fd, a } => self.move_from_int(fmt, fd, a),
-            Op::FConst { fd, bits } => {
-                self.a.mov_imm_keep_flags(RAX, bits);
-                match host_float(fd.0) {
-                    Some(x) => self.movq_to_vector(x, RAX),
-                    None => self.a.mov_to(Sz::Q, Rm::S(float_slot(fd.0)), RAX),
-                }
-                self.fp.define(fd, bits >> 32 == 0xffff_ffff);
-            }
-            _ => unreachable!("not a floating-point operation"),
+impl<'b> LowerFloat<'b, Asm<'b>> for Emitter<'b, '_> {
+    // Canonical NaNs and boxes.
+
+    fn box_up(&mut self, x: u8) {
+        self.a.ins(Pp::None, Map::M0F, Sz::D, OR, x, constant(BOX));
+    }
+
+    fn flush_canon(&mut self, keep: u32) {
+        // Those that tell about the most first, and two with one comparison.
+        loop {
+            let Some(x) = self.best_root(self.fp.canon() & !keep) else { return };
+            let fmt = self.canon_format(x.0);
+            let same = if fmt == Fmt::D { self.fp.canon_d } else { self.fp.canon_s };
+            let y = self.best_root(same & !self.fp.with_implied(x) & !keep);
+            self.canonicalize(fmt, [x, y.unwrap_or(x)]);
         }
     }
 
+    fn test_nan(&mut self, fmt: Fmt, f: FReg) -> Cc {
+        match (Self::fhome(f), fmt) {
+            (Rm::R(x), Fmt::D) => self.movq_from_vector(RAX, x),
+            (Rm::R(x), _) => self.a.ins(Pp::P66, Map::M0F, Sz::D, 0x7e, x, Rm::R(RAX)),
+            (slot, _) => self.a.mov(Sz::Q, RAX, slot),
+        }
+        if fmt == Fmt::D {
+            self.a.alu(Alu::Add, Sz::Q, RAX, Rm::R(RAX));
+            self.a.alu(Alu::Cmp, Sz::Q, RAX, constant(INFINITY_SHIFTED));
+        } else {
+            self.a.alu(Alu::Add, Sz::D, RAX, Rm::R(RAX));
+            self.a.alu_imm(Alu::Cmp, Sz::D, Rm::R(RAX), 0xff00_0000_u32 as i32);
+        }
+        Cc::A
+    }
+
+    fn test_unboxed(&mut self, f: FReg) -> Cc {
+        self.compare_box(f);
+        Cc::Ne
+    }
+
+    fn test_unboxed_in(&mut self, x: u8) -> Cc {
+        self.compare_box_in(x);
+        Cc::Ne
+    }
+
+    fn and_boxes(&mut self, all: Option<u8>, x: u8) -> u8 {
+        match all {
+            None => self.fmove(XMM0, x),
+            Some(all) => self.scalar_op(Pp::None, AND, XMM0, all, Rm::R(x)),
+        }
+        XMM0
+    }
+
+    fn test_rounding_is_not(&mut self, code: u8) -> Cc {
+        self.a.ins(Pp::None, Map::One, Sz::D, 0x80, 7, Rm::S(field!(hart.frm))); // cmp byte
+        self.a.byte(code);
+        Cc::Ne
+    }
+}
+
+impl Emitter<'_, '_> {
     // Operands and results.
 
     /// Where a register is.
@@ -205,23 +188,6 @@ impl Emitter<'_, '_> {
         match fmt {
             Fmt::D => self.fp.canon_d |= 1 << fd.0,
             Fmt::S | Fmt::H => self.fp.canon_s |= 1 << fd.0,
-        }
-    }
-
-    // Canonical NaNs and boxes.
-
-    /// The upper half of `x` all ones.
-    fn box_up(&mut self, x: u8) {
-        self.a.ins(Pp::None, Map::M0F, Sz::D, OR, x, constant(BOX));
-    }
-
-    /// Sets the upper half of a single whose bits somebody looks at.
-    pub(super) fn tighten(&mut self, f: FReg) {
-        if self.fp.is_loose(f)
-            && let Some(x) = host_float(f.0)
-        {
-            self.box_up(x);
-            self.fp.loose &= !(1 << f.0);
         }
     }
 
@@ -328,60 +294,10 @@ impl Emitter<'_, '_> {
         self.tighten(f);
     }
 
-    pub(super) fn flush_float(&mut self) {
-        self.flush_canon(0);
-        self.flush_loose(0);
-    }
-
-    /// Boxes what is loose, but for those in `keep`.
-    pub(super) fn flush_loose(&mut self, keep: u32) {
-        let mut left = self.fp.loose & !keep;
-        while left != 0 {
-            self.tighten(FReg(left.trailing_zeros() as u8));
-            left &= left - 1;
-        }
-    }
-
-    /// Makes all registers canonical but those in `keep`.
-    pub(super) fn flush_canon(&mut self, keep: u32) {
-        // Those that tell about the most first, and two with one comparison.
-        loop {
-            let Some(x) = self.best_root(self.fp.canon() & !keep) else { return };
-            let fmt = self.canon_format(x.0);
-            let same = if fmt == Fmt::D { self.fp.canon_d } else { self.fp.canon_s };
-            let y = self.best_root(same & !self.fp.with_implied(x) & !keep);
-            self.canonicalize(fmt, [x, y.unwrap_or(x)]);
-        }
-    }
-
     fn best_root(&self, set: u32) -> Option<FReg> {
         let pending = self.fp.canon();
         let told = |f: &u8| (self.fp.implies[usize::from(*f)] & pending).count_ones();
         (0..32).filter(|f| set & 1 << f != 0).max_by_key(told).map(FReg)
-    }
-
-    pub(super) fn reset_float(&mut self) {
-        debug_assert!(!self.float_pending(), "NaNs would be lost");
-        self.fp = FloatState::new();
-    }
-
-    #[inline]
-    pub(super) fn float_pending(&self) -> bool {
-        self.fp.canon() | self.fp.loose != 0
-    }
-
-    pub(super) fn float_recipes(&mut self) {
-        let faults = self.a.faults();
-        for (f, _) in FLOAT_MAP {
-            if self.fp.is_loose(FReg(f)) {
-                faults.push(Recipe::Box(f));
-            }
-            if self.fp.canon_d & 1 << f != 0 {
-                faults.push(Recipe::CanonD(f));
-            } else if self.fp.canon_s & 1 << f != 0 {
-                faults.push(Recipe::CanonS(f));
-            }
-        }
     }
 
     // Conditions that hold for the rest of a block once they have been checked.
@@ -426,22 +342,10 @@ impl Emitter<'_, '_> {
             return;
         }
         let slow = self.a.buf.cold_pos();
-        self.a.ins(Pp::None, Map::One, Sz::D, 0x80, 7, Rm::S(field!(hart.frm))); // cmp byte
-        self.a.byte(code);
-        self.a.jcc(Cc::Ne, slow);
+        let other = self.test_rounding_is_not(code);
+        self.a.jcc(other, slow);
         self.interpret_and_leave(slow, operands, writes);
         self.fp.frm = Some(rm);
-    }
-
-    /// The value of `frm` for a mode that the host has.
-    pub(super) const fn rounding_code(rm: Rounding) -> Option<u8> {
-        match rm {
-            Rounding::Rne => Some(0),
-            Rounding::Rtz => Some(1),
-            Rounding::Rdn => Some(2),
-            Rounding::Rup => Some(3),
-            Rounding::Rmm | Rounding::Dyn => None,
-        }
     }
 
     /// Cold code at `slow`: the interpreter executes the instruction, and the block is left. (None

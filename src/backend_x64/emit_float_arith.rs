@@ -7,6 +7,7 @@ use super::emit_float::{
     scalar,
 };
 use super::regs::{RAX, XMM0, XMM1, field, host_float};
+use crate::backend::emit::LowerArith;
 use crate::cpu::fflags;
 use crate::ir::{FBinOp, FReg, FUnOp, Fmt, Rounding};
 
@@ -46,8 +47,8 @@ impl Fma {
     }
 }
 
-impl Emitter<'_, '_> {
-    pub(super) fn fbin(&mut self, op: FBinOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg, b: FReg) {
+impl LowerArith for Emitter<'_, '_> {
+    fn fbin(&mut self, op: FBinOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg, b: FReg) {
         let opcode = match op {
             FBinOp::Add => ADD,
             FBinOp::Sub => SUB,
@@ -70,7 +71,7 @@ impl Emitter<'_, '_> {
         self.fdone_arith(fmt, fd, dst, loose, &[a, b]);
     }
 
-    pub(super) fn fsqrt(&mut self, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
+    fn fsqrt(&mut self, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
         if rm == Rounding::Rmm {
             return self.helper(0);
         }
@@ -81,8 +82,7 @@ impl Emitter<'_, '_> {
         self.fdone_arith(fmt, fd, dst, true, &[a]);
     }
 
-    /// Rounds to an integer, with or without the inexact flag.
-    pub(super) fn fround(&mut self, op: FUnOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
+    fn fround(&mut self, op: FUnOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
         let Some(mode) = Self::round_immediate(rm).filter(|_| self.cpu.sse41) else {
             return self.helper(0);
         };
@@ -93,26 +93,7 @@ impl Emitter<'_, '_> {
         self.fdone_arith(fmt, fd, dst, true, &[a]);
     }
 
-    /// The immediate of `round` for a mode; with 8 added it raises no inexact flag.
-    pub(super) const fn round_immediate(rm: Rounding) -> Option<u8> {
-        match rm {
-            Rounding::Rne => Some(0),
-            Rounding::Rdn => Some(1),
-            Rounding::Rup => Some(2),
-            Rounding::Rtz => Some(3),
-            Rounding::Dyn => Some(4),
-            Rounding::Rmm => None,
-        }
-    }
-
-    /// `dst = a` rounded to an integer: `roundsd`, `roundss`. Needs SSE4.1.
-    pub(super) fn round(&mut self, fmt: Fmt, dst: u8, a: Rm, immediate: u8) {
-        let opcode = if fmt == Fmt::D { 0x0b } else { 0x0a };
-        self.scalar_unary(Pp::P66, Map::M0F3A, opcode, dst, a);
-        self.a.byte(immediate);
-    }
-
-    pub(super) fn fmuladd(
+    fn fmuladd(
         &mut self,
         fmt: Fmt,
         rm: Rounding,
@@ -153,6 +134,27 @@ impl Emitter<'_, '_> {
         let home = Self::fdest(fd);
         self.fmove(home, dst);
         self.fdone(fmt, fd, home, loose);
+    }
+}
+
+impl Emitter<'_, '_> {
+    /// The immediate of `round` for a mode; with 8 added it raises no inexact flag.
+    pub(super) const fn round_immediate(rm: Rounding) -> Option<u8> {
+        match rm {
+            Rounding::Rne => Some(0),
+            Rounding::Rdn => Some(1),
+            Rounding::Rup => Some(2),
+            Rounding::Rtz => Some(3),
+            Rounding::Dyn => Some(4),
+            Rounding::Rmm => None,
+        }
+    }
+
+    /// `dst = a` rounded to an integer: `roundsd`, `roundss`. Needs SSE4.1.
+    pub(super) fn round(&mut self, fmt: Fmt, dst: u8, a: Rm, immediate: u8) {
+        let opcode = if fmt == Fmt::D { 0x0b } else { 0x0a };
+        self.scalar_unary(Pp::P66, Map::M0F3A, opcode, dst, a);
+        self.a.byte(immediate);
     }
 
     /// If the result in `dst` is a NaN, makes it canonical, and all of `known`, which are NaNs only

@@ -4,6 +4,7 @@ use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit::Emitter;
 use super::regs::{RAX, RCX, RDX};
 use super::values::Opnd;
+use crate::backend::emit::LowerInt;
 use crate::backend::{ShiftOp, Sum, Val, join};
 use crate::ir::{BinOp, Reg, Src, UnOp, Width};
 use crate::opt::fold;
@@ -15,8 +16,8 @@ pub(super) const fn size(w: Width) -> Sz {
     }
 }
 
-impl Emitter<'_, '_> {
-    pub(super) fn bin(&mut self, op: BinOp, w: Width, rd: Reg, a: Reg, b: Src) {
+impl LowerInt for Emitter<'_, '_> {
+    fn bin(&mut self, op: BinOp, w: Width, rd: Reg, a: Reg, b: Src) {
         if rd.is_zero() {
             return;
         }
@@ -69,6 +70,32 @@ impl Emitter<'_, '_> {
         }
     }
 
+    // One operand.
+
+    fn un(&mut self, op: UnOp, w: Width, rd: Reg, a: Reg) {
+        if rd.is_zero() {
+            return;
+        }
+        let sz = size(w);
+        match op {
+            UnOp::ZextW => self.zext_word(rd, a),
+            UnOp::SextB | UnOp::SextH | UnOp::ZextH => self.extend(op, rd, a),
+            UnOp::Clz => self.count_zeros(0xbd, self.cpu.lzcnt, sz, rd, a),
+            UnOp::Ctz => self.count_zeros(0xbc, self.cpu.bmi1, sz, rd, a),
+            UnOp::Cpop => self.count_ones(sz, rd, a),
+            UnOp::Rev8 => {
+                let x = self.use64(a);
+                let dst = self.dest(rd);
+                self.load_opnd(Sz::Q, dst, x);
+                self.a.bytes(&[0x48 | dst >> 3, 0x0f, 0xc8 | (dst & 7)]);
+                self.done(rd, dst, false);
+            }
+            UnOp::OrcB => self.or_combine(rd, a),
+        }
+    }
+}
+
+impl Emitter<'_, '_> {
     // Sums.
 
     /// `r` as a sum over homes that a new value of `rd` may be made of.
@@ -654,30 +681,6 @@ impl Emitter<'_, '_> {
         self.a.setcc(Cc::B, RAX);
         self.a.movzx8(dst, Rm::R(RAX));
         self.done(rd, dst, true);
-    }
-
-    // One operand.
-
-    pub(super) fn un(&mut self, op: UnOp, w: Width, rd: Reg, a: Reg) {
-        if rd.is_zero() {
-            return;
-        }
-        let sz = size(w);
-        match op {
-            UnOp::ZextW => self.zext_word(rd, a),
-            UnOp::SextB | UnOp::SextH | UnOp::ZextH => self.extend(op, rd, a),
-            UnOp::Clz => self.count_zeros(0xbd, self.cpu.lzcnt, sz, rd, a),
-            UnOp::Ctz => self.count_zeros(0xbc, self.cpu.bmi1, sz, rd, a),
-            UnOp::Cpop => self.count_ones(sz, rd, a),
-            UnOp::Rev8 => {
-                let x = self.use64(a);
-                let dst = self.dest(rd);
-                self.load_opnd(Sz::Q, dst, x);
-                self.a.bytes(&[0x48 | dst >> 3, 0x0f, 0xc8 | (dst & 7)]);
-                self.done(rd, dst, false);
-            }
-            UnOp::OrcB => self.or_combine(rd, a),
-        }
     }
 
     fn zext_word(&mut self, rd: Reg, a: Reg) {

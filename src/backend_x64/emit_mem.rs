@@ -4,10 +4,11 @@ use super::asm::{Alu, Map, Pp, Rm, Sz};
 use super::emit::Emitter;
 use super::regs::{RAX, RSP};
 use super::values::Opnd;
+use crate::backend::emit::LowerMemory;
 use crate::ir::{Fence, LoadKind, MemSize, Reg};
 
-impl Emitter<'_, '_> {
-    pub(super) fn load(&mut self, kind: LoadKind, rd: Reg, base: Reg, off: i32) {
+impl LowerMemory for Emitter<'_, '_> {
+    fn load(&mut self, kind: LoadKind, rd: Reg, base: Reg, off: i32) {
         if !rd.is_zero() {
             self.settle_dependents(rd.0);
         }
@@ -34,7 +35,7 @@ impl Emitter<'_, '_> {
     }
 
     #[inline(never)]
-    pub(super) fn store(&mut self, size: MemSize, src: Reg, base: Reg, off: i32) {
+    fn store(&mut self, size: MemSize, src: Reg, base: Reg, off: i32) {
         let value = match size {
             MemSize::D | MemSize::Q => self.use64(src),
             MemSize::B | MemSize::H | MemSize::W => self.use32(src),
@@ -75,9 +76,7 @@ impl Emitter<'_, '_> {
         }
     }
 
-    /// The host orders everything but a load after a store, which needs a locked instruction; on
-    /// the return stack's top nobody else looks at the line.
-    pub(super) fn fence(&mut self, f: Fence) {
+    fn fence(&mut self, f: Fence) {
         if f.pw && f.sr {
             // lock or dword [rsp - 64], 0
             self.a.byte(0xf0);

@@ -11,23 +11,13 @@ use super::emit_float_arith::{AND, MAX, MIN};
 use super::emit_int::size;
 use super::regs::{RAX, RCX, XMM0, XMM1, float_slot, host_float};
 use super::values::Opnd;
+use crate::backend::emit::{LowerSelect, Unless};
 use crate::backend::{Counted, MAX_COUNTERS};
 use crate::ir::{BinOp, Cond, FCmpOp, FReg, FSelectOp, Fmt, Node, Op, Reg, Src, Width};
 
-/// A condition on which nothing happens.
-type Unless = (Cond, Reg, Reg);
-
-impl Emitter<'_, '_> {
-    /// `rd = a op b`, unless the condition holds.
+impl LowerSelect for Emitter<'_, '_> {
     #[inline(never)]
-    pub(super) fn select(
-        &mut self,
-        unless: Unless,
-        (op, w): (BinOp, Width),
-        rd: Reg,
-        a: Reg,
-        b: Src,
-    ) {
+    fn select(&mut self, unless: Unless, (op, w): (BinOp, Width), rd: Reg, a: Reg, b: Src) {
         if rd.is_zero() {
             return;
         }
@@ -50,6 +40,34 @@ impl Emitter<'_, '_> {
         self.conditional_move(cc, rd, value, narrow);
     }
 
+    #[inline(never)]
+    fn fselect(&mut self, unless: Unless, (op, fmt): (FSelectOp, Fmt), fd: FReg, a: FReg) {
+        let from = self.fselect_value(op, fmt, fd, a);
+        let cc = self.compare_for_select(unless);
+        match host_float(fd.0) {
+            Some(dst) if self.cpu.avx => {
+                self.a.setcc(cc, RAX);
+                self.a.movzx8(RAX, Rm::R(RAX));
+                self.a.ins(Pp::P66, Map::M0F, Sz::D, 0x6e, XMM0, Rm::R(RAX)); // movd
+                self.shift_left(XMM0, 63);
+                self.blend(dst, dst, from, XMM0);
+            }
+            mapped => {
+                let over = self.a.jcc_short(cc.inverse());
+                match mapped {
+                    Some(dst) => self.fmove(dst, from),
+                    None => {
+                        let slot = Rm::S(float_slot(fd.0));
+                        self.a.ins(Pp::F2, Map::M0F, Sz::D, MOVU_STORE, from, slot);
+                    }
+                }
+                self.a.bind_short(over);
+            }
+        }
+    }
+}
+
+impl Emitter<'_, '_> {
     /// `a op b` if that is a constant or at home somewhere, and whether it is narrow.
     fn select_plain(&mut self, op: BinOp, w: Width, a: Reg, b: Src) -> Option<(Opnd, bool)> {
         if (op, w) != (BinOp::Add, Width::D) {
@@ -137,39 +155,6 @@ impl Emitter<'_, '_> {
         }
         self.a.cmov(cc, Sz::Q, dst, from);
         self.done(rd, dst, narrow);
-    }
-
-    /// `fd = op a`, unless the condition holds.
-    #[inline(never)]
-    pub(super) fn fselect(
-        &mut self,
-        unless: Unless,
-        (op, fmt): (FSelectOp, Fmt),
-        fd: FReg,
-        a: FReg,
-    ) {
-        let from = self.fselect_value(op, fmt, fd, a);
-        let cc = self.compare_for_select(unless);
-        match host_float(fd.0) {
-            Some(dst) if self.cpu.avx => {
-                self.a.setcc(cc, RAX);
-                self.a.movzx8(RAX, Rm::R(RAX));
-                self.a.ins(Pp::P66, Map::M0F, Sz::D, 0x6e, XMM0, Rm::R(RAX)); // movd
-                self.shift_left(XMM0, 63);
-                self.blend(dst, dst, from, XMM0);
-            }
-            mapped => {
-                let over = self.a.jcc_short(cc.inverse());
-                match mapped {
-                    Some(dst) => self.fmove(dst, from),
-                    None => {
-                        let slot = Rm::S(float_slot(fd.0));
-                        self.a.ins(Pp::F2, Map::M0F, Sz::D, MOVU_STORE, from, slot);
-                    }
-                }
-                self.a.bind_short(over);
-            }
-        }
     }
 
     /// Shifts the low 64 bits of `x`. Needs AVX.

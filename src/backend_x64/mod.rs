@@ -1,7 +1,7 @@
 //! Host code for x86-64.
 //!
 //! Reading order: `regs` (which register is what), `asm` (encodings), `entry` (common stubs),
-//! `emit` (a block from end to end), `values` (where guest registers are), `emit_*` (one file per
+//! `emit` (the primitives of the shared emitter), `values` (where guest registers are), `emit_*` (one file per
 //! kind of operation), `patch`, `features`. All of it is safe code: emitting is bytes, only running
 //! them is not.
 
@@ -14,7 +14,6 @@ mod emit_convert;
 mod emit_exit;
 mod emit_float;
 mod emit_float_arith;
-mod emit_float_loop;
 mod emit_float_move;
 mod emit_int;
 mod emit_mem;
@@ -29,7 +28,7 @@ mod values;
 
 pub use features::Features;
 
-use crate::backend::{Backend, CodeBuf, EmitContext, LinkSite, Stubs, ThreadState};
+use crate::backend::{Backend, CodeBuf, EmitContext, LinkSite, Out, Stubs, ThreadState};
 use crate::ir::Block;
 use crate::opt::Liveness;
 use crate::util::CodePtr;
@@ -60,7 +59,8 @@ impl Backend for X64 {
     }
 
     fn emit_block(&mut self, block: &Block, buf: &mut CodeBuf, context: &EmitContext<'_>) {
-        emit::Emitter::new(buf, context, self.features, &mut self.ahead).block(block);
+        let out = Out::new(buf);
+        emit::Emitter::new(out, context, self.features, &mut self.ahead).block(block);
     }
 
     fn link_word(link: &LinkSite, target: CodePtr) -> Option<u32> {

@@ -19,6 +19,7 @@ use super::asm::{Alu, Rm, Shift, Sz};
 use super::emit::Emitter;
 use super::emit_int::size;
 use super::regs::{RAX, host_int};
+use crate::backend::emit::LowerValues;
 use crate::backend::{KeptHome, ShiftOp, Val};
 use crate::ir::{Reg, Src, Width};
 use crate::opt::RegSet;
@@ -30,6 +31,18 @@ pub(super) enum Opnd {
     Rm(Rm),
     /// Immediate, sign-extended to the operation's width.
     Imm(i32),
+}
+
+impl LowerValues for Emitter<'_, '_> {
+    fn flush_int(&mut self) {
+        self.settle_all(RegSet::MAX);
+        self.store_held(RegSet::MAX);
+    }
+
+    fn settle_lasting(&mut self) {
+        self.settle_all(!self.redefined);
+        self.store_held(!self.redefined);
+    }
 }
 
 impl Emitter<'_, '_> {
@@ -98,45 +111,17 @@ impl Emitter<'_, '_> {
         }
     }
 
-    /// Brings everything home: the contract.
-    #[inline]
-    pub(super) fn flush(&mut self) {
-        self.flush_int();
-        if self.float_pending() {
-            self.flush_float();
-        }
-    }
-
-    /// Brings all integer registers home.
-    pub(super) fn flush_int(&mut self) {
-        self.settle_all(RegSet::MAX);
-        self.store_held(RegSet::MAX);
-    }
-
-    /// Brings home what will have to be there sooner or later, before the block can be left: then
-    /// leaving it needs no code of its own.
-    pub(super) fn settle_lasting(&mut self) {
-        self.settle_all(!self.redefined);
-        self.store_held(!self.redefined);
-    }
-
     /// Brings those of `registers` home that are pending. That which will be compared with zero
     /// comes last, since flags may then tell about it.
     fn settle_all(&mut self, registers: RegSet) {
         loop {
             let left = self.sym.pending() & registers;
-            let others = left & !self.compared;
+            let others = left & !self.settled_last;
             match if others != 0 { others } else { left } {
                 0 => return,
                 set => self.settle(set.trailing_zeros() as u8),
             }
         }
-    }
-
-    /// True if the contract does not hold here.
-    #[inline]
-    pub(super) fn anything_pending(&self) -> bool {
-        self.sym.pending() != 0 || self.copies.dirty() != 0 || self.float_pending()
     }
 
     /// `dst = home(a) + (home(b) << shift) + imm`. rax may be used.
@@ -345,13 +330,5 @@ impl Emitter<'_, '_> {
             self.a.movsxd(dst, Rm::R(dst));
             self.done(rd, dst, true);
         }
-    }
-
-    /// `rd = value`, when somebody needs it.
-    pub(super) fn set_const(&mut self, rd: Reg, value: u64) {
-        if rd.is_zero() || self.sym.constant(rd.0) == Some(value) {
-            return;
-        }
-        self.sym.set_const(rd.0, value, false);
     }
 }

@@ -10,7 +10,8 @@ use super::super::asm::{Guest, Rm, Sz};
 use super::super::emit::Emitter;
 use super::super::features::Features;
 use super::super::regs::{COPIES, RAX, RCX, RDX, host_int, slot};
-use crate::backend::Recipe;
+use crate::backend::emit::HeldCopies;
+use crate::backend::{FaultPoints, Recipe};
 use crate::ir::Shape;
 use crate::opt::{Liveness, RegSet};
 use std::cell::Cell;
@@ -44,21 +45,9 @@ pub(in crate::backend_x64) struct Copies {
 }
 
 impl Copies {
-    /// Guest registers that are not in their slots.
-    pub(in crate::backend_x64) const fn dirty(&self) -> RegSet {
-        self.dirty
-    }
-
     /// True if `r` is read more than once again while copies last.
     pub(in crate::backend_x64) const fn often(&self, r: u8) -> bool {
         self.often & 1 << r != 0
-    }
-
-    /// What a fault handler must know of them.
-    pub(in crate::backend_x64) fn recipes(&self) -> impl Iterator<Item = Recipe> {
-        let dirty = self.dirty;
-        let pairs = self.held.into_iter().zip(COPIES).filter_map(|(r, h)| Some((r?, h)));
-        pairs.filter(move |(r, _)| dirty & 1 << r != 0).map(|(r, h)| Recipe::Held(r, h))
     }
 
     /// All copies: guest register, host register, and whether the slot is out of date.
@@ -102,6 +91,24 @@ impl Copies {
     }
 }
 
+impl HeldCopies for Copies {
+    #[inline]
+    fn dirty(&self) -> RegSet {
+        self.dirty
+    }
+
+    fn recipes(&self, to: &mut FaultPoints) {
+        let pairs = self.held.into_iter().zip(COPIES).filter_map(|(r, h)| Some((r?, h)));
+        let dirty = pairs.filter(|(r, _)| self.dirty & 1 << r != 0);
+        dirty.for_each(|(r, h)| to.push(Recipe::Held(r, h)));
+    }
+
+    fn forget(&mut self) {
+        debug_assert_eq!(self.dirty, 0, "values would be lost");
+        self.held = [None; COPIES.len()];
+    }
+}
+
 impl Emitter<'_, '_> {
     /// Makes ready for an operation; `ahead` is what is known behind it.
     #[inline]
@@ -115,12 +122,6 @@ impl Emitter<'_, '_> {
                 self.vacate(n);
             }
         }
-    }
-
-    /// Forgets all copies: control may come from elsewhere. The contract holds.
-    pub(in crate::backend_x64) fn forget_copies(&mut self) {
-        debug_assert_eq!(self.copies.dirty, 0, "values would be lost");
-        self.copies.held = [None; COPIES.len()];
     }
 
     /// Stores those of `registers` whose slots are out of date. Flags are unchanged.

@@ -1,0 +1,115 @@
+//! What the emitter needs of a host's assembler.
+
+#[cfg(all(debug_assertions, feature = "tools"))]
+use super::checker::Aside;
+use crate::backend::{EmitContext, FaultPoints, Out};
+use crate::ir::Shape;
+use crate::opt::RegSet;
+use crate::util::CodePtr;
+use std::ops::DerefMut;
+
+/// The assembler of a host: where code goes, and primitives without decisions.
+pub(crate) trait Host<'b>: DerefMut<Target = Out<'b>> + Sized {
+    /// What the host CPU can do.
+    type Features: Copy;
+    /// Which host registers hold copies of slots for a while.
+    type Copies: HeldCopies;
+    /// Code that is emitted behind the block.
+    type Deferred: Default;
+    /// What a conditional branch asks.
+    type Test: Copy;
+    /// A conditional branch whose target is not known yet.
+    type Branch: Copy;
+    /// The simulated host that executes what was emitted.
+    #[cfg(all(debug_assertions, feature = "tools"))]
+    type Simulated: crate::backend::check::Host;
+    /// How often a loop is emitted in a row at most.
+    const UNROLL: usize;
+    /// In a sandbox, calls forward poll too.
+    const POLLS_AT_CALLS: bool;
+    /// Guest floating-point registers that have a vector register, and which.
+    const FLOATS: &'static [(u8, u8)];
+
+    /// One that writes to `out`.
+    fn new(out: Out<'b>, ctx: &EmitContext<'_>) -> Self;
+
+    /// What is kept beyond an operation of `shape` (see [`Liveness::of`](crate::opt::Liveness::of)).
+    fn keeps(shape: Shape, cpu: Self::Features) -> u8;
+
+    /// The vector register of a guest floating-point register.
+    fn host_float(f: u8) -> Option<u8>;
+
+    /// Emits a conditional branch to where [`Self::bind`] will say.
+    fn branch_if(&mut self, test: Self::Test) -> Self::Branch;
+
+    /// Lets a branch lead to what comes next.
+    fn bind(&mut self, branch: Self::Branch);
+
+    /// Calls a stub.
+    fn call(&mut self, target: CodePtr);
+
+    /// The load that lets the hart be stopped.
+    fn poll(&mut self);
+
+    /// Loads from [`HANDLER_ROOM`](crate::backend::HANDLER_ROOM) below the stack of return addresses.
+    fn touch_handler_room(&mut self);
+
+    /// Makes ready for [`Self::jump_word`].
+    fn begin_jump(&mut self);
+
+    /// The four bytes at `site` of a jump to `target`, or of a call.
+    fn jump_word(&mut self, site: CodePtr, target: CodePtr, call: bool);
+
+    /// In the cold part: takes link `id` to the stub at `target`.
+    fn link_stub(&mut self, id: u32, target: CodePtr);
+
+    /// The guest's pc is `pc`.
+    fn store_pc(&mut self, pc: u64);
+
+    /// Leaves by the stub at `target`, for the reason `code`.
+    fn exit(&mut self, code: u64, target: CodePtr);
+
+    /// Emits what is to be found behind a block.
+    fn end(&mut self) {}
+
+    /// How many branches need help to reach their targets.
+    fn far_branches(&self) -> usize {
+        0
+    }
+
+    /// Takes back all but the first `n` of them.
+    fn forget_far_branches(&mut self, _n: usize) {}
+
+    /// Increments the counter at a host address. Registers and flags are unchanged.
+    fn increment(&mut self, counter: u64);
+
+    /// Tells the host that this is a loop which waits.
+    fn pause(&mut self);
+
+    /// What a checker must know of this host alone.
+    #[cfg(all(debug_assertions, feature = "tools"))]
+    fn aside(&self, copies: &Self::Copies) -> Aside;
+}
+
+/// Host registers that hold copies of slots.
+pub(crate) trait HeldCopies: Clone + Default {
+    /// Guest registers whose slots are out of date, as a copy has the value.
+    fn dirty(&self) -> RegSet;
+
+    /// What a fault handler must know of them.
+    fn recipes(&self, to: &mut FaultPoints);
+
+    /// Forgets all copies. None may be the only place of a value.
+    fn forget(&mut self);
+}
+
+/// No copies.
+impl HeldCopies for () {
+    fn dirty(&self) -> RegSet {
+        0
+    }
+
+    fn recipes(&self, _to: &mut FaultPoints) {}
+
+    fn forget(&mut self) {}
+}
