@@ -1,15 +1,17 @@
 //! What blocks are emitted with here.
 
-use super::asm::{Asm, At, Mem, Sz, Test};
+use super::asm::{Asm, At, Cc, Mem, Sz, Test};
 use super::emit_exit::Deferred;
+use super::emit_mem::kind;
 use super::features::Features;
 use super::patch;
-use super::regs::{FLOAT_MAP, LR, SP, STATE, X0, X16, X17, ZR, field, host_float};
+use super::regs::{FLOAT_MAP, LR, SP, STATE, X0, X16, X17, ZR, field, host_float, host_int};
+use super::values::Opnd;
 #[cfg(all(debug_assertions, feature = "tools"))]
 use crate::backend::emit::Aside;
-use crate::backend::emit::{self, Host, LowerBlock};
+use crate::backend::emit::{self, Access, Host, LowerBlock};
 use crate::backend::{Counted, EmitContext, HANDLER_ROOM, Out, STATE_BIAS};
-use crate::ir::{Block, Node, Op, Shape};
+use crate::ir::{Block, Cond, Node, Op, Shape};
 use crate::opt::Liveness;
 use crate::util::CodePtr;
 
@@ -21,11 +23,16 @@ impl<'b> Host<'b> for Asm<'b> {
     type Copies = ();
     type Deferred = Deferred;
     type Test = Test;
+    type Cc = Cc;
+    type Operand = Opnd;
+    type Address = At;
     type Branch = (CodePtr, u32);
     #[cfg(all(debug_assertions, feature = "tools"))]
     type Simulated = super::check::Machine;
     const UNROLL: usize = 4;
     const POLLS_AT_CALLS: bool = false;
+    const ROTATES_WORDS: bool = true;
+    const NOWHERE: u8 = ZR;
     const FLOATS: &'static [(u8, u8)] = &FLOAT_MAP;
 
     fn new(out: Out<'b>, _ctx: &EmitContext<'_>) -> Self {
@@ -36,8 +43,35 @@ impl<'b> Host<'b> for Asm<'b> {
         0
     }
 
+    fn host_int(r: u8) -> Option<u8> {
+        host_int(r)
+    }
+
     fn host_float(f: u8) -> Option<u8> {
         host_float(f)
+    }
+
+    fn condition(cond: Cond) -> Cc {
+        match cond {
+            Cond::Eq => Cc::Eq,
+            Cond::Ne => Cc::Ne,
+            Cond::Lt => Cc::Lt,
+            Cond::Ge => Cc::Ge,
+            Cond::Ltu => Cc::Lo,
+            Cond::Geu => Cc::Hs,
+        }
+    }
+
+    fn set_if(&mut self, cc: Cc, to: u8) {
+        self.cset(cc, to);
+    }
+
+    fn sign_extend_word(&mut self, r: u8) {
+        self.sxtw(r, r);
+    }
+
+    fn access(&mut self, access: Access, reg: u8, at: At) {
+        self.mem(kind(access), reg, at);
     }
 
     fn branch_if(&mut self, test: Test) -> (CodePtr, u32) {

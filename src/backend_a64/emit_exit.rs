@@ -30,20 +30,9 @@ pub(super) struct Deferred {
 
 const RET: u32 = 0xd65f_03c0;
 
-pub(super) const fn condition(c: Cond) -> Cc {
-    match c {
-        Cond::Eq => Cc::Eq,
-        Cond::Ne => Cc::Ne,
-        Cond::Lt => Cc::Lt,
-        Cond::Ge => Cc::Ge,
-        Cond::Ltu => Cc::Lo,
-        Cond::Geu => Cc::Hs,
-    }
-}
-
 impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
     fn compare_for_branch(&mut self, cond: Cond, a: Reg, b: Reg) -> Test {
-        self.compare_branch(condition(cond), a, b)
+        self.compare_branch(Asm::condition(cond), a, b)
     }
 
     fn branch_out(&mut self, test: Test, target: u64) {

@@ -15,7 +15,7 @@
 use super::asm::{Alu, Asm, At, Cc, MRS_FPSR, MSR_FPSR, Mem, Sz, Test, Two};
 use super::emit::Emitter;
 use super::regs::{BOX, STATE, V29, V30, V31, X0, X1, X16, X30, ZR, field, float_slot, host_float};
-use crate::backend::emit::{Host, LowerArith, LowerFloat, LowerFloatMove, LowerValues};
+use crate::backend::emit::{Access, Host, LowerArith, LowerFloat, LowerFloatMove, LowerMemory};
 use crate::cpu::fflags;
 use crate::ir::{Cond, FBinOp, FCmpOp, FReg, FUnOp, Fmt, Node, Op, Reg, Rounding};
 use crate::util::CodePtr;
@@ -304,28 +304,24 @@ impl LowerFloatMove for Emitter<'_, '_> {
     }
 
     fn fload(&mut self, fmt: Fmt, fd: FReg, base: Reg, off: i32) {
-        let mem = match fmt {
-            Fmt::H => return self.helper(0),
-            Fmt::S => Mem::LoadS,
-            Fmt::D => Mem::LoadD,
-        };
-        let from = self.address(mem, base, off);
+        if fmt == Fmt::H {
+            return self.helper(0);
+        }
+        let from = self.address(Access::FLoad(fmt), base, off);
         let dst = Self::fdest(fd);
         self.fault_point();
-        self.a.mem(mem, dst, from);
+        self.a.access(Access::FLoad(fmt), dst, from);
         self.fdone(fmt, fd, dst);
     }
 
     fn fstore(&mut self, fmt: Fmt, fs: FReg, base: Reg, off: i32) {
-        let mem = match fmt {
-            Fmt::H => return self.helper(0),
-            Fmt::S => Mem::StoreS,
-            Fmt::D => Mem::StoreD,
-        };
+        if fmt == Fmt::H {
+            return self.helper(0);
+        }
         let x = self.fuse(fmt, fs, V29);
-        let to = self.address(mem, base, off);
+        let to = self.address(Access::FStore(fmt), base, off);
         self.fault_point();
-        self.a.mem(mem, x, to);
+        self.a.access(Access::FStore(fmt), x, to);
     }
 }
 

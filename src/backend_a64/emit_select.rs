@@ -2,11 +2,10 @@
 
 use super::asm::{Alu, Cc, Sz, Test};
 use super::emit::Emitter;
-use super::emit_exit::condition;
 use super::emit_float::{FABS, FMOV_FROM_X, FNEG, ORR_V, ftype};
 use super::emit_int::size;
 use super::regs::{BOX, V29, V30, X0, X1, X16, X30, host_float, host_int};
-use crate::backend::emit::{Host, LowerFloat, LowerSelect, Unless};
+use crate::backend::emit::{Host, LowerFloat, LowerInt, LowerSelect, Unless};
 use crate::backend::{Counted, MAX_COUNTERS, ShiftOp};
 use crate::cpu::canonical;
 use crate::ir::{BinOp, FReg, FSelectOp, Fmt, Reg, Src, Width};
@@ -97,7 +96,7 @@ impl Emitter<'_, '_> {
 
     /// Compares; the condition on which something happens.
     fn compare_for_select(&mut self, (cond, x, y): Unless) -> Cc {
-        let cc = self.compare(condition(cond.inverse()), x, Src::Reg(y));
+        let cc = self.compare_with(cond.inverse(), x, Src::Reg(y));
         if !self.same_insn && self.ctx.counters.is_some() {
             self.count_skipped(cc);
         }

@@ -101,16 +101,6 @@ pub(super) enum Sz {
     Q,
 }
 
-impl Sz {
-    /// Number of bits.
-    pub(super) const fn bits(self) -> u8 {
-        match self {
-            Self::D => 32,
-            Self::Q => 64,
-        }
-    }
-}
-
 /// Two-operand arithmetic, by the number in its opcode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Alu {

@@ -1,14 +1,15 @@
 //! What blocks are emitted with here.
 
 use super::asm::{Asm, Cc, Map, Pp, Rm, Sz};
+use super::emit_float::{MOVU_LOAD, MOVU_STORE, scalar};
 use super::features::Features;
-use super::regs::{FLOAT_MAP, RAX, field, host_float};
-use super::values::{Copies, spares};
+use super::regs::{FLOAT_MAP, RAX, field, host_float, host_int};
+use super::values::{Copies, Opnd, spares};
 #[cfg(all(debug_assertions, feature = "tools"))]
 use crate::backend::emit::Aside;
-use crate::backend::emit::{self, Host, LowerBlock};
+use crate::backend::emit::{self, Access, Host, LowerBlock};
 use crate::backend::{EmitContext, HANDLER_ROOM, Out, STATE_BIAS};
-use crate::ir::{Block, Node, Op, Reg, Shape};
+use crate::ir::{Block, Cond, LoadKind, MemSize, Node, Op, Reg, Shape};
 use crate::opt::Liveness;
 use crate::util::CodePtr;
 
@@ -20,11 +21,16 @@ impl<'b> Host<'b> for Asm<'b> {
     type Copies = Copies;
     type Deferred = ();
     type Test = Cc;
+    type Cc = Cc;
+    type Operand = Opnd;
+    type Address = Rm;
     type Branch = CodePtr;
     #[cfg(all(debug_assertions, feature = "tools"))]
     type Simulated = super::check::Machine;
     const UNROLL: usize = 1;
     const POLLS_AT_CALLS: bool = true;
+    const ROTATES_WORDS: bool = false;
+    const NOWHERE: u8 = RAX;
     const FLOATS: &'static [(u8, u8)] = &FLOAT_MAP;
 
     fn new(out: Out<'b>, ctx: &EmitContext<'_>) -> Self {
@@ -35,8 +41,59 @@ impl<'b> Host<'b> for Asm<'b> {
         spares(shape, cpu)
     }
 
+    fn host_int(r: u8) -> Option<u8> {
+        host_int(r)
+    }
+
     fn host_float(f: u8) -> Option<u8> {
         host_float(f)
+    }
+
+    fn condition(cond: Cond) -> Cc {
+        match cond {
+            Cond::Eq => Cc::E,
+            Cond::Ne => Cc::Ne,
+            Cond::Lt => Cc::L,
+            Cond::Ge => Cc::Ge,
+            Cond::Ltu => Cc::B,
+            Cond::Geu => Cc::Ae,
+        }
+    }
+
+    fn set_if(&mut self, cc: Cc, to: u8) {
+        self.setcc(cc, RAX);
+        self.movzx8(to, Rm::R(RAX));
+    }
+
+    fn sign_extend_word(&mut self, r: u8) {
+        self.movsxd(r, Rm::R(r));
+    }
+
+    fn access(&mut self, access: Access, reg: u8, at: Rm) {
+        let (size, signed) = match access {
+            Access::Load(LoadKind { size, signed }) => (size, signed),
+            Access::Store(MemSize::B) => return self.ins8(Pp::None, Map::One, 0x88, reg, at),
+            Access::Store(MemSize::H) => {
+                return self.ins(Pp::P66, Map::One, Sz::D, 0x89, reg, at);
+            }
+            Access::Store(MemSize::W) => return self.mov_to(Sz::D, at, reg),
+            Access::Store(MemSize::D | MemSize::Q) => return self.mov_to(Sz::Q, at, reg),
+            Access::FLoad(fmt) => {
+                return self.ins(scalar(fmt), Map::M0F, Sz::D, MOVU_LOAD, reg, at);
+            }
+            Access::FStore(fmt) => {
+                return self.ins(scalar(fmt), Map::M0F, Sz::D, MOVU_STORE, reg, at);
+            }
+        };
+        match (size, signed) {
+            (MemSize::B, false) => self.ins(Pp::None, Map::M0F, Sz::D, 0xb6, reg, at),
+            (MemSize::B, true) => self.ins(Pp::None, Map::M0F, Sz::Q, 0xbe, reg, at),
+            (MemSize::H, false) => self.ins(Pp::None, Map::M0F, Sz::D, 0xb7, reg, at),
+            (MemSize::H, true) => self.ins(Pp::None, Map::M0F, Sz::Q, 0xbf, reg, at),
+            (MemSize::W, false) => self.mov(Sz::D, reg, at),
+            (MemSize::W, true) => self.movsxd(reg, at),
+            (MemSize::D | MemSize::Q, _) => self.mov(Sz::Q, reg, at),
+        }
     }
 
     fn branch_if(&mut self, cc: Cc) -> CodePtr {

@@ -4,22 +4,11 @@ use super::asm::{Alu, Asm, Cc, Rm, Shift, Sz};
 use super::emit::Emitter;
 use super::regs::{RAX, RCX, field};
 use super::values::Copies;
-use crate::backend::emit::{Host, LoopHead, LowerExit, LowerMemory};
+use crate::backend::emit::{Host, LoopHead, LowerExit, LowerInt};
 use crate::backend::{Counted, LinkSite};
 use crate::ir::{Cond, LoadKind, MemSize, Node, Op, Reg, Src};
 use crate::mem::Mode;
 use crate::util::Counter;
-
-pub(super) const fn condition(c: Cond) -> Cc {
-    match c {
-        Cond::Eq => Cc::E,
-        Cond::Ne => Cc::Ne,
-        Cond::Lt => Cc::L,
-        Cond::Ge => Cc::Ge,
-        Cond::Ltu => Cc::B,
-        Cond::Geu => Cc::Ae,
-    }
-}
 
 /// The link register whose calls and returns are the host's. Those by t0, the other link register
 /// of the manual (it is for functions that save registers), are jumps.
@@ -43,7 +32,7 @@ pub(super) enum Way {
 
 impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
     fn compare_for_branch(&mut self, cond: Cond, a: Reg, b: Reg) -> Cc {
-        self.compare(condition(cond), a, Src::Reg(b))
+        self.compare_with(cond, a, Src::Reg(b))
     }
 
     fn branch_out(&mut self, cc: Cc, target: u64) {
@@ -245,7 +234,7 @@ impl Emitter<'_, '_> {
             return false;
         }
         self.settle_dependents(rd.0);
-        let at = self.address(base, off);
+        let at = self.memory(base, off);
         self.fault_point();
         self.a.alu_imm(Alu::Cmp, Sz::Q, at, guess);
         let wrong = self.a.branch_if(Cc::Ne);

@@ -3,9 +3,9 @@
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit::Emitter;
 use super::emit_exit::Way;
-use super::emit_float::{BOX, MOVU_LOAD, MOVU_STORE, UCOMI, Writes, constant, scalar};
+use super::emit_float::{BOX, MOVU_LOAD, UCOMI, Writes, constant, scalar};
 use super::regs::{RAX, RCX, RDX, XMM0, float_slot, host_float};
-use crate::backend::emit::{LowerFloat, LowerFloatMove, LowerValues};
+use crate::backend::emit::{Access, Host, LowerFloat, LowerFloatMove, LowerMemory};
 use crate::ir::{Cond, FCmpOp, FReg, Fmt, Op, Reg};
 
 const COMI: u8 = 0x2f;
@@ -163,7 +163,7 @@ impl LowerFloatMove for Emitter<'_, '_> {
         if fmt == Fmt::H {
             return self.helper(0);
         }
-        let from = self.address(base, off);
+        let from = self.address(Access::FLoad(fmt), base, off);
         self.fault_point();
         match (host_float(fd.0), fmt) {
             (None, Fmt::D) => {
@@ -178,7 +178,7 @@ impl LowerFloatMove for Emitter<'_, '_> {
                 self.fp.define(fd, true);
             }
             (Some(x), _) => {
-                self.a.ins(scalar(fmt), Map::M0F, Sz::D, MOVU_LOAD, x, from);
+                self.a.access(Access::FLoad(fmt), x, from);
                 self.fdone(fmt, fd, x, true);
             }
         }
@@ -193,11 +193,11 @@ impl LowerFloatMove for Emitter<'_, '_> {
         if fmt == Fmt::D {
             self.tighten(fs);
         }
-        let to = self.address(base, off);
+        let to = self.address(Access::FStore(fmt), base, off);
         match Self::fhome(fs) {
             Rm::R(x) => {
                 self.fault_point();
-                self.a.ins(scalar(fmt), Map::M0F, Sz::D, MOVU_STORE, x, to);
+                self.a.access(Access::FStore(fmt), x, to);
             }
             slot => {
                 let sz = if fmt == Fmt::D { Sz::Q } else { Sz::D };

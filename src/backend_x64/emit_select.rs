@@ -2,7 +2,6 @@
 
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit::Emitter;
-use super::emit_exit::condition;
 use super::emit_float::{
     BOX, MAGNITUDE_D, MAGNITUDE_S, MOVU_LOAD, MOVU_STORE, SIGN_D, SIGN_S, Writes, XOR, constant,
     scalar,
@@ -11,7 +10,7 @@ use super::emit_float_arith::{AND, MAX, MIN};
 use super::emit_int::size;
 use super::regs::{RAX, RCX, XMM0, XMM1, float_slot, host_float};
 use super::values::Opnd;
-use crate::backend::emit::{LowerSelect, Unless};
+use crate::backend::emit::{LowerInt, LowerSelect, LowerValues, Unless};
 use crate::backend::{Counted, MAX_COUNTERS};
 use crate::ir::{BinOp, Cond, FCmpOp, FReg, FSelectOp, Fmt, Node, Op, Reg, Src, Width};
 
@@ -115,7 +114,7 @@ impl Emitter<'_, '_> {
 
     /// Compares; the condition on which something happens.
     fn compare_for_select(&mut self, (cond, x, y): Unless) -> Cc {
-        let cc = self.compare(condition(cond.inverse()), x, Src::Reg(y));
+        let cc = self.compare_with(cond.inverse(), x, Src::Reg(y));
         if !self.same_insn {
             self.count_skipped(cc);
         }

@@ -4,10 +4,10 @@
 use super::Checker;
 use super::{
     Emitter, HeldCopies, Host, Lower, LowerAtomic, LowerBlock, LowerConvert, LowerExit,
-    LowerFloatMove, LowerInt, LowerMemory, LowerSelect, LowerValues,
+    LowerFloatMove, LowerMemory, LowerSelect,
 };
 use crate::backend::{CountPoint, Counted, MAX_COUNTERS};
-use crate::ir::{Block, Node, Op, Reg};
+use crate::ir::{Block, Node, Op};
 use crate::opt::Liveness;
 use crate::util::CodePtr;
 
@@ -128,14 +128,6 @@ where
             }
             Op::Exit(kind) => self.exit(kind),
         }
-    }
-
-    /// `rd = value`, when somebody needs it.
-    pub(crate) fn set_const(&mut self, rd: Reg, value: u64) {
-        if rd.is_zero() || self.sym.constant(rd.0) == Some(value) {
-            return;
-        }
-        self.sym.set_const(rd.0, value, false);
     }
 
     /// Brings everything home: the contract.

@@ -1,6 +1,6 @@
 //! Branches, calls, returns, and the ways out of translated code.
 
-use super::{Emitter, HeldCopies, Host, Lower, LowerExit, LowerValues};
+use super::{Emitter, HeldCopies, Host, Lower, LowerExit};
 use crate::backend::LinkSite;
 use crate::ir::{Cond, ExitKind, Reg};
 use crate::mem::Mode;

@@ -3,7 +3,7 @@
 #[cfg(all(debug_assertions, feature = "tools"))]
 use super::checker::Aside;
 use crate::backend::{EmitContext, FaultPoints, Out};
-use crate::ir::Shape;
+use crate::ir::{Cond, Fmt, LoadKind, MemSize, Shape};
 use crate::opt::RegSet;
 use crate::util::CodePtr;
 use std::ops::DerefMut;
@@ -18,6 +18,12 @@ pub(crate) trait Host<'b>: DerefMut<Target = Out<'b>> + Sized {
     type Deferred: Default;
     /// What a conditional branch asks.
     type Test: Copy;
+    /// A condition code.
+    type Cc: Copy;
+    /// An operand of an integer instruction.
+    type Operand: Copy;
+    /// A place in the guest's memory.
+    type Address: Copy;
     /// A conditional branch whose target is not known yet.
     type Branch: Copy;
     /// The simulated host that executes what was emitted.
@@ -27,6 +33,10 @@ pub(crate) trait Host<'b>: DerefMut<Target = Out<'b>> + Sized {
     const UNROLL: usize;
     /// In a sandbox, calls forward poll too.
     const POLLS_AT_CALLS: bool;
+    /// A sum of words that rotates one is a rotation.
+    const ROTATES_WORDS: bool;
+    /// What a load writes whose value nobody wants.
+    const NOWHERE: u8;
     /// Guest floating-point registers that have a vector register, and which.
     const FLOATS: &'static [(u8, u8)];
 
@@ -36,8 +46,23 @@ pub(crate) trait Host<'b>: DerefMut<Target = Out<'b>> + Sized {
     /// What is kept beyond an operation of `shape` (see [`Liveness::of`](crate::opt::Liveness::of)).
     fn keeps(shape: Shape, cpu: Self::Features) -> u8;
 
+    /// The host register of a guest integer register.
+    fn host_int(r: u8) -> Option<u8>;
+
     /// The vector register of a guest floating-point register.
     fn host_float(f: u8) -> Option<u8>;
+
+    /// The condition code for what has been compared.
+    fn condition(cond: Cond) -> Self::Cc;
+
+    /// `to` = 1 if `cc` holds, else 0.
+    fn set_if(&mut self, cc: Self::Cc, to: u8);
+
+    /// Sign-extends the low half of a register. Flags are unchanged.
+    fn sign_extend_word(&mut self, r: u8);
+
+    /// An access to the guest's memory.
+    fn access(&mut self, access: Access, reg: u8, at: Self::Address);
 
     /// Emits a conditional branch to where [`Self::bind`] will say.
     fn branch_if(&mut self, test: Self::Test) -> Self::Branch;
@@ -89,6 +114,28 @@ pub(crate) trait Host<'b>: DerefMut<Target = Out<'b>> + Sized {
     /// What a checker must know of this host alone.
     #[cfg(all(debug_assertions, feature = "tools"))]
     fn aside(&self, copies: &Self::Copies) -> Aside;
+}
+
+/// Where an operand goes that has no register of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The first scratch register for operands.
+    First,
+    /// The second one.
+    Second,
+}
+
+/// An access to the guest's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Of an integer register.
+    Load(LoadKind),
+    /// The same.
+    Store(MemSize),
+    /// Of a vector register.
+    FLoad(Fmt),
+    /// The same.
+    FStore(Fmt),
 }
 
 /// Host registers that hold copies of slots.

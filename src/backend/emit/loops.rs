@@ -9,7 +9,7 @@
 //! Before all that, at the entry, iterations may be executed in groups: see
 //! [`LowerBlock::grouped`](super::LowerBlock::grouped).
 
-use super::{Emitter, FloatState, Host, LoopHead, Lower, LowerBlock, LowerFloat, LowerValues};
+use super::{Emitter, FloatState, Host, LoopHead, Lower, LowerBlock, LowerFloat};
 use crate::backend::{Counted, Symbolic};
 use crate::ir::{Block, FReg, Fmt, Node, Rounding};
 use crate::opt::Loop;

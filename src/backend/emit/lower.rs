@@ -1,11 +1,12 @@
 //! What each host lowers in its own way.
 
-use super::host::Host;
+use super::host::{Access, Host, Place};
+use crate::backend::{ShiftOp, Sum};
 use crate::ir::{
-    AmoOp, BinOp, Block, Cond, FBinOp, FCmpOp, FReg, FSelectOp, FUnOp, Fence, Fmt, IntFmt,
-    LoadKind, MemSize, Node, Op, Reg, Rounding, Src, UnOp, Width,
+    AmoOp, BinOp, Block, Cond, FBinOp, FCmpOp, FReg, FSelectOp, FUnOp, Fence, Fmt, IntFmt, MemSize,
+    Node, Op, Reg, Rounding, Src, UnOp, Width,
 };
-use crate::opt::Liveness;
+use crate::opt::{Liveness, RegSet};
 use crate::util::Counter;
 
 /// A condition on which nothing happens.
@@ -14,10 +15,10 @@ pub(crate) type Unless = (Cond, Reg, Reg);
 /// What each host lowers in its own way.
 pub(crate) trait Lower<'b, H: Host<'b>>:
     LowerBlock
-    + LowerValues
-    + LowerInt
+    + LowerValues<'b, H>
+    + LowerInt<'b, H>
     + LowerSelect
-    + LowerMemory
+    + LowerMemory<'b, H>
     + LowerAtomic
     + LowerFloat<'b, H>
     + LowerFloatOps
@@ -27,10 +28,10 @@ pub(crate) trait Lower<'b, H: Host<'b>>:
 
 impl<'b, H: Host<'b>, T> Lower<'b, H> for T where
     T: LowerBlock
-        + LowerValues
-        + LowerInt
+        + LowerValues<'b, H>
+        + LowerInt<'b, H>
         + LowerSelect
-        + LowerMemory
+        + LowerMemory<'b, H>
         + LowerAtomic
         + LowerFloat<'b, H>
         + LowerFloatOps
@@ -59,18 +60,103 @@ pub(crate) trait LowerBlock {
 }
 
 /// Where integer registers are.
-pub(crate) trait LowerValues {
-    /// Brings all integer registers home.
-    fn flush_int(&mut self);
-    /// Brings home what will have to be there sooner or later, before the block can be left: then
-    /// leaving it needs no code of its own.
-    fn settle_lasting(&mut self);
+pub(crate) trait LowerValues<'b, H: Host<'b>> {
+    /// Brings `r` home, which is pending, and before it those whose value is made of that home.
+    fn settle_pending(&mut self, r: u8);
+
+    /// Stores those of `registers` whose slots are out of date. Flags are unchanged.
+    fn store_held(&mut self, registers: RegSet);
+
+    /// Keeps what holds a copy of the home of `r` from being used for anything else by the current
+    /// operation.
+    fn pin(&mut self, r: u8);
+
+    /// What the home of `r` holds, in `place` if it has to be loaded.
+    fn home_of(&mut self, r: u8, place: Place) -> H::Operand;
+
+    /// The value of `r`, or its low half (the upper one may then be anything), in `place` if it has
+    /// no register of its own and must be in one.
+    fn operand(&mut self, w: Width, r: Reg, place: Place) -> H::Operand;
+
+    /// The register to compute a new home of `r` into.
+    fn result_reg(&mut self, r: u8) -> u8;
+
+    /// The new home of `r` is in `from`, which came from [`Self::result_reg`]. Flags are unchanged.
+    fn write_home(&mut self, r: u8, from: u8);
 }
 
-/// Integer operations.
-pub(crate) trait LowerInt {
-    fn bin(&mut self, op: BinOp, w: Width, rd: Reg, a: Reg, b: Src);
-    fn un(&mut self, op: UnOp, w: Width, rd: Reg, a: Reg);
+/// Integer operations. Those that have a destination `dst` change no other home, and operands stay
+/// where they are until they are computed with.
+pub(crate) trait LowerInt<'b, H: Host<'b>> {
+    /// True of operations that the host cannot do.
+    fn lacks(&self, op: BinOp) -> bool;
+
+    /// The same.
+    fn lacks_un(&self, op: UnOp) -> bool;
+
+    /// The second operand of an operation, as far as the instruction for it takes it.
+    fn second(&mut self, op: BinOp, w: Width, b: Src) -> H::Operand;
+
+    /// `dst = x op y`, of width `w` with the upper half zero or anything; `known` is `y` if that is
+    /// a constant.
+    fn compute(
+        &mut self,
+        op: BinOp,
+        w: Width,
+        dst: u8,
+        operands: (H::Operand, H::Operand),
+        known: Option<u64>,
+    );
+
+    /// `dst = op x`, extended to 64 bits.
+    fn compute_un(&mut self, op: UnOp, w: Width, dst: u8, x: H::Operand);
+
+    /// `dst = x + y` in 32 bits; whether it is sign-extended.
+    fn add_words(&mut self, dst: u8, x: H::Operand, y: H::Operand) -> bool;
+
+    /// `dst = x & k`, where only the low half of `x` is right.
+    fn and_low(&mut self, dst: u8, x: H::Operand, k: i32);
+
+    /// `dst = (zext32(x) << n) + y`
+    fn add_shifted_word(&mut self, dst: u8, x: (H::Operand, u8), y: H::Operand);
+
+    /// `dst = zext32(x) << n`
+    fn shift_left_word(&mut self, dst: u8, x: H::Operand, n: u8);
+
+    /// `dst = x` rotated to the right, of width `w`.
+    fn rotate_right(&mut self, w: Width, dst: u8, x: H::Operand, n: u8);
+
+    /// As [`Self::rotate_right`], of the home of a register.
+    fn rotate_home(&mut self, w: Width, dst: u8, x: H::Operand, n: u8) {
+        self.rotate_right(w, dst, x, n);
+    }
+
+    /// Emits `rd = a op b` as an instruction that shifts an operand, if one of them is a pending
+    /// shift that the host has such an instruction for; false if not.
+    fn with_shifted(&mut self, op: BinOp, rd: Reg, a: Reg, b: Src) -> bool;
+
+    /// Emits the shift of what is a pending shift itself, if both are one instruction; false if
+    /// not.
+    fn shift_again(&mut self, op: ShiftOp, w: Width, rd: Reg, a: Reg, n: u8) -> bool;
+
+    /// Emits the shift of an operand that is not the home of a register.
+    fn shift_constant(&mut self, op: ShiftOp, w: Width, rd: Reg, x: H::Operand, n: u8);
+
+    /// True if `x`, which is the value of `a`, is what its home holds.
+    fn is_home(&self, a: Reg, x: H::Operand) -> bool;
+
+    /// True if an operation that needs the low half of `r` alone is cheaper, as the rest is pending.
+    fn low_half_will_do(&self, r: Reg) -> bool;
+
+    /// True if the sum that `rd` is now had better be computed at once.
+    fn sum_is_dear(&mut self, rd: Reg, sum: Sum) -> bool;
+
+    /// `rd = a`, neither constant nor the same.
+    fn copy_home(&mut self, rd: Reg, a: Reg);
+
+    /// Compares; the condition code to use, which differs from that of `cond` if the operands were
+    /// exchanged.
+    fn compare_with(&mut self, cond: Cond, a: Reg, b: Src) -> H::Cc;
 }
 
 /// Operations on a condition.
@@ -82,9 +168,14 @@ pub(crate) trait LowerSelect {
 }
 
 /// Loads, stores and fences.
-pub(crate) trait LowerMemory {
-    fn load(&mut self, kind: LoadKind, rd: Reg, base: Reg, off: i32);
-    fn store(&mut self, size: MemSize, src: Reg, base: Reg, off: i32);
+pub(crate) trait LowerMemory<'b, H: Host<'b>> {
+    /// Where the guest memory at `base + off` is, for `access`. May use scratch registers, but not
+    /// [`Place::First`], which must then stay as they are until the access.
+    fn address(&mut self, access: Access, base: Reg, off: i32) -> H::Address;
+
+    /// Stores `value` there, which may fault.
+    fn store_operand(&mut self, size: MemSize, value: H::Operand, to: H::Address);
+
     fn fence(&mut self, fence: Fence);
 }
 

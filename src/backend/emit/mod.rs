@@ -2,9 +2,10 @@
 //!
 //! A host is an assembler ([`Host`]: registers, encodings, and primitives that decide nothing) and
 //! what it lowers in its own way ([`Lower`], a trait for each kind of operation). Everything else is
-//! written here once, over both: `block` (a block from end to end, fault points, counters), `loops`
-//! (loops whose head relies on more than the contract), and what is known of floating-point
-//! registers (`float_state`).
+//! written here once, over both: `block` (a block from end to end, fault points, counters), `values`
+//! (where integer registers are), `int`, `memory` (operations), `exits`, `loops` (loops whose head
+//! relies on more than the contract), and what is known and pending of floating-point registers
+//! (`float_state`, `float`).
 
 mod block;
 #[cfg(all(debug_assertions, feature = "tools"))]
@@ -13,14 +14,17 @@ mod exits;
 mod float;
 mod float_state;
 mod host;
+mod int;
 mod loops;
 mod lower;
+mod memory;
+mod values;
 
 #[cfg(all(debug_assertions, feature = "tools"))]
 pub(crate) use checker::{Aside, Checker};
 pub(crate) use float_state::{FloatState, LoopHead};
 
-pub(crate) use host::{HeldCopies, Host};
+pub(crate) use host::{Access, HeldCopies, Host, Place};
 pub(crate) use lower::{
     Lower, LowerArith, LowerAtomic, LowerBlock, LowerConvert, LowerExit, LowerFloat,
     LowerFloatMove, LowerInt, LowerMemory, LowerSelect, LowerValues, Unless,

@@ -125,7 +125,7 @@ impl Emitter<'_, '_> {
     }
 
     /// Stores those of `registers` whose slots are out of date. Flags are unchanged.
-    pub(super) fn store_held(&mut self, registers: RegSet) {
+    pub(super) fn store_copies(&mut self, registers: RegSet) {
         for (held, h) in self.copies.held.into_iter().zip(COPIES) {
             if let Some(r) = held
                 && self.copies.dirty & registers & 1 << r != 0
@@ -139,7 +139,7 @@ impl Emitter<'_, '_> {
     /// Makes place `n` free. Flags are unchanged.
     fn vacate(&mut self, n: usize) {
         if let Some(r) = self.copies.held[n] {
-            self.store_held(1 << r);
+            self.store_copies(1 << r);
             self.copies.held[n] = None;
         }
     }
@@ -231,7 +231,7 @@ impl Emitter<'_, '_> {
 
     /// The home of `r`, which is computed in `from`, which came from [`Self::target`] or is a
     /// scratch register, is stored if it is a slot and the value lasts.
-    pub(in crate::backend_x64) fn write_home(&mut self, r: u8, from: u8) {
+    pub(in crate::backend_x64) fn write_copy(&mut self, r: u8, from: u8) {
         if host_int(r).is_some() {
             return;
         }
@@ -257,12 +257,12 @@ impl Emitter<'_, '_> {
             }
             _ => {
                 self.a.mov(Sz::Q, to, from);
-                self.write_home(r, to);
+                self.write_copy(r, to);
             }
         }
     }
 
-    /// As [`Self::write_home`], for a constant; false if that needs a register.
+    /// As [`Self::write_copy`], for a constant; false if that needs a register.
     pub(super) fn write_home_imm(&mut self, r: u8, value: u64) -> bool {
         match (host_int(r), i32::try_from(value as i64)) {
             (None, Ok(value)) => {
@@ -272,11 +272,6 @@ impl Emitter<'_, '_> {
             }
             _ => false,
         }
-    }
-
-    /// The scratch register for results.
-    pub(in crate::backend_x64) fn result_reg(&mut self, r: u8) -> u8 {
-        self.target(r, RAX)
     }
 }
 
