@@ -184,3 +184,23 @@ impl<'b> Out<'b> {
         if self.cold { &mut self.buf.cold_faults } else { &mut self.buf.hot_faults }
     }
 }
+
+/// Lets an assembler be used as the [`Out`] in its field `out`.
+macro_rules! writes_to_out {
+    ($asm:ident) => {
+        impl<'b> std::ops::Deref for $asm<'b> {
+            type Target = $crate::backend::Out<'b>;
+
+            fn deref(&self) -> &Self::Target {
+                &self.out
+            }
+        }
+
+        impl std::ops::DerefMut for $asm<'_> {
+            fn deref_mut(&mut self) -> &mut Self::Target {
+                &mut self.out
+            }
+        }
+    };
+}
+pub(crate) use writes_to_out;

@@ -8,10 +8,9 @@
 use super::patch;
 use super::regs::{STATE, X17, ZR};
 use crate::backend::emit::Host;
-use crate::backend::{Out, ShiftOp};
+use crate::backend::{Out, ShiftOp, writes_to_out};
 use crate::ir::Width;
 use crate::util::CodePtr;
-use std::ops::{Deref, DerefMut};
 
 /// `stp`/`ldp` of two integer registers at a displacement, for [`Asm::pair`].
 pub(super) const STP: u32 = 0xa900_0000;
@@ -267,19 +266,7 @@ pub(super) struct Asm<'b> {
     pub(super) veneers: Vec<Veneer>,
 }
 
-impl<'b> Deref for Asm<'b> {
-    type Target = Out<'b>;
-
-    fn deref(&self) -> &Out<'b> {
-        &self.out
-    }
-}
-
-impl<'b> DerefMut for Asm<'b> {
-    fn deref_mut(&mut self) -> &mut Out<'b> {
-        &mut self.out
-    }
-}
+writes_to_out!(Asm);
 
 impl<'b> Asm<'b> {
     pub(super) fn new(out: Out<'b>) -> Self {
@@ -617,7 +604,7 @@ impl Asm<'_> {
     }
 
     /// Branches to `target`, wherever it is.
-    pub(super) fn jump_if(&mut self, test: Test, target: CodePtr) {
+    pub(super) fn branch_to(&mut self, test: Test, target: CodePtr) {
         if patch::conditional(Self::test_word(test), self.pos(), target).is_some() {
             let branch = self.branch_if(test);
             self.aim(branch, target);

@@ -1,17 +1,18 @@
 //! What blocks are emitted with here.
 
-use super::asm::{Asm, At, Cc, Mem, Sz, Test};
+use super::asm::{Alu, Asm, At, Cc, Mem, Sz, Test};
 use super::emit_exit::Deferred;
+use super::emit_float::FMOV_D;
 use super::emit_mem::kind;
 use super::features::Features;
 use super::patch;
-use super::regs::{FLOAT_MAP, LR, SP, STATE, X0, X16, X17, ZR, field, host_float, host_int};
+use super::regs::{LR, MAP, SP, STATE, V29, X0, X1, X16, X17, ZR, field, float_slot};
 use super::values::Opnd;
 #[cfg(all(debug_assertions, feature = "tools"))]
 use crate::backend::emit::Aside;
 use crate::backend::emit::{self, Access, Host, LowerBlock};
-use crate::backend::{Counted, EmitContext, HANDLER_ROOM, Out, STATE_BIAS};
-use crate::ir::{Block, Cond, Node, Op, Shape};
+use crate::backend::{Counted, EmitContext, HANDLER_ROOM, Out, RegMap, STATE_BIAS};
+use crate::ir::{Block, Cond, MemSize, Node, Op, Shape};
 use crate::opt::Liveness;
 use crate::util::CodePtr;
 
@@ -27,13 +28,15 @@ impl<'b> Host<'b> for Asm<'b> {
     type Operand = Opnd;
     type Address = At;
     type Branch = (CodePtr, u32);
+    type Skip = (CodePtr, u32);
     #[cfg(all(debug_assertions, feature = "tools"))]
     type Simulated = super::check::Machine;
     const UNROLL: usize = 4;
     const POLLS_AT_CALLS: bool = false;
     const ROTATES_WORDS: bool = true;
     const NOWHERE: u8 = ZR;
-    const FLOATS: &'static [(u8, u8)] = &FLOAT_MAP;
+    const MAP: &'static RegMap = &MAP;
+    const FLOAT_SCRATCH: u8 = V29;
 
     fn new(out: Out<'b>, _ctx: &EmitContext<'_>) -> Self {
         Self::new(out)
@@ -41,14 +44,6 @@ impl<'b> Host<'b> for Asm<'b> {
 
     fn keeps(_shape: Shape, _cpu: Features) -> u8 {
         0
-    }
-
-    fn host_int(r: u8) -> Option<u8> {
-        host_int(r)
-    }
-
-    fn host_float(f: u8) -> Option<u8> {
-        host_float(f)
     }
 
     fn condition(cond: Cond) -> Cc {
@@ -72,6 +67,46 @@ impl<'b> Host<'b> for Asm<'b> {
 
     fn access(&mut self, access: Access, reg: u8, at: At) {
         self.mem(kind(access), reg, at);
+    }
+
+    fn jump(&mut self, target: CodePtr) {
+        self.b(target);
+    }
+
+    fn jump_if(&mut self, test: Test, target: CodePtr) {
+        self.branch_to(test, target);
+    }
+
+    fn skip_if(&mut self, cc: Cc) -> (CodePtr, u32) {
+        self.branch_if(Test::Flags(cc))
+    }
+
+    fn land(&mut self, skip: (CodePtr, u32)) {
+        self.bind(skip);
+    }
+
+    fn float_move(&mut self, to: u8, from: u8) {
+        if to != from {
+            self.dn(FMOV_D, to, from);
+        }
+    }
+
+    fn store_float(&mut self, f: u8, from: u8) {
+        self.mem(Mem::StoreD, from, At::Disp(STATE, float_slot(f)));
+    }
+
+    fn test_misaligned(&mut self, size: MemSize) -> Test {
+        self.logic_imm(Alu::Ands, Sz::X, ZR, X16, u64::from(size.bytes()) - 1);
+        Test::Flags(Cc::Ne)
+    }
+
+    fn atomic_result(&mut self, size: MemSize, to: u8) {
+        match size {
+            MemSize::B | MemSize::H | MemSize::W => {
+                self.extend(true, to, X1, 8 * size.bytes() as u8);
+            }
+            MemSize::D | MemSize::Q => self.mov(Sz::X, to, X1),
+        }
     }
 
     fn branch_if(&mut self, test: Test) -> (CodePtr, u32) {

@@ -9,7 +9,7 @@ use super::asm::{At, Cc, MRS_FPSR, MSR_FPSR, Mem, Sz, Test};
 use super::emit::Emitter;
 use super::emit_float::{FCMP, FMOV_TO_X, FRINTX, ftype};
 use super::regs::{STATE, V29, V30, X0, X1, X16, X30, field};
-use crate::backend::emit::LowerConvert;
+use crate::backend::emit::{Host, LowerConvert, Writes};
 use crate::ir::{FReg, Fmt, IntFmt, Reg, Rounding, Src};
 
 /// `fcvtns`, with `sf`, type, rounding mode and signedness zero.
@@ -50,7 +50,7 @@ impl LowerConvert for Emitter<'_, '_> {
         };
         let (sz, signed) = int_size(int);
         let dst = if rd.is_zero() { X0 } else { self.dest(rd) };
-        self.check_boxed(fmt, &[a], Err(rd));
+        self.check_boxed(fmt, &[a], Writes::Int(rd));
         let x = self.fuse(fmt, a, V29);
         let unsigned = if signed { 0 } else { UNSIGNED };
         self.a.dn(FCVT_TO_INT | sf(sz) | ftype(fmt) | mode | unsigned, dst, x);
@@ -78,7 +78,7 @@ impl LowerConvert for Emitter<'_, '_> {
 
     fn float_from_int(&mut self, fmt: Fmt, int: IntFmt, rm: Rounding, fd: FReg, a: Reg) {
         let exact = fmt == Fmt::D && matches!(int, IntFmt::W | IntFmt::Wu);
-        if !exact && !self.check_rounding(rm, Ok(fd)) {
+        if !exact && !self.check_rounding(rm, &[], Writes::Float(fd)) {
             return self.helper(0);
         }
         let (sz, signed) = int_size(int);
@@ -86,23 +86,23 @@ impl LowerConvert for Emitter<'_, '_> {
         let dst = Self::fdest(fd);
         let unsigned = if signed { 0 } else { UNSIGNED };
         self.a.dn(SCVTF | sf(sz) | ftype(fmt) | unsigned, dst, x);
-        self.fdone(fmt, fd, dst);
+        self.fdone(fmt, fd, dst, true);
     }
 
     fn float_convert(&mut self, from: Fmt, to: Fmt, rm: Rounding, fd: FReg, a: FReg) {
         let op = match (from, to) {
             (Fmt::S, Fmt::D) => FCVT_D_S,
-            (Fmt::D, Fmt::S) if self.check_rounding(rm, Ok(fd)) => FCVT_S_D,
+            (Fmt::D, Fmt::S) if self.check_rounding(rm, &[], Writes::Float(fd)) => FCVT_S_D,
             _ => return self.helper(0),
         };
-        self.check_boxed(from, &[a], Ok(fd));
+        self.check_boxed(from, &[a], Writes::Float(fd));
         let x = self.fuse(from, a, V29);
         if to == Fmt::S {
             return self.underflowing(to, fd, &[a], |e, dst| e.a.dn(op, dst, x));
         }
         let dst = Self::fdest(fd);
         self.a.dn(op, dst, x);
-        self.fdone(to, fd, dst);
+        self.fdone(to, fd, dst, true);
     }
 
     // The five flags of FPSR are those of `fcsr` in reverse order.
@@ -142,7 +142,7 @@ impl Emitter<'_, '_> {
     fn float_to_int_dynamic(&mut self, fmt: Fmt, int: IntFmt, rd: Reg, a: FReg) {
         let (sz, signed) = int_size(int);
         let dst = if rd.is_zero() { X0 } else { self.dest(rd) };
-        self.check_boxed(fmt, &[a], Err(rd));
+        self.check_boxed(fmt, &[a], Writes::Int(rd));
         let x = self.fuse(fmt, a, V29);
         let slow = self.a.buf.cold_pos();
         // The exponent with the sign above it: not too large, and no sign if there is none.

@@ -4,7 +4,7 @@
 //! - *Canonical NaNs.* FPCR.DN makes every NaN result RISC-V's canonical one.
 //! - *NaN boxes.* Scalar operations on singles clear the upper half of their result, so results
 //!   are boxed when something looks at all 64 bits: a store, a move, an exit
-//!   ([`FloatState::loose`](crate::backend::emit::FloatState::loose)). Operands that are not known to be boxed are checked.
+//!   (`FloatState::loose`). Operands that are not known to be boxed are checked.
 //! - *Rounding.* The dynamic mode is in FPCR; the runtime lets the interpreter run as long as the
 //!   guest chooses one that FPCR has not. An operation with a static mode is executed here if the
 //!   dynamic one is the same, which is checked once a block, or if the host has it in its encoding.
@@ -15,7 +15,9 @@
 use super::asm::{Alu, Asm, At, Cc, MRS_FPSR, MSR_FPSR, Mem, Sz, Test, Two};
 use super::emit::Emitter;
 use super::regs::{BOX, STATE, V29, V30, V31, X0, X1, X16, X30, ZR, field, float_slot, host_float};
-use crate::backend::emit::{Access, Host, LowerArith, LowerFloat, LowerFloatMove, LowerMemory};
+use crate::backend::emit::{
+    Access, Host, LowerArith, LowerFloat, LowerFloatMove, LowerMemory, Writes,
+};
 use crate::cpu::fflags;
 use crate::ir::{Cond, FBinOp, FCmpOp, FReg, FUnOp, Fmt, Node, Op, Reg, Rounding};
 use crate::util::CodePtr;
@@ -44,7 +46,7 @@ const FCMPE: u32 = 0x1e20_2010;
 pub(super) const FRINTX: u32 = 0x1e27_4000;
 const FRINTI: u32 = 0x1e27_c000;
 /// `fmov d, d`
-const FMOV_D: u32 = 0x1e60_4000;
+pub(super) const FMOV_D: u32 = 0x1e60_4000;
 /// `fmov d, x` and `fmov x, d`
 pub(super) const FMOV_FROM_X: u32 = 0x9e67_0000;
 pub(super) const FMOV_TO_X: u32 = 0x9e66_0000;
@@ -85,6 +87,40 @@ pub(super) const fn fmov_to_int(sz: Sz) -> u32 {
 }
 
 impl<'b> LowerFloat<'b, Asm<'b>> for Emitter<'b, '_> {
+    fn canonical(&mut self, _f: FReg) {}
+
+    fn interpret_and_leave(&mut self, _operands: &[FReg], writes: Writes) {
+        let (sym, fp) = (self.sym.clone(), self.fp.clone());
+        self.in_cold(|e| {
+            // Operands that are known to be boxed are so for the interpreter too.
+            e.flush();
+            e.call_helper();
+            match writes {
+                Writes::Float(fd) => e.fp.define(fd, false),
+                Writes::Int(rd) if rd.is_zero() => {}
+                Writes::Int(rd) => e.sym.set_home(rd.0, false),
+            }
+            e.jump_to(e.pc + 4);
+        });
+        (self.sym, self.fp) = (sym, fp);
+    }
+
+    fn interpret(&mut self, operands: &[FReg]) {
+        let fp = self.fp.clone();
+        for f in operands {
+            self.tighten(*f);
+        }
+        self.call_helper();
+        self.fp = fp;
+    }
+
+    fn float_in_reg(&mut self, f: FReg, scratch: u8) -> u8 {
+        host_float(f.0).unwrap_or_else(|| {
+            self.a.mem(Mem::LoadD, scratch, At::Disp(STATE, float_slot(f.0)));
+            scratch
+        })
+    }
+
     fn box_up(&mut self, x: u8) {
         self.a.dnm(ORR_V, x, x, BOX);
     }
@@ -146,10 +182,10 @@ impl LowerArith for Emitter<'_, '_> {
             FBinOp::Sgnj | FBinOp::Sgnjn | FBinOp::Sgnjx => return self.fsign(op, fmt, fd, a, b),
         };
         let rounds = !matches!(op, FBinOp::Minm | FBinOp::Maxm);
-        if rounds && !self.check_rounding(rm, Ok(fd)) {
+        if rounds && !self.check_rounding(rm, &[], Writes::Float(fd)) {
             return self.helper(0);
         }
-        self.check_boxed(fmt, &[a, b], Ok(fd));
+        self.check_boxed(fmt, &[a, b], Writes::Float(fd));
         let x = self.fuse(fmt, a, V29);
         let y = self.fuse(fmt, b, V30);
         if matches!(op, FBinOp::Mul | FBinOp::Div) {
@@ -158,24 +194,26 @@ impl LowerArith for Emitter<'_, '_> {
         }
         let dst = Self::fdest(fd);
         self.a.dnm(opcode | ftype(fmt), dst, x, y);
-        self.fdone(fmt, fd, dst);
+        self.fdone(fmt, fd, dst, true);
     }
 
     fn fsqrt(&mut self, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
-        if !self.check_rounding(rm, Ok(fd)) {
+        if !self.check_rounding(rm, &[], Writes::Float(fd)) {
             return self.helper(0);
         }
-        self.check_boxed(fmt, &[a], Ok(fd));
+        self.check_boxed(fmt, &[a], Writes::Float(fd));
         let x = self.fuse(fmt, a, V29);
         let dst = Self::fdest(fd);
         self.a.dn(FSQRT | ftype(fmt), dst, x);
-        self.fdone(fmt, fd, dst);
+        self.fdone(fmt, fd, dst, true);
     }
 
     fn fround(&mut self, op: FUnOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
         let opcode = match (op, rm) {
             (FUnOp::Sqrt, _) => unreachable!("rounds otherwise"),
-            (FUnOp::RoundNx, _) if !self.check_rounding(rm, Ok(fd)) => return self.helper(0),
+            (FUnOp::RoundNx, _) if !self.check_rounding(rm, &[], Writes::Float(fd)) => {
+                return self.helper(0);
+            }
             (FUnOp::RoundNx, _) => FRINTX,
             (FUnOp::Round, Rounding::Dyn) => FRINTI,
             (FUnOp::Round, Rounding::Rne) => 0x1e24_4000,
@@ -184,11 +222,11 @@ impl LowerArith for Emitter<'_, '_> {
             (FUnOp::Round, Rounding::Rtz) => 0x1e25_c000,
             (FUnOp::Round, Rounding::Rmm) => 0x1e26_4000,
         };
-        self.check_boxed(fmt, &[a], Ok(fd));
+        self.check_boxed(fmt, &[a], Writes::Float(fd));
         let x = self.fuse(fmt, a, V29);
         let dst = Self::fdest(fd);
         self.a.dn(opcode | ftype(fmt), dst, x);
-        self.fdone(fmt, fd, dst);
+        self.fdone(fmt, fd, dst, true);
     }
 
     fn fmuladd(
@@ -199,10 +237,10 @@ impl LowerArith for Emitter<'_, '_> {
         fd: FReg,
         [a, b, c]: [FReg; 3],
     ) {
-        if !self.check_rounding(rm, Ok(fd)) {
+        if !self.check_rounding(rm, &[], Writes::Float(fd)) {
             return self.helper(0);
         }
-        self.check_boxed(fmt, &[a, b, c], Ok(fd));
+        self.check_boxed(fmt, &[a, b, c], Writes::Float(fd));
         let x = self.fuse(fmt, a, V29);
         let y = self.fuse(fmt, b, V30);
         let z = self.fuse(fmt, c, V31);
@@ -227,7 +265,7 @@ impl LowerFloatMove for Emitter<'_, '_> {
 
     fn fcmp(&mut self, op: FCmpOp, fmt: Fmt, rd: Reg, a: FReg, b: FReg) {
         let dst = if rd.is_zero() { X30 } else { self.dest(rd) };
-        self.check_boxed(fmt, &[a, b], Err(rd));
+        self.check_boxed(fmt, &[a, b], Writes::Int(rd));
         let cc = self.fcompare(op, fmt, a, b);
         self.a.cset(cc, dst);
         if !rd.is_zero() {
@@ -243,7 +281,7 @@ impl LowerFloatMove for Emitter<'_, '_> {
             Fmt::H => return self.helper(1 << rd.0),
         };
         let dst = if rd.is_zero() { X30 } else { self.dest(rd) };
-        self.check_boxed(fmt, &[a], Err(rd));
+        self.check_boxed(fmt, &[a], Writes::Int(rd));
         let x = self.fuse(fmt, a, V29);
         self.a.dn(fmov_to_int(sz), X0, x);
         // The exponent of a normal number is neither 0 nor all ones: plus one, it has bits besides
@@ -300,7 +338,7 @@ impl LowerFloatMove for Emitter<'_, '_> {
         let x = self.use_sz(sz, a, X1);
         let dst = Self::fdest(fd);
         self.a.dn(fmov_from_int(sz), dst, x);
-        self.fdone(fmt, fd, dst);
+        self.fdone(fmt, fd, dst, true);
     }
 
     fn fload(&mut self, fmt: Fmt, fd: FReg, base: Reg, off: i32) {
@@ -311,7 +349,7 @@ impl LowerFloatMove for Emitter<'_, '_> {
         let dst = Self::fdest(fd);
         self.fault_point();
         self.a.access(Access::FLoad(fmt), dst, from);
-        self.fdone(fmt, fd, dst);
+        self.fdone(fmt, fd, dst, true);
     }
 
     fn fstore(&mut self, fmt: Fmt, fs: FReg, base: Reg, off: i32) {
@@ -334,36 +372,13 @@ impl Emitter<'_, '_> {
         if fmt == Fmt::D {
             self.tighten(f);
         }
-        host_float(f.0).unwrap_or_else(|| {
-            self.a.mem(Mem::LoadD, scratch, At::Disp(STATE, float_slot(f.0)));
-            scratch
-        })
-    }
-
-    /// The register to compute `fd` in.
-    pub(super) fn fdest(fd: FReg) -> u8 {
-        host_float(fd.0).unwrap_or(V29)
-    }
-
-    /// `fd` has a new value in `dst`; a single has its upper half zero.
-    pub(super) fn fdone(&mut self, fmt: Fmt, fd: FReg, dst: u8) {
-        if host_float(fd.0).is_none() {
-            if fmt == Fmt::S {
-                self.a.dnm(ORR_V, dst, dst, BOX);
-            }
-            self.a.mem(Mem::StoreD, dst, At::Disp(STATE, float_slot(fd.0)));
-            return self.fp.define(fd, fmt == Fmt::S);
-        }
-        self.fp.define(fd, fmt == Fmt::S);
-        if fmt == Fmt::S {
-            self.fp.loose |= 1 << fd.0;
-        }
+        self.float_in_reg(f, scratch)
     }
 
     /// Checks that `operands` are NaN-boxed singles, which is known from then on. If one is not,
-    /// the interpreter executes the instruction, whose results are `result`, and the block is
+    /// the interpreter executes the instruction, and the block is
     /// left, since what follows takes them for boxed.
-    pub(super) fn check_boxed(&mut self, fmt: Fmt, operands: &[FReg], result: Result<FReg, Reg>) {
+    pub(super) fn check_boxed(&mut self, fmt: Fmt, operands: &[FReg], writes: Writes) {
         let unknown = |e: &Self, f: &FReg| e.fp.boxed & 1 << f.0 == 0;
         if fmt != Fmt::S || !operands.iter().any(|f| unknown(self, f)) {
             return;
@@ -375,61 +390,11 @@ impl Emitter<'_, '_> {
                 self.a.jump_if(other, slow);
             }
         }
-        self.interpret_and_leave(result);
+        self.interpret_and_leave(operands, writes);
         for f in operands {
             self.fp.checked |= !self.fp.boxed & 1 << f.0;
             self.fp.boxed |= 1 << f.0;
         }
-    }
-
-    /// Checks that the dynamic rounding mode is `rm`, which is known from then on, or else leaves
-    /// the block as [`Self::check_boxed`] does. False if the host has no such mode.
-    pub(super) fn check_rounding(&mut self, rm: Rounding, result: Result<FReg, Reg>) -> bool {
-        if rm == Rounding::Dyn || self.fp.frm == Some(rm) {
-            return true;
-        }
-        let Some(code) = Self::rounding_code(rm) else { return false };
-        let test = self.test_rounding_is_not(code);
-        let slow = self.a.buf.cold_pos();
-        self.a.jump_if(test, slow);
-        self.interpret_and_leave(result);
-        self.fp.frm = Some(rm);
-        true
-    }
-
-    /// Cold code: the interpreter executes the instruction, which has no compressed form, and the
-    /// block is left. A comparison that keeps the flags is followed by what restores them.
-    fn interpret_and_leave(&mut self, result: Result<FReg, Reg>) {
-        let (sym, fp) = (self.sym.clone(), self.fp.clone());
-        self.in_cold(|e| {
-            // Operands that are known to be boxed are so for the interpreter too.
-            e.flush();
-            e.call_helper();
-            match result {
-                Ok(fd) => e.fp.define(fd, false),
-                Err(rd) if rd.is_zero() => {}
-                Err(rd) => e.sym.set_home(rd.0, false),
-            }
-            e.jump_to(e.pc + 4);
-        });
-        (self.sym, self.fp) = (sym, fp);
-    }
-
-    /// The slow path at `slow`: the interpreter executes the instruction on `operands`, then hot
-    /// code goes on.
-    pub(super) fn slow_path(&mut self, slow: CodePtr, operands: &[FReg]) {
-        let back = self.a.pos();
-        let fp = self.fp.clone();
-        debug_assert_eq!(self.a.buf.cold_pos(), slow, "the slow path is where the checks jump to");
-        self.in_cold(|e| {
-            // Boxing an operand once more changes nothing.
-            for f in operands {
-                e.tighten(*f);
-            }
-            e.call_helper();
-            e.a.b(back);
-        });
-        self.fp = fp;
     }
 
     /// An operation on `operands` that may underflow, emitted by `emit` for a destination. (Sums
@@ -448,7 +413,7 @@ impl Emitter<'_, '_> {
         let dst = Self::fdest(fd);
         if !self.ctx.exact_flags {
             emit(self, dst);
-            return self.fdone(fmt, fd, dst);
+            return self.fdone(fmt, fd, dst, true);
         }
         emit(self, V31);
         let slow = self.a.buf.cold_pos();
@@ -460,7 +425,7 @@ impl Emitter<'_, '_> {
         // In its slot before the slow path joins, which leaves the result there.
         let in_slot = host_float(fd.0).is_none();
         if in_slot {
-            self.fdone(fmt, fd, dst);
+            self.fdone(fmt, fd, dst, true);
         }
         let (back, after) = (self.a.pos(), std::mem::replace(&mut self.fp, before));
         debug_assert_eq!(self.a.buf.cold_pos(), slow, "the slow path is where the checks jump to");
@@ -478,14 +443,14 @@ impl Emitter<'_, '_> {
         });
         self.fp = after;
         if !in_slot {
-            self.fdone(fmt, fd, dst);
+            self.fdone(fmt, fd, dst, true);
         }
     }
 
     /// The host's minimum and maximum of numbers differ from RISC-V's for signaling NaNs, for
     /// which they return NaN: if the result is one, the interpreter looks again.
     fn fmin_max(&mut self, opcode: u32, fmt: Fmt, fd: FReg, a: FReg, b: FReg) {
-        self.check_boxed(fmt, &[a, b], Ok(fd));
+        self.check_boxed(fmt, &[a, b], Writes::Float(fd));
         let x = self.fuse(fmt, a, V29);
         let y = self.fuse(fmt, b, V30);
         let slow = self.a.buf.cold_pos();
@@ -496,17 +461,15 @@ impl Emitter<'_, '_> {
         self.fmove(dst, V31);
         if host_float(fd.0).is_none() {
             // In its slot before the slow path joins, which leaves the result there.
-            self.fdone(fmt, fd, dst);
+            self.fdone(fmt, fd, dst, true);
             return self.slow_path(slow, &[a, b]);
         }
         self.slow_path(slow, &[a, b]);
-        self.fdone(fmt, fd, dst);
+        self.fdone(fmt, fd, dst, true);
     }
 
     pub(super) fn fmove(&mut self, dst: u8, from: u8) {
-        if dst != from {
-            self.a.dn(FMOV_D, dst, from);
-        }
+        self.a.float_move(dst, from);
     }
 
     // Signs.
@@ -515,7 +478,7 @@ impl Emitter<'_, '_> {
         if op == FBinOp::Sgnj && a == b && fmt == Fmt::D {
             return self.fcopy(fd, a);
         }
-        self.check_boxed(fmt, &[a, b], Ok(fd));
+        self.check_boxed(fmt, &[a, b], Writes::Float(fd));
         if op == FBinOp::Sgnj && a == b {
             return self.fcopy(fd, a);
         }
@@ -552,25 +515,7 @@ impl Emitter<'_, '_> {
                 }
             }
         }
-        self.fdone(fmt, fd, dst);
-    }
-
-    /// `fd = a`, all 64 bits, with what is known of them.
-    fn fcopy(&mut self, fd: FReg, a: FReg) {
-        if fd == a {
-            return;
-        }
-        if host_float(fd.0).is_none() {
-            self.tighten(a);
-        }
-        let x = self.fuse(Fmt::S, a, V29);
-        let dst = Self::fdest(fd);
-        self.fmove(dst, x);
-        let bit = |mask: u32| mask & 1 << a.0 != 0;
-        let (boxed, unboxed) = (bit(self.fp.boxed), bit(self.fp.loose));
-        self.fdone(Fmt::D, fd, dst);
-        self.fp.boxed |= u32::from(boxed) << fd.0;
-        self.fp.loose |= u32::from(unboxed) << fd.0;
+        self.fdone(fmt, fd, dst, true);
     }
 
     /// A comparison and the branch forward on its result, if the result is not needed for long: it
@@ -589,7 +534,7 @@ impl Emitter<'_, '_> {
             return false;
         }
         self.settle_dependents(rd.0);
-        self.check_boxed(fmt, &[a, b], Err(rd));
+        self.check_boxed(fmt, &[a, b], Writes::Int(rd));
         self.sym.set_home(rd.0, false);
         self.settle_lasting();
         let cc = self.fcompare(op, fmt, a, b);

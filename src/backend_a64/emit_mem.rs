@@ -156,8 +156,8 @@ impl Emitter<'_, '_> {
         let (Some(x), Some(y)) = (host_float(low.0), host_float(high.0)) else { return false };
         let done = low != high && self.access_pair(op, log2, (x, y), base, off);
         if done {
-            self.fdone(fmt, low, x);
-            self.fdone(fmt, high, y);
+            self.fdone(fmt, low, x, true);
+            self.fdone(fmt, high, y, true);
         }
         done
     }

@@ -1,12 +1,12 @@
 //! Operations on a condition: `csel` and `fcsel`.
 
-use super::asm::{Alu, Cc, Sz, Test};
+use super::asm::{Alu, Sz};
 use super::emit::Emitter;
 use super::emit_float::{FABS, FMOV_FROM_X, FNEG, ORR_V, ftype};
 use super::emit_int::size;
 use super::regs::{BOX, V29, V30, X0, X1, X16, X30, host_float, host_int};
-use crate::backend::emit::{Host, LowerFloat, LowerInt, LowerSelect, Unless};
-use crate::backend::{Counted, MAX_COUNTERS, ShiftOp};
+use crate::backend::ShiftOp;
+use crate::backend::emit::{Host, LowerFloat, LowerSelect, Unless};
 use crate::cpu::canonical;
 use crate::ir::{BinOp, FReg, FSelectOp, Fmt, Reg, Src, Width};
 
@@ -45,7 +45,7 @@ impl LowerSelect for Emitter<'_, '_> {
         let old = self.fuse(Fmt::S, fd, V29);
         let dst = Self::fdest(fd);
         self.a.dnm(FCSEL_D | (cc as u32) << 12, dst, value, old);
-        self.fdone(Fmt::D, fd, dst);
+        self.fdone(Fmt::D, fd, dst, false);
         self.fp.boxed |= u32::from(both) << fd.0;
         self.fp.loose |= u32::from(keeps_loose && loose) << fd.0;
     }
@@ -92,30 +92,6 @@ impl Emitter<'_, '_> {
             self.a.sxtw(X30, X30);
         }
         (X30, w == Width::W)
-    }
-
-    /// Compares; the condition on which something happens.
-    fn compare_for_select(&mut self, (cond, x, y): Unless) -> Cc {
-        let cc = self.compare_with(cond.inverse(), x, Src::Reg(y));
-        if !self.same_insn && self.ctx.counters.is_some() {
-            self.count_skipped(cc);
-        }
-        cc
-    }
-
-    /// Counts how often the instructions behind the branch are skipped.
-    fn count_skipped(&mut self, unless: Cc) {
-        if self.a.buf.points.len() + 2 > MAX_COUNTERS {
-            return;
-        }
-        let start = self.a.pos();
-        let over = self.a.branch_if(Test::Flags(unless));
-        self.count(Counted::Skipped(self.pc));
-        self.a.bind(over);
-        if let Some(point) = self.a.buf.points.last_mut() {
-            point.start = start;
-        }
-        self.count(Counted::Guest(self.pc));
     }
 
     /// A register with `op a`, v30 if not its own, and whether that is known to be boxed. In v30 it

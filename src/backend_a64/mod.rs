@@ -1,9 +1,10 @@
 //! Host code for aarch64.
 //!
 //! Reading order: `regs` (which register is what), `asm` (encodings), `entry` (common stubs),
-//! `emit` (the primitives of the shared emitter), `values` (where guest registers are), `emit_*` (one file per
-//! kind of operation), `patch`, `features`. File for file and function for function the counterpart
-//! of `backend_x64`. All of it is safe code: emitting is bytes, only running them is not.
+//! `emit` (the primitives of the shared emitter, `backend::emit`), `values` (where guest registers
+//! are), `emit_*` (what each kind of operation is lowered to), `patch`, `features`. File for file
+//! the counterpart of `backend_x64`. All of it is safe code: emitting is bytes, only running them
+//! is not.
 
 mod asm;
 #[cfg(all(debug_assertions, feature = "tools"))]
@@ -25,7 +26,7 @@ mod values;
 
 pub use features::Features;
 
-use crate::backend::{Backend, CodeBuf, EmitContext, LinkSite, Out, Stubs, ThreadState};
+use crate::backend::{Backend, CodeBuf, EmitContext, LinkSite, Out, RegMap, Stubs, ThreadState};
 use crate::ir::Block;
 use crate::opt::Liveness;
 use crate::util::CodePtr;
@@ -50,6 +51,7 @@ impl Backend for A64 {
     const EXACT_FLAGS_COST: bool = true;
     const IGNORES_TOP_BYTE: bool = true;
     const UNROLL: u32 = <asm::Asm<'_> as crate::backend::emit::Host>::UNROLL as u32;
+    const MAP: &'static RegMap = &regs::MAP;
 
     fn emit_stubs(&mut self, buf: &mut CodeBuf) -> Stubs {
         entry::emit_stubs(buf)
@@ -82,13 +84,5 @@ impl Backend for A64 {
 
     fn fp_flags(word: u32) -> u8 {
         emit_float::fflags(word)
-    }
-
-    fn guest_int(n: usize) -> Option<u8> {
-        regs::INT_MAP.iter().find(|(_, h)| usize::from(*h) == n).map(|(g, _)| *g)
-    }
-
-    fn guest_float(n: usize) -> Option<u8> {
-        regs::FLOAT_MAP.iter().find(|(_, h)| usize::from(*h) == n).map(|(g, _)| *g)
     }
 }

@@ -37,6 +37,7 @@ const fn scratch(place: Place) -> u8 {
     match place {
         Place::First => X0,
         Place::Second => X1,
+        Place::Third => X30,
     }
 }
 

@@ -5,10 +5,9 @@
 //! blocks use are written here, always in their shortest form. Fixed code (`entry`) is dynasm's.
 
 use super::regs::RBP;
-use crate::backend::Out;
+use crate::backend::{Out, writes_to_out};
 use crate::mem::Mode;
 use crate::util::CodePtr;
-use std::ops::{Deref, DerefMut};
 
 /// A register or memory operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,19 +179,7 @@ pub(super) struct Asm<'b> {
     pub(super) moved: std::cell::Cell<Option<(CodePtr, u32)>>,
 }
 
-impl<'b> Deref for Asm<'b> {
-    type Target = Out<'b>;
-
-    fn deref(&self) -> &Out<'b> {
-        &self.out
-    }
-}
-
-impl<'b> DerefMut for Asm<'b> {
-    fn deref_mut(&mut self) -> &mut Out<'b> {
-        &mut self.out
-    }
-}
+writes_to_out!(Asm);
 
 impl<'b> Asm<'b> {
     pub(super) fn new(out: Out<'b>, mode: Mode) -> Self {
@@ -553,7 +540,7 @@ impl<'b> Asm<'b> {
 
     /// `jmp` to a known place.
     pub(super) fn jmp(&mut self, target: CodePtr) {
-        self.jump(&[0xe9], target);
+        self.jump_by(&[0xe9], target);
     }
 
     /// `reg = value` and a jump to a known place, in the cold part wherever other code goes; flags
@@ -567,13 +554,13 @@ impl<'b> Asm<'b> {
 
     /// `jcc` to a known place.
     pub(super) fn jcc(&mut self, cc: Cc, target: CodePtr) {
-        self.jump(&[0x0f, 0x80 | cc as u8], target);
+        self.jump_by(&[0x0f, 0x80 | cc as u8], target);
     }
 
     /// `call` of a known place.
     /// A jump to a known place whose opcode is `op`.
     #[inline]
-    pub(super) fn jump<const N: usize>(&mut self, op: &[u8; N], target: CodePtr) {
+    pub(super) fn jump_by<const N: usize>(&mut self, op: &[u8; N], target: CodePtr) {
         self.bytes(op);
         self.rel(target);
     }

@@ -1,14 +1,14 @@
 //! What blocks are emitted with here.
 
-use super::asm::{Asm, Cc, Map, Pp, Rm, Sz};
-use super::emit_float::{MOVU_LOAD, MOVU_STORE, scalar};
+use super::asm::{Asm, Cc, Map, Pp, Rm, ShortLabel, Sz};
+use super::emit_float::{MOVAPS, MOVU_LOAD, MOVU_STORE, scalar};
 use super::features::Features;
-use super::regs::{FLOAT_MAP, RAX, field, host_float, host_int};
+use super::regs::{MAP, RAX, RDX, XMM0, field, float_slot};
 use super::values::{Copies, Opnd, spares};
 #[cfg(all(debug_assertions, feature = "tools"))]
 use crate::backend::emit::Aside;
 use crate::backend::emit::{self, Access, Host, LowerBlock};
-use crate::backend::{EmitContext, HANDLER_ROOM, Out, STATE_BIAS};
+use crate::backend::{EmitContext, HANDLER_ROOM, Out, RegMap, STATE_BIAS};
 use crate::ir::{Block, Cond, LoadKind, MemSize, Node, Op, Reg, Shape};
 use crate::opt::Liveness;
 use crate::util::CodePtr;
@@ -25,13 +25,15 @@ impl<'b> Host<'b> for Asm<'b> {
     type Operand = Opnd;
     type Address = Rm;
     type Branch = CodePtr;
+    type Skip = ShortLabel;
     #[cfg(all(debug_assertions, feature = "tools"))]
     type Simulated = super::check::Machine;
     const UNROLL: usize = 1;
     const POLLS_AT_CALLS: bool = true;
     const ROTATES_WORDS: bool = false;
     const NOWHERE: u8 = RAX;
-    const FLOATS: &'static [(u8, u8)] = &FLOAT_MAP;
+    const MAP: &'static RegMap = &MAP;
+    const FLOAT_SCRATCH: u8 = XMM0;
 
     fn new(out: Out<'b>, ctx: &EmitContext<'_>) -> Self {
         Self::new(out, ctx.mode)
@@ -39,14 +41,6 @@ impl<'b> Host<'b> for Asm<'b> {
 
     fn keeps(shape: Shape, cpu: Features) -> u8 {
         spares(shape, cpu)
-    }
-
-    fn host_int(r: u8) -> Option<u8> {
-        host_int(r)
-    }
-
-    fn host_float(f: u8) -> Option<u8> {
-        host_float(f)
     }
 
     fn condition(cond: Cond) -> Cc {
@@ -96,6 +90,46 @@ impl<'b> Host<'b> for Asm<'b> {
         }
     }
 
+    fn jump(&mut self, target: CodePtr) {
+        self.jmp(target);
+    }
+
+    fn jump_if(&mut self, cc: Cc, target: CodePtr) {
+        self.jcc(cc, target);
+    }
+
+    fn skip_if(&mut self, cc: Cc) -> ShortLabel {
+        self.jcc_short(cc)
+    }
+
+    fn land(&mut self, skip: ShortLabel) {
+        self.bind_short(skip);
+    }
+
+    fn float_move(&mut self, to: u8, from: u8) {
+        if to != from {
+            self.ins(Pp::None, Map::M0F, Sz::D, MOVAPS, to, Rm::R(from));
+        }
+    }
+
+    fn store_float(&mut self, f: u8, from: u8) {
+        self.ins(Pp::F2, Map::M0F, Sz::D, MOVU_STORE, from, Rm::S(float_slot(f)));
+    }
+
+    fn test_misaligned(&mut self, size: MemSize) -> Cc {
+        self.test_imm8(RDX, size.bytes() as u8 - 1);
+        Cc::Ne
+    }
+
+    fn atomic_result(&mut self, size: MemSize, to: u8) {
+        match size {
+            MemSize::B => self.ins(Pp::None, Map::M0F, Sz::Q, 0xbe, to, Rm::R(RAX)),
+            MemSize::H => self.ins(Pp::None, Map::M0F, Sz::Q, 0xbf, to, Rm::R(RAX)),
+            MemSize::W => self.movsxd(to, Rm::R(RAX)),
+            MemSize::D | MemSize::Q => self.mov(Sz::Q, to, Rm::R(RAX)),
+        }
+    }
+
     fn branch_if(&mut self, cc: Cc) -> CodePtr {
         self.bytes(&[0x0f, 0x80 | cc as u8]);
         let site = self.pos();
@@ -109,7 +143,7 @@ impl<'b> Host<'b> for Asm<'b> {
     }
 
     fn call(&mut self, target: CodePtr) {
-        self.jump(&[0xe8], target);
+        self.jump_by(&[0xe8], target);
     }
 
     fn poll(&mut self) {

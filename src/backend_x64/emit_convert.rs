@@ -7,10 +7,10 @@
 
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit::Emitter;
-use super::emit_float::{ROUNDING_MASK, Writes, scalar};
+use super::emit_float::{ROUNDING_MASK, scalar};
 use super::regs::{RAX, RBP, RCX, RDX, XMM0, XMM1, field};
 use super::values::Opnd;
-use crate::backend::emit::LowerConvert;
+use crate::backend::emit::{LowerConvert, LowerFloat, Writes};
 use crate::ir::{FReg, Fmt, IntFmt, Reg, Rounding, Src};
 use crate::util::CodePtr;
 
@@ -26,7 +26,7 @@ impl LowerConvert for Emitter<'_, '_> {
         let slow = self.a.buf.cold_pos();
         let sz = if int == IntFmt::W { Sz::D } else { Sz::Q };
         if unsigned {
-            let x = self.fin_reg(a, XMM0);
+            let x = self.float_in_reg(a, XMM0);
             self.unsigned_range(fmt, int, x, slow);
         }
         // cvtt truncates, cvt uses MXCSR's mode.
@@ -168,7 +168,7 @@ impl Emitter<'_, '_> {
         self.convert_to_int(0x2c, fmt, Sz::Q, RAX, Rm::R(XMM0));
         self.a.alu_imm(Alu::Cmp, Sz::Q, Rm::R(RAX), 1);
         self.a.jcc(Cc::O, slow);
-        let x = self.fin_reg(a, XMM1);
+        let x = self.float_in_reg(a, XMM1);
         self.scalar_op(scalar(fmt), SUB, XMM1, x, Rm::R(XMM0));
         self.scalar_op(scalar(fmt), ADD, XMM1, XMM1, Rm::R(XMM1));
         self.round(fmt, XMM1, Rm::R(XMM1), TRUNCATE_QUIETLY);

@@ -3,10 +3,10 @@
 //! Three things differ from the host, and each is dealt with where it can be seen:
 //! - *Canonical NaNs.* The host propagates payloads and its own default NaN is negative. Whether a
 //!   result is NaN does not depend on payloads, so results stay as they are until something looks
-//!   at the bits: a store, a move, an exit ([`FloatState::canon_d`](crate::backend::emit::FloatState::canon_d)). As a NaN operand makes a NaN
-//!   result, one look at a result tells about all that it was made of ([`FloatState::implies`](crate::backend::emit::FloatState::implies)).
+//!   at the bits: a store, a move, an exit (`FloatState::canon_d`). As a NaN operand makes a NaN
+//!   result, one look at a result tells about all that it was made of (`FloatState::implies`).
 //! - *NaN boxes.* Operands that are not known to be boxed are checked. The upper half of a single
-//!   is set when something looks at it ([`FloatState::loose`](crate::backend::emit::FloatState::loose)).
+//!   is set when something looks at it (`FloatState::loose`).
 //! - *Rounding.* The dynamic mode is in MXCSR; the runtime lets the interpreter run as long as the
 //!   guest chooses one that MXCSR has not. An operation with a static mode is executed here if the
 //!   dynamic one is the same, which is checked once a block.
@@ -18,10 +18,10 @@ use super::asm::{Alu, Asm, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit::Emitter;
 use super::emit_float_arith::AND;
 use super::regs::{RAX, XMM0, field, float_slot, host_float, host_int};
-use crate::backend::emit::LowerFloat;
+use crate::backend::emit::{Host, LowerFloat, Writes};
 use crate::backend::{FLAGS_UNKNOWN, ThreadState};
 use crate::cpu::fflags;
-use crate::ir::{FReg, Fmt, Reg, Rounding};
+use crate::ir::{FReg, Fmt, Reg};
 use crate::util::CodePtr;
 
 /// Indices into `ThreadState::constants`.
@@ -63,14 +63,45 @@ pub(super) const OR: u8 = 0x56;
 pub(super) const XOR: u8 = 0x57;
 pub(super) const UCOMI: u8 = 0x2e;
 
-/// What an instruction writes.
-#[derive(Clone, Copy)]
-pub(super) enum Writes {
-    Float(FReg),
-    Int(Reg),
-}
-
 impl<'b> LowerFloat<'b, Asm<'b>> for Emitter<'b, '_> {
+    fn canonical(&mut self, f: FReg) {
+        if self.fp.canon() & 1 << f.0 != 0 {
+            self.canonicalize(self.canon_format(f.0), [f, f]);
+        }
+    }
+
+    fn interpret_and_leave(&mut self, operands: &[FReg], writes: Writes) {
+        let (sym, fp) = (self.sym.clone(), self.fp.clone());
+        self.in_cold(|e| {
+            e.tighten_for_interpreter(operands);
+            e.call_helper();
+            match writes {
+                Writes::Float(fd) => e.fp.define(fd, false),
+                Writes::Int(rd) if rd.is_zero() => {}
+                Writes::Int(rd) => e.sym.set_home(rd.0, false),
+            }
+            e.flush();
+            e.jump_to(e.pc + 4);
+        });
+        (self.sym, self.fp) = (sym, fp);
+    }
+
+    fn interpret(&mut self, operands: &[FReg]) {
+        // Payloads of NaNs make no difference to it.
+        self.tighten_for_interpreter(operands);
+        self.call_helper();
+    }
+
+    fn float_in_reg(&mut self, f: FReg, scratch: u8) -> u8 {
+        match Self::fhome(f) {
+            Rm::R(x) => x,
+            slot => {
+                self.a.ins(Pp::F2, Map::M0F, Sz::D, MOVU_LOAD, scratch, slot);
+                scratch
+            }
+        }
+    }
+
     // Canonical NaNs and boxes.
 
     fn box_up(&mut self, x: u8) {
@@ -137,37 +168,6 @@ impl Emitter<'_, '_> {
         host_float(f.0).map_or(Rm::S(float_slot(f.0)), Rm::R)
     }
 
-    /// A vector register that holds `f`: its own, or `scratch`.
-    pub(super) fn fin_reg(&mut self, f: FReg, scratch: u8) -> u8 {
-        match Self::fhome(f) {
-            Rm::R(x) => x,
-            slot => {
-                self.a.ins(Pp::F2, Map::M0F, Sz::D, MOVU_LOAD, scratch, slot);
-                scratch
-            }
-        }
-    }
-
-    /// The register to compute `fd` in.
-    pub(super) fn fdest(fd: FReg) -> u8 {
-        host_float(fd.0).unwrap_or(XMM0)
-    }
-
-    /// `fd` has a new value in `dst`, canonical already; the upper half of a single is all ones
-    /// unless it is `loose`.
-    pub(super) fn fdone(&mut self, fmt: Fmt, fd: FReg, dst: u8, loose: bool) {
-        let mapped = host_float(fd.0).is_some();
-        let loose = loose && fmt == Fmt::S;
-        if !mapped {
-            if loose {
-                self.box_up(dst);
-            }
-            self.a.ins(Pp::F2, Map::M0F, Sz::D, MOVU_STORE, dst, Rm::S(float_slot(fd.0)));
-        }
-        self.fp.define(fd, fmt == Fmt::S);
-        self.fp.loose |= u32::from(loose && mapped) << fd.0;
-    }
-
     /// `fd` has a new value in `dst` that may be a NaN of the host's kind, and is one if one of
     /// `operands` is a NaN.
     pub(super) fn fdone_arith(
@@ -188,18 +188,6 @@ impl Emitter<'_, '_> {
         match fmt {
             Fmt::D => self.fp.canon_d |= 1 << fd.0,
             Fmt::S | Fmt::H => self.fp.canon_s |= 1 << fd.0,
-        }
-    }
-
-    /// As [`Self::tighten`] for all `operands`, where the interpreter takes over for a while:
-    /// afterwards they may or may not be loose.
-    fn tighten_for_interpreter(&mut self, operands: &[FReg]) {
-        for f in operands {
-            if self.fp.is_loose(*f)
-                && let Some(x) = host_float(f.0)
-            {
-                self.box_up(x);
-            }
         }
     }
 
@@ -281,19 +269,6 @@ impl Emitter<'_, '_> {
         self.fp.canon_s &= !set;
     }
 
-    /// Makes `f` canonical, before somebody looks at its low half.
-    pub(super) fn canonical(&mut self, f: FReg) {
-        if self.fp.canon() & 1 << f.0 != 0 {
-            self.canonicalize(self.canon_format(f.0), [f, f]);
-        }
-    }
-
-    /// Brings home what is pending of `f`, before somebody looks at its bits.
-    pub(super) fn fsettle(&mut self, f: FReg) {
-        self.canonical(f);
-        self.tighten(f);
-    }
-
     fn best_root(&self, set: u32) -> Option<FReg> {
         let pending = self.fp.canon();
         let told = |f: &u8| (self.fp.implies[usize::from(*f)] & pending).count_ones();
@@ -327,45 +302,11 @@ impl Emitter<'_, '_> {
                 self.a.jcc(Cc::Ne, slow);
             }
         }
-        self.interpret_and_leave(slow, operands, writes);
+        self.interpret_and_leave(operands, writes);
         for f in operands {
             self.fp.checked |= !self.fp.boxed & 1 << f.0;
             self.fp.boxed |= 1 << f.0;
         }
-    }
-
-    /// Checks that the dynamic rounding mode is `rm`, which is known from then on, or else leaves
-    /// the block as [`Self::check_boxed`] does. `rm` is one that the host has.
-    pub(super) fn check_rounding(&mut self, rm: Rounding, operands: &[FReg], writes: Writes) {
-        let Some(code) = Self::rounding_code(rm) else { return };
-        if self.fp.frm == Some(rm) {
-            return;
-        }
-        let slow = self.a.buf.cold_pos();
-        let other = self.test_rounding_is_not(code);
-        self.a.jcc(other, slow);
-        self.interpret_and_leave(slow, operands, writes);
-        self.fp.frm = Some(rm);
-    }
-
-    /// Cold code at `slow`: the interpreter executes the instruction, and the block is left. (None
-    /// that comes here has a compressed form; a comparison that keeps the flags is followed by the
-    /// instruction that restores them.)
-    fn interpret_and_leave(&mut self, slow: CodePtr, operands: &[FReg], writes: Writes) {
-        let (sym, fp) = (self.sym.clone(), self.fp.clone());
-        debug_assert_eq!(self.a.buf.cold_pos(), slow, "the slow path is where the checks jump to");
-        self.in_cold(|e| {
-            e.tighten_for_interpreter(operands);
-            e.call_helper();
-            match writes {
-                Writes::Float(fd) => e.fp.define(fd, false),
-                Writes::Int(rd) if rd.is_zero() => {}
-                Writes::Int(rd) => e.sym.set_home(rd.0, false),
-            }
-            e.flush();
-            e.jump_to(e.pc + 4);
-        });
-        (self.sym, self.fp) = (sym, fp);
     }
 
     /// Compares the upper half of `f` with all ones.
@@ -388,16 +329,6 @@ impl Emitter<'_, '_> {
         self.a.alu_imm(Alu::Cmp, Sz::D, Rm::R(RAX), -1);
     }
 
-    /// The slow path at `slow`: the interpreter executes the instruction, then hot code goes on.
-    pub(super) fn slow_path(&mut self, slow: CodePtr, operands: &[FReg]) {
-        let back = self.a.pos();
-        debug_assert_eq!(self.a.buf.cold_pos(), slow, "the slow path is where the checks jump to");
-        self.in_cold(|e| {
-            e.interpret(operands);
-            e.a.jmp(back);
-        });
-    }
-
     /// As [`Self::slow_path`], of an operation whose result is in `dst` on the hot path.
     pub(super) fn slow_float(&mut self, slow: CodePtr, operands: &[FReg], fd: FReg, dst: u8) {
         let back = self.a.pos();
@@ -406,13 +337,6 @@ impl Emitter<'_, '_> {
             e.interpret_float(operands, fd, dst);
             e.a.jmp(back);
         });
-    }
-
-    /// Lets the interpreter execute the instruction. What is pending stays so: payloads of NaNs
-    /// make no difference to it, and other registers than `operands` it does not look at.
-    fn interpret(&mut self, operands: &[FReg]) {
-        self.tighten_for_interpreter(operands);
-        self.call_helper();
     }
 
     /// As [`Self::interpret`], with the result in `dst`.
@@ -459,9 +383,7 @@ impl Emitter<'_, '_> {
     }
 
     pub(super) fn fmove(&mut self, dst: u8, from: u8) {
-        if dst != from {
-            self.a.ins(Pp::None, Map::M0F, Sz::D, MOVAPS, dst, Rm::R(from));
-        }
+        self.a.float_move(dst, from);
     }
 
     /// All bits of `x` zero, which the host knows without executing anything.
@@ -473,6 +395,18 @@ impl Emitter<'_, '_> {
     pub(super) fn int_dest(&mut self, rd: Reg) -> u8 {
         self.settle_dependents(rd.0);
         host_int(rd.0).unwrap_or(RAX)
+    }
+
+    /// As [`Self::tighten`] for all `operands`, where the interpreter takes over for a while:
+    /// afterwards they may or may not be loose.
+    fn tighten_for_interpreter(&mut self, operands: &[FReg]) {
+        for f in operands {
+            if self.fp.is_loose(*f)
+                && let Some(x) = host_float(f.0)
+            {
+                self.box_up(x);
+            }
+        }
     }
 }
 

@@ -3,11 +3,10 @@
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit::Emitter;
 use super::emit_float::{
-    ALL_MASKS, MAGNITUDE_D, MAGNITUDE_S, MASKS, OR, SIGN_D, SIGN_S, UCOMI, Writes, XOR, constant,
-    scalar,
+    ALL_MASKS, MAGNITUDE_D, MAGNITUDE_S, MASKS, OR, SIGN_D, SIGN_S, UCOMI, XOR, constant, scalar,
 };
 use super::regs::{RAX, XMM0, XMM1, field, host_float};
-use crate::backend::emit::LowerArith;
+use crate::backend::emit::{LowerArith, LowerFloat, Writes};
 use crate::cpu::fflags;
 use crate::ir::{FBinOp, FReg, FUnOp, Fmt, Rounding};
 
@@ -65,7 +64,7 @@ impl LowerArith for Emitter<'_, '_> {
         self.check_boxed(fmt, &[a, b], Writes::Float(fd));
         self.check_rounding(rm, &[a, b], Writes::Float(fd));
         let loose = self.fp.is_loose(a);
-        let x = self.fin_reg(a, XMM0);
+        let x = self.float_in_reg(a, XMM0);
         let dst = Self::fdest(fd);
         self.scalar_op(scalar(fmt), opcode, dst, x, Self::fhome(b));
         self.fdone_arith(fmt, fd, dst, loose, &[a, b]);
@@ -116,15 +115,15 @@ impl LowerArith for Emitter<'_, '_> {
         if mapped && fd == a && fd != c {
             let x = Self::fdest(fd);
             self.fmove(XMM0, x);
-            let y = self.fin_reg(b, XMM1);
+            let y = self.float_in_reg(b, XMM1);
             self.a.vex(Pp::P66, Map::M0F38, wide, fma.opcode_213(), x, y, Self::fhome(c));
             factors = (XMM0, Rm::R(if b == a { XMM0 } else { y }));
             (dst, loose) = (x, self.fp.is_loose(a));
         } else {
             let into = if mapped && fd != a && fd != b { Self::fdest(fd) } else { XMM0 };
-            let z = self.fin_reg(c, into);
+            let z = self.float_in_reg(c, into);
             self.fmove(into, z);
-            let x = self.fin_reg(a, XMM1);
+            let x = self.float_in_reg(a, XMM1);
             self.a.vex(Pp::P66, Map::M0F38, wide, fma.opcode_231(), into, x, Self::fhome(b));
             factors = (x, Self::fhome(b));
             (dst, loose) = (into, self.fp.is_loose(c));
@@ -196,8 +195,8 @@ impl Emitter<'_, '_> {
     fn fmin_max(&mut self, opcode: u8, fmt: Fmt, fd: FReg, a: FReg, b: FReg) {
         self.check_boxed(fmt, &[a, b], Writes::Float(fd));
         let loose = self.fp.is_loose(a) || self.fp.is_loose(b);
-        let x = self.fin_reg(a, XMM0);
-        let y = self.fin_reg(b, XMM1);
+        let x = self.float_in_reg(a, XMM0);
+        let y = self.float_in_reg(b, XMM1);
         let dst = Self::fdest(fd);
         self.compare_float(UCOMI, fmt, x, Rm::R(y));
         let cold = self.a.buf.cold_pos();
@@ -232,12 +231,12 @@ impl Emitter<'_, '_> {
         self.canonical(b);
         self.check_boxed(fmt, &[a, b], Writes::Float(fd));
         let loose = self.fp.is_loose(a);
-        let x = self.fin_reg(a, XMM0);
+        let x = self.float_in_reg(a, XMM0);
         let dst = Self::fdest(fd);
         match op {
             _ if a != b => {
                 // xmm1 = sign to take.
-                let y = self.fin_reg(b, XMM1);
+                let y = self.float_in_reg(b, XMM1);
                 let y = match op {
                     FBinOp::Sgnjn => {
                         self.scalar_op(Pp::None, XOR, XMM1, y, constant(sign));
@@ -257,29 +256,5 @@ impl Emitter<'_, '_> {
             _ => self.scalar_op(Pp::None, AND, dst, x, constant(magnitude)),
         }
         self.fdone(fmt, fd, dst, loose);
-    }
-
-    /// `fd = a`, all 64 bits, with what is known of them.
-    fn fcopy(&mut self, fd: FReg, a: FReg) {
-        if fd == a {
-            return;
-        }
-        if host_float(fd.0).is_none() {
-            self.fsettle(a);
-        }
-        let x = self.fin_reg(a, XMM0);
-        let dst = Self::fdest(fd);
-        self.fmove(dst, x);
-        let known = self.fp.with_implied(a) & !(1 << fd.0);
-        self.fdone(Fmt::D, fd, dst, false);
-        let bit = |mask: u32| u32::from(mask & 1 << a.0 != 0) << fd.0;
-        self.fp.boxed |= bit(self.fp.boxed);
-        if host_float(fd.0).is_some() {
-            self.fp.loose |= bit(self.fp.loose);
-            self.fp.canon_d |= bit(self.fp.canon_d);
-            self.fp.canon_s |= bit(self.fp.canon_s);
-            self.fp.implies[usize::from(fd.0)] = known;
-            self.fp.implies[usize::from(a.0)] |= 1 << fd.0;
-        }
     }
 }

@@ -3,9 +3,9 @@
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit::Emitter;
 use super::emit_exit::Way;
-use super::emit_float::{BOX, MOVU_LOAD, UCOMI, Writes, constant, scalar};
+use super::emit_float::{BOX, MOVU_LOAD, UCOMI, constant};
 use super::regs::{RAX, RCX, RDX, XMM0, float_slot, host_float};
-use crate::backend::emit::{Access, Host, LowerFloat, LowerFloatMove, LowerMemory};
+use crate::backend::emit::{Access, Host, LowerFloat, LowerFloatMove, LowerMemory, Writes};
 use crate::ir::{Cond, FCmpOp, FReg, Fmt, Op, Reg};
 
 const COMI: u8 = 0x2f;
@@ -216,7 +216,7 @@ impl Emitter<'_, '_> {
         // With the operands exchanged, "above" is false for NaNs.
         let (opcode, cc) = match op {
             FCmpOp::Eq => {
-                let x = self.fin_reg(a, XMM0);
+                let x = self.float_in_reg(a, XMM0);
                 self.compare_float(UCOMI, fmt, x, Self::fhome(b));
                 return Cc::E;
             }
@@ -235,7 +235,7 @@ impl Emitter<'_, '_> {
         } else {
             None
         };
-        let y = self.fin_reg(b, XMM0);
+        let y = self.float_in_reg(b, XMM0);
         self.compare_float(opcode, fmt, y, Self::fhome(a));
         if let Some(cold) = nan {
             let back = self.a.pos();

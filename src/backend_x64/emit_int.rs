@@ -155,7 +155,7 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
     }
 
     fn shift_again(&mut self, op: ShiftOp, w: Width, rd: Reg, a: Reg, n: u8) -> bool {
-        // A shift of what is pending as a doubleword shifted left by 32: an extension of the low half.
+        // Of what is pending as a doubleword shifted left by 32: an extension of the low half.
         let Some((ShiftOp::Left, Width::D, from, 32)) = self.sym.kept_shift(a.0) else {
             return false;
         };

@@ -1,9 +1,9 @@
 //! Host code for x86-64.
 //!
 //! Reading order: `regs` (which register is what), `asm` (encodings), `entry` (common stubs),
-//! `emit` (the primitives of the shared emitter), `values` (where guest registers are), `emit_*` (one file per
-//! kind of operation), `patch`, `features`. All of it is safe code: emitting is bytes, only running
-//! them is not.
+//! `emit` (the primitives of the shared emitter, `backend::emit`), `values` (where guest registers
+//! are), `emit_*` (what each kind of operation is lowered to), `patch`, `features`. All of it is
+//! safe code: emitting is bytes, only running them is not.
 
 mod asm;
 #[cfg(all(debug_assertions, feature = "tools"))]
@@ -28,7 +28,7 @@ mod values;
 
 pub use features::Features;
 
-use crate::backend::{Backend, CodeBuf, EmitContext, LinkSite, Out, Stubs, ThreadState};
+use crate::backend::{Backend, CodeBuf, EmitContext, LinkSite, Out, RegMap, Stubs, ThreadState};
 use crate::ir::Block;
 use crate::opt::Liveness;
 use crate::util::CodePtr;
@@ -53,6 +53,7 @@ impl Backend for X64 {
     const EXACT_FLAGS_COST: bool = false;
     const IGNORES_TOP_BYTE: bool = false;
     const UNROLL: u32 = 1;
+    const MAP: &'static RegMap = &regs::MAP;
 
     fn emit_stubs(&mut self, buf: &mut CodeBuf) -> Stubs {
         entry::emit_stubs(buf)
@@ -81,13 +82,5 @@ impl Backend for X64 {
 
     fn fp_flags(word: u32) -> u8 {
         emit_float::fflags(word)
-    }
-
-    fn guest_int(n: usize) -> Option<u8> {
-        regs::INT_MAP.iter().find(|(_, h)| usize::from(*h) == n).map(|(g, _)| *g)
-    }
-
-    fn guest_float(n: usize) -> Option<u8> {
-        regs::FLOAT_MAP.iter().find(|(_, h)| usize::from(*h) == n).map(|(g, _)| *g)
     }
 }

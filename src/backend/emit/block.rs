@@ -3,8 +3,8 @@
 #[cfg(all(debug_assertions, feature = "tools"))]
 use super::Checker;
 use super::{
-    Emitter, HeldCopies, Host, Lower, LowerAtomic, LowerBlock, LowerConvert, LowerExit,
-    LowerFloatMove, LowerMemory, LowerSelect,
+    Emitter, HeldCopies, Host, Lower, LowerBlock, LowerConvert, LowerExit, LowerFloatMove,
+    LowerMemory, LowerSelect,
 };
 use crate::backend::{CountPoint, Counted, MAX_COUNTERS};
 use crate::ir::{Block, Node, Op};

@@ -149,7 +149,7 @@ where
         }
     }
 
-    /// `link = ret` at home, keeping what [`LowerExit::indirect_target`](super::LowerExit) returned.
+    /// `link = ret` at home, keeping what [`LowerExit::indirect_target`] has returned.
     pub(crate) fn write_link(&mut self, link: Reg, ret: u64) {
         self.copies.forget();
         if !link.is_zero() {

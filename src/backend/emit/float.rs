@@ -1,10 +1,11 @@
 //! Floating point: what is pending, and what must hold.
 
 use super::{
-    Emitter, FloatState, Host, Lower, LowerArith, LowerConvert, LowerFloat, LowerFloatMove,
+    Emitter, FloatState, Host, Lower, LowerArith, LowerConvert, LowerFloat, LowerFloatMove, Writes,
 };
 use crate::backend::Recipe;
-use crate::ir::{FReg, FUnOp, Op, Rounding};
+use crate::ir::{FReg, FUnOp, Fmt, Op, Rounding};
+use crate::util::CodePtr;
 
 impl<'b, H: Host<'b>> Emitter<'b, '_, H>
 where
@@ -34,12 +35,100 @@ where
         }
     }
 
+    // Operands and results.
+
+    /// The register to compute `fd` in.
+    pub(crate) fn fdest(fd: FReg) -> u8 {
+        H::MAP.float(fd.0).unwrap_or(H::FLOAT_SCRATCH)
+    }
+
+    /// `fd` has a new value in `dst`, canonical already; the upper half of a single is all ones
+    /// unless it is `loose`.
+    pub(crate) fn fdone(&mut self, fmt: Fmt, fd: FReg, dst: u8, loose: bool) {
+        let mapped = H::MAP.float(fd.0).is_some();
+        let loose = loose && fmt == Fmt::S;
+        if !mapped {
+            if loose {
+                self.box_up(dst);
+            }
+            self.a.store_float(fd.0, dst);
+        }
+        self.fp.define(fd, fmt == Fmt::S);
+        self.fp.loose |= u32::from(loose && mapped) << fd.0;
+    }
+
+    /// `fd = a`, all 64 bits, with what is known of them.
+    pub(crate) fn fcopy(&mut self, fd: FReg, a: FReg) {
+        if fd == a {
+            return;
+        }
+        let mapped = H::MAP.float(fd.0).is_some();
+        if !mapped {
+            self.fsettle(a);
+        }
+        let x = self.float_in_reg(a, H::FLOAT_SCRATCH);
+        let dst = Self::fdest(fd);
+        self.a.float_move(dst, x);
+        let known = self.fp.with_implied(a) & !(1 << fd.0);
+        self.fdone(Fmt::D, fd, dst, false);
+        let bit = |mask: u32| u32::from(mask & 1 << a.0 != 0) << fd.0;
+        self.fp.boxed |= bit(self.fp.boxed);
+        if mapped {
+            self.fp.loose |= bit(self.fp.loose);
+            self.fp.canon_d |= bit(self.fp.canon_d);
+            self.fp.canon_s |= bit(self.fp.canon_s);
+            self.fp.implies[usize::from(fd.0)] = known;
+            self.fp.implies[usize::from(a.0)] |= 1 << fd.0;
+        }
+    }
+
+    /// Brings home what is pending of `f`, before somebody looks at its bits.
+    pub(crate) fn fsettle(&mut self, f: FReg) {
+        self.canonical(f);
+        self.tighten(f);
+    }
+
+    // What must hold.
+
+    /// Checks that the dynamic rounding mode is `rm`, which is known from then on, or else the
+    /// interpreter executes the instruction and the block is left. False if the host has no such
+    /// mode.
+    pub(crate) fn check_rounding(
+        &mut self,
+        rm: Rounding,
+        operands: &[FReg],
+        writes: Writes,
+    ) -> bool {
+        if rm == Rounding::Dyn || self.fp.frm == Some(rm) {
+            return true;
+        }
+        let Some(code) = Self::rounding_code(rm) else { return false };
+        // The test emits no cold code.
+        let slow = self.a.buf.cold_pos();
+        let other = self.test_rounding_is_not(code);
+        self.a.jump_if(other, slow);
+        self.interpret_and_leave(operands, writes);
+        self.fp.frm = Some(rm);
+        true
+    }
+
+    /// The slow path at `slow`: the interpreter executes the instruction on `operands`, then hot
+    /// code goes on.
+    pub(crate) fn slow_path(&mut self, slow: CodePtr, operands: &[FReg]) {
+        let back = self.a.pos();
+        debug_assert_eq!(self.a.buf.cold_pos(), slow, "the slow path is where the checks jump to");
+        self.in_cold(|e| {
+            e.interpret(operands);
+            e.a.jump(back);
+        });
+    }
+
     // What is pending.
 
     /// Sets the upper half of a single whose bits somebody looks at.
     pub(crate) fn tighten(&mut self, f: FReg) {
         if self.fp.is_loose(f)
-            && let Some(x) = H::host_float(f.0)
+            && let Some(x) = H::MAP.float(f.0)
         {
             self.box_up(x);
             self.fp.loose &= !(1 << f.0);
@@ -68,7 +157,7 @@ where
     /// Says what is pending, for the fault point that comes next.
     pub(super) fn float_recipes(&mut self) {
         let faults = self.a.faults();
-        for &(f, _) in H::FLOATS {
+        for &(f, _) in H::MAP.floats() {
             let pending = |set: u32| set & 1 << f != 0;
             if pending(self.fp.loose) {
                 faults.push(Recipe::Box(f));

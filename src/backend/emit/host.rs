@@ -2,7 +2,7 @@
 
 #[cfg(all(debug_assertions, feature = "tools"))]
 use super::checker::Aside;
-use crate::backend::{EmitContext, FaultPoints, Out};
+use crate::backend::{EmitContext, FaultPoints, Out, RegMap};
 use crate::ir::{Cond, Fmt, LoadKind, MemSize, Shape};
 use crate::opt::RegSet;
 use crate::util::CodePtr;
@@ -24,6 +24,8 @@ pub(crate) trait Host<'b>: DerefMut<Target = Out<'b>> + Sized {
     type Operand: Copy;
     /// A place in the guest's memory.
     type Address: Copy;
+    /// A branch over a few instructions.
+    type Skip;
     /// A conditional branch whose target is not known yet.
     type Branch: Copy;
     /// The simulated host that executes what was emitted.
@@ -37,20 +39,16 @@ pub(crate) trait Host<'b>: DerefMut<Target = Out<'b>> + Sized {
     const ROTATES_WORDS: bool;
     /// What a load writes whose value nobody wants.
     const NOWHERE: u8;
-    /// Guest floating-point registers that have a vector register, and which.
-    const FLOATS: &'static [(u8, u8)];
+    /// Where guest registers live.
+    const MAP: &'static RegMap;
+    /// The vector register for results that go to a slot.
+    const FLOAT_SCRATCH: u8;
 
     /// One that writes to `out`.
     fn new(out: Out<'b>, ctx: &EmitContext<'_>) -> Self;
 
-    /// What is kept beyond an operation of `shape` (see [`Liveness::of`](crate::opt::Liveness::of)).
+    /// What is kept beyond an operation of `shape`; see `Liveness::of`.
     fn keeps(shape: Shape, cpu: Self::Features) -> u8;
-
-    /// The host register of a guest integer register.
-    fn host_int(r: u8) -> Option<u8>;
-
-    /// The vector register of a guest floating-point register.
-    fn host_float(f: u8) -> Option<u8>;
 
     /// The condition code for what has been compared.
     fn condition(cond: Cond) -> Self::Cc;
@@ -64,6 +62,30 @@ pub(crate) trait Host<'b>: DerefMut<Target = Out<'b>> + Sized {
     /// An access to the guest's memory.
     fn access(&mut self, access: Access, reg: u8, at: Self::Address);
 
+    /// Jumps to a place of this block's code.
+    fn jump(&mut self, target: CodePtr);
+
+    /// Jumps there if `test` holds.
+    fn jump_if(&mut self, test: Self::Test, target: CodePtr);
+
+    /// Emits a short branch on a condition, over code to be ended by [`Self::land`].
+    fn skip_if(&mut self, cc: Self::Cc) -> Self::Skip;
+
+    /// Where such a branch leads to.
+    fn land(&mut self, skip: Self::Skip);
+
+    /// Copies a vector register.
+    fn float_move(&mut self, to: u8, from: u8);
+
+    /// Stores a vector register to the slot of `f`.
+    fn store_float(&mut self, f: u8, from: u8);
+
+    /// Asks whether the address of an atomic access is not a multiple of `size`.
+    fn test_misaligned(&mut self, size: MemSize) -> Self::Test;
+
+    /// `to =` the result of an atomic operation, of which `size` is right, sign-extended.
+    fn atomic_result(&mut self, size: MemSize, to: u8);
+
     /// Emits a conditional branch to where [`Self::bind`] will say.
     fn branch_if(&mut self, test: Self::Test) -> Self::Branch;
 
@@ -76,7 +98,8 @@ pub(crate) trait Host<'b>: DerefMut<Target = Out<'b>> + Sized {
     /// The load that lets the hart be stopped.
     fn poll(&mut self);
 
-    /// Loads from [`HANDLER_ROOM`](crate::backend::HANDLER_ROOM) below the stack of return addresses.
+    /// Loads from [`HANDLER_ROOM`](crate::backend::HANDLER_ROOM) bytes below the stack of return
+    /// addresses.
     fn touch_handler_room(&mut self);
 
     /// Makes ready for [`Self::jump_word`].
@@ -123,6 +146,8 @@ pub(crate) enum Place {
     First,
     /// The second one.
     Second,
+    /// A third one, if the operation has no other use for it.
+    Third,
 }
 
 /// An access to the guest's memory.

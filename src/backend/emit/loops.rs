@@ -1,5 +1,5 @@
-//! Loops of one block. Where the host gains by it, short ones are emitted several times in a row, so
-//! that only every few times there is a poll, and values are brought home.
+//! Loops of one block. Where the host gains by it, short ones are emitted several times in a row,
+//! so that only every few times there is a poll, and values are brought home.
 //!
 //! If there is floating point in it, what is known and pending at the back-edge is so at the head
 //! too, but for the first time. The block's entry checks it (boxes, NaNs, the rounding mode) and
@@ -102,7 +102,7 @@ where
     pub(crate) fn branch_unless_boxed(&mut self, set: u32, branches: &mut Vec<H::Branch>) {
         let mut boxes = None;
         for f in (0..32).filter(|f| set & 1 << f != 0) {
-            match H::host_float(f) {
+            match H::MAP.float(f) {
                 Some(x) => boxes = Some(self.and_boxes(boxes, x)),
                 None => {
                     let other = self.test_unboxed(FReg(f));

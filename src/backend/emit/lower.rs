@@ -19,7 +19,7 @@ pub(crate) trait Lower<'b, H: Host<'b>>:
     + LowerInt<'b, H>
     + LowerSelect
     + LowerMemory<'b, H>
-    + LowerAtomic
+    + LowerAtomic<'b, H>
     + LowerFloat<'b, H>
     + LowerFloatOps
     + LowerExit<'b, H>
@@ -32,7 +32,7 @@ impl<'b, H: Host<'b>, T> Lower<'b, H> for T where
         + LowerInt<'b, H>
         + LowerSelect
         + LowerMemory<'b, H>
-        + LowerAtomic
+        + LowerAtomic<'b, H>
         + LowerFloat<'b, H>
         + LowerFloatOps
         + LowerExit<'b, H>
@@ -145,7 +145,7 @@ pub(crate) trait LowerInt<'b, H: Host<'b>> {
     /// True if `x`, which is the value of `a`, is what its home holds.
     fn is_home(&self, a: Reg, x: H::Operand) -> bool;
 
-    /// True if an operation that needs the low half of `r` alone is cheaper, as the rest is pending.
+    /// True if an operation on the low half of `r` alone is cheaper, as the rest is pending.
     fn low_half_will_do(&self, r: Reg) -> bool;
 
     /// True if the sum that `rd` is now had better be computed at once.
@@ -179,10 +179,31 @@ pub(crate) trait LowerMemory<'b, H: Host<'b>> {
     fn fence(&mut self, fence: Fence);
 }
 
+/// What an instruction writes that the interpreter may execute instead.
+#[derive(Clone, Copy)]
+pub(crate) enum Writes {
+    /// A floating-point register.
+    Float(FReg),
+    /// An integer register.
+    Int(Reg),
+}
+
 /// Floating point.
 pub(crate) trait LowerFloat<'b, H: Host<'b>> {
     /// The upper half of a vector register all ones.
     fn box_up(&mut self, x: u8);
+    /// A vector register that holds `f`, pending or not: its own, or `scratch`.
+    fn float_in_reg(&mut self, f: FReg, scratch: u8) -> u8;
+    /// Makes `f` canonical, before somebody looks at its low half.
+    fn canonical(&mut self, f: FReg);
+    /// Lets the interpreter execute the instruction, which looks at no other registers than
+    /// `operands`. What is pending stays so; the upper halves of operands are set, which they may
+    /// be once more.
+    fn interpret(&mut self, operands: &[FReg]);
+    /// In cold code that begins here: the interpreter executes the instruction on `operands`, and
+    /// the block is left. (None that comes here has a compressed form; a comparison that keeps the
+    /// flags is followed by the instruction that restores them.)
+    fn interpret_and_leave(&mut self, operands: &[FReg], writes: Writes);
     /// Makes all registers canonical but those in `keep`.
     fn flush_canon(&mut self, keep: u32);
     /// Asks whether `f` is a NaN. Raises no flags.
@@ -233,12 +254,24 @@ pub(crate) trait LowerConvert {
     fn read_rounding(&mut self, rd: Reg);
 }
 
-/// Atomic operations.
-pub(crate) trait LowerAtomic {
-    fn amo(&mut self, op: AmoOp, size: MemSize, rd: Reg, base: Reg, src: Reg);
-    fn load_reserved(&mut self, size: MemSize, rd: Reg, base: Reg);
-    fn store_conditional(&mut self, size: MemSize, rd: Reg, base: Reg, src: Reg);
-    fn cas(&mut self, size: MemSize, rd: Reg, base: Reg, src: Reg);
+/// Atomic operations, on the address that [`Self::atomic_base`] has made ready. Results are where
+/// [`Host::atomic_result`] takes them from.
+pub(crate) trait LowerAtomic<'b, H: Host<'b>> {
+    /// Makes the guest address in `base` ready, which is at home or x0.
+    fn atomic_base(&mut self, base: Reg);
+
+    /// What is in memory, which `op` then changes; without `wanted`, the former may be forgotten.
+    fn exchange(&mut self, op: AmoOp, size: MemSize, value: H::Operand, wanted: bool);
+
+    /// Loads and reserves: how much of the result is right, and whether it is narrow at last.
+    fn reserve(&mut self, size: MemSize, base: Reg) -> (MemSize, bool);
+
+    /// Stores `value` if the reservation holds. 0 if so, else 1; whether that is known to be
+    /// narrow.
+    fn store_if_reserved(&mut self, size: MemSize, base: Reg, value: H::Operand) -> bool;
+
+    /// What is in memory, which becomes `new` if it is `expected`.
+    fn exchange_if(&mut self, size: MemSize, expected: H::Operand, new: H::Operand);
 }
 
 /// Branches, calls, returns, and the ways out of translated code.

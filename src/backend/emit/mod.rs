@@ -1,12 +1,13 @@
 //! The emitter: all that is decided about host code, for every host.
 //!
 //! A host is an assembler ([`Host`]: registers, encodings, and primitives that decide nothing) and
-//! what it lowers in its own way ([`Lower`], a trait for each kind of operation). Everything else is
-//! written here once, over both: `block` (a block from end to end, fault points, counters), `values`
-//! (where integer registers are), `int`, `memory` (operations), `exits`, `loops` (loops whose head
-//! relies on more than the contract), and what is known and pending of floating-point registers
-//! (`float_state`, `float`).
+//! what it lowers in its own way ([`Lower`], a trait for each kind of operation). Everything else
+//! is written here once, over both: `block` (a block from end to end, fault points, counters),
+//! `values` (where integer registers are), `int`, `memory`, `atomic`, `select` (operations),
+//! `exits`, `loops` (loops whose head relies on more than the contract), and what is known and
+//! pending of floating-point registers (`float_state`, `float`).
 
+mod atomic;
 mod block;
 #[cfg(all(debug_assertions, feature = "tools"))]
 mod checker;
@@ -18,6 +19,7 @@ mod int;
 mod loops;
 mod lower;
 mod memory;
+mod select;
 mod values;
 
 #[cfg(all(debug_assertions, feature = "tools"))]
@@ -27,7 +29,7 @@ pub(crate) use float_state::{FloatState, LoopHead};
 pub(crate) use host::{Access, HeldCopies, Host, Place};
 pub(crate) use lower::{
     Lower, LowerArith, LowerAtomic, LowerBlock, LowerConvert, LowerExit, LowerFloat,
-    LowerFloatMove, LowerInt, LowerMemory, LowerSelect, LowerValues, Unless,
+    LowerFloatMove, LowerInt, LowerMemory, LowerSelect, LowerValues, Unless, Writes,
 };
 
 use super::{EmitContext, Out, Symbolic};
