@@ -655,7 +655,7 @@ const fn log2_of(word: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::emit::Emitter;
+    use super::super::Emitter;
     use super::*;
     use crate::backend::emit::{Checker, LowerFloatMove};
     use crate::backend::{CodeBuf, EmitContext, Out, Stubs};

@@ -1,5 +1,6 @@
 //! What blocks are emitted with here.
 
+use super::Emitter;
 use super::asm::{Alu, Asm, At, Cc, Mem, Sz, Test};
 use super::emit_exit::Deferred;
 use super::emit_float::FMOV_D;
@@ -10,14 +11,11 @@ use super::regs::{LR, MAP, SP, STATE, V29, X0, X1, X16, X17, ZR, field, float_sl
 use super::values::Opnd;
 #[cfg(all(debug_assertions, feature = "tools"))]
 use crate::backend::emit::Aside;
-use crate::backend::emit::{self, Access, Host, LowerBlock};
+use crate::backend::emit::{Access, Host, LowerBlock};
 use crate::backend::{Counted, EmitContext, HANDLER_ROOM, Out, RegMap, STATE_BIAS};
 use crate::ir::{Block, Cond, MemSize, Node, Op, Shape};
 use crate::opt::Liveness;
 use crate::util::CodePtr;
-
-/// The emitter for this host.
-pub(super) type Emitter<'b, 'c> = emit::Emitter<'b, 'c, Asm<'b>>;
 
 impl<'b> Host<'b> for Asm<'b> {
     type Features = Features;

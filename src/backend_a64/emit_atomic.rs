@@ -3,8 +3,8 @@
 //! With FEAT_LSE each is one instruction; without it a loop around an exclusive pair, within which
 //! there is no other access to memory.
 
+use super::Emitter;
 use super::asm::{Alu, Asm, At, Cc, Mem, Sz, Test};
-use super::emit::Emitter;
 use super::emit_mem::DMB;
 use super::regs::{STATE, X0, X1, X16, X17, X30, ZR, field};
 use super::values::Opnd;

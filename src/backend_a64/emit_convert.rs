@@ -5,8 +5,8 @@
 //! number first, which could raise the inexact flag for a number that is out of range: such
 //! numbers are left to the interpreter.
 
+use super::Emitter;
 use super::asm::{At, Cc, MRS_FPSR, MSR_FPSR, Mem, Sz, Test};
-use super::emit::Emitter;
 use super::emit_float::{FCMP, FMOV_TO_X, FRINTX, ftype};
 use super::regs::{STATE, V29, V30, X0, X1, X16, X30, field};
 use crate::backend::emit::{Host, LowerConvert, Writes};

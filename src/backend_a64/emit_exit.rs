@@ -1,7 +1,7 @@
 //! Branches, calls, returns, and the ways out of translated code.
 
+use super::Emitter;
 use super::asm::{Alu, Asm, At, BLR, BR, Cc, LDP, LDP_POP, Mem, STP_PUSH, Sz, Test};
-use super::emit::Emitter;
 use super::patch;
 use super::regs::{LR, SP, STATE, X0, X1, X16, field, host_int, slot};
 use crate::backend::emit::{FloatState, Host, LoopHead, LowerExit};

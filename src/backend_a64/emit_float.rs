@@ -12,8 +12,8 @@
 //! Flags accrue in FPSR as they do in `fcsr`, with one difference: the host detects tininess
 //! before rounding, RISC-V after it; see [`Emitter::underflowing`].
 
+use super::Emitter;
 use super::asm::{Alu, Asm, At, Cc, MRS_FPSR, MSR_FPSR, Mem, Sz, Test, Two};
-use super::emit::Emitter;
 use super::regs::{BOX, STATE, V29, V30, V31, X0, X1, X16, X30, ZR, field, float_slot, host_float};
 use crate::backend::emit::{
     Access, Host, LowerArith, LowerFloat, LowerFloatMove, LowerMemory, Writes,

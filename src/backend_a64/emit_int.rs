@@ -1,7 +1,7 @@
 //! Integer operations.
 
+use super::Emitter;
 use super::asm::{Alu, Asm, Cc, Sz, Test, Two, bits, logical_imm};
-use super::emit::Emitter;
 use super::regs::{V31, X0, X1, X30, ZR};
 use super::values::Opnd;
 use crate::backend::emit::{Host, LowerInt, Place};

@@ -1,7 +1,7 @@
 //! Loads, stores and fences.
 
+use super::Emitter;
 use super::asm::{Asm, At, LDP, LDP_D, Mem, STP, STP_D, Sz};
-use super::emit::Emitter;
 use super::regs::{V29, V30, X0, X1, host_float, host_int};
 use super::values::Opnd;
 use crate::backend::emit::{Access, Host, LowerMemory};

@@ -1,7 +1,7 @@
 //! Multiplication and division.
 
+use super::Emitter;
 use super::asm::{Alu, Cc, Sz, Two};
-use super::emit::Emitter;
 use super::emit_float::{FMOV_FROM_X, FMOV_TO_X};
 use super::regs::{V30, V31, X16, X30, ZR};
 use crate::ir::BinOp;

@@ -1,7 +1,7 @@
 //! Operations on a condition: `csel` and `fcsel`.
 
+use super::Emitter;
 use super::asm::{Alu, Sz};
-use super::emit::Emitter;
 use super::emit_float::{FABS, FMOV_FROM_X, FNEG, ORR_V, ftype};
 use super::emit_int::size;
 use super::regs::{BOX, V29, V30, X0, X1, X16, X30, host_float, host_int};

@@ -5,8 +5,8 @@
 
 mod address;
 
+use super::Emitter;
 use super::asm::{Alu, Asm, At, Mem, Sz};
-use super::emit::Emitter;
 use super::emit_int::size;
 use super::regs::{STATE, X0, X1, X16, X17, X30, ZR, host_int, slot};
 use crate::backend::Val;

@@ -641,8 +641,8 @@ fn rotate_right(bytes: u32, value: u64, n: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Emitter;
     use super::super::asm::{Alu, Map, Pp, Rm, Sz};
-    use super::super::emit::Emitter;
     use super::super::features::Features;
     use super::super::regs::{RAX, RCX};
     use super::*;

@@ -1,5 +1,6 @@
 //! What blocks are emitted with here.
 
+use super::Emitter;
 use super::asm::{Asm, Cc, Map, Pp, Rm, ShortLabel, Sz};
 use super::emit_float::{MOVAPS, MOVU_LOAD, MOVU_STORE, scalar};
 use super::features::Features;
@@ -7,14 +8,11 @@ use super::regs::{MAP, RAX, RDX, XMM0, field, float_slot};
 use super::values::{Copies, Opnd, spares};
 #[cfg(all(debug_assertions, feature = "tools"))]
 use crate::backend::emit::Aside;
-use crate::backend::emit::{self, Access, Host, LowerBlock};
+use crate::backend::emit::{Access, Host, LowerBlock};
 use crate::backend::{EmitContext, HANDLER_ROOM, Out, RegMap, STATE_BIAS};
 use crate::ir::{Block, Cond, LoadKind, MemSize, Node, Op, Reg, Shape};
 use crate::opt::Liveness;
 use crate::util::CodePtr;
-
-/// The emitter for this host.
-pub(super) type Emitter<'b, 'c> = emit::Emitter<'b, 'c, Asm<'b>>;
 
 impl<'b> Host<'b> for Asm<'b> {
     type Features = Features;

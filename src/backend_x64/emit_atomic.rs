@@ -1,8 +1,8 @@
 //! Atomic operations. The host's locked instructions are sequentially consistent, which is more
 //! than any ordering bits ask for.
 
+use super::Emitter;
 use super::asm::{Alu, Asm, Cc, Guest, Map, Pp, Rm, Sz};
-use super::emit::Emitter;
 use super::regs::{RAX, RCX, RDX, field};
 use super::values::Opnd;
 use crate::backend::emit::{Host, LowerAtomic};

@@ -5,8 +5,8 @@
 //! integers there are none, so the operand's range is checked first: a conversion that went wrong
 //! could have raised flags that cannot be taken back.
 
+use super::Emitter;
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
-use super::emit::Emitter;
 use super::emit_float::{ROUNDING_MASK, scalar};
 use super::regs::{RAX, RBP, RCX, RDX, XMM0, XMM1, field};
 use super::values::Opnd;

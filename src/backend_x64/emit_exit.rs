@@ -1,7 +1,7 @@
 //! Branches, calls, returns, and the ways out of translated code.
 
+use super::Emitter;
 use super::asm::{Alu, Asm, Cc, Rm, Shift, Sz};
-use super::emit::Emitter;
 use super::regs::{RAX, RCX, field};
 use super::values::Copies;
 use crate::backend::emit::{Host, LoopHead, LowerExit, LowerInt};

@@ -14,8 +14,8 @@
 //! Flags accrue in MXCSR as they do in `fcsr`. What the host cannot do exactly is left to the
 //! interpreter, instruction by instruction, on the cold path.
 
+use super::Emitter;
 use super::asm::{Alu, Asm, Cc, Map, Pp, Rm, Shift, Sz};
-use super::emit::Emitter;
 use super::emit_float_arith::AND;
 use super::regs::{RAX, XMM0, field, float_slot, host_float, host_int};
 use crate::backend::emit::{Host, LowerFloat, Writes};

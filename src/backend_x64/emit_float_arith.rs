@@ -1,7 +1,7 @@
 //! Floating-point arithmetic, and what only changes signs.
 
+use super::Emitter;
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
-use super::emit::Emitter;
 use super::emit_float::{
     ALL_MASKS, MAGNITUDE_D, MAGNITUDE_S, MASKS, OR, SIGN_D, SIGN_S, UCOMI, XOR, constant, scalar,
 };

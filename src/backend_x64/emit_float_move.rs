@@ -1,7 +1,7 @@
 //! Comparisons, classes, moves between register files, loads and stores.
 
+use super::Emitter;
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
-use super::emit::Emitter;
 use super::emit_exit::Way;
 use super::emit_float::{BOX, MOVU_LOAD, UCOMI, constant};
 use super::regs::{RAX, RCX, RDX, XMM0, float_slot, host_float};

@@ -1,7 +1,7 @@
 //! Integer operations.
 
+use super::Emitter;
 use super::asm::{Alu, Asm, Cc, Map, Pp, Rm, Shift, Sz};
-use super::emit::Emitter;
 use super::regs::{RAX, RCX, RDX};
 use super::values::Opnd;
 use crate::backend::emit::{Host, LowerInt, Place};

@@ -1,7 +1,7 @@
 //! Loads, stores and fences.
 
+use super::Emitter;
 use super::asm::{Alu, Asm, Map, Pp, Rm, Sz};
-use super::emit::Emitter;
 use super::regs::RSP;
 use super::values::Opnd;
 use crate::backend::emit::{Access, Host, LowerMemory};

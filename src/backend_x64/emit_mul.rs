@@ -1,7 +1,7 @@
 //! Multiplication and division.
 
+use super::Emitter;
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
-use super::emit::Emitter;
 use super::emit_int::size;
 use super::regs::{RAX, RCX, RDX, XMM0, XMM1};
 use super::values::Opnd;

@@ -1,7 +1,7 @@
 //! Operations on a condition: `cmov`, and blends of vectors.
 
+use super::Emitter;
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
-use super::emit::Emitter;
 use super::emit_float::{
     BOX, MAGNITUDE_D, MAGNITUDE_S, MOVU_LOAD, MOVU_STORE, SIGN_D, SIGN_S, XOR, constant, scalar,
 };

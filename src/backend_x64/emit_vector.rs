@@ -13,8 +13,8 @@
 //! While groups are executed rax is how far the arrays are behind, in bytes; registers that advance
 //! stand where they stood at the entry.
 
+use super::Emitter;
 use super::asm::{Alu, Cc, Guest, Map, Pp, Rm, Shift, Sz};
-use super::emit::Emitter;
 use super::emit_float::{
     BOX, MAGNITUDE_D, MAGNITUDE_S, MOVAPS, MOVU_LOAD, MOVU_STORE, OR, SIGN_D, SIGN_S, XOR,
     constant, packed,

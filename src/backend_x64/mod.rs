@@ -33,6 +33,9 @@ use crate::ir::Block;
 use crate::opt::Liveness;
 use crate::util::CodePtr;
 
+/// The shared emitter for this host.
+type Emitter<'b, 'c> = crate::backend::emit::Emitter<'b, 'c, asm::Asm<'b>>;
+
 /// The emitter.
 #[derive(Debug)]
 pub struct X64 {
@@ -61,7 +64,7 @@ impl Backend for X64 {
 
     fn emit_block(&mut self, block: &Block, buf: &mut CodeBuf, context: &EmitContext<'_>) {
         let out = Out::new(buf);
-        emit::Emitter::new(out, context, self.features, &mut self.ahead).block(block);
+        Emitter::new(out, context, self.features, &mut self.ahead).block(block);
     }
 
     fn link_word(link: &LinkSite, target: CodePtr) -> Option<u32> {

@@ -8,8 +8,8 @@ mod slots;
 
 pub(super) use slots::{Copies, spares};
 
+use super::Emitter;
 use super::asm::{Alu, Asm, Rm, Shift, Sz};
-use super::emit::Emitter;
 use super::emit_int::size;
 use super::regs::RAX;
 use crate::backend::emit::{LowerValues, Place};

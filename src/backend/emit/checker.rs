@@ -1,9 +1,8 @@
 //! The checker of what is being emitted; see [`crate::backend::check`].
 
-use super::{Emitter, FloatState, Host};
+use super::{Aside, Emitter, FloatState, Host};
 use crate::backend::check::{Belief, Check, Floats};
 use crate::ir::Node;
-use crate::util::CodePtr;
 
 /// The model of the nodes that are being emitted.
 pub(crate) struct Checker<'n, 'c, S: crate::backend::check::Host>(Check<'n, 'c, S>);
@@ -58,15 +57,4 @@ fn belief<'e, 'b, H: Host<'b>>(e: &'e Emitter<'b, '_, H>, aside: &'e Aside) -> B
     let Aside { copies, unbound, .. } = aside;
     let (sym, buf, at) = (&e.sym, &*e.a.buf, e.a.pos());
     Belief { sym, floats: floats(&e.fp), head, copies, buf, at, unbound }
-}
-
-/// What only some hosts have.
-#[derive(Default)]
-pub(crate) struct Aside {
-    /// From where on code was moved since the last time, and by how much.
-    pub(crate) moved: Option<(CodePtr, u32)>,
-    /// Copies of slots: guest register, host register, and whether the slot is out of date.
-    pub(crate) copies: Vec<(u8, u8, bool)>,
-    /// Conditional branches that have no target yet, of those whose it is known.
-    pub(crate) unbound: Vec<(CodePtr, CodePtr)>,
 }

@@ -1,7 +1,5 @@
 //! What the emitter needs of a host's assembler.
 
-#[cfg(all(debug_assertions, feature = "tools"))]
-use super::checker::Aside;
 use crate::backend::{EmitContext, FaultPoints, Out, RegMap};
 use crate::ir::{Cond, Fmt, LoadKind, MemSize, Shape};
 use crate::opt::RegSet;
@@ -184,4 +182,16 @@ impl HeldCopies for () {
     fn recipes(&self, _to: &mut FaultPoints) {}
 
     fn forget(&mut self) {}
+}
+
+/// What only some hosts have, for their checker.
+#[cfg(all(debug_assertions, feature = "tools"))]
+#[derive(Default)]
+pub(crate) struct Aside {
+    /// From where on code was moved since the last time, and by how much.
+    pub(crate) moved: Option<(CodePtr, u32)>,
+    /// Copies of slots: guest register, host register, and whether the slot is out of date.
+    pub(crate) copies: Vec<(u8, u8, bool)>,
+    /// Conditional branches that have no target yet, of those whose it is known.
+    pub(crate) unbound: Vec<(CodePtr, CodePtr)>,
 }

@@ -23,9 +23,11 @@ mod select;
 mod values;
 
 #[cfg(all(debug_assertions, feature = "tools"))]
-pub(crate) use checker::{Aside, Checker};
+pub(crate) use checker::Checker;
 pub(crate) use float_state::{FloatState, LoopHead};
 
+#[cfg(all(debug_assertions, feature = "tools"))]
+pub(crate) use host::Aside;
 pub(crate) use host::{Access, HeldCopies, Host, Place};
 pub(crate) use lower::{
     Lower, LowerArith, LowerAtomic, LowerBlock, LowerConvert, LowerExit, LowerFloat,

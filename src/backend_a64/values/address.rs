@@ -1,7 +1,7 @@
 //! Addresses of guest memory.
 
+use super::super::Emitter;
 use super::super::asm::{Alu, At, Mem, Sz, fits};
-use super::super::emit::Emitter;
 use super::super::regs::{BASE, X16, X17, ZR};
 use crate::backend::Val;
 use crate::ir::Reg;

@@ -1,7 +1,7 @@
 //! Addresses of guest memory.
 
+use super::super::Emitter;
 use super::super::asm::{Guest, Rm};
-use super::super::emit::Emitter;
 use super::super::regs::RAX;
 use crate::backend::Val;
 use crate::ir::Reg;

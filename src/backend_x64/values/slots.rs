@@ -6,8 +6,8 @@
 //! home is then that host register, until another register takes its place. Copies are known within
 //! a run of plain operations only.
 
+use super::super::Emitter;
 use super::super::asm::{Guest, Rm, Sz};
-use super::super::emit::Emitter;
 use super::super::features::Features;
 use super::super::regs::{COPIES, RAX, RCX, RDX, host_int, slot};
 use crate::backend::emit::HeldCopies;
