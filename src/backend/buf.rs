@@ -151,3 +151,56 @@ impl CodeBuf {
         bytes[..4].copy_from_slice(&word.to_le_bytes());
     }
 }
+
+/// Where the next instruction goes.
+#[derive(Debug)]
+pub struct Out<'b> {
+    /// The block that is being made.
+    pub buf: &'b mut CodeBuf,
+    /// It goes to the cold part.
+    pub cold: bool,
+}
+
+impl<'b> Out<'b> {
+    /// The hot part of `buf`.
+    pub fn new(buf: &'b mut CodeBuf) -> Self {
+        Self { buf, cold: false }
+    }
+
+    /// Its place.
+    #[must_use]
+    pub fn pos(&self) -> CodePtr {
+        if self.cold { self.buf.cold_pos() } else { self.buf.hot_pos() }
+    }
+
+    /// The part that it goes to.
+    #[inline]
+    pub fn code(&mut self) -> &mut Code {
+        if self.cold { &mut self.buf.cold } else { &mut self.buf.hot }
+    }
+
+    /// The fault points of that part.
+    pub fn faults(&mut self) -> &mut FaultPoints {
+        if self.cold { &mut self.buf.cold_faults } else { &mut self.buf.hot_faults }
+    }
+}
+
+/// Lets an assembler be used as the [`Out`] in its field `out`.
+macro_rules! writes_to_out {
+    ($asm:ident) => {
+        impl<'b> std::ops::Deref for $asm<'b> {
+            type Target = $crate::backend::Out<'b>;
+
+            fn deref(&self) -> &Self::Target {
+                &self.out
+            }
+        }
+
+        impl std::ops::DerefMut for $asm<'_> {
+            fn deref_mut(&mut self) -> &mut Self::Target {
+                &mut self.out
+            }
+        }
+    };
+}
+pub(crate) use writes_to_out;

@@ -9,18 +9,22 @@ mod buf;
 #[cfg(all(debug_assertions, feature = "tools"))]
 pub mod check;
 mod code;
+pub(crate) mod emit;
 pub mod faults;
+mod regmap;
 mod state;
 mod sum;
 mod symbolic;
 
-pub use buf::{CodeBuf, CountPoint, Counted, LinkSite, Mark};
+pub(crate) use buf::writes_to_out;
+pub use buf::{CodeBuf, CountPoint, Counted, LinkSite, Mark, Out};
 pub use code::Code;
 pub use faults::{FaultPoints, Recipe};
+pub use regmap::RegMap;
 pub(crate) use state::field;
 pub use state::{
     CONSTANTS, Constants, FLAGS_UNKNOWN, HANDLER_ROOM, LeaveKind, STATE_BIAS, ThreadState,
-    float_slot, homes, slot,
+    float_slot, slot,
 };
 pub use sum::{Sum, join};
 pub use symbolic::{KeptHome, ShiftOp, Symbolic, Val, shifted};
@@ -94,6 +98,8 @@ pub trait Backend {
     const IGNORES_TOP_BYTE: bool;
     /// How often a block may execute its instructions before it polls.
     const UNROLL: u32;
+    /// Where guest registers live.
+    const MAP: &'static RegMap;
 
     /// Emits the common stubs; called once, on an empty arena.
     fn emit_stubs(&mut self, buf: &mut CodeBuf) -> Stubs;
@@ -119,10 +125,36 @@ pub trait Backend {
 
     /// The accrued flags in such a word.
     fn fp_flags(word: u32) -> u8;
-
-    /// Guest register that lives in host register `n` for its whole life, if any.
-    fn guest_int(n: usize) -> Option<u8>;
-
-    /// Guest floating-point register that lives in vector register `n`, if any.
-    fn guest_float(n: usize) -> Option<u8>;
 }
+
+/// A host's features: a switch for each, with its name as `--host-features` takes it.
+macro_rules! features {
+    ($($(#[$doc:meta])* $field:ident: $name:literal),+ $(,)?) => {
+        /// Optional instructions that the emitter uses if they are there.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct Features {
+            $($(#[$doc])* pub $field: bool,)+
+        }
+
+        impl Features {
+            /// Only what every CPU of this architecture has.
+            pub const BASELINE: Self = Self { $($field: false,)+ };
+
+            /// Switches a feature by name. `None` if there is no such name.
+            pub fn set(&mut self, name: &str, on: bool) -> Option<()> {
+                match name {
+                    $($name => self.$field = on,)+
+                    _ => return None,
+                }
+                Some(())
+            }
+
+            /// Names of all features, and whether each is on.
+            #[must_use]
+            pub fn list(self) -> Vec<(&'static str, bool)> {
+                vec![$(($name, self.$field)),+]
+            }
+        }
+    };
+}
+pub(crate) use features;

@@ -33,18 +33,6 @@ macro_rules! field {
 }
 pub(crate) use field;
 
-/// The host register of each of 32 guest registers, of pairs (guest, host).
-#[must_use]
-pub const fn homes<const N: usize>(map: [(u8, u8); N]) -> [Option<u8>; 32] {
-    let mut out = [None; 32];
-    let mut i = 0;
-    while i < N {
-        out[map[i].0 as usize] = Some(map[i].1);
-        i += 1;
-    }
-    out
-}
-
 /// Why translated code was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]

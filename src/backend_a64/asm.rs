@@ -7,7 +7,8 @@
 
 use super::patch;
 use super::regs::{STATE, X17, ZR};
-use crate::backend::{CodeBuf, FaultPoints, ShiftOp};
+use crate::backend::emit::Host;
+use crate::backend::{Out, ShiftOp, writes_to_out};
 use crate::ir::Width;
 use crate::util::CodePtr;
 
@@ -261,9 +262,16 @@ pub(super) struct Veneer {
 
 /// Where the next instruction goes.
 pub(super) struct Asm<'b> {
-    pub(super) buf: &'b mut CodeBuf,
-    pub(super) cold: bool,
+    out: Out<'b>,
     pub(super) veneers: Vec<Veneer>,
+}
+
+writes_to_out!(Asm);
+
+impl<'b> Asm<'b> {
+    pub(super) fn new(out: Out<'b>) -> Self {
+        Self { out, veneers: Vec::new() }
+    }
 }
 
 const fn r(n: u8) -> u32 {
@@ -271,18 +279,8 @@ const fn r(n: u8) -> u32 {
 }
 
 impl Asm<'_> {
-    /// The fault points of the part that the next instruction goes to.
-    pub(super) fn faults(&mut self) -> &mut FaultPoints {
-        if self.cold { &mut self.buf.cold_faults } else { &mut self.buf.hot_faults }
-    }
-
-    pub(super) fn pos(&self) -> CodePtr {
-        if self.cold { self.buf.cold_pos() } else { self.buf.hot_pos() }
-    }
-
     pub(super) fn word(&mut self, word: u32) {
-        let out = if self.cold { &mut self.buf.cold } else { &mut self.buf.hot };
-        out.append(word.to_le_bytes());
+        self.code().append(word.to_le_bytes());
     }
 
     // Moves and constants.
@@ -580,17 +578,12 @@ impl Asm<'_> {
         self.word(word);
     }
 
-    pub(super) fn bl(&mut self, target: CodePtr) {
-        let word = patch::bl(self.pos(), target);
-        self.word(word);
-    }
-
     /// `to =` the executable address that lies `bytes` from here.
     pub(super) fn adr(&mut self, to: u8, bytes: u32) {
         self.word(0x1000_0000 | (bytes & 3) << 29 | (bytes >> 2) << 5 | r(to));
     }
 
-    const fn test_word(test: Test) -> u32 {
+    pub(super) const fn test_word(test: Test) -> u32 {
         match test {
             Test::Flags(cc) => 0x5400_0000 | cc as u32,
             Test::Zero(sz, reg) => 0x3400_0000 | sf(sz) | r(reg),
@@ -602,13 +595,6 @@ impl Asm<'_> {
         }
     }
 
-    /// Emits a conditional branch without a target, to be given one by [`Self::aim`].
-    pub(super) fn branch_if(&mut self, test: Test) -> (CodePtr, u32) {
-        let (at, word) = (self.pos(), Self::test_word(test));
-        self.word(word);
-        (at, word)
-    }
-
     /// Gives a conditional branch of this block's code its target.
     pub(super) fn aim(&mut self, (at, word): (CodePtr, u32), target: CodePtr) {
         match patch::conditional(word, at, target) {
@@ -618,7 +604,7 @@ impl Asm<'_> {
     }
 
     /// Branches to `target`, wherever it is.
-    pub(super) fn jump_if(&mut self, test: Test, target: CodePtr) {
+    pub(super) fn branch_to(&mut self, test: Test, target: CodePtr) {
         if patch::conditional(Self::test_word(test), self.pos(), target).is_some() {
             let branch = self.branch_if(test);
             self.aim(branch, target);
@@ -631,12 +617,6 @@ impl Asm<'_> {
             let (at, word) = self.branch_if(test);
             self.veneers.push(Veneer { at, word, target });
         }
-    }
-
-    /// Lets a branch forward over a few instructions lead here.
-    pub(super) fn bind(&mut self, branch: (CodePtr, u32)) {
-        let here = self.pos();
-        self.aim(branch, here);
     }
 
     /// Emits what branches out of reach lead to. Nothing may fall through to here.

@@ -6,60 +6,15 @@
 
 mod float;
 
-use super::emit::Emitter;
-use super::emit_float::FloatState;
 use super::regs::{BOX, STATE, V29, float_slot, host_float, host_int, slot};
-use crate::backend::check::{Belief, Check, Floats, Guest, Host, Random, Step};
+use crate::backend::check::{Guest, Host, Random, Step};
 use crate::backend::{STATE_BIAS, ThreadState};
-use crate::ir::{Memory as _, Node};
+use crate::ir::Memory as _;
 use crate::mem::Mode;
 use crate::util::CodePtr;
 use std::mem::offset_of;
 use yaxpeax_arch::{Decoder as _, U8Reader};
 use yaxpeax_arm::armv8::a64::InstDecoder;
-
-/// The model of the nodes that are being emitted.
-pub(super) struct Checker<'n, 'c>(Check<'n, 'c, Machine>);
-
-impl<'n, 'c> Checker<'n, 'c> {
-    /// Begins with `nodes`, of which nothing has been emitted, and which go on at `after`.
-    pub(super) fn new(e: &Emitter<'_, 'c>, nodes: &'n [Node], after: u64) -> Self {
-        Self(Check::new((nodes, after), e.ctx, &belief(e, &[])))
-    }
-
-    fn with(
-        &mut self,
-        e: &Emitter<'_, '_>,
-        f: impl FnOnce(&mut Check<'n, 'c, Machine>, &Belief<'_>),
-    ) {
-        let unbound: Vec<_> = e.a.veneers.iter().map(|v| (v.at, v.target)).collect();
-        f(&mut self.0, &belief(e, &unbound));
-    }
-
-    /// Checks what has been emitted for the nodes before `done`.
-    pub(super) fn emitted(&mut self, e: &Emitter<'_, '_>, done: usize) {
-        self.with(e, |check, belief| check.emitted(done, belief));
-    }
-
-    /// Checks what follows the last node.
-    pub(super) fn ended(&mut self, e: &Emitter<'_, '_>) {
-        self.with(e, |check, belief| check.ended(belief));
-    }
-
-    /// Checks what branches that are taken lead to.
-    pub(super) fn taken(&mut self, e: &Emitter<'_, '_>) {
-        self.with(e, |check, belief| check.taken(belief));
-    }
-}
-
-/// What the emitter believes now.
-fn belief<'e>(e: &'e Emitter<'_, '_>, unbound: &'e [(CodePtr, CodePtr)]) -> Belief<'e> {
-    let floats =
-        |fp: &FloatState| Floats { boxed: fp.boxed, loose: fp.unboxed, canon_d: 0, canon_s: 0 };
-    let head = e.head.as_ref().map(|head| (head.place().0, floats(head.place().1)));
-    let (sym, buf, at) = (&e.sym, &*e.a.buf, e.a.pos());
-    Belief { sym, floats: floats(&e.fp), head, copies: &[], buf, at, unbound }
-}
 
 /// Host address of guest address 0, unless that is 0.
 const GUEST: u64 = 0x2357_1113_0000_0000;
@@ -72,7 +27,7 @@ const STATE_LEN: usize = offset_of!(ThreadState, fault);
 
 /// The host.
 #[derive(Clone)]
-struct Machine {
+pub(super) struct Machine {
     /// x0 to x30.
     x: [u64; 31],
     /// Low halves of vector registers.
@@ -700,8 +655,10 @@ const fn log2_of(word: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Emitter;
     use super::*;
-    use crate::backend::{CodeBuf, EmitContext, Stubs};
+    use crate::backend::emit::{Checker, LowerFloatMove};
+    use crate::backend::{CodeBuf, EmitContext, Out, Stubs};
     use crate::backend_a64::Features;
     use crate::ir::{Block, Cond, FReg, Fmt, Reg};
     use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -719,11 +676,11 @@ mod tests {
             handler_room: false,
             counters: None,
         };
-        let mut buf = CodeBuf::default();
+        let (mut buf, mut ahead) = (CodeBuf::default(), Vec::new());
         buf.start(0x1000, [0x1000, 0x10_0000], 0);
-        let mut e = Emitter::new(&mut buf, &ctx, Features::detect());
+        let mut e = Emitter::new(Out::new(&mut buf), &ctx, Features::detect(), &mut ahead);
         e.pc = 0x1000;
-        let mut checker = Checker::new(&e, &block.nodes, 0x2000);
+        let mut checker = Checker::<Machine>::new(&e, &block.nodes, 0x2000);
         emit(&mut e);
         let result = catch_unwind(AssertUnwindSafe(|| {
             checker.emitted(&e, block.nodes.len());
@@ -760,7 +717,7 @@ mod tests {
         assert!(said.starts_with("f11 is "), "{said}");
         let said = verdict(load, |e| {
             emitted(e);
-            e.fp.unboxed |= 0xf << 8;
+            e.fp.loose |= 0xf << 8;
         });
         assert!(said.starts_with("f8 is ") || said.starts_with("f9 is "), "{said}");
         // fmov d3, d4

@@ -1,132 +1,219 @@
-//! A block from end to end.
+//! What blocks are emitted with here.
 
-use super::asm::{Asm, At, Mem, Sz};
-use super::emit_exit::Later;
+use super::Emitter;
+use super::asm::{Alu, Asm, At, Cc, Mem, Sz, Test};
+use super::emit_exit::Deferred;
+use super::emit_float::FMOV_D;
+use super::emit_mem::kind;
 use super::features::Features;
-use super::regs::{X16, X17, field};
-use crate::backend::{CodeBuf, CountPoint, Counted, EmitContext, MAX_COUNTERS, Symbolic};
-use crate::ir::{Block, Node, Op};
-use crate::opt::{Liveness, RegSet};
+use super::patch;
+use super::regs::{LR, MAP, SP, STATE, V29, X0, X1, X16, X17, ZR, field, float_slot};
+use super::values::Opnd;
+#[cfg(all(debug_assertions, feature = "tools"))]
+use crate::backend::emit::Aside;
+use crate::backend::emit::{Access, Host, LowerBlock};
+use crate::backend::{Counted, EmitContext, HANDLER_ROOM, Out, RegMap, STATE_BIAS};
+use crate::ir::{Block, Cond, MemSize, Node, Op, Shape};
+use crate::opt::Liveness;
 use crate::util::CodePtr;
 
-/// Everything that is known while a block is emitted.
-pub(super) struct Emitter<'b, 'c> {
-    pub(super) a: Asm<'b>,
-    pub(super) sym: Symbolic,
-    pub(super) fp: super::emit_float::FloatState,
-    /// The loop that is being emitted, if back-edges need not keep the contract.
-    pub(super) head: Option<super::emit_float_loop::LoopHead>,
-    /// Where a loop begins that is emitted for nothing, and what holds at its back-edge.
-    pub(super) probe: Option<(u64, Option<super::emit_float::FloatState>)>,
-    pub(super) ctx: &'c EmitContext<'c>,
-    pub(super) cpu: Features,
-    /// Address of the guest instruction that is being emitted.
-    pub(super) pc: u64,
-    /// Address of the one that follows it, if it does not jump.
-    pub(super) next: u64,
-    /// Registers whose value now is overwritten by a later operation of the block before it must be
-    /// at home.
-    pub(super) redefined: RegSet,
-    /// The operation before belongs to the same instruction.
-    pub(super) same_insn: bool,
-    /// Registers whose value nobody will see: it is overwritten before it is read, before anything
-    /// faults and before the block can be left. The current operation does not read it either.
-    pub(super) dead: RegSet,
-    /// The same, but that the current operation may read it.
-    pub(super) dead_later: RegSet,
-    /// Taken branches, which are emitted behind the block.
-    pub(super) later: Vec<Later>,
-    /// Branches of returns that do not go where the latest call was to return to, with the register
-    /// that holds the guest address.
-    pub(super) misses: Vec<((CodePtr, u32), u8)>,
+impl<'b> Host<'b> for Asm<'b> {
+    type Features = Features;
+    type Copies = ();
+    type Deferred = Deferred;
+    type Test = Test;
+    type Cc = Cc;
+    type Operand = Opnd;
+    type Address = At;
+    type Branch = (CodePtr, u32);
+    type Skip = (CodePtr, u32);
+    #[cfg(all(debug_assertions, feature = "tools"))]
+    type Simulated = super::check::Machine;
+    const UNROLL: usize = 4;
+    const POLLS_AT_CALLS: bool = false;
+    const ROTATES_WORDS: bool = true;
+    const NOWHERE: u8 = ZR;
+    const MAP: &'static RegMap = &MAP;
+    const FLOAT_SCRATCH: u8 = V29;
+
+    fn new(out: Out<'b>, _ctx: &EmitContext<'_>) -> Self {
+        Self::new(out)
+    }
+
+    fn keeps(_shape: Shape, _cpu: Features) -> u8 {
+        0
+    }
+
+    fn condition(cond: Cond) -> Cc {
+        match cond {
+            Cond::Eq => Cc::Eq,
+            Cond::Ne => Cc::Ne,
+            Cond::Lt => Cc::Lt,
+            Cond::Ge => Cc::Ge,
+            Cond::Ltu => Cc::Lo,
+            Cond::Geu => Cc::Hs,
+        }
+    }
+
+    fn set_if(&mut self, cc: Cc, to: u8) {
+        self.cset(cc, to);
+    }
+
+    fn sign_extend_word(&mut self, r: u8) {
+        self.sxtw(r, r);
+    }
+
+    fn access(&mut self, access: Access, reg: u8, at: At) {
+        self.mem(kind(access), reg, at);
+    }
+
+    fn jump(&mut self, target: CodePtr) {
+        self.b(target);
+    }
+
+    fn jump_if(&mut self, test: Test, target: CodePtr) {
+        self.branch_to(test, target);
+    }
+
+    fn skip_if(&mut self, cc: Cc) -> (CodePtr, u32) {
+        self.branch_if(Test::Flags(cc))
+    }
+
+    fn land(&mut self, skip: (CodePtr, u32)) {
+        self.bind(skip);
+    }
+
+    fn float_move(&mut self, to: u8, from: u8) {
+        if to != from {
+            self.dn(FMOV_D, to, from);
+        }
+    }
+
+    fn store_float(&mut self, f: u8, from: u8) {
+        self.mem(Mem::StoreD, from, At::Disp(STATE, float_slot(f)));
+    }
+
+    fn test_misaligned(&mut self, size: MemSize) -> Test {
+        self.logic_imm(Alu::Ands, Sz::X, ZR, X16, u64::from(size.bytes()) - 1);
+        Test::Flags(Cc::Ne)
+    }
+
+    fn atomic_result(&mut self, size: MemSize, to: u8) {
+        match size {
+            MemSize::B | MemSize::H | MemSize::W => {
+                self.extend(true, to, X1, 8 * size.bytes() as u8);
+            }
+            MemSize::D | MemSize::Q => self.mov(Sz::X, to, X1),
+        }
+    }
+
+    fn branch_if(&mut self, test: Test) -> (CodePtr, u32) {
+        let (at, word) = (self.pos(), Self::test_word(test));
+        self.word(word);
+        (at, word)
+    }
+
+    fn bind(&mut self, branch: (CodePtr, u32)) {
+        let here = self.pos();
+        self.aim(branch, here);
+    }
+
+    fn call(&mut self, target: CodePtr) {
+        let word = patch::bl(self.pos(), target);
+        self.word(word);
+    }
+
+    fn poll(&mut self) {
+        // The end of the page below the state.
+        self.mem(Mem::LoadW, ZR, At::Disp(STATE, -(STATE_BIAS as i32) - 8));
+    }
+
+    fn touch_handler_room(&mut self) {
+        self.mov_imm(LR, (HANDLER_ROOM as u64).wrapping_neg());
+        self.mem(Mem::LoadW, ZR, At::Index(SP, LR, false));
+    }
+
+    fn begin_jump(&mut self) {}
+
+    fn jump_word(&mut self, site: CodePtr, target: CodePtr, call: bool) {
+        self.word(if call { patch::bl(site, target) } else { patch::b(site, target) });
+    }
+
+    fn link_stub(&mut self, id: u32, target: CodePtr) {
+        let was_cold = std::mem::replace(&mut self.cold, true);
+        self.mov_imm(X0, u64::from(id));
+        self.b(target);
+        self.cold = was_cold;
+    }
+
+    fn store_pc(&mut self, pc: u64) {
+        self.mov_imm(X16, pc);
+        self.store_field(field!(hart.pc), X16);
+    }
+
+    fn exit(&mut self, code: u64, target: CodePtr) {
+        self.mov_imm(X0, code);
+        self.b(target);
+    }
+
+    fn end(&mut self) {
+        self.emit_veneers();
+    }
+
+    fn far_branches(&self) -> usize {
+        self.veneers.len()
+    }
+
+    fn forget_far_branches(&mut self, n: usize) {
+        self.veneers.truncate(n);
+    }
+
+    fn increment(&mut self, counter: u64) {
+        self.store_field(field!(counting), X16);
+        self.store_field(field!(counting) + 8, X17);
+        self.mov_imm(X16, counter);
+        self.mem(Mem::LoadX, X17, At::Disp(X16, 0));
+        self.add_imm(Sz::X, X17, X17, 1);
+        self.mem(Mem::StoreX, X17, At::Disp(X16, 0));
+        self.load_field(X16, field!(counting));
+        self.load_field(X17, field!(counting) + 8);
+    }
+
+    fn pause(&mut self) {
+        self.word(0xd503_203f);
+    }
+
+    #[cfg(all(debug_assertions, feature = "tools"))]
+    fn aside(&self, (): &()) -> Aside {
+        let unbound = self.veneers.iter().map(|v| (v.at, v.target)).collect();
+        Aside { moved: None, copies: Vec::new(), unbound }
+    }
 }
 
-impl<'b, 'c> Emitter<'b, 'c> {
-    pub(super) fn new(buf: &'b mut CodeBuf, ctx: &'c EmitContext<'c>, cpu: Features) -> Self {
-        let a = Asm { buf, cold: false, veneers: Vec::new() };
-        let fp = super::emit_float::FloatState::new();
-        let (later, misses) = (Vec::new(), Vec::new());
-        Self {
-            a,
-            sym: Symbolic::new(),
-            fp,
-            head: None,
-            probe: None,
-            ctx,
-            cpu,
-            pc: 0,
-            next: 0,
-            redefined: 0,
-            same_insn: false,
-            dead: 0,
-            dead_later: 0,
-            later,
-            misses,
-        }
+impl LowerBlock for Emitter<'_, '_> {
+    fn begin_run(&mut self) {}
+
+    fn begin_node(&mut self, _node: &Node, _ahead: &Liveness) {}
+
+    fn joined(&mut self, op: &Op, following: &[Node]) -> usize {
+        let Some(second) = following.first() else { return 0 };
+        usize::from(self.pair(op, &second.op) || self.fcmp_branch(op, second))
     }
 
-    /// Emits `block` at the buffer's position.
-    pub(super) fn block(&mut self, block: &Block) {
-        let start = self.a.pos();
-        self.a.buf.entries.push((block.pc, start));
-        if !self.loop_block(block) {
-            self.count(Counted::Guest(block.pc));
-            self.nodes(&block.nodes, block.next);
+    fn end_run(&mut self, end: u64) {
+        if self.ctx.counters.is_some() {
+            // What follows is not behind it.
+            self.count(Counted::Guest(end));
         }
-        self.a.emit_veneers();
-    }
-
-    /// Emits `nodes`, after which execution goes on at `after`.
-    pub(super) fn nodes(&mut self, nodes: &[Node], after: u64) {
-        let mut open = true;
-        let mut ahead = Vec::new();
-        Liveness::of(nodes, &mut ahead, |_| 0);
-        let mut rest = nodes;
-        #[cfg(all(debug_assertions, feature = "tools"))]
-        let mut checker = super::check::Checker::new(self, nodes, after);
-        while let [node, following @ ..] = rest {
-            let at = nodes.len() - rest.len();
-            let now = ahead[at];
-            self.same_insn = at > 0 && nodes[at - 1].pc == node.pc;
-            self.redefined = now.redefined;
-            self.dead_later = now.dead;
-            self.dead = self.dead_later & !node.reads();
-            self.pc = node.pc;
-            self.next = following.first().map_or(after, |n| n.pc);
-            rest = following;
-            let mut done = node;
-            if let Some(second) = following.first()
-                && (self.pair(&node.op, &second.op) || self.fcmp_branch(&node.op, second))
-            {
-                (done, rest) = (second, &following[1..]);
-            } else {
-                self.op(&node.op, following.is_empty());
-            }
-            open = !done.op.ends_block();
-            let next = rest.first().map_or(after, |n| n.pc);
-            let again = !rest.is_empty() && next < done.pc;
-            if again {
-                self.count_end(after);
-            }
-            if open && (again || done.op.may_leave()) {
-                self.count(Counted::Guest(next));
-            }
-            #[cfg(all(debug_assertions, feature = "tools"))]
-            checker.emitted(self, nodes.len() - rest.len());
-        }
-        if open {
-            self.pc = after;
-            self.flush();
-            self.jump_to(after);
-            #[cfg(all(debug_assertions, feature = "tools"))]
-            checker.ended(self);
-        }
-        self.count_end(if open { after } else { u64::MAX });
         self.taken_branches();
-        #[cfg(all(debug_assertions, feature = "tools"))]
-        checker.taken(self);
     }
 
+    fn grouped(&mut self, _block: &Block) -> bool {
+        false
+    }
+}
+
+impl Emitter<'_, '_> {
     /// Emits two operations that are one instruction here, if they are.
     fn pair(&mut self, first: &Op, second: &Op) -> bool {
         match (*first, *second) {
@@ -154,101 +241,5 @@ impl<'b, 'c> Emitter<'b, 'c> {
             ) if (fmt, base) == (fmt2, base2) => self.fload_pair(fmt, base, (fd, off), (fd2, off2)),
             _ => false,
         }
-    }
-
-    fn op(&mut self, op: &Op, last: bool) {
-        match *op {
-            Op::Const { rd, value } => self.set_const(rd, value),
-            Op::Bin { op, w, rd, a, b } => self.bin(op, w, rd, a, b),
-            Op::Un { op, w, rd, a } => self.un(op, w, rd, a),
-            Op::Load { kind, rd, base, off } => self.load(kind, rd, base, off),
-            Op::Store { size, src, base, off } => self.store(size, src, base, off),
-            Op::FLoad { fmt, fd, base, off } => self.fload(fmt, fd, base, off),
-            Op::FStore { fmt, fs, base, off } => self.fstore(fmt, fs, base, off),
-            Op::Amo { op, size, rd, base, src } => self.amo(op, size, rd, base, src),
-            Op::LoadReserved { size, rd, base } => self.load_reserved(size, rd, base),
-            Op::StoreConditional { size, rd, base, src } => {
-                self.store_conditional(size, rd, base, src);
-            }
-            Op::Cas { size, rd, base, src } => self.cas(size, rd, base, src),
-            Op::Fence(f) => self.fence(f),
-            Op::Pause => self.a.word(0xd503_203f),
-            Op::FBin { .. }
-            | Op::FUn { .. }
-            | Op::FMulAdd { .. }
-            | Op::FCmp { .. }
-            | Op::FClass { .. }
-            | Op::FToInt { .. }
-            | Op::FFromInt { .. }
-            | Op::FConvert { .. }
-            | Op::FMoveToInt { .. }
-            | Op::FMoveFromInt { .. }
-            | Op::FConst { .. } => self.float(op),
-            Op::ReadFlags { rd } => self.read_flags(rd),
-            Op::SwapFlags { rd, a } => self.swap_flags(rd, a),
-            Op::ReadRounding { rd } => self.read_rounding(rd),
-            Op::ReadCounter { counter, rd } => self.read_counter(counter, rd),
-            Op::Helper { reads: _, writes } => self.helper(writes),
-            Op::Branch { cond, a, b, target } => self.branch(cond, a, b, target),
-            Op::Select { cond, x, y, op, w, rd, a, b } => {
-                self.select((cond, x, y), (op, w), rd, a, b);
-            }
-            Op::FSelect { cond, x, y, op, fmt, fd, a } => {
-                self.fselect((cond, x, y), (op, fmt), fd, a);
-            }
-            Op::Jump { target } => self.jump(target),
-            Op::Call { target, link, ret } => self.call(target, link, ret, last),
-            Op::CallIndirect { base, off, link, ret } => {
-                self.call_indirect(base, off, link, ret, last);
-            }
-            Op::JumpIndirect { base, off, link, ret, is_return } => {
-                self.jump_indirect(base, off, link, ret, is_return);
-            }
-            Op::Exit(kind) => self.exit(kind),
-        }
-    }
-
-    // Faults.
-
-    /// Says that the next host instruction may fault, on behalf of the current guest instruction.
-    pub(super) fn fault_point(&mut self) {
-        self.fault_point_at(self.a.pos());
-    }
-
-    /// As [`Self::fault_point`], for host address `host`.
-    pub(super) fn fault_point_at(&mut self, host: CodePtr) {
-        self.a.faults().push_pending(&self.sym);
-        if self.float_pending() {
-            self.float_recipes();
-        }
-        let pc = self.pc;
-        self.a.faults().point(host, pc);
-    }
-
-    /// Counts how often what follows is executed, if that is asked for. Registers and flags are
-    /// unchanged.
-    pub(super) fn count(&mut self, counted: Counted) {
-        let n = self.a.buf.points.len();
-        let Some(counters) = self.ctx.counters.filter(|_| n < MAX_COUNTERS) else { return };
-        let start = self.a.pos();
-        self.a.store_field(field!(counting), X16);
-        self.a.store_field(field!(counting) + 8, X17);
-        self.a.mov_imm(X16, counters + n as u64 * 8);
-        self.a.mem(Mem::LoadX, X17, At::Disp(X16, 0));
-        self.a.add_imm(Sz::X, X17, X17, 1);
-        self.a.mem(Mem::StoreX, X17, At::Disp(X16, 0));
-        self.a.load_field(X16, field!(counting));
-        self.a.load_field(X17, field!(counting) + 8);
-        let end = self.a.pos();
-        self.a.buf.points.push(CountPoint { start, end, counted });
-    }
-
-    /// Runs `f` with the emitter writing to the cold part.
-    pub(super) fn in_cold(&mut self, f: impl FnOnce(&mut Self)) {
-        debug_assert!(!self.a.cold, "cold code has no colder part");
-        self.a.cold = true;
-        self.count(Counted::Cold);
-        f(self);
-        self.a.cold = false;
     }
 }

@@ -3,12 +3,13 @@
 //! With FEAT_LSE each is one instruction; without it a loop around an exclusive pair, within which
 //! there is no other access to memory.
 
-use super::asm::{Alu, At, Cc, Mem, Sz, Test};
-use super::emit::Emitter;
+use super::Emitter;
+use super::asm::{Alu, Asm, At, Cc, Mem, Sz, Test};
 use super::emit_mem::DMB;
 use super::regs::{STATE, X0, X1, X16, X17, X30, ZR, field};
+use super::values::Opnd;
+use crate::backend::emit::{Host, LowerAtomic};
 use crate::ir::{AmoOp, MemSize, Reg};
-use crate::util::CodePtr;
 
 /// `ldaxr`, `stlxr` and `ldar`, `casal`, without size and registers.
 const LDAXR: u32 = 0x085f_fc00;
@@ -43,74 +44,67 @@ const fn lse(op: AmoOp) -> u32 {
     0x38e0_0000 | opcode
 }
 
-impl Emitter<'_, '_> {
-    /// Puts the host address of an atomic access into x17 and the guest's into x16, and leaves for
-    /// the interpreter (which raises the guest's exception) if it is not naturally aligned.
-    /// Everything else is at home then. The place of the slow path.
-    fn atomic_address(&mut self, size: MemSize, base: Reg) -> CodePtr {
-        self.flush();
+impl<'b> LowerAtomic<'b, Asm<'b>> for Emitter<'b, '_> {
+    fn atomic_base(&mut self, base: Reg) {
         self.host_address(base);
-        let cold = self.a.buf.cold_pos();
-        if size != MemSize::B {
-            self.a.logic_imm(Alu::Ands, Sz::X, ZR, X16, u64::from(size.bytes()) - 1);
-            self.a.jump_if(Test::Flags(Cc::Ne), cold);
-        }
-        cold
     }
 
-    /// The slow path of [`Self::atomic_address`]: the interpreter does it all.
-    fn atomic_slow(&mut self, slow: CodePtr, size: MemSize, rd: Reg) {
-        if size != MemSize::B {
-            let back = self.a.pos();
-            debug_assert_eq!(
-                self.a.buf.cold_pos(),
-                slow,
-                "the slow path is where the check jumps to"
-            );
-            self.in_cold(|e| {
-                e.call_helper();
-                e.a.b(back);
-            });
+    fn exchange(&mut self, op: AmoOp, size: MemSize, value: Opnd, _wanted: bool) {
+        let value = value.reg();
+        if !self.cpu.lse {
+            return self.amo_loop(op, size, value);
         }
-        if !rd.is_zero() {
-            self.sym.set_home(rd.0, false);
-        }
-    }
-
-    /// Sign-extends a value of `size` into the home of `rd`.
-    fn atomic_result(&mut self, size: MemSize, rd: Reg, from: u8) {
-        if rd.is_zero() {
-            return;
-        }
-        let dst = self.dest(rd);
-        match size {
-            MemSize::B | MemSize::H | MemSize::W => {
-                self.a.extend(true, dst, from, 8 * size.bytes() as u8);
-            }
-            MemSize::D | MemSize::Q => self.a.mov(Sz::X, dst, from),
-        }
-        self.done(rd, dst, size != MemSize::D);
-    }
-
-    pub(super) fn amo(&mut self, op: AmoOp, size: MemSize, rd: Reg, base: Reg, src: Reg) {
-        let slow = self.atomic_address(size, base);
-        let value = self.use64(src, X0);
-        if self.cpu.lse {
-            let operand = if op == AmoOp::And {
-                self.a.alu(Alu::Orn, Sz::X, X0, ZR, value);
-                X0
-            } else {
-                value
-            };
-            self.fault_point();
-            self.a.dnm(lse(op) | size_bits(size), X1, X17, operand);
+        let operand = if op == AmoOp::And {
+            self.a.alu(Alu::Orn, Sz::X, X0, ZR, value);
+            X0
         } else {
-            self.amo_loop(op, size, value);
-        }
-        self.atomic_result(size, rd, X1);
-        self.atomic_slow(slow, size, rd);
+            value
+        };
+        self.fault_point();
+        self.a.dnm(lse(op) | size_bits(size), X1, X17, operand);
     }
 
+    fn reserve(&mut self, size: MemSize, _base: Reg) -> (MemSize, bool) {
+        self.fault_point();
+        self.a.dn(LDAR | size_bits(size), X1, X17);
+        if size == MemSize::W {
+            self.a.sxtw(X1, X1);
+        }
+        // The address that the guest gave, not the one it was reduced to.
+        self.a.store_field(field!(hart.reservation.addr), X16);
+        self.a.store_field(field!(hart.reservation.value), X1);
+        self.a.mov_imm(X16, u64::from(size.bytes()));
+        self.a.store_field(field!(hart.reservation.size), X16);
+        (size, size != MemSize::D)
+    }
+
+    fn store_if_reserved(&mut self, size: MemSize, _base: Reg, value: Opnd) -> bool {
+        let sz = if size == MemSize::W { Sz::W } else { Sz::X };
+        self.a.load_field(X1, field!(hart.reservation.addr));
+        self.a.cmp(Sz::X, X1, X16);
+        let other_address = self.a.branch_if(Test::Flags(Cc::Ne));
+        self.a.mem(Mem::LoadX, X1, At::Disp(STATE, field!(hart.reservation.size)));
+        self.a.cmp_imm(Sz::X, X1, i64::from(size.bytes()));
+        let other_size = self.a.branch_if(Test::Flags(Cc::Ne));
+        self.a.load_field(X30, field!(hart.reservation.value));
+        self.compare_and_swap(size, X30, value.reg());
+        self.a.cmp(sz, X1, X30);
+        self.a.bind(other_address);
+        self.a.bind(other_size);
+        // All three ways come here with "equal" meaning success.
+        self.a.cset(Cc::Ne, X1);
+        // No address is all ones.
+        self.a.mov_imm(X16, u64::MAX);
+        self.a.store_field(field!(hart.reservation.addr), X16);
+        false
+    }
+
+    fn exchange_if(&mut self, size: MemSize, expected: Opnd, new: Opnd) {
+        self.compare_and_swap(size, expected.reg(), new.reg());
+    }
+}
+
+impl Emitter<'_, '_> {
     /// An exclusive pair until nobody was in between. Old value in x1, new one in x30.
     fn amo_loop(&mut self, op: AmoOp, size: MemSize, value: u8) {
         let again = self.a.pos();
@@ -165,46 +159,6 @@ impl Emitter<'_, '_> {
         self.a.csel(keep, sz, X30, X1, operand);
     }
 
-    pub(super) fn load_reserved(&mut self, size: MemSize, rd: Reg, base: Reg) {
-        let slow = self.atomic_address(size, base);
-        self.fault_point();
-        self.a.dn(LDAR | size_bits(size), X1, X17);
-        if size == MemSize::W {
-            self.a.sxtw(X1, X1);
-        }
-        // The address that the guest gave, not the one it was reduced to.
-        self.a.store_field(field!(hart.reservation.addr), X16);
-        self.a.store_field(field!(hart.reservation.value), X1);
-        self.a.mov_imm(X16, u64::from(size.bytes()));
-        self.a.store_field(field!(hart.reservation.size), X16);
-        self.atomic_result(size, rd, X1);
-        self.atomic_slow(slow, size, rd);
-    }
-
-    pub(super) fn store_conditional(&mut self, size: MemSize, rd: Reg, base: Reg, src: Reg) {
-        let slow = self.atomic_address(size, base);
-        let value = self.use64(src, X0);
-        let sz = if size == MemSize::W { Sz::W } else { Sz::X };
-        self.a.load_field(X1, field!(hart.reservation.addr));
-        self.a.cmp(Sz::X, X1, X16);
-        let other_address = self.a.branch_if(Test::Flags(Cc::Ne));
-        self.a.mem(Mem::LoadX, X1, At::Disp(STATE, field!(hart.reservation.size)));
-        self.a.cmp_imm(Sz::X, X1, i64::from(size.bytes()));
-        let other_size = self.a.branch_if(Test::Flags(Cc::Ne));
-        self.a.load_field(X30, field!(hart.reservation.value));
-        self.compare_and_swap(size, X30, value);
-        self.a.cmp(sz, X1, X30);
-        self.a.bind(other_address);
-        self.a.bind(other_size);
-        // All three ways come here with "equal" meaning success.
-        self.a.cset(Cc::Ne, X1);
-        // No address is all ones.
-        self.a.mov_imm(X16, u64::MAX);
-        self.a.store_field(field!(hart.reservation.addr), X16);
-        self.atomic_result(MemSize::D, rd, X1);
-        self.atomic_slow(slow, size, rd);
-    }
-
     /// x1 = what is in memory at x17; if it equals `expected` (low bits), it becomes `new`.
     fn compare_and_swap(&mut self, size: MemSize, expected: u8, new: u8) {
         if self.cpu.lse {
@@ -240,14 +194,5 @@ impl Emitter<'_, '_> {
         let here = self.a.pos();
         self.a.buf.patch(done, super::patch::b(done, here));
         self.a.word(DMB);
-    }
-
-    pub(super) fn cas(&mut self, size: MemSize, rd: Reg, base: Reg, src: Reg) {
-        let slow = self.atomic_address(size, base);
-        let new = self.use64(src, X0);
-        let expected = self.use64(rd, X30);
-        self.compare_and_swap(size, expected, new);
-        self.atomic_result(size, rd, X1);
-        self.atomic_slow(slow, size, rd);
     }
 }

@@ -4,7 +4,7 @@
 //! - *Canonical NaNs.* FPCR.DN makes every NaN result RISC-V's canonical one.
 //! - *NaN boxes.* Scalar operations on singles clear the upper half of their result, so results
 //!   are boxed when something looks at all 64 bits: a store, a move, an exit
-//!   ([`FloatState::unboxed`]). Operands that are not known to be boxed are checked.
+//!   (`FloatState::loose`). Operands that are not known to be boxed are checked.
 //! - *Rounding.* The dynamic mode is in FPCR; the runtime lets the interpreter run as long as the
 //!   guest chooses one that FPCR has not. An operation with a static mode is executed here if the
 //!   dynamic one is the same, which is checked once a block, or if the host has it in its encoding.
@@ -12,38 +12,18 @@
 //! Flags accrue in FPSR as they do in `fcsr`, with one difference: the host detects tininess
 //! before rounding, RISC-V after it; see [`Emitter::underflowing`].
 
-use super::asm::{Alu, At, Cc, MRS_FPSR, MSR_FPSR, Mem, Sz, Test, Two};
-use super::emit::Emitter;
-use super::regs::{
-    BOX, FLOAT_MAP, STATE, V29, V30, V31, X0, X1, X16, X30, ZR, field, float_slot, host_float,
+use super::Emitter;
+use super::asm::{Alu, Asm, At, Cc, MRS_FPSR, MSR_FPSR, Mem, Sz, Test, Two};
+use super::regs::{BOX, STATE, V29, V30, V31, X0, X1, X16, X30, ZR, field, float_slot, host_float};
+use crate::backend::emit::{
+    Access, Host, LowerArith, LowerFloat, LowerFloatMove, LowerMemory, Writes,
 };
-use crate::backend::Recipe;
 use crate::cpu::fflags;
 use crate::ir::{Cond, FBinOp, FCmpOp, FReg, FUnOp, Fmt, Node, Op, Reg, Rounding};
 use crate::util::CodePtr;
 
 /// Number of the underflow flag in FPSR.
 const UF_BIT: u8 = 3;
-
-/// What is known of the floating-point registers, one bit each.
-#[derive(Clone, Debug)]
-pub(super) struct FloatState {
-    /// Known to be NaN-boxed singles.
-    pub(super) boxed: u32,
-    /// Of those, the ones whose upper half has still to be set. Only registers with a vector
-    /// register.
-    pub(super) unboxed: u32,
-    /// Checked to be boxed in this block.
-    pub(super) checked: u32,
-    /// The dynamic rounding mode, if it is known.
-    pub(super) frm: Option<Rounding>,
-}
-
-impl FloatState {
-    pub(super) const fn new() -> Self {
-        Self { boxed: 0, unboxed: 0, checked: 0, frm: None }
-    }
-}
 
 // Scalar operations on singles, without registers; see `ftype`.
 const FADD: u32 = 0x1e20_2800;
@@ -66,7 +46,7 @@ const FCMPE: u32 = 0x1e20_2010;
 pub(super) const FRINTX: u32 = 0x1e27_4000;
 const FRINTI: u32 = 0x1e27_c000;
 /// `fmov d, d`
-const FMOV_D: u32 = 0x1e60_4000;
+pub(super) const FMOV_D: u32 = 0x1e60_4000;
 /// `fmov d, x` and `fmov x, d`
 pub(super) const FMOV_FROM_X: u32 = 0x9e67_0000;
 pub(super) const FMOV_TO_X: u32 = 0x9e66_0000;
@@ -106,165 +86,77 @@ pub(super) const fn fmov_to_int(sz: Sz) -> u32 {
     }
 }
 
-impl Emitter<'_, '_> {
-    pub(super) fn float(&mut self, op: &Op) {
-        match *op {
-            Op::FBin { op, fmt, rm, fd, a, b } => self.fbin(op, fmt, rm, fd, a, b),
-            Op::FUn { op: FUnOp::Sqrt, fmt, rm, fd, a } => self.fsqrt(fmt, rm, fd, a),
-            Op::FUn { op, fmt, rm, fd, a } => self.fround(op, fmt, rm, fd, a),
-            Op::FMulAdd { fmt, rm, neg_product, neg_addend, fd, a, b, c } => {
-                self.fmuladd(fmt, rm, (neg_product, neg_addend), fd, [a, b, c]);
+impl<'b> LowerFloat<'b, Asm<'b>> for Emitter<'b, '_> {
+    fn canonical(&mut self, _f: FReg) {}
+
+    fn interpret_and_leave(&mut self, _operands: &[FReg], writes: Writes) {
+        let (sym, fp) = (self.sym.clone(), self.fp.clone());
+        self.in_cold(|e| {
+            // Operands that are known to be boxed are so for the interpreter too.
+            e.flush();
+            e.call_helper();
+            match writes {
+                Writes::Float(fd) => e.fp.define(fd, false),
+                Writes::Int(rd) if rd.is_zero() => {}
+                Writes::Int(rd) => e.sym.set_home(rd.0, false),
             }
-            Op::FCmp { op, fmt, rd, a, b } => self.fcmp(op, fmt, rd, a, b),
-            Op::FClass { fmt, rd, a } => self.fclass(fmt, rd, a),
-            Op::FToInt { fmt, int, rm, rd, a } => self.float_to_int(fmt, int, rm, rd, a),
-            Op::FFromInt { fmt, int, rm, fd, a } => self.float_from_int(fmt, int, rm, fd, a),
-            Op::FConvert { from, to, rm, fd, a } => self.float_convert(from, to, rm, fd, a),
-            Op::FMoveToInt { fmt, rd, a } => self.move_to_int(fmt, rd, a),
-            Op::FMoveFromInt { fmt, fd, a } => self.move_from_int(fmt, fd, a),
-            Op::FConst { fd, bits } => {
-                self.a.mov_imm(X0, bits);
-                match host_float(fd.0) {
-                    Some(x) => self.a.dn(FMOV_FROM_X, x, X0),
-                    None => self.a.store_field(float_slot(fd.0), X0),
-                }
-                self.define(fd, bits >> 32 == 0xffff_ffff);
-            }
-            _ => unreachable!("not a floating-point operation"),
-        }
+            e.jump_to(e.pc + 4);
+        });
+        (self.sym, self.fp) = (sym, fp);
     }
 
-    // Operands and results.
-
-    /// A vector register that holds `f`, of which all bits matter if `fmt` is `D`: its own, or
-    /// `scratch`.
-    pub(super) fn fuse(&mut self, fmt: Fmt, f: FReg, scratch: u8) -> u8 {
-        if fmt == Fmt::D {
-            self.fsettle(f);
+    fn interpret(&mut self, operands: &[FReg]) {
+        let fp = self.fp.clone();
+        for f in operands {
+            self.tighten(*f);
         }
+        self.call_helper();
+        self.fp = fp;
+    }
+
+    fn float_in_reg(&mut self, f: FReg, scratch: u8) -> u8 {
         host_float(f.0).unwrap_or_else(|| {
             self.a.mem(Mem::LoadD, scratch, At::Disp(STATE, float_slot(f.0)));
             scratch
         })
     }
 
-    /// The register to compute `fd` in.
-    pub(super) fn fdest(fd: FReg) -> u8 {
-        host_float(fd.0).unwrap_or(V29)
+    fn box_up(&mut self, x: u8) {
+        self.a.dnm(ORR_V, x, x, BOX);
     }
 
-    /// `fd` has a new value at home.
-    pub(super) fn define(&mut self, fd: FReg, boxed: bool) {
-        let bit = 1 << fd.0;
-        self.fp.unboxed &= !bit;
-        self.fp.boxed = if boxed { self.fp.boxed | bit } else { self.fp.boxed & !bit };
+    fn flush_canon(&mut self, _keep: u32) {
+        debug_assert_eq!(self.fp.canon(), 0, "arithmetic makes canonical NaNs");
     }
 
-    /// `fd` has a new value in `dst`; a single has its upper half zero.
-    pub(super) fn fdone(&mut self, fmt: Fmt, fd: FReg, dst: u8) {
-        if host_float(fd.0).is_none() {
-            if fmt == Fmt::S {
-                self.a.dnm(ORR_V, dst, dst, BOX);
-            }
-            self.a.mem(Mem::StoreD, dst, At::Disp(STATE, float_slot(fd.0)));
-            return self.define(fd, fmt == Fmt::S);
-        }
-        self.define(fd, fmt == Fmt::S);
-        if fmt == Fmt::S {
-            self.fp.unboxed |= 1 << fd.0;
-        }
+    fn test_nan(&mut self, _fmt: Fmt, _f: FReg) -> Test {
+        unreachable!("no NaN is looked for")
     }
 
-    /// Boxes `f` if that has not been done, before somebody looks at its upper half.
-    pub(super) fn fsettle(&mut self, f: FReg) {
-        let bit = 1 << f.0;
-        if self.fp.unboxed & bit != 0
-            && let Some(x) = host_float(f.0)
-        {
-            self.a.dnm(ORR_V, x, x, BOX);
-        }
-        self.fp.unboxed &= !bit;
-    }
-
-    pub(super) fn flush_float(&mut self) {
-        self.flush_boxes(0);
-    }
-
-    /// Boxes all registers but those in `keep`.
-    pub(super) fn flush_boxes(&mut self, keep: u32) {
-        while self.fp.unboxed & !keep != 0 {
-            self.fsettle(FReg((self.fp.unboxed & !keep).trailing_zeros() as u8));
-        }
-    }
-
-    pub(super) fn reset_float(&mut self) {
-        debug_assert!(!self.float_pending(), "boxes would be lost");
-        self.fp = FloatState::new();
-    }
-
-    pub(super) fn float_pending(&self) -> bool {
-        self.fp.unboxed != 0
-    }
-
-    pub(super) fn float_recipes(&mut self) {
-        let faults = self.a.faults();
-        for (f, _) in FLOAT_MAP {
-            if self.fp.unboxed & 1 << f != 0 {
-                faults.push(Recipe::Box(f));
+    fn test_unboxed(&mut self, f: FReg) -> Test {
+        match host_float(f.0) {
+            Some(x) => self.test_unboxed_in(x),
+            None => {
+                self.a.mem(Mem::LoadW, X16, At::Disp(STATE, float_slot(f.0) + 4));
+                self.a.cmp_imm(Sz::W, X16, -1);
+                Test::Flags(Cc::Ne)
             }
         }
     }
 
-    /// Checks that `operands` are NaN-boxed singles, which is known from then on. If one is not,
-    /// the interpreter executes the instruction, whose results are `result`, and the block is
-    /// left, since what follows takes them for boxed.
-    pub(super) fn check_boxed(&mut self, fmt: Fmt, operands: &[FReg], result: Result<FReg, Reg>) {
-        let unknown = |e: &Self, f: &FReg| e.fp.boxed & 1 << f.0 == 0;
-        if fmt != Fmt::S || !operands.iter().any(|f| unknown(self, f)) {
-            return;
-        }
-        let slow = self.a.buf.cold_pos();
-        for (i, f) in operands.iter().enumerate() {
-            if unknown(self, f) && !operands[..i].contains(f) {
-                self.compare_box(*f);
-                self.a.jump_if(Test::Flags(Cc::Ne), slow);
-            }
-        }
-        self.interpret_and_leave(result);
-        for f in operands {
-            self.fp.checked |= !self.fp.boxed & 1 << f.0;
-            self.fp.boxed |= 1 << f.0;
-        }
+    fn test_unboxed_in(&mut self, x: u8) -> Test {
+        self.a.dn(UMOV_UPPER, X16, x);
+        self.a.cmp_imm(Sz::W, X16, -1);
+        Test::Flags(Cc::Ne)
     }
 
-    /// Checks that the dynamic rounding mode is `rm`, which is known from then on, or else leaves
-    /// the block as [`Self::check_boxed`] does. False if the host has no such mode.
-    pub(super) fn check_rounding(&mut self, rm: Rounding, result: Result<FReg, Reg>) -> bool {
-        if rm == Rounding::Dyn || self.fp.frm == Some(rm) {
-            return true;
-        }
-        let Some(code) = Self::rounding_code(rm) else { return false };
-        let test = self.compare_rounding(code);
-        let slow = self.a.buf.cold_pos();
-        self.a.jump_if(test, slow);
-        self.interpret_and_leave(result);
-        self.fp.frm = Some(rm);
-        true
+    fn and_boxes(&mut self, all: Option<u8>, x: u8) -> u8 {
+        let Some(all) = all else { return x };
+        self.a.dnm(AND_V, V31, all, x);
+        V31
     }
 
-    /// The value of `frm` for a mode that the host has.
-    pub(super) const fn rounding_code(rm: Rounding) -> Option<u8> {
-        match rm {
-            Rounding::Rne => Some(0),
-            Rounding::Rtz => Some(1),
-            Rounding::Rdn => Some(2),
-            Rounding::Rup => Some(3),
-            Rounding::Rmm | Rounding::Dyn => None,
-        }
-    }
-
-    /// Asks whether the dynamic rounding mode is another one.
-    pub(super) fn compare_rounding(&mut self, code: u8) -> Test {
+    fn test_rounding_is_not(&mut self, code: u8) -> Test {
         self.a.mem(Mem::LoadB, X16, At::Disp(STATE, field!(hart.frm)));
         if code == 0 {
             return Test::NotZero(Sz::W, X16);
@@ -272,59 +164,9 @@ impl Emitter<'_, '_> {
         self.a.cmp_imm(Sz::W, X16, code.into());
         Test::Flags(Cc::Ne)
     }
+}
 
-    /// Cold code: the interpreter executes the instruction, which has no compressed form, and the
-    /// block is left. A comparison that keeps the flags is followed by what restores them.
-    fn interpret_and_leave(&mut self, result: Result<FReg, Reg>) {
-        let (sym, fp) = (self.sym.clone(), self.fp.clone());
-        self.in_cold(|e| {
-            // Operands that are known to be boxed are so for the interpreter too.
-            e.flush();
-            e.call_helper();
-            match result {
-                Ok(fd) => e.define(fd, false),
-                Err(rd) if rd.is_zero() => {}
-                Err(rd) => e.sym.set_home(rd.0, false),
-            }
-            e.jump_to(e.pc + 4);
-        });
-        (self.sym, self.fp) = (sym, fp);
-    }
-
-    /// Compares the upper half of `f` with all ones.
-    pub(super) fn compare_box(&mut self, f: FReg) {
-        match host_float(f.0) {
-            Some(x) => self.compare_box_in(x),
-            None => {
-                self.a.mem(Mem::LoadW, X16, At::Disp(STATE, float_slot(f.0) + 4));
-                self.a.cmp_imm(Sz::W, X16, -1);
-            }
-        }
-    }
-
-    /// Compares the upper half of `x` with all ones.
-    pub(super) fn compare_box_in(&mut self, x: u8) {
-        self.a.dn(UMOV_UPPER, X16, x);
-        self.a.cmp_imm(Sz::W, X16, -1);
-    }
-
-    /// The slow path at `slow`: the interpreter executes the instruction on `operands`, then hot
-    /// code goes on.
-    pub(super) fn slow_path(&mut self, slow: CodePtr, operands: &[FReg]) {
-        let back = self.a.pos();
-        let fp = self.fp.clone();
-        debug_assert_eq!(self.a.buf.cold_pos(), slow, "the slow path is where the checks jump to");
-        self.in_cold(|e| {
-            // Boxing an operand once more changes nothing.
-            for f in operands {
-                e.fsettle(*f);
-            }
-            e.call_helper();
-            e.a.b(back);
-        });
-        self.fp = fp;
-    }
-
+impl LowerArith for Emitter<'_, '_> {
     // Arithmetic.
 
     fn fbin(&mut self, op: FBinOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg, b: FReg) {
@@ -340,10 +182,10 @@ impl Emitter<'_, '_> {
             FBinOp::Sgnj | FBinOp::Sgnjn | FBinOp::Sgnjx => return self.fsign(op, fmt, fd, a, b),
         };
         let rounds = !matches!(op, FBinOp::Minm | FBinOp::Maxm);
-        if rounds && !self.check_rounding(rm, Ok(fd)) {
+        if rounds && !self.check_rounding(rm, &[], Writes::Float(fd)) {
             return self.helper(0);
         }
-        self.check_boxed(fmt, &[a, b], Ok(fd));
+        self.check_boxed(fmt, &[a, b], Writes::Float(fd));
         let x = self.fuse(fmt, a, V29);
         let y = self.fuse(fmt, b, V30);
         if matches!(op, FBinOp::Mul | FBinOp::Div) {
@@ -352,25 +194,26 @@ impl Emitter<'_, '_> {
         }
         let dst = Self::fdest(fd);
         self.a.dnm(opcode | ftype(fmt), dst, x, y);
-        self.fdone(fmt, fd, dst);
+        self.fdone(fmt, fd, dst, true);
     }
 
     fn fsqrt(&mut self, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
-        if !self.check_rounding(rm, Ok(fd)) {
+        if !self.check_rounding(rm, &[], Writes::Float(fd)) {
             return self.helper(0);
         }
-        self.check_boxed(fmt, &[a], Ok(fd));
+        self.check_boxed(fmt, &[a], Writes::Float(fd));
         let x = self.fuse(fmt, a, V29);
         let dst = Self::fdest(fd);
         self.a.dn(FSQRT | ftype(fmt), dst, x);
-        self.fdone(fmt, fd, dst);
+        self.fdone(fmt, fd, dst, true);
     }
 
-    /// Rounds to an integral number.
     fn fround(&mut self, op: FUnOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
         let opcode = match (op, rm) {
             (FUnOp::Sqrt, _) => unreachable!("rounds otherwise"),
-            (FUnOp::RoundNx, _) if !self.check_rounding(rm, Ok(fd)) => return self.helper(0),
+            (FUnOp::RoundNx, _) if !self.check_rounding(rm, &[], Writes::Float(fd)) => {
+                return self.helper(0);
+            }
             (FUnOp::RoundNx, _) => FRINTX,
             (FUnOp::Round, Rounding::Dyn) => FRINTI,
             (FUnOp::Round, Rounding::Rne) => 0x1e24_4000,
@@ -379,11 +222,11 @@ impl Emitter<'_, '_> {
             (FUnOp::Round, Rounding::Rtz) => 0x1e25_c000,
             (FUnOp::Round, Rounding::Rmm) => 0x1e26_4000,
         };
-        self.check_boxed(fmt, &[a], Ok(fd));
+        self.check_boxed(fmt, &[a], Writes::Float(fd));
         let x = self.fuse(fmt, a, V29);
         let dst = Self::fdest(fd);
         self.a.dn(opcode | ftype(fmt), dst, x);
-        self.fdone(fmt, fd, dst);
+        self.fdone(fmt, fd, dst, true);
     }
 
     fn fmuladd(
@@ -394,10 +237,10 @@ impl Emitter<'_, '_> {
         fd: FReg,
         [a, b, c]: [FReg; 3],
     ) {
-        if !self.check_rounding(rm, Ok(fd)) {
+        if !self.check_rounding(rm, &[], Writes::Float(fd)) {
             return self.helper(0);
         }
-        self.check_boxed(fmt, &[a, b, c], Ok(fd));
+        self.check_boxed(fmt, &[a, b, c], Writes::Float(fd));
         let x = self.fuse(fmt, a, V29);
         let y = self.fuse(fmt, b, V30);
         let z = self.fuse(fmt, c, V31);
@@ -406,6 +249,152 @@ impl Emitter<'_, '_> {
         let variant = u32::from(neg_addend) << 21 | u32::from(neg_product != neg_addend) << 15;
         let word = FMADD | ftype(fmt) | variant | u32::from(z) << 10;
         self.underflowing(fmt, fd, &[a, b, c], |e, dst| e.a.dnm(word, dst, x, y));
+    }
+}
+
+impl LowerFloatMove for Emitter<'_, '_> {
+    fn load_bits(&mut self, fd: FReg, bits: u64) {
+        self.a.mov_imm(X0, bits);
+        match host_float(fd.0) {
+            Some(x) => self.a.dn(FMOV_FROM_X, x, X0),
+            None => self.a.store_field(float_slot(fd.0), X0),
+        }
+    }
+
+    // Comparisons.
+
+    fn fcmp(&mut self, op: FCmpOp, fmt: Fmt, rd: Reg, a: FReg, b: FReg) {
+        let dst = if rd.is_zero() { X30 } else { self.dest(rd) };
+        self.check_boxed(fmt, &[a, b], Writes::Int(rd));
+        let cc = self.fcompare(op, fmt, a, b);
+        self.a.cset(cc, dst);
+        if !rd.is_zero() {
+            self.done(rd, dst, true);
+        }
+    }
+
+    fn fclass(&mut self, fmt: Fmt, rd: Reg, a: FReg) {
+        // (operand size, bits of the fraction, infinity shifted left by one)
+        let (sz, fraction, infinity) = match fmt {
+            Fmt::D => (Sz::X, 52, 0xffe0_0000_0000_0000),
+            Fmt::S => (Sz::W, 23, 0xff00_0000),
+            Fmt::H => return self.helper(1 << rd.0),
+        };
+        let dst = if rd.is_zero() { X30 } else { self.dest(rd) };
+        self.check_boxed(fmt, &[a], Writes::Int(rd));
+        let x = self.fuse(fmt, a, V29);
+        self.a.dn(fmov_to_int(sz), X0, x);
+        // The exponent of a normal number is neither 0 nor all ones: plus one, it has bits besides
+        // the lowest. Its sign is that of the sum.
+        let exponent = match sz {
+            Sz::W => {
+                self.a.adds_imm(sz, X16, X0, 1 << 11, 12);
+                0xfe << 23
+            }
+            Sz::X => {
+                self.a.shr_imm(true, sz, X16, X0, fraction);
+                self.a.adds_imm(sz, X16, X16, 1, 0);
+                0x7fe
+            }
+        };
+        self.a.logic_imm(Alu::And, Sz::W, X16, X16, exponent);
+        let cold = self.a.buf.cold_pos();
+        self.a.jump_if(Test::Zero(Sz::W, X16), cold);
+        self.a.mov_imm(X16, 1 << 6);
+        self.a.mov_imm(X1, 1 << 1);
+        self.a.csel(Cc::Mi, Sz::W, dst, X1, X16);
+        let back = self.a.pos();
+        self.in_cold(|e| e.fclass_rare(sz, dst, (fraction, infinity), back));
+        if !rd.is_zero() {
+            self.done(rd, dst, true);
+        }
+    }
+
+    // Moves between register files, loads and stores.
+
+    fn move_to_int(&mut self, fmt: Fmt, rd: Reg, a: FReg) {
+        if rd.is_zero() {
+            return;
+        }
+        if fmt == Fmt::H {
+            return self.helper(1 << rd.0);
+        }
+        let dst = self.dest(rd);
+        let x = self.fuse(fmt, a, V29);
+        if fmt == Fmt::D {
+            self.a.dn(FMOV_TO_X, dst, x);
+            self.done(rd, dst, false);
+        } else {
+            self.a.dn(fmov_to_int(Sz::W), dst, x);
+            self.done_word(rd, dst);
+        }
+    }
+
+    fn move_from_int(&mut self, fmt: Fmt, fd: FReg, a: Reg) {
+        if fmt == Fmt::H {
+            return self.helper(0);
+        }
+        let sz = if fmt == Fmt::D { Sz::X } else { Sz::W };
+        let x = self.use_sz(sz, a, X1);
+        let dst = Self::fdest(fd);
+        self.a.dn(fmov_from_int(sz), dst, x);
+        self.fdone(fmt, fd, dst, true);
+    }
+
+    fn fload(&mut self, fmt: Fmt, fd: FReg, base: Reg, off: i32) {
+        if fmt == Fmt::H {
+            return self.helper(0);
+        }
+        let from = self.address(Access::FLoad(fmt), base, off);
+        let dst = Self::fdest(fd);
+        self.fault_point();
+        self.a.access(Access::FLoad(fmt), dst, from);
+        self.fdone(fmt, fd, dst, true);
+    }
+
+    fn fstore(&mut self, fmt: Fmt, fs: FReg, base: Reg, off: i32) {
+        if fmt == Fmt::H {
+            return self.helper(0);
+        }
+        let x = self.fuse(fmt, fs, V29);
+        let to = self.address(Access::FStore(fmt), base, off);
+        self.fault_point();
+        self.a.access(Access::FStore(fmt), x, to);
+    }
+}
+
+impl Emitter<'_, '_> {
+    // Operands and results.
+
+    /// A vector register that holds `f`, of which all bits matter if `fmt` is `D`: its own, or
+    /// `scratch`.
+    pub(super) fn fuse(&mut self, fmt: Fmt, f: FReg, scratch: u8) -> u8 {
+        if fmt == Fmt::D {
+            self.tighten(f);
+        }
+        self.float_in_reg(f, scratch)
+    }
+
+    /// Checks that `operands` are NaN-boxed singles, which is known from then on. If one is not,
+    /// the interpreter executes the instruction, and the block is
+    /// left, since what follows takes them for boxed.
+    pub(super) fn check_boxed(&mut self, fmt: Fmt, operands: &[FReg], writes: Writes) {
+        let unknown = |e: &Self, f: &FReg| e.fp.boxed & 1 << f.0 == 0;
+        if fmt != Fmt::S || !operands.iter().any(|f| unknown(self, f)) {
+            return;
+        }
+        let slow = self.a.buf.cold_pos();
+        for (i, f) in operands.iter().enumerate() {
+            if unknown(self, f) && !operands[..i].contains(f) {
+                let other = self.test_unboxed(*f);
+                self.a.jump_if(other, slow);
+            }
+        }
+        self.interpret_and_leave(operands, writes);
+        for f in operands {
+            self.fp.checked |= !self.fp.boxed & 1 << f.0;
+            self.fp.boxed |= 1 << f.0;
+        }
     }
 
     /// An operation on `operands` that may underflow, emitted by `emit` for a destination. (Sums
@@ -424,7 +413,7 @@ impl Emitter<'_, '_> {
         let dst = Self::fdest(fd);
         if !self.ctx.exact_flags {
             emit(self, dst);
-            return self.fdone(fmt, fd, dst);
+            return self.fdone(fmt, fd, dst, true);
         }
         emit(self, V31);
         let slow = self.a.buf.cold_pos();
@@ -436,7 +425,7 @@ impl Emitter<'_, '_> {
         // In its slot before the slow path joins, which leaves the result there.
         let in_slot = host_float(fd.0).is_none();
         if in_slot {
-            self.fdone(fmt, fd, dst);
+            self.fdone(fmt, fd, dst, true);
         }
         let (back, after) = (self.a.pos(), std::mem::replace(&mut self.fp, before));
         debug_assert_eq!(self.a.buf.cold_pos(), slow, "the slow path is where the checks jump to");
@@ -447,21 +436,21 @@ impl Emitter<'_, '_> {
             e.a.logic_imm(Alu::And, Sz::W, X16, X16, !(1 << UF_BIT));
             e.a.dn(MSR_FPSR, X16, 0);
             for f in operands {
-                e.fsettle(*f);
+                e.tighten(*f);
             }
             e.call_helper();
             e.a.b(back);
         });
         self.fp = after;
         if !in_slot {
-            self.fdone(fmt, fd, dst);
+            self.fdone(fmt, fd, dst, true);
         }
     }
 
     /// The host's minimum and maximum of numbers differ from RISC-V's for signaling NaNs, for
     /// which they return NaN: if the result is one, the interpreter looks again.
     fn fmin_max(&mut self, opcode: u32, fmt: Fmt, fd: FReg, a: FReg, b: FReg) {
-        self.check_boxed(fmt, &[a, b], Ok(fd));
+        self.check_boxed(fmt, &[a, b], Writes::Float(fd));
         let x = self.fuse(fmt, a, V29);
         let y = self.fuse(fmt, b, V30);
         let slow = self.a.buf.cold_pos();
@@ -472,17 +461,15 @@ impl Emitter<'_, '_> {
         self.fmove(dst, V31);
         if host_float(fd.0).is_none() {
             // In its slot before the slow path joins, which leaves the result there.
-            self.fdone(fmt, fd, dst);
+            self.fdone(fmt, fd, dst, true);
             return self.slow_path(slow, &[a, b]);
         }
         self.slow_path(slow, &[a, b]);
-        self.fdone(fmt, fd, dst);
+        self.fdone(fmt, fd, dst, true);
     }
 
     pub(super) fn fmove(&mut self, dst: u8, from: u8) {
-        if dst != from {
-            self.a.dn(FMOV_D, dst, from);
-        }
+        self.a.float_move(dst, from);
     }
 
     // Signs.
@@ -491,7 +478,7 @@ impl Emitter<'_, '_> {
         if op == FBinOp::Sgnj && a == b && fmt == Fmt::D {
             return self.fcopy(fd, a);
         }
-        self.check_boxed(fmt, &[a, b], Ok(fd));
+        self.check_boxed(fmt, &[a, b], Writes::Float(fd));
         if op == FBinOp::Sgnj && a == b {
             return self.fcopy(fd, a);
         }
@@ -528,37 +515,7 @@ impl Emitter<'_, '_> {
                 }
             }
         }
-        self.fdone(fmt, fd, dst);
-    }
-
-    /// `fd = a`, all 64 bits, with what is known of them.
-    fn fcopy(&mut self, fd: FReg, a: FReg) {
-        if fd == a {
-            return;
-        }
-        if host_float(fd.0).is_none() {
-            self.fsettle(a);
-        }
-        let x = self.fuse(Fmt::S, a, V29);
-        let dst = Self::fdest(fd);
-        self.fmove(dst, x);
-        let bit = |mask: u32| mask & 1 << a.0 != 0;
-        let (boxed, unboxed) = (bit(self.fp.boxed), bit(self.fp.unboxed));
-        self.fdone(Fmt::D, fd, dst);
-        self.fp.boxed |= u32::from(boxed) << fd.0;
-        self.fp.unboxed |= u32::from(unboxed) << fd.0;
-    }
-
-    // Comparisons.
-
-    fn fcmp(&mut self, op: FCmpOp, fmt: Fmt, rd: Reg, a: FReg, b: FReg) {
-        let dst = if rd.is_zero() { X30 } else { self.dest(rd) };
-        self.check_boxed(fmt, &[a, b], Err(rd));
-        let cc = self.fcompare(op, fmt, a, b);
-        self.a.cset(cc, dst);
-        if !rd.is_zero() {
-            self.done(rd, dst, true);
-        }
+        self.fdone(fmt, fd, dst, true);
     }
 
     /// A comparison and the branch forward on its result, if the result is not needed for long: it
@@ -577,7 +534,7 @@ impl Emitter<'_, '_> {
             return false;
         }
         self.settle_dependents(rd.0);
-        self.check_boxed(fmt, &[a, b], Err(rd));
+        self.check_boxed(fmt, &[a, b], Writes::Int(rd));
         self.sym.set_home(rd.0, false);
         self.settle_lasting();
         let cc = self.fcompare(op, fmt, a, b);
@@ -605,44 +562,6 @@ impl Emitter<'_, '_> {
             self.restore_flags_if_unordered();
         }
         cc
-    }
-
-    /// `fclass`.
-    fn fclass(&mut self, fmt: Fmt, rd: Reg, a: FReg) {
-        // (operand size, bits of the fraction, infinity shifted left by one)
-        let (sz, fraction, infinity) = match fmt {
-            Fmt::D => (Sz::X, 52, 0xffe0_0000_0000_0000),
-            Fmt::S => (Sz::W, 23, 0xff00_0000),
-            Fmt::H => return self.helper(1 << rd.0),
-        };
-        let dst = if rd.is_zero() { X30 } else { self.dest(rd) };
-        self.check_boxed(fmt, &[a], Err(rd));
-        let x = self.fuse(fmt, a, V29);
-        self.a.dn(fmov_to_int(sz), X0, x);
-        // The exponent of a normal number is neither 0 nor all ones: plus one, it has bits besides
-        // the lowest. Its sign is that of the sum.
-        let exponent = match sz {
-            Sz::W => {
-                self.a.adds_imm(sz, X16, X0, 1 << 11, 12);
-                0xfe << 23
-            }
-            Sz::X => {
-                self.a.shr_imm(true, sz, X16, X0, fraction);
-                self.a.adds_imm(sz, X16, X16, 1, 0);
-                0x7fe
-            }
-        };
-        self.a.logic_imm(Alu::And, Sz::W, X16, X16, exponent);
-        let cold = self.a.buf.cold_pos();
-        self.a.jump_if(Test::Zero(Sz::W, X16), cold);
-        self.a.mov_imm(X16, 1 << 6);
-        self.a.mov_imm(X1, 1 << 1);
-        self.a.csel(Cc::Mi, Sz::W, dst, X1, X16);
-        let back = self.a.pos();
-        self.in_cold(|e| e.fclass_rare(sz, dst, (fraction, infinity), back));
-        if !rd.is_zero() {
-            self.done(rd, dst, true);
-        }
     }
 
     /// x16 = the class of what is in x0 and not a normal number.
@@ -683,62 +602,6 @@ impl Emitter<'_, '_> {
             e.a.dn(MSR_FPSR, X16, 0);
             e.a.b(back);
         });
-    }
-
-    // Moves between register files, loads and stores.
-
-    fn move_to_int(&mut self, fmt: Fmt, rd: Reg, a: FReg) {
-        if rd.is_zero() {
-            return;
-        }
-        if fmt == Fmt::H {
-            return self.helper(1 << rd.0);
-        }
-        let dst = self.dest(rd);
-        let x = self.fuse(fmt, a, V29);
-        if fmt == Fmt::D {
-            self.a.dn(FMOV_TO_X, dst, x);
-            self.done(rd, dst, false);
-        } else {
-            self.a.dn(fmov_to_int(Sz::W), dst, x);
-            self.done_word(rd, dst);
-        }
-    }
-
-    fn move_from_int(&mut self, fmt: Fmt, fd: FReg, a: Reg) {
-        if fmt == Fmt::H {
-            return self.helper(0);
-        }
-        let sz = if fmt == Fmt::D { Sz::X } else { Sz::W };
-        let x = self.use_sz(sz, a, X1);
-        let dst = Self::fdest(fd);
-        self.a.dn(fmov_from_int(sz), dst, x);
-        self.fdone(fmt, fd, dst);
-    }
-
-    pub(super) fn fload(&mut self, fmt: Fmt, fd: FReg, base: Reg, off: i32) {
-        let mem = match fmt {
-            Fmt::H => return self.helper(0),
-            Fmt::S => Mem::LoadS,
-            Fmt::D => Mem::LoadD,
-        };
-        let from = self.address(mem, base, off);
-        let dst = Self::fdest(fd);
-        self.fault_point();
-        self.a.mem(mem, dst, from);
-        self.fdone(fmt, fd, dst);
-    }
-
-    pub(super) fn fstore(&mut self, fmt: Fmt, fs: FReg, base: Reg, off: i32) {
-        let mem = match fmt {
-            Fmt::H => return self.helper(0),
-            Fmt::S => Mem::StoreS,
-            Fmt::D => Mem::StoreD,
-        };
-        let x = self.fuse(fmt, fs, V29);
-        let to = self.address(mem, base, off);
-        self.fault_point();
-        self.a.mem(mem, x, to);
     }
 }
 

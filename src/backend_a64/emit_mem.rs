@@ -1,8 +1,10 @@
 //! Loads, stores and fences.
 
-use super::asm::{LDP, LDP_D, Mem, STP, STP_D, Sz};
-use super::emit::Emitter;
-use super::regs::{V29, V30, X0, X1, X30, ZR, host_float, host_int};
+use super::Emitter;
+use super::asm::{Asm, At, LDP, LDP_D, Mem, STP, STP_D, Sz};
+use super::regs::{V29, V30, X0, X1, host_float, host_int};
+use super::values::Opnd;
+use crate::backend::emit::{Access, Host, LowerMemory};
 use crate::ir::{FReg, Fence, Fmt, LoadKind, MemSize, Reg};
 use crate::mem::Mode;
 
@@ -17,13 +19,10 @@ const LDPSW: u32 = 0x6940_0000;
 const STP_S: u32 = 0x2d00_0000;
 const LDP_S: u32 = 0x2d40_0000;
 
-impl Emitter<'_, '_> {
-    pub(super) fn load(&mut self, kind: LoadKind, rd: Reg, base: Reg, off: i32) {
-        let to = if rd.is_zero() { ZR } else { host_int(rd.0).unwrap_or(X30) };
-        if !rd.is_zero() {
-            self.settle_dependents(rd.0);
-        }
-        let mem = match (kind.size, kind.signed) {
+/// What the host calls an access.
+pub(super) const fn kind(access: Access) -> Mem {
+    match access {
+        Access::Load(LoadKind { size, signed }) => match (size, signed) {
             (MemSize::B, false) => Mem::LoadB,
             (MemSize::B, true) => Mem::LoadSb,
             (MemSize::H, false) => Mem::LoadH,
@@ -31,36 +30,46 @@ impl Emitter<'_, '_> {
             (MemSize::W, false) => Mem::LoadW,
             (MemSize::W, true) => Mem::LoadSw,
             (MemSize::D | MemSize::Q, _) => Mem::LoadX,
-        };
-        let from = self.address(mem, base, off);
-        self.fault_point();
-        self.a.mem(mem, to, from);
-        if !rd.is_zero() {
-            let narrow = match kind.size {
-                MemSize::B | MemSize::H => true,
-                MemSize::W => kind.signed,
-                MemSize::D | MemSize::Q => false,
-            };
-            self.done(rd, to, narrow);
-        }
-    }
-
-    pub(super) fn store(&mut self, size: MemSize, src: Reg, base: Reg, off: i32) {
-        let value = match size {
-            MemSize::D | MemSize::Q => self.use64(src, X0),
-            MemSize::B | MemSize::H | MemSize::W => self.use32(src, X0),
-        };
-        let mem = match size {
+        },
+        Access::Store(size) => match size {
             MemSize::B => Mem::StoreB,
             MemSize::H => Mem::StoreH,
             MemSize::W => Mem::StoreW,
             MemSize::D | MemSize::Q => Mem::StoreX,
-        };
-        let to = self.address(mem, base, off);
-        self.fault_point();
-        self.a.mem(mem, value, to);
+        },
+        Access::FLoad(Fmt::D) => Mem::LoadD,
+        Access::FLoad(_) => Mem::LoadS,
+        Access::FStore(Fmt::D) => Mem::StoreD,
+        Access::FStore(_) => Mem::StoreS,
+    }
+}
+
+impl<'b> LowerMemory<'b, Asm<'b>> for Emitter<'b, '_> {
+    fn address(&mut self, access: Access, base: Reg, off: i32) -> At {
+        self.memory(kind(access), base, off)
     }
 
+    fn store_operand(&mut self, size: MemSize, value: Opnd, to: At) {
+        self.fault_point();
+        self.a.access(Access::Store(size), value.reg(), to);
+    }
+
+    fn fence(&mut self, f: Fence) {
+        let (before, after) = (f.pr || f.pw, f.sr || f.sw);
+        if !before || !after {
+            return;
+        }
+        self.a.word(if !f.pw {
+            DMB_LOADS
+        } else if !f.pr && !f.sr {
+            DMB_STORES
+        } else {
+            DMB
+        });
+    }
+}
+
+impl Emitter<'_, '_> {
     // Two neighbouring accesses in one instruction, if they are that: at `base` plus each offset.
     // Each of the two is as atomic as it would be alone. If the host faults, nothing has happened
     // that the interpreter would not do again: it begins with the first of the two. (The
@@ -147,8 +156,8 @@ impl Emitter<'_, '_> {
         let (Some(x), Some(y)) = (host_float(low.0), host_float(high.0)) else { return false };
         let done = low != high && self.access_pair(op, log2, (x, y), base, off);
         if done {
-            self.fdone(fmt, low, x);
-            self.fdone(fmt, high, y);
+            self.fdone(fmt, low, x, true);
+            self.fdone(fmt, high, y, true);
         }
         done
     }
@@ -159,20 +168,5 @@ impl Emitter<'_, '_> {
         let (low, high) = if one.1 < other.1 { (one, other) } else { (other, one) };
         let near = high.1.wrapping_sub(low.1) == 1 << log2;
         (near && self.ctx.mode == Mode::Identity).then_some((low.0, high.0, low.1))
-    }
-
-    /// RVWMO's fences by what they order.
-    pub(super) fn fence(&mut self, f: Fence) {
-        let (before, after) = (f.pr || f.pw, f.sr || f.sw);
-        if !before || !after {
-            return;
-        }
-        self.a.word(if !f.pw {
-            DMB_LOADS
-        } else if !f.pr && !f.sr {
-            DMB_STORES
-        } else {
-            DMB
-        });
     }
 }

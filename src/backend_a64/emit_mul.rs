@@ -1,12 +1,10 @@
 //! Multiplication and division.
 
-use super::asm::Two;
-use super::asm::{Alu, Cc, Sz};
-use super::emit::Emitter;
+use super::Emitter;
+use super::asm::{Alu, Cc, Sz, Two};
 use super::emit_float::{FMOV_FROM_X, FMOV_TO_X};
-use super::emit_int::size;
-use super::regs::{V30, V31, X0, X1, X16, X30, ZR};
-use crate::ir::{BinOp, Reg, Src, Width};
+use super::regs::{V30, V31, X16, X30, ZR};
+use crate::ir::BinOp;
 
 /// `pmull vd.1q, vn.1d, vm.1d`
 const PMULL: u32 = 0x0ee0_e000;
@@ -14,46 +12,26 @@ const PMULL: u32 = 0x0ee0_e000;
 const UMOV_HIGH: u32 = 0x4e18_3c00;
 
 impl Emitter<'_, '_> {
-    pub(super) fn mul(&mut self, w: Width, rd: Reg, a: Reg, b: Src) {
-        let sz = size(w);
-        let x = self.use_sz(sz, a, X0);
-        let y = self.use_src(sz, b, X1);
-        let dst = self.dest(rd);
-        self.a.madd(false, sz, dst, (x, y, ZR));
-        self.finish(w, rd, dst);
-    }
-
-    /// The high half.
-    pub(super) fn mul_high(&mut self, signed: bool, rd: Reg, a: Reg, b: Src) {
-        let x = self.use64(a, X0);
-        let y = self.use_src(Sz::X, b, X1);
-        let dst = self.dest(rd);
-        self.a.mul_high(signed, dst, x, y);
-        self.done(rd, dst, false);
-    }
-
     /// The unsigned high half less `b` where `a` is negative.
-    pub(super) fn mul_high_signed_unsigned(&mut self, rd: Reg, a: Reg, b: Src) {
-        let x = self.use64(a, X0);
-        let y = self.use_src(Sz::X, b, X1);
-        let dst = self.dest(rd);
+    pub(super) fn mul_high_signed_unsigned(&mut self, dst: u8, x: u8, y: u8) {
         self.a.shr_imm(true, Sz::X, X16, x, 63);
         self.a.alu(Alu::And, Sz::X, X16, X16, y);
         self.a.mul_high(false, dst, x, y);
         self.a.alu(Alu::Sub, Sz::X, dst, dst, X16);
-        self.done(rd, dst, false);
     }
 
     /// Division. The host's quotient is RISC-V's but for a zero divisor, for which it is zero; so
     /// the remainder that follows from it is right in all cases.
-    pub(super) fn divide(&mut self, op: BinOp, w: Width, rd: Reg, a: Reg, b: Src) {
-        let sz = size(w);
+    pub(super) fn divide(
+        &mut self,
+        op: BinOp,
+        sz: Sz,
+        dst: u8,
+        (x, y): (u8, u8),
+        divisor: Option<u64>,
+    ) {
         let signed = matches!(op, BinOp::Div | BinOp::Rem);
         let two = if signed { Two::Sdiv } else { Two::Udiv };
-        let divisor = self.const_of(b);
-        let x = self.use_sz(sz, a, X0);
-        let y = self.use_src(sz, b, X1);
-        let dst = self.dest(rd);
         if matches!(op, BinOp::Rem | BinOp::Remu) {
             self.a.two(two, sz, X16, x, y);
             self.a.madd(true, sz, dst, (X16, y, x));
@@ -68,16 +46,10 @@ impl Emitter<'_, '_> {
                 self.a.csinv(Cc::Ne, sz, dst, X16, ZR);
             }
         }
-        self.finish(w, rd, dst);
     }
 
-    pub(super) fn clmul(&mut self, op: BinOp, rd: Reg, a: Reg, b: Src) {
-        if !self.cpu.pmull {
-            return self.helper(1 << rd.0);
-        }
-        let x = self.use64(a, X0);
-        let y = self.use_src(Sz::X, b, X1);
-        let dst = self.dest(rd);
+    /// Needs FEAT_PMULL.
+    pub(super) fn clmul(&mut self, op: BinOp, dst: u8, x: u8, y: u8) {
         self.a.dn(FMOV_FROM_X, V30, x);
         self.a.dn(FMOV_FROM_X, V31, y);
         self.a.dnm(PMULL, V31, V30, V31);
@@ -91,6 +63,5 @@ impl Emitter<'_, '_> {
                 self.a.extr(Sz::X, dst, X30, X16, 63);
             }
         }
-        self.done(rd, dst, false);
     }
 }

@@ -1,31 +1,20 @@
 //! Operations on a condition: `csel` and `fcsel`.
 
-use super::asm::{Alu, Cc, Sz, Test};
-use super::emit::Emitter;
-use super::emit_exit::condition;
+use super::Emitter;
+use super::asm::{Alu, Sz};
 use super::emit_float::{FABS, FMOV_FROM_X, FNEG, ORR_V, ftype};
 use super::emit_int::size;
 use super::regs::{BOX, V29, V30, X0, X1, X16, X30, host_float, host_int};
-use crate::backend::{Counted, MAX_COUNTERS, ShiftOp};
+use crate::backend::ShiftOp;
+use crate::backend::emit::{Host, LowerFloat, LowerSelect, Unless};
 use crate::cpu::canonical;
-use crate::ir::{BinOp, Cond, FReg, FSelectOp, Fmt, Reg, Src, Width};
+use crate::ir::{BinOp, FReg, FSelectOp, Fmt, Reg, Src, Width};
 
 /// `fcsel d, d, d`
 const FCSEL_D: u32 = 0x1e60_0c00;
 
-/// A condition on which nothing happens.
-type Unless = (Cond, Reg, Reg);
-
-impl Emitter<'_, '_> {
-    /// `rd = a op b`, unless the condition holds.
-    pub(super) fn select(
-        &mut self,
-        unless: Unless,
-        (op, w): (BinOp, Width),
-        rd: Reg,
-        a: Reg,
-        b: Src,
-    ) {
+impl LowerSelect for Emitter<'_, '_> {
+    fn select(&mut self, unless: Unless, (op, w): (BinOp, Width), rd: Reg, a: Reg, b: Src) {
         if rd.is_zero() {
             return;
         }
@@ -40,6 +29,29 @@ impl Emitter<'_, '_> {
         self.done(rd, dst, narrow);
     }
 
+    fn fselect(&mut self, unless: Unless, (op, fmt): (FSelectOp, Fmt), fd: FReg, a: FReg) {
+        let set = |mask: u32, f: FReg| mask & 1 << f.0 != 0;
+        let (value, boxed) = self.fselect_value(op, fmt, a);
+        let both = boxed && set(self.fp.boxed, fd);
+        let loose = (value != V30 && set(self.fp.loose, a)) || set(self.fp.loose, fd);
+        let keeps_loose = both && host_float(fd.0).is_some();
+        if !keeps_loose {
+            self.tighten(fd);
+            if value != V30 {
+                self.tighten(a);
+            }
+        }
+        let cc = self.compare_for_select(unless);
+        let old = self.fuse(Fmt::S, fd, V29);
+        let dst = Self::fdest(fd);
+        self.a.dnm(FCSEL_D | (cc as u32) << 12, dst, value, old);
+        self.fdone(Fmt::D, fd, dst, false);
+        self.fp.boxed |= u32::from(both) << fd.0;
+        self.fp.loose |= u32::from(keeps_loose && loose) << fd.0;
+    }
+}
+
+impl Emitter<'_, '_> {
     /// A register with `a op b`, x30 if not its own, and whether that is known to be narrow.
     fn select_value(&mut self, op: BinOp, w: Width, a: Reg, b: Src) -> (u8, bool) {
         let constant = |value: u64| (value, value == value as i32 as u64);
@@ -82,58 +94,6 @@ impl Emitter<'_, '_> {
         (X30, w == Width::W)
     }
 
-    /// Compares; the condition on which something happens.
-    fn compare_for_select(&mut self, (cond, x, y): Unless) -> Cc {
-        let cc = self.compare(condition(cond.inverse()), x, Src::Reg(y));
-        if !self.same_insn && self.ctx.counters.is_some() {
-            self.count_skipped(cc);
-        }
-        cc
-    }
-
-    /// Counts how often the instructions behind the branch are skipped.
-    fn count_skipped(&mut self, unless: Cc) {
-        if self.a.buf.points.len() + 2 > MAX_COUNTERS {
-            return;
-        }
-        let start = self.a.pos();
-        let over = self.a.branch_if(Test::Flags(unless));
-        self.count(Counted::Skipped(self.pc));
-        self.a.bind(over);
-        if let Some(point) = self.a.buf.points.last_mut() {
-            point.start = start;
-        }
-        self.count(Counted::Guest(self.pc));
-    }
-
-    /// `fd = op a`, unless the condition holds.
-    pub(super) fn fselect(
-        &mut self,
-        unless: Unless,
-        (op, fmt): (FSelectOp, Fmt),
-        fd: FReg,
-        a: FReg,
-    ) {
-        let set = |mask: u32, f: FReg| mask & 1 << f.0 != 0;
-        let (value, boxed) = self.fselect_value(op, fmt, a);
-        let both = boxed && set(self.fp.boxed, fd);
-        let loose = (value != V30 && set(self.fp.unboxed, a)) || set(self.fp.unboxed, fd);
-        let keeps_loose = both && host_float(fd.0).is_some();
-        if !keeps_loose {
-            self.fsettle(fd);
-            if value != V30 {
-                self.fsettle(a);
-            }
-        }
-        let cc = self.compare_for_select(unless);
-        let old = self.fuse(Fmt::S, fd, V29);
-        let dst = Self::fdest(fd);
-        self.a.dnm(FCSEL_D | (cc as u32) << 12, dst, value, old);
-        self.fdone(Fmt::D, fd, dst);
-        self.fp.boxed |= u32::from(both) << fd.0;
-        self.fp.unboxed |= u32::from(keeps_loose && loose) << fd.0;
-    }
-
     /// A register with `op a`, v30 if not its own, and whether that is known to be boxed. In v30 it
     /// is boxed properly.
     fn fselect_value(&mut self, op: FSelectOp, fmt: Fmt, a: FReg) -> (u8, bool) {
@@ -151,9 +111,9 @@ impl Emitter<'_, '_> {
         let x = self.fuse(Fmt::D, a, V30);
         self.fmove(V30, x);
         if fmt == Fmt::S && !boxed {
-            self.compare_box(a);
+            let other = self.test_unboxed(a);
             let slow = self.a.buf.cold_pos();
-            self.a.jump_if(Test::Flags(Cc::Ne), slow);
+            self.a.jump_if(other, slow);
             let back = self.a.pos();
             self.in_cold(|e| {
                 e.a.mov_imm(X16, 0xffff_ffff << 32 | u64::from(canonical::NAN32));

@@ -1,9 +1,10 @@
 //! Host code for aarch64.
 //!
 //! Reading order: `regs` (which register is what), `asm` (encodings), `entry` (common stubs),
-//! `emit` (a block from end to end), `values` (where guest registers are), `emit_*` (one file per
-//! kind of operation), `patch`, `features`. File for file and function for function the counterpart
-//! of `backend_x64`. All of it is safe code: emitting is bytes, only running them is not.
+//! `emit` (the primitives of the shared emitter, `backend::emit`), `values` (where guest registers
+//! are), `emit_*` (what each kind of operation is lowered to), `patch`, `features`. File for file
+//! the counterpart of `backend_x64`. All of it is safe code: emitting is bytes, only running them
+//! is not.
 
 mod asm;
 #[cfg(all(debug_assertions, feature = "tools"))]
@@ -13,7 +14,6 @@ mod emit_atomic;
 mod emit_convert;
 mod emit_exit;
 mod emit_float;
-mod emit_float_loop;
 mod emit_int;
 mod emit_mem;
 mod emit_mul;
@@ -26,21 +26,26 @@ mod values;
 
 pub use features::Features;
 
-use crate::backend::{Backend, CodeBuf, EmitContext, LinkSite, Stubs, ThreadState};
+use crate::backend::{Backend, CodeBuf, EmitContext, LinkSite, Out, RegMap, Stubs, ThreadState};
 use crate::ir::Block;
+use crate::opt::Liveness;
 use crate::util::CodePtr;
+
+/// The shared emitter for this host.
+type Emitter<'b, 'c> = crate::backend::emit::Emitter<'b, 'c, asm::Asm<'b>>;
 
 /// The emitter.
 #[derive(Debug)]
 pub struct A64 {
     features: Features,
+    ahead: Vec<Liveness>,
 }
 
 impl A64 {
     /// An emitter that uses `features`.
     #[must_use]
     pub fn new(features: Features) -> Self {
-        Self { features }
+        Self { features, ahead: Vec::new() }
     }
 }
 
@@ -48,14 +53,16 @@ impl Backend for A64 {
     const NAME: &'static str = "aarch64";
     const EXACT_FLAGS_COST: bool = true;
     const IGNORES_TOP_BYTE: bool = true;
-    const UNROLL: u32 = emit_float_loop::UNROLL as u32;
+    const UNROLL: u32 = <asm::Asm<'_> as crate::backend::emit::Host>::UNROLL as u32;
+    const MAP: &'static RegMap = &regs::MAP;
 
     fn emit_stubs(&mut self, buf: &mut CodeBuf) -> Stubs {
         entry::emit_stubs(buf)
     }
 
     fn emit_block(&mut self, block: &Block, buf: &mut CodeBuf, context: &EmitContext<'_>) {
-        emit::Emitter::new(buf, context, self.features).block(block);
+        let out = Out::new(buf);
+        Emitter::new(out, context, self.features, &mut self.ahead).block(block);
     }
 
     fn link_word(link: &LinkSite, target: CodePtr) -> Option<u32> {
@@ -80,13 +87,5 @@ impl Backend for A64 {
 
     fn fp_flags(word: u32) -> u8 {
         emit_float::fflags(word)
-    }
-
-    fn guest_int(n: usize) -> Option<u8> {
-        regs::INT_MAP.iter().find(|(_, h)| usize::from(*h) == n).map(|(g, _)| *g)
-    }
-
-    fn guest_float(n: usize) -> Option<u8> {
-        regs::FLOAT_MAP.iter().find(|(_, h)| usize::from(*h) == n).map(|(g, _)| *g)
     }
 }

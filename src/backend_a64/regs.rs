@@ -17,7 +17,7 @@
 //! The map is data. In slots are the integer registers that compiled programs use least, in what
 //! they execute and in what they consist of: s8, s9, t2, t4, t5, t6, gp and tp.
 
-use crate::backend::homes;
+use crate::backend::RegMap;
 pub(super) use crate::backend::{field, float_slot, slot};
 
 pub(super) const X0: u8 = 0;
@@ -80,15 +80,15 @@ pub(super) const FLOAT_MAP: [(u8, u8); 28] = {
     map
 };
 
-const INT_HOME: [Option<u8>; 32] = homes(INT_MAP);
-const FLOAT_HOME: [Option<u8>; 32] = homes(FLOAT_MAP);
+/// Both.
+pub(super) static MAP: RegMap = RegMap::new(&INT_MAP, &FLOAT_MAP);
 
 /// Host register of a guest integer register.
 pub(super) const fn host_int(r: u8) -> Option<u8> {
-    INT_HOME[r as usize]
+    MAP.int(r)
 }
 
 /// Vector register of a guest floating-point register.
 pub(super) const fn host_float(r: u8) -> Option<u8> {
-    FLOAT_HOME[r as usize]
+    MAP.float(r)
 }

@@ -1,41 +1,48 @@
 //! Where the values of guest integer registers are.
 //!
-//! An operand that an emitter holds must not change before it is used. Bringing one register home
-//! may bring others home before it, and writes their homes. So:
-//!
-//! - What [`Emitter::use64`] and its relatives return belongs to a register that is settled, or is
-//!   a scratch register. No other register's way home writes that; only a new value of the register
-//!   does.
-//! - The home of a register that is pending may be written at any of these steps. Nobody outside
-//!   of this module can see it: what is made of such a home is made of it here, in one step, or
-//!   comes from [`Emitter::dest_from`], which returns the home and the destination together, after
-//!   all that had to be brought home for it.
+//! Operands are in registers here, or constants where an instruction takes them; see
+//! `backend::emit`, `values`, for when they stay as they are.
 
 mod address;
 
-use super::asm::{Alu, At, Mem, Sz};
-use super::emit::Emitter;
-use super::regs::{STATE, X16, X17, X30, ZR, host_int, slot};
-use crate::backend::{KeptHome, Val};
-use crate::ir::{Reg, Src};
+use super::Emitter;
+use super::asm::{Alu, Asm, At, Mem, Sz};
+use super::emit_int::size;
+use super::regs::{STATE, X0, X1, X16, X17, X30, ZR, host_int, slot};
+use crate::backend::Val;
+use crate::backend::emit::{LowerValues, Place};
+use crate::ir::{Reg, Src, Width};
 use crate::opt::RegSet;
 
-impl Emitter<'_, '_> {
-    /// A register that holds what is in the home of `r`: that home, or `scratch`.
-    fn home_in_reg(&mut self, r: u8, scratch: u8) -> u8 {
-        debug_assert!(r != 0, "x0 has no home");
-        host_int(r).unwrap_or_else(|| {
-            self.a.mem(Mem::LoadX, scratch, At::Disp(STATE, slot(r)));
-            scratch
-        })
-    }
+/// An operand of an integer instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Opnd {
+    /// A register.
+    Reg(u8),
+    /// A constant that the instruction takes.
+    Imm(u64),
+}
 
-    /// Brings a pending register home, and before it those whose value is made of that home. Uses
-    /// x16 and x17; flags are unchanged.
-    pub(super) fn settle(&mut self, r: u8) {
-        if !self.sym.is_pending(r) {
-            return;
+impl Opnd {
+    /// The register, of an operand that is no constant.
+    pub(super) fn reg(self) -> u8 {
+        match self {
+            Self::Reg(h) => h,
+            Self::Imm(_) => unreachable!("the instruction takes no constant"),
         }
+    }
+}
+
+const fn scratch(place: Place) -> u8 {
+    match place {
+        Place::First => X0,
+        Place::Second => X1,
+        Place::Third => X30,
+    }
+}
+
+impl<'b> LowerValues<'b, Asm<'b>> for Emitter<'b, '_> {
+    fn settle_pending(&mut self, r: u8) {
         self.settle_dependents(r);
         let mut dst = host_int(r).unwrap_or(X16);
         if self.sym.is_sext(r) {
@@ -59,43 +66,38 @@ impl Emitter<'_, '_> {
         self.sym.settle(r);
     }
 
-    /// Brings home what is made of the home of `r`, which is about to change.
-    pub(super) fn settle_dependents(&mut self, r: u8) {
-        let mut left = self.sym.dependents(r);
-        while left != 0 {
-            let d = left.trailing_zeros() as u8;
-            left &= left - 1;
-            if self.dead & 1 << d != 0 {
-                self.sym.set_home(d, false);
-            } else {
-                self.settle(d);
-            }
-        }
+    fn store_held(&mut self, _registers: RegSet) {}
+
+    fn pin(&mut self, _r: u8) {}
+
+    fn home_of(&mut self, r: u8, place: Place) -> Opnd {
+        Opnd::Reg(self.home_in_reg(r, scratch(place)))
     }
 
-    /// Brings everything home: the contract.
-    pub(super) fn flush(&mut self) {
-        self.flush_int();
-        self.flush_float();
+    fn operand(&mut self, w: Width, r: Reg, place: Place) -> Opnd {
+        Opnd::Reg(self.use_sz(size(w), r, scratch(place)))
     }
 
-    /// Brings all integer registers home.
-    pub(super) fn flush_int(&mut self) {
-        while self.sym.pending() != 0 {
-            self.settle(self.sym.pending().trailing_zeros() as u8);
-        }
+    fn result_reg(&mut self, r: u8) -> u8 {
+        // Operands that were put into x0 or x1 before stay there.
+        host_int(r).unwrap_or(X30)
     }
 
-    /// Brings home what will have to be there sooner or later, before the block can be left: then
-    /// leaving it needs no code of its own.
-    pub(super) fn settle_lasting(&mut self) {
-        loop {
-            let left = self.sym.pending() & !self.redefined;
-            if left == 0 {
-                return;
-            }
-            self.settle(left.trailing_zeros() as u8);
+    fn write_home(&mut self, r: u8, from: u8) {
+        if host_int(r).is_none() {
+            self.a.store_field(slot(r), from);
         }
+    }
+}
+
+impl Emitter<'_, '_> {
+    /// A register that holds what is in the home of `r`: that home, or `scratch`.
+    fn home_in_reg(&mut self, r: u8, scratch: u8) -> u8 {
+        debug_assert!(r != 0, "x0 has no home");
+        host_int(r).unwrap_or_else(|| {
+            self.a.mem(Mem::LoadX, scratch, At::Disp(STATE, slot(r)));
+            scratch
+        })
     }
 
     /// `dst = home(a) + (home(b) << shift) + imm`. x16 and x17 may be used.
@@ -175,72 +177,9 @@ impl Emitter<'_, '_> {
         }
     }
 
-    /// The constant that `src` is, if it is one.
-    pub(super) fn const_of(&self, src: Src) -> Option<u64> {
-        match src {
-            Src::Imm(i) => Some(i64::from(i) as u64),
-            Src::Reg(r) => self.sym.constant(r.0),
-        }
-    }
-
-    /// Makes the home of `rd` ready to be overwritten and returns the register to compute into:
-    /// its host register, or x30. Operands that were put into x0 or x1 before stay there.
-    pub(super) fn dest(&mut self, rd: Reg) -> u8 {
-        self.settle_dependents(rd.0);
-        host_int(rd.0).unwrap_or(X30)
-    }
-
-    /// As [`Self::dest`], and a register that holds the home of `from`, of which the new value of
-    /// `rd` is made: that home, or `scratch`. Of the registers in `halves`, which this operation
-    /// reads, those that nobody reads later are not computed if the home that they are made of
-    /// changes.
-    pub(super) fn dest_from(
-        &mut self,
-        rd: Reg,
-        from: KeptHome,
-        scratch: u8,
-        halves: RegSet,
-    ) -> (u8, u8) {
-        let seen = self.dead;
-        self.dead |= self.dead_later & halves;
-        let dst = self.dest(rd);
-        self.dead = seen;
-        (dst, self.home_in_reg(from.reg(), scratch))
-    }
-
     /// A register that holds the home of `r`, which is settled: that home, or `scratch`.
     pub(super) fn settled_in_reg(&mut self, r: Reg, scratch: u8) -> u8 {
         debug_assert!(!self.sym.is_pending(r.0), "the home of x{} has another value", r.0);
         self.home_in_reg(r.0, scratch)
-    }
-
-    /// The destination now holds a 64-bit result.
-    pub(super) fn done(&mut self, rd: Reg, dst: u8, narrow: bool) {
-        if host_int(rd.0).is_none() {
-            self.a.store_field(slot(rd.0), dst);
-        }
-        self.sym.set_home(rd.0, narrow);
-    }
-
-    /// The low half of the destination holds a 32-bit result and the upper half is zero; the
-    /// value is the sign-extension.
-    pub(super) fn done_word(&mut self, rd: Reg, dst: u8) {
-        if host_int(rd.0).is_some() {
-            self.sym.set_sext(rd.0);
-        } else if self.redefined & 1 << rd.0 != 0 {
-            self.a.store_field(slot(rd.0), dst);
-            self.sym.set_sext(rd.0);
-        } else {
-            self.a.sxtw(dst, dst);
-            self.done(rd, dst, true);
-        }
-    }
-
-    /// `rd = value`, when somebody needs it.
-    pub(super) fn set_const(&mut self, rd: Reg, value: u64) {
-        if rd.is_zero() || self.sym.constant(rd.0) == Some(value) {
-            return;
-        }
-        self.sym.set_const(rd.0, value, false);
     }
 }

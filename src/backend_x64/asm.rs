@@ -5,7 +5,7 @@
 //! blocks use are written here, always in their shortest form. Fixed code (`entry`) is dynasm's.
 
 use super::regs::RBP;
-use crate::backend::{Code, CodeBuf, FaultPoints};
+use crate::backend::{Out, writes_to_out};
 use crate::mem::Mode;
 use crate::util::CodePtr;
 
@@ -100,16 +100,6 @@ pub(super) enum Sz {
     Q,
 }
 
-impl Sz {
-    /// Number of bits.
-    pub(super) const fn bits(self) -> u8 {
-        match self {
-            Self::D => 32,
-            Self::Q => 64,
-        }
-    }
-}
-
 /// Two-operand arithmetic, by the number in its opcode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Alu {
@@ -176,8 +166,7 @@ impl Cc {
 
 /// Where the next instruction goes.
 pub(super) struct Asm<'b> {
-    pub(super) buf: &'b mut CodeBuf,
-    pub(super) cold: bool,
+    out: Out<'b>,
     /// How guest addresses become host addresses.
     pub(super) mode: Mode,
     /// A register, the size and the end of the last instruction that set flags by its value, or of
@@ -190,11 +179,12 @@ pub(super) struct Asm<'b> {
     pub(super) moved: std::cell::Cell<Option<(CodePtr, u32)>>,
 }
 
+writes_to_out!(Asm);
+
 impl<'b> Asm<'b> {
-    pub(super) fn new(buf: &'b mut CodeBuf, mode: Mode) -> Self {
+    pub(super) fn new(out: Out<'b>, mode: Mode) -> Self {
         Self {
-            buf,
-            cold: false,
+            out,
             mode,
             flags: None,
             arithmetic: (CodePtr(0), CodePtr(0)),
@@ -225,28 +215,14 @@ impl<'b> Asm<'b> {
         self.flags = known.map(|(r, sz, _)| (r, sz, self.pos()));
     }
 
-    /// The fault points of the part that the next instruction goes to.
-    pub(super) fn faults(&mut self) -> &mut FaultPoints {
-        if self.cold { &mut self.buf.cold_faults } else { &mut self.buf.hot_faults }
-    }
-
-    pub(super) fn pos(&self) -> CodePtr {
-        if self.cold { self.buf.cold_pos() } else { self.buf.hot_pos() }
-    }
-
-    #[inline]
-    fn out(&mut self) -> &mut Code {
-        if self.cold { &mut self.buf.cold } else { &mut self.buf.hot }
-    }
-
     #[inline]
     pub(super) fn byte(&mut self, b: u8) {
-        self.out().push(b);
+        self.code().push(b);
     }
 
     #[inline]
     pub(super) fn bytes<const N: usize>(&mut self, b: &[u8; N]) {
-        self.out().append(*b);
+        self.code().append(*b);
     }
 
     pub(super) fn imm32(&mut self, v: i32) {
@@ -335,7 +311,7 @@ impl<'b> Asm<'b> {
             0 => (word, len + 1),
             _ => (word << 8 | u64::from(rex | 0x40), len + 2),
         };
-        self.out().put_word(word, len);
+        self.code().put_word(word, len);
     }
 
     fn legacy(&mut self, form: Form, reg: u8, rm: Rm) {
@@ -351,7 +327,7 @@ impl<'b> Asm<'b> {
             len += 1;
         }
         head |= u64::from(form.op) << (8 * len);
-        self.out().put((head, len + u32::from(form.op_len)), tail);
+        self.code().put((head, len + u32::from(form.op_len)), tail);
     }
 
     /// An instruction without prefix or with the given one.
@@ -398,7 +374,7 @@ impl<'b> Asm<'b> {
             ([0xc4, one, u8::from(w) << 7 | tail, op], 4)
         };
         let head = prefix | u64::from(u32::from_le_bytes(head)) << (8 * prefixes);
-        self.out().put((head, prefixes + len), operand);
+        self.code().put((head, prefixes + len), operand);
     }
 
     // Moves.
@@ -434,12 +410,12 @@ impl<'b> Asm<'b> {
         let op = 0xb8 | u64::from(reg & 7);
         if value >> 32 == 0 {
             let head = if b == 0 { (op, 1) } else { (0x41 | op << 8, 2) };
-            self.out().put(head, (value, 4));
+            self.code().put(head, (value, 4));
         } else if value as i64 == i64::from(value as i32) {
             self.ins(Pp::None, Map::One, Sz::Q, 0xc7, 0, Rm::R(reg));
             self.imm32(value as i32);
         } else {
-            self.out().put((0x48 | u64::from(b) | op << 8, 2), (value, 8));
+            self.code().put((0x48 | u64::from(b) | op << 8, 2), (value, 8));
         }
     }
 
@@ -564,7 +540,7 @@ impl<'b> Asm<'b> {
 
     /// `jmp` to a known place.
     pub(super) fn jmp(&mut self, target: CodePtr) {
-        self.jump(&[0xe9], target);
+        self.jump_by(&[0xe9], target);
     }
 
     /// `reg = value` and a jump to a known place, in the cold part wherever other code goes; flags
@@ -578,17 +554,13 @@ impl<'b> Asm<'b> {
 
     /// `jcc` to a known place.
     pub(super) fn jcc(&mut self, cc: Cc, target: CodePtr) {
-        self.jump(&[0x0f, 0x80 | cc as u8], target);
+        self.jump_by(&[0x0f, 0x80 | cc as u8], target);
     }
 
     /// `call` of a known place.
-    pub(super) fn call(&mut self, target: CodePtr) {
-        self.jump(&[0xe8], target);
-    }
-
     /// A jump to a known place whose opcode is `op`.
     #[inline]
-    fn jump<const N: usize>(&mut self, op: &[u8; N], target: CodePtr) {
+    pub(super) fn jump_by<const N: usize>(&mut self, op: &[u8; N], target: CodePtr) {
         self.bytes(op);
         self.rel(target);
     }
@@ -602,15 +574,15 @@ impl<'b> Asm<'b> {
     /// `jcc` forward over a few bytes; bind it with [`Self::bind_short`].
     pub(super) fn jcc_short(&mut self, cc: Cc) -> ShortLabel {
         self.bytes(&[0x70 | cc as u8, 0]);
-        ShortLabel { at: self.out().len(), cold: self.cold, bound: false }
+        ShortLabel { at: self.code().len(), cold: self.cold, bound: false }
     }
 
     pub(super) fn bind_short(&mut self, mut label: ShortLabel) {
         debug_assert_eq!(label.cold, self.cold, "a short jump stays in its part");
-        let distance = self.out().len() - label.at;
+        let distance = self.code().len() - label.at;
         debug_assert!(distance < 128, "too far for a short jump");
         let at = label.at - 1;
-        self.out()[at] = distance as u8;
+        self.code()[at] = distance as u8;
         label.bound = true;
         self.flags = None;
     }
@@ -629,7 +601,7 @@ impl<'b> Asm<'b> {
         }
         let missing = 64 - at;
         let (start, end) = self.arithmetic;
-        let out = self.out();
+        let out = self.code();
         if end == here && ahead == 2 {
             let at = out.len() - (end.0 - start.0) as usize;
             (0..missing).for_each(|_| out.push(SS));

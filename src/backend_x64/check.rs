@@ -6,12 +6,10 @@
 
 mod float;
 
-use super::emit::Emitter;
-use super::emit_float::FloatState;
 use super::regs::{RBP, RSP, float_slot, host_float, host_int, slot};
-use crate::backend::check::{Belief, Check, Floats, Guest, Host, Random, Step};
+use crate::backend::check::{Guest, Host, Random, Step};
 use crate::backend::{CONSTANTS, STATE_BIAS, ThreadState};
-use crate::ir::{Memory as _, Node};
+use crate::ir::Memory as _;
 use crate::mem::Mode;
 use crate::util::CodePtr;
 use iced_x86::{
@@ -19,43 +17,6 @@ use iced_x86::{
     InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register,
 };
 use std::mem::offset_of;
-
-/// The model of the nodes that are being emitted.
-pub(super) struct Checker<'n, 'c>(Check<'n, 'c, Machine>);
-
-impl<'n, 'c> Checker<'n, 'c> {
-    /// Begins with `nodes`, of which nothing has been emitted, and which go on at `after`.
-    pub(super) fn new(e: &Emitter<'_, 'c>, nodes: &'n [Node], after: u64) -> Self {
-        Self(Check::new((nodes, after), e.ctx, &belief(e, &[])))
-    }
-
-    /// Checks what has been emitted for the nodes before `done`.
-    pub(super) fn emitted(&mut self, e: &Emitter<'_, '_>, done: usize) {
-        if let Some((start, n)) = e.a.moved.take() {
-            self.0.moved(start, n);
-        }
-        let copies: Vec<_> = e.copies.held().collect();
-        self.0.emitted(done, &belief(e, &copies));
-    }
-
-    /// Checks what follows the last node.
-    pub(super) fn ended(&mut self, e: &Emitter<'_, '_>) {
-        self.0.ended(&belief(e, &[]));
-    }
-}
-
-/// What the emitter believes now.
-fn belief<'e>(e: &'e Emitter<'_, '_>, copies: &'e [(u8, u8, bool)]) -> Belief<'e> {
-    let floats = |fp: &FloatState| Floats {
-        boxed: fp.boxed,
-        loose: fp.loose,
-        canon_d: fp.canon_d,
-        canon_s: fp.canon_s,
-    };
-    let head = e.head.as_ref().map(|head| (head.place().0, floats(head.place().1)));
-    let (sym, buf, at) = (&e.sym, &*e.a.buf, e.a.pos());
-    Belief { sym, floats: floats(&e.fp), head, copies, buf, at, unbound: &[] }
-}
 
 /// Those flags that emitted code looks at.
 #[derive(Clone, Copy, Default)]
@@ -72,7 +33,7 @@ const STATE: usize = offset_of!(ThreadState, fault);
 
 /// The host.
 #[derive(Clone)]
-struct Machine {
+pub(super) struct Machine {
     registers: [u64; 16],
     /// Low halves of vector registers.
     vectors: [u64; 16],
@@ -680,11 +641,13 @@ fn rotate_right(bytes: u32, value: u64, n: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Emitter;
     use super::super::asm::{Alu, Map, Pp, Rm, Sz};
     use super::super::features::Features;
     use super::super::regs::{RAX, RCX};
     use super::*;
-    use crate::backend::{CodeBuf, EmitContext, Stubs};
+    use crate::backend::emit::{Checker, LowerFloatMove};
+    use crate::backend::{CodeBuf, EmitContext, Out, Stubs};
     use crate::ir::{Block, FBinOp, FReg, Fmt, Op, Reg, Rounding};
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -705,9 +668,9 @@ mod tests {
         };
         let (mut buf, mut ahead) = (CodeBuf::default(), Vec::new());
         buf.start(0x1000, [0x1000, 0x10_0000], 0);
-        let mut e = Emitter::new(&mut buf, &ctx, Features::detect(), &mut ahead);
+        let mut e = Emitter::new(Out::new(&mut buf), &ctx, Features::detect(), &mut ahead);
         e.pc = 0x1000;
-        let mut checker = Checker::new(&e, &block.nodes, 0x2000);
+        let mut checker = Checker::<Machine>::new(&e, &block.nodes, 0x2000);
         emit(&mut e);
         let result = catch_unwind(AssertUnwindSafe(|| checker.emitted(&e, block.nodes.len())));
         result.err().map_or_else(String::new, |said| match said.downcast::<String>() {

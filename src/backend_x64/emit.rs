@@ -1,141 +1,225 @@
-//! A block from end to end.
+//! What blocks are emitted with here.
 
-use super::asm::{Asm, Map, Pp, Rm, Sz};
+use super::Emitter;
+use super::asm::{Asm, Cc, Map, Pp, Rm, ShortLabel, Sz};
+use super::emit_float::{MOVAPS, MOVU_LOAD, MOVU_STORE, scalar};
 use super::features::Features;
-use super::regs::{RAX, field};
-use super::values::{Copies, spares};
-use crate::backend::{CodeBuf, CountPoint, Counted, EmitContext, MAX_COUNTERS, Symbolic};
-use crate::ir::{Block, Node, Op, Reg};
-use crate::opt::{Liveness, RegSet};
+use super::regs::{MAP, RAX, RDX, XMM0, field, float_slot};
+use super::values::{Copies, Opnd, spares};
+#[cfg(all(debug_assertions, feature = "tools"))]
+use crate::backend::emit::Aside;
+use crate::backend::emit::{Access, Host, LowerBlock};
+use crate::backend::{EmitContext, HANDLER_ROOM, Out, RegMap, STATE_BIAS};
+use crate::ir::{Block, Cond, LoadKind, MemSize, Node, Op, Reg, Shape};
+use crate::opt::Liveness;
 use crate::util::CodePtr;
 
-/// Everything that is known while a block is emitted.
-pub(super) struct Emitter<'b, 'c> {
-    pub(super) a: Asm<'b>,
-    pub(super) sym: Symbolic,
-    pub(super) fp: super::emit_float::FloatState,
-    /// The loop that is being emitted, if back-edges need not keep the contract.
-    pub(super) head: Option<super::emit_float_loop::LoopHead>,
-    /// Where a loop begins that is emitted for nothing, and what holds at its back-edge.
-    pub(super) probe: Option<(u64, Option<super::emit_float::FloatState>)>,
-    pub(super) ctx: &'c EmitContext<'c>,
-    pub(super) cpu: Features,
-    /// Address of the guest instruction that is being emitted.
-    pub(super) pc: u64,
-    /// Address of the one that follows it, if it does not jump.
-    pub(super) next: u64,
-    /// The operation before belongs to the same instruction.
-    pub(super) same_insn: bool,
-    /// Registers whose value now is overwritten by a later operation of the block before it must be
-    /// at home.
-    pub(super) redefined: RegSet,
-    /// Registers whose value nobody will see: it is overwritten before it is read, before anything
-    /// faults and before the block can be left. The current operation does not read it either.
-    pub(super) dead: RegSet,
-    /// The same, but that the current operation may read it.
-    pub(super) dead_later: RegSet,
-    pub(super) copies: Copies,
-    /// The register that the current operation compares with zero, if any.
-    pub(super) compared: RegSet,
-    /// Memory for what is known ahead of each node.
-    ahead: &'b mut Vec<Liveness>,
+impl<'b> Host<'b> for Asm<'b> {
+    type Features = Features;
+    type Copies = Copies;
+    type Deferred = ();
+    type Test = Cc;
+    type Cc = Cc;
+    type Operand = Opnd;
+    type Address = Rm;
+    type Branch = CodePtr;
+    type Skip = ShortLabel;
+    #[cfg(all(debug_assertions, feature = "tools"))]
+    type Simulated = super::check::Machine;
+    const UNROLL: usize = 1;
+    const POLLS_AT_CALLS: bool = true;
+    const ROTATES_WORDS: bool = false;
+    const NOWHERE: u8 = RAX;
+    const MAP: &'static RegMap = &MAP;
+    const FLOAT_SCRATCH: u8 = XMM0;
+
+    fn new(out: Out<'b>, ctx: &EmitContext<'_>) -> Self {
+        Self::new(out, ctx.mode)
+    }
+
+    fn keeps(shape: Shape, cpu: Features) -> u8 {
+        spares(shape, cpu)
+    }
+
+    fn condition(cond: Cond) -> Cc {
+        match cond {
+            Cond::Eq => Cc::E,
+            Cond::Ne => Cc::Ne,
+            Cond::Lt => Cc::L,
+            Cond::Ge => Cc::Ge,
+            Cond::Ltu => Cc::B,
+            Cond::Geu => Cc::Ae,
+        }
+    }
+
+    fn set_if(&mut self, cc: Cc, to: u8) {
+        self.setcc(cc, RAX);
+        self.movzx8(to, Rm::R(RAX));
+    }
+
+    fn sign_extend_word(&mut self, r: u8) {
+        self.movsxd(r, Rm::R(r));
+    }
+
+    fn access(&mut self, access: Access, reg: u8, at: Rm) {
+        let (size, signed) = match access {
+            Access::Load(LoadKind { size, signed }) => (size, signed),
+            Access::Store(MemSize::B) => return self.ins8(Pp::None, Map::One, 0x88, reg, at),
+            Access::Store(MemSize::H) => {
+                return self.ins(Pp::P66, Map::One, Sz::D, 0x89, reg, at);
+            }
+            Access::Store(MemSize::W) => return self.mov_to(Sz::D, at, reg),
+            Access::Store(MemSize::D | MemSize::Q) => return self.mov_to(Sz::Q, at, reg),
+            Access::FLoad(fmt) => {
+                return self.ins(scalar(fmt), Map::M0F, Sz::D, MOVU_LOAD, reg, at);
+            }
+            Access::FStore(fmt) => {
+                return self.ins(scalar(fmt), Map::M0F, Sz::D, MOVU_STORE, reg, at);
+            }
+        };
+        match (size, signed) {
+            (MemSize::B, false) => self.ins(Pp::None, Map::M0F, Sz::D, 0xb6, reg, at),
+            (MemSize::B, true) => self.ins(Pp::None, Map::M0F, Sz::Q, 0xbe, reg, at),
+            (MemSize::H, false) => self.ins(Pp::None, Map::M0F, Sz::D, 0xb7, reg, at),
+            (MemSize::H, true) => self.ins(Pp::None, Map::M0F, Sz::Q, 0xbf, reg, at),
+            (MemSize::W, false) => self.mov(Sz::D, reg, at),
+            (MemSize::W, true) => self.movsxd(reg, at),
+            (MemSize::D | MemSize::Q, _) => self.mov(Sz::Q, reg, at),
+        }
+    }
+
+    fn jump(&mut self, target: CodePtr) {
+        self.jmp(target);
+    }
+
+    fn jump_if(&mut self, cc: Cc, target: CodePtr) {
+        self.jcc(cc, target);
+    }
+
+    fn skip_if(&mut self, cc: Cc) -> ShortLabel {
+        self.jcc_short(cc)
+    }
+
+    fn land(&mut self, skip: ShortLabel) {
+        self.bind_short(skip);
+    }
+
+    fn float_move(&mut self, to: u8, from: u8) {
+        if to != from {
+            self.ins(Pp::None, Map::M0F, Sz::D, MOVAPS, to, Rm::R(from));
+        }
+    }
+
+    fn store_float(&mut self, f: u8, from: u8) {
+        self.ins(Pp::F2, Map::M0F, Sz::D, MOVU_STORE, from, Rm::S(float_slot(f)));
+    }
+
+    fn test_misaligned(&mut self, size: MemSize) -> Cc {
+        self.test_imm8(RDX, size.bytes() as u8 - 1);
+        Cc::Ne
+    }
+
+    fn atomic_result(&mut self, size: MemSize, to: u8) {
+        match size {
+            MemSize::B => self.ins(Pp::None, Map::M0F, Sz::Q, 0xbe, to, Rm::R(RAX)),
+            MemSize::H => self.ins(Pp::None, Map::M0F, Sz::Q, 0xbf, to, Rm::R(RAX)),
+            MemSize::W => self.movsxd(to, Rm::R(RAX)),
+            MemSize::D | MemSize::Q => self.mov(Sz::Q, to, Rm::R(RAX)),
+        }
+    }
+
+    fn branch_if(&mut self, cc: Cc) -> CodePtr {
+        self.bytes(&[0x0f, 0x80 | cc as u8]);
+        let site = self.pos();
+        self.imm32(0);
+        site
+    }
+
+    fn bind(&mut self, site: CodePtr) {
+        let here = self.pos();
+        self.buf.patch(site, super::patch::rel32(site, here));
+    }
+
+    fn call(&mut self, target: CodePtr) {
+        self.jump_by(&[0xe8], target);
+    }
+
+    fn poll(&mut self) {
+        // test [rbp - STATE_BIAS - 8], eax: the end of the page below the state.
+        self.ins(Pp::None, Map::One, Sz::D, 0x85, RAX, Rm::S(-(STATE_BIAS as i32) - 8));
+    }
+
+    fn touch_handler_room(&mut self) {
+        // test [rsp - HANDLER_ROOM], eax, with a SIB byte that names no index.
+        self.bytes(&[0x85, 0x84, 0x24]);
+        self.imm32((HANDLER_ROOM as i32).wrapping_neg());
+    }
+
+    fn begin_jump(&mut self) {
+        self.pad_for_patch(1);
+        self.byte(0xe9);
+    }
+
+    fn jump_word(&mut self, site: CodePtr, target: CodePtr, _call: bool) {
+        self.bytes(&super::patch::rel32(site, target).to_le_bytes());
+    }
+
+    fn link_stub(&mut self, id: u32, target: CodePtr) {
+        self.mov_jmp_in_cold(RAX, id, target);
+    }
+
+    fn store_pc(&mut self, pc: u64) {
+        let to = Rm::S(field!(hart.pc));
+        if let Ok(pc) = i32::try_from(pc) {
+            self.mov_mem_imm(Sz::Q, to, pc);
+        } else {
+            self.mov_imm_keep_flags(RAX, pc);
+            self.mov_to(Sz::Q, to, RAX);
+        }
+    }
+
+    fn exit(&mut self, code: u64, target: CodePtr) {
+        self.mov_imm_keep_flags(RAX, code);
+        self.jmp(target);
+    }
+
+    fn increment(&mut self, counter: u64) {
+        let counter = counter.to_le_bytes();
+        self.mov_to(Sz::Q, Rm::S(field!(counting)), RAX);
+        self.bytes(&[0x48, 0xa1]); // mov rax, [counter]
+        self.bytes(&counter);
+        self.lea(Sz::Q, RAX, Rm::B(RAX, 1));
+        self.bytes(&[0x48, 0xa3]); // mov [counter], rax
+        self.bytes(&counter);
+        self.mov(Sz::Q, RAX, Rm::S(field!(counting)));
+    }
+
+    fn pause(&mut self) {
+        self.bytes(&[0xf3, 0x90]);
+    }
+
+    #[cfg(all(debug_assertions, feature = "tools"))]
+    fn aside(&self, copies: &Copies) -> Aside {
+        Aside { moved: self.moved.take(), copies: copies.held().collect(), unbound: Vec::new() }
+    }
 }
 
-impl<'b, 'c> Emitter<'b, 'c> {
-    pub(super) fn new(
-        buf: &'b mut CodeBuf,
-        ctx: &'c EmitContext<'c>,
-        cpu: Features,
-        ahead: &'b mut Vec<Liveness>,
-    ) -> Self {
-        let a = Asm::new(buf, ctx.mode);
-        let fp = super::emit_float::FloatState::new();
-        Self {
-            a,
-            sym: Symbolic::new(),
-            fp,
-            head: None,
-            probe: None,
-            ctx,
-            cpu,
-            pc: 0,
-            next: 0,
-            same_insn: false,
-            redefined: 0,
-            dead: 0,
-            dead_later: 0,
-            copies: Copies::default(),
-            compared: 0,
-            ahead,
-        }
-    }
-
-    /// Emits `block` at the buffer's position.
-    pub(super) fn block(&mut self, block: &Block) {
-        let start = self.a.pos();
-        self.a.buf.entries.push((block.pc, start));
-        if !block.loops() || !self.float_loop(block) {
-            self.count(Counted::Guest(block.pc));
-            self.nodes(&block.nodes, block.next);
-        }
-    }
-
-    /// Emits `nodes`, after which execution goes on at `after`.
-    pub(super) fn nodes(&mut self, nodes: &[Node], after: u64) {
-        let mut open = true;
+impl LowerBlock for Emitter<'_, '_> {
+    #[inline]
+    fn begin_run(&mut self) {
         self.copies = Copies::default();
         self.a.flags = None;
-        let mut ahead = std::mem::take(self.ahead);
-        let cpu = self.cpu;
-        Liveness::of(nodes, &mut ahead, |shape| spares(shape, cpu));
-        let (mut rest, mut known) = (nodes, &ahead[..]);
-        let mut before = None;
-        #[cfg(all(debug_assertions, feature = "tools"))]
-        let mut checker = super::check::Checker::new(self, nodes, after);
-        while let ([node, following @ ..], [now, later @ ..]) = (rest, known) {
-            let shape = node.shape();
-            self.redefined = now.redefined;
-            self.dead_later = now.dead;
-            self.dead = now.dead & !node.reads();
-            self.begin_copies(now);
-            self.compared = match node.op {
-                Op::Branch { a, b: Reg::ZERO, .. } if shape.may_leave() => 1 << a.0,
-                _ => 0,
-            };
-            self.same_insn = before == Some(node.pc);
-            self.pc = node.pc;
-            self.next = following.first().map_or(after, |n| n.pc);
-            (rest, known) = (following, later);
-            let mut last = node;
-            match self.joined(&node.op, following) {
-                0 => self.op(&node.op, following),
-                n => {
-                    (rest, known) = (&following[n..], &later[n..]);
-                    last = &following[n - 1];
-                }
-            }
-            before = Some(last.pc);
-            if last.shape().may_leave() {
-                open = !last.op.ends_block();
-                if open && last.op.may_leave() {
-                    self.count(Counted::Guest(rest.first().map_or(after, |n| n.pc)));
-                }
-            }
-            #[cfg(all(debug_assertions, feature = "tools"))]
-            checker.emitted(self, nodes.len() - rest.len());
-        }
-        *self.ahead = ahead;
-        if open {
-            self.pc = after;
-            self.flush();
-            self.jump_to(after);
-            #[cfg(all(debug_assertions, feature = "tools"))]
-            checker.ended(self);
-        }
     }
 
-    /// Emits `op` together with the first of `following`, if they are something together: how many
-    /// of them, or none if nothing has been emitted.
+    #[inline]
+    fn begin_node(&mut self, node: &Node, ahead: &Liveness) {
+        self.begin_copies(ahead);
+        self.settled_last = match node.op {
+            Op::Branch { a, b: Reg::ZERO, .. } if node.shape().may_leave() => 1 << a.0,
+            _ => 0,
+        };
+    }
+
     #[inline]
     fn joined(&mut self, op: &Op, following: &[Node]) -> usize {
         let Some(next) = following.first() else { return 0 };
@@ -153,127 +237,14 @@ impl<'b, 'c> Emitter<'b, 'c> {
         }
     }
 
-    /// Emits `op`, after which `following` come.
-    // What is called is not inlined, so that an operation bears the cost of its own code alone.
-    #[inline(always)]
-    fn op(&mut self, op: &Op, following: &[Node]) {
-        let last = following.is_empty();
-        match *op {
-            Op::Const { rd, value } => self.set_const(rd, value),
-            Op::Bin { op, w, rd, a, b } => self.bin(op, w, rd, a, b),
-            Op::Un { op, w, rd, a } => self.un(op, w, rd, a),
-            Op::Load { kind, rd, base, off } => self.load(kind, rd, base, off),
-            Op::Store { size, src, base, off } => self.store(size, src, base, off),
-            Op::FLoad { fmt, fd, base, off } => self.fload(fmt, fd, base, off),
-            Op::FStore { fmt, fs, base, off } => self.fstore(fmt, fs, base, off),
-            Op::Amo { op, size, rd, base, src } => self.amo(op, size, rd, base, src),
-            Op::LoadReserved { size, rd, base } => self.load_reserved(size, rd, base),
-            Op::StoreConditional { size, rd, base, src } => {
-                self.store_conditional(size, rd, base, src);
-            }
-            Op::Cas { size, rd, base, src } => self.cas(size, rd, base, src),
-            Op::Fence(f) => self.fence(f),
-            Op::Pause => self.a.bytes(&[0xf3, 0x90]),
-            Op::FBin { .. }
-            | Op::FUn { .. }
-            | Op::FMulAdd { .. }
-            | Op::FCmp { .. }
-            | Op::FClass { .. }
-            | Op::FToInt { .. }
-            | Op::FFromInt { .. }
-            | Op::FConvert { .. }
-            | Op::FMoveToInt { .. }
-            | Op::FMoveFromInt { .. }
-            | Op::FConst { .. } => self.float(op),
-            Op::ReadFlags { rd } => self.read_flags(rd),
-            Op::SwapFlags { rd, a } => self.swap_flags(rd, a),
-            Op::ReadRounding { rd } => self.read_rounding(rd),
-            Op::ReadCounter { counter, rd } => self.read_counter(counter, rd),
-            Op::Helper { reads: _, writes } => self.helper(writes),
-            Op::Branch { cond, a, b, target } => self.branch(cond, a, b, target),
-            Op::Select { cond, x, y, op, w, rd, a, b } => {
-                self.select((cond, x, y), (op, w), rd, a, b);
-            }
-            Op::FSelect { cond, x, y, op, fmt, fd, a } => {
-                self.fselect((cond, x, y), (op, fmt), fd, a);
-            }
-            Op::Jump { target } => self.jump(target),
-            Op::Call { target, link, ret } => self.call(target, link, ret, last),
-            Op::CallIndirect { base, off, link, ret } => {
-                self.call_indirect(base, off, link, ret, last);
-            }
-            Op::JumpIndirect { base, off, link, ret, is_return } => {
-                self.jump_indirect(base, off, link, ret, is_return);
-            }
-            Op::Exit(kind) => self.exit(kind),
-        }
+    fn end_run(&mut self, _end: u64) {}
+
+    fn grouped(&mut self, block: &Block) -> bool {
+        self.vector_loop(block)
     }
+}
 
-    // Faults.
-
-    /// Says that the next host instruction may fault, on behalf of the current guest instruction.
-    pub(super) fn fault_point(&mut self) {
-        self.fault_point_at(self.a.pos());
-    }
-
-    /// As [`Self::fault_point`], for host address `host`.
-    pub(super) fn fault_point_at(&mut self, host: CodePtr) {
-        if self.anything_pending() {
-            self.recipes();
-        }
-        let pc = self.pc;
-        self.a.faults().point(host, pc);
-    }
-
-    /// Says what is pending, for the fault point that comes next.
-    #[inline(never)]
-    fn recipes(&mut self) {
-        let faults = self.a.faults();
-        self.copies.recipes().for_each(|recipe| faults.push(recipe));
-        faults.push_pending(&self.sym);
-        if self.float_pending() {
-            self.float_recipes();
-        }
-    }
-
-    /// Counts how often what follows is executed, if that is asked for. Registers and flags are
-    /// unchanged.
-    #[inline]
-    pub(super) fn count(&mut self, counted: Counted) {
-        if let Some(counters) = self.ctx.counters {
-            self.count_in(counters, counted);
-        }
-    }
-
-    fn count_in(&mut self, counters: u64, counted: Counted) {
-        let n = self.a.buf.points.len();
-        if n == MAX_COUNTERS {
-            return;
-        }
-        let counter = (counters + n as u64 * 8).to_le_bytes();
-        let start = self.a.pos();
-        self.a.mov_to(Sz::Q, Rm::S(field!(counting)), RAX);
-        self.a.bytes(&[0x48, 0xa1]); // mov rax, [counter]
-        self.a.bytes(&counter);
-        self.a.lea(Sz::Q, RAX, Rm::B(RAX, 1));
-        self.a.bytes(&[0x48, 0xa3]); // mov [counter], rax
-        self.a.bytes(&counter);
-        self.a.mov(Sz::Q, RAX, Rm::S(field!(counting)));
-        let end = self.a.pos();
-        self.a.buf.points.push(CountPoint { start, end, counted });
-    }
-
-    /// Runs `f` with the emitter writing to the cold part.
-    pub(super) fn in_cold(&mut self, f: impl FnOnce(&mut Self)) {
-        debug_assert!(!self.a.cold, "cold code has no colder part");
-        self.a.cold = true;
-        self.count(Counted::Cold);
-        let copies = self.copies.clone();
-        f(self);
-        self.copies = copies;
-        self.a.cold = false;
-    }
-
+impl Emitter<'_, '_> {
     /// Carry-less product of the two scratch vectors into the first: `pclmulqdq`.
     pub(super) fn pclmul(&mut self, to: u8, from: u8, imm: u8) {
         self.a.ins(Pp::P66, Map::M0F3A, Sz::D, 0x44, to, Rm::R(from));

@@ -5,16 +5,17 @@
 //! integers there are none, so the operand's range is checked first: a conversion that went wrong
 //! could have raised flags that cannot be taken back.
 
+use super::Emitter;
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
-use super::emit::Emitter;
-use super::emit_float::{ROUNDING_MASK, Writes, scalar};
+use super::emit_float::{ROUNDING_MASK, scalar};
 use super::regs::{RAX, RBP, RCX, RDX, XMM0, XMM1, field};
 use super::values::Opnd;
+use crate::backend::emit::{LowerConvert, LowerFloat, Writes};
 use crate::ir::{FReg, Fmt, IntFmt, Reg, Rounding, Src};
 use crate::util::CodePtr;
 
-impl Emitter<'_, '_> {
-    pub(super) fn float_to_int(&mut self, fmt: Fmt, int: IntFmt, rm: Rounding, rd: Reg, a: FReg) {
+impl LowerConvert for Emitter<'_, '_> {
+    fn float_to_int(&mut self, fmt: Fmt, int: IntFmt, rm: Rounding, rd: Reg, a: FReg) {
         let unsigned = matches!(int, IntFmt::Wu | IntFmt::Lu);
         let rounds = !matches!(rm, Rounding::Rtz | Rounding::Dyn);
         if rounds && !self.cpu.sse41 || rm == Rounding::Rmm && unsigned {
@@ -25,7 +26,7 @@ impl Emitter<'_, '_> {
         let slow = self.a.buf.cold_pos();
         let sz = if int == IntFmt::W { Sz::D } else { Sz::Q };
         if unsigned {
-            let x = self.fin_reg(a, XMM0);
+            let x = self.float_in_reg(a, XMM0);
             self.unsigned_range(fmt, int, x, slow);
         }
         // cvtt truncates, cvt uses MXCSR's mode.
@@ -64,6 +65,95 @@ impl Emitter<'_, '_> {
         self.slow_path(slow, &[a]);
     }
 
+    fn float_from_int(&mut self, fmt: Fmt, int: IntFmt, rm: Rounding, fd: FReg, a: Reg) {
+        let exact = fmt == Fmt::D && matches!(int, IntFmt::W | IntFmt::Wu);
+        let dst = Self::fdest(fd);
+        if rm != Rounding::Dyn && !exact {
+            return self.float_from_few_bits(fmt, int, fd, a);
+        }
+        let (sz, from) = match int {
+            IntFmt::W => (Sz::D, self.use32(a)),
+            IntFmt::L => (Sz::Q, self.use64(a)),
+            IntFmt::Wu => {
+                let o = self.use32(a);
+                match o {
+                    Opnd::Rm(rm) => self.a.mov(Sz::D, RAX, rm),
+                    Opnd::Imm(_) => self.load_opnd(Sz::D, RAX, o),
+                }
+                (Sz::Q, Opnd::Rm(Rm::R(RAX)))
+            }
+            IntFmt::Lu => return self.float_from_u64(fmt, fd, a),
+        };
+        let from = match from {
+            Opnd::Rm(rm) => rm,
+            Opnd::Imm(_) => {
+                self.load_opnd(sz, RAX, from);
+                Rm::R(RAX)
+            }
+        };
+        self.convert_int(fmt, sz, dst, from);
+        self.fdone(fmt, fd, dst, true);
+    }
+
+    fn float_convert(&mut self, from: Fmt, to: Fmt, rm: Rounding, fd: FReg, a: FReg) {
+        let widens = from == Fmt::S && to == Fmt::D;
+        let narrows = from == Fmt::D && to == Fmt::S && rm != Rounding::Rmm;
+        if !widens && !narrows {
+            return self.helper(0);
+        }
+        self.check_boxed(from, &[a], Writes::Float(fd));
+        if narrows {
+            self.check_rounding(rm, &[a], Writes::Float(fd));
+        }
+        let dst = Self::fdest(fd);
+        // cvtss2sd, cvtsd2ss: the prefix is the operand's.
+        self.scalar_unary(scalar(from), Map::M0F, 0x5a, dst, Self::fhome(a));
+        self.fdone_arith(to, fd, dst, true, &[a]);
+    }
+
+    // Accrued flags and the rounding mode.
+
+    #[inline(never)]
+    fn read_flags(&mut self, rd: Reg) {
+        let dst = self.int_dest(rd);
+        self.flags_into(dst);
+        self.done(rd, dst, true);
+    }
+
+    #[inline(never)]
+    fn swap_flags(&mut self, rd: Reg, a: Src) {
+        let new = self.use_src(Sz::D, a);
+        let dst = if rd.is_zero() { RAX } else { self.int_dest(rd) };
+        self.load_opnd(Sz::D, RCX, new);
+        self.a.alu_imm(Alu::And, Sz::D, Rm::R(RCX), 31);
+        if !rd.is_zero() {
+            self.flags_into(dst);
+        }
+        // The rounding mode is as it was when translated code was entered.
+        self.a.mov(Sz::D, RDX, Rm::S(field!(guest_fp)));
+        self.a.alu_imm(Alu::And, Sz::D, Rm::R(RDX), ROUNDING_MASK as i32);
+        self.a.alu(Alu::Or, Sz::D, RDX, Rm::S(field!(no_traps)));
+        self.a.alu(Alu::Or, Sz::D, RDX, Rm::X(RBP, RCX, 2, field!(word_of_flags)));
+        let scratch = Rm::S(field!(scratch));
+        self.a.mov_to(Sz::D, scratch, RDX);
+        // Without traps this has [`FLAGS_UNKNOWN`].
+        self.a.alu(Alu::Or, Sz::D, RCX, Rm::S(field!(no_traps)));
+        self.a.mov_to(Sz::D, Rm::S(field!(known_fp)), RCX);
+        self.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 2, scratch); // ldmxcsr
+        if !rd.is_zero() {
+            self.done(rd, dst, true);
+        }
+    }
+
+    #[inline(never)]
+    fn read_rounding(&mut self, rd: Reg) {
+        let dst = self.int_dest(rd);
+        self.a.movzx8(dst, Rm::S(field!(hart.frm)));
+        self.done(rd, dst, true);
+    }
+}
+
+impl Emitter<'_, '_> {
     fn convert_to_int(&mut self, opcode: u8, fmt: Fmt, sz: Sz, to: u8, from: Rm) {
         self.a.ins(scalar(fmt), Map::M0F, sz, opcode, to, from);
     }
@@ -78,7 +168,7 @@ impl Emitter<'_, '_> {
         self.convert_to_int(0x2c, fmt, Sz::Q, RAX, Rm::R(XMM0));
         self.a.alu_imm(Alu::Cmp, Sz::Q, Rm::R(RAX), 1);
         self.a.jcc(Cc::O, slow);
-        let x = self.fin_reg(a, XMM1);
+        let x = self.float_in_reg(a, XMM1);
         self.scalar_op(scalar(fmt), SUB, XMM1, x, Rm::R(XMM0));
         self.scalar_op(scalar(fmt), ADD, XMM1, XMM1, Rm::R(XMM1));
         self.round(fmt, XMM1, Rm::R(XMM1), TRUNCATE_QUIETLY);
@@ -110,36 +200,6 @@ impl Emitter<'_, '_> {
             self.a.alu_imm(Alu::Cmp, Sz::D, Rm::R(RAX), bound as u32 as i32);
         }
         self.a.jcc(Cc::Ae, slow);
-    }
-
-    pub(super) fn float_from_int(&mut self, fmt: Fmt, int: IntFmt, rm: Rounding, fd: FReg, a: Reg) {
-        let exact = fmt == Fmt::D && matches!(int, IntFmt::W | IntFmt::Wu);
-        let dst = Self::fdest(fd);
-        if rm != Rounding::Dyn && !exact {
-            return self.float_from_few_bits(fmt, int, fd, a);
-        }
-        let (sz, from) = match int {
-            IntFmt::W => (Sz::D, self.use32(a)),
-            IntFmt::L => (Sz::Q, self.use64(a)),
-            IntFmt::Wu => {
-                let o = self.use32(a);
-                match o {
-                    Opnd::Rm(rm) => self.a.mov(Sz::D, RAX, rm),
-                    Opnd::Imm(_) => self.load_opnd(Sz::D, RAX, o),
-                }
-                (Sz::Q, Opnd::Rm(Rm::R(RAX)))
-            }
-            IntFmt::Lu => return self.float_from_u64(fmt, fd, a),
-        };
-        let from = match from {
-            Opnd::Rm(rm) => rm,
-            Opnd::Imm(_) => {
-                self.load_opnd(sz, RAX, from);
-                Rm::R(RAX)
-            }
-        };
-        self.convert_int(fmt, sz, dst, from);
-        self.fdone(fmt, fd, dst, true);
     }
 
     /// A static rounding mode makes no difference to integers that the format can hold; the
@@ -200,15 +260,6 @@ impl Emitter<'_, '_> {
         self.fdone(fmt, fd, dst, true);
     }
 
-    // Accrued flags and the rounding mode.
-
-    #[inline(never)]
-    pub(super) fn read_flags(&mut self, rd: Reg) {
-        let dst = self.int_dest(rd);
-        self.flags_into(dst);
-        self.done(rd, dst, true);
-    }
-
     /// `dst` = the accrued flags. Reading MXCSR costs as much as ten additions, so it is read only
     /// where they are not known without (see [`super::emit_float::fp_trap`]).
     fn flags_into(&mut self, dst: u8) {
@@ -225,53 +276,5 @@ impl Emitter<'_, '_> {
             e.a.movzx8(dst, Rm::X(RBP, RAX, 0, field!(flags_of_word)));
             e.a.jmp(back);
         });
-    }
-
-    #[inline(never)]
-    pub(super) fn swap_flags(&mut self, rd: Reg, a: Src) {
-        let new = self.use_src(Sz::D, a);
-        let dst = if rd.is_zero() { RAX } else { self.int_dest(rd) };
-        self.load_opnd(Sz::D, RCX, new);
-        self.a.alu_imm(Alu::And, Sz::D, Rm::R(RCX), 31);
-        if !rd.is_zero() {
-            self.flags_into(dst);
-        }
-        // The rounding mode is as it was when translated code was entered.
-        self.a.mov(Sz::D, RDX, Rm::S(field!(guest_fp)));
-        self.a.alu_imm(Alu::And, Sz::D, Rm::R(RDX), ROUNDING_MASK as i32);
-        self.a.alu(Alu::Or, Sz::D, RDX, Rm::S(field!(no_traps)));
-        self.a.alu(Alu::Or, Sz::D, RDX, Rm::X(RBP, RCX, 2, field!(word_of_flags)));
-        let scratch = Rm::S(field!(scratch));
-        self.a.mov_to(Sz::D, scratch, RDX);
-        // Without traps this has [`FLAGS_UNKNOWN`].
-        self.a.alu(Alu::Or, Sz::D, RCX, Rm::S(field!(no_traps)));
-        self.a.mov_to(Sz::D, Rm::S(field!(known_fp)), RCX);
-        self.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 2, scratch); // ldmxcsr
-        if !rd.is_zero() {
-            self.done(rd, dst, true);
-        }
-    }
-
-    #[inline(never)]
-    pub(super) fn read_rounding(&mut self, rd: Reg) {
-        let dst = self.int_dest(rd);
-        self.a.movzx8(dst, Rm::S(field!(hart.frm)));
-        self.done(rd, dst, true);
-    }
-
-    pub(super) fn float_convert(&mut self, from: Fmt, to: Fmt, rm: Rounding, fd: FReg, a: FReg) {
-        let widens = from == Fmt::S && to == Fmt::D;
-        let narrows = from == Fmt::D && to == Fmt::S && rm != Rounding::Rmm;
-        if !widens && !narrows {
-            return self.helper(0);
-        }
-        self.check_boxed(from, &[a], Writes::Float(fd));
-        if narrows {
-            self.check_rounding(rm, &[a], Writes::Float(fd));
-        }
-        let dst = Self::fdest(fd);
-        // cvtss2sd, cvtsd2ss: the prefix is the operand's.
-        self.scalar_unary(scalar(from), Map::M0F, 0x5a, dst, Self::fhome(a));
-        self.fdone_arith(to, fd, dst, true, &[a]);
     }
 }

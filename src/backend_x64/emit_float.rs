@@ -3,10 +3,10 @@
 //! Three things differ from the host, and each is dealt with where it can be seen:
 //! - *Canonical NaNs.* The host propagates payloads and its own default NaN is negative. Whether a
 //!   result is NaN does not depend on payloads, so results stay as they are until something looks
-//!   at the bits: a store, a move, an exit ([`FloatState::canon_d`]). As a NaN operand makes a NaN
-//!   result, one look at a result tells about all that it was made of ([`FloatState::implies`]).
+//!   at the bits: a store, a move, an exit (`FloatState::canon_d`). As a NaN operand makes a NaN
+//!   result, one look at a result tells about all that it was made of (`FloatState::implies`).
 //! - *NaN boxes.* Operands that are not known to be boxed are checked. The upper half of a single
-//!   is set when something looks at it ([`FloatState::loose`]).
+//!   is set when something looks at it (`FloatState::loose`).
 //! - *Rounding.* The dynamic mode is in MXCSR; the runtime lets the interpreter run as long as the
 //!   guest chooses one that MXCSR has not. An operation with a static mode is executed here if the
 //!   dynamic one is the same, which is checked once a block.
@@ -14,64 +14,15 @@
 //! Flags accrue in MXCSR as they do in `fcsr`. What the host cannot do exactly is left to the
 //! interpreter, instruction by instruction, on the cold path.
 
-use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
-use super::emit::Emitter;
-use super::regs::{FLOAT_MAP, RAX, XMM0, field, float_slot, host_float, host_int};
-use crate::backend::{FLAGS_UNKNOWN, Recipe, ThreadState};
+use super::Emitter;
+use super::asm::{Alu, Asm, Cc, Map, Pp, Rm, Shift, Sz};
+use super::emit_float_arith::AND;
+use super::regs::{RAX, XMM0, field, float_slot, host_float, host_int};
+use crate::backend::emit::{Host, LowerFloat, Writes};
+use crate::backend::{FLAGS_UNKNOWN, ThreadState};
 use crate::cpu::fflags;
-use crate::ir::{FReg, FUnOp, Fmt, Op, Reg, Rounding};
+use crate::ir::{FReg, Fmt, Reg};
 use crate::util::CodePtr;
-
-/// What is known of the floating-point registers, one bit each.
-#[derive(Clone)]
-pub(super) struct FloatState {
-    /// Known to be NaN-boxed singles.
-    pub(super) boxed: u32,
-    /// Those of them whose upper half has not been set. Only registers with a vector register, as
-    /// for all that is pending.
-    pub(super) loose: u32,
-    /// May hold a double NaN that is not canonical although the guest's is.
-    pub(super) canon_d: u32,
-    /// The same for singles.
-    pub(super) canon_s: u32,
-    /// For each register the others that are no NaNs either if it is none.
-    pub(super) implies: [u32; 32],
-    /// Checked to be boxed in this block.
-    pub(super) checked: u32,
-    /// The dynamic rounding mode, if it is known.
-    pub(super) frm: Option<Rounding>,
-}
-
-impl FloatState {
-    pub(super) const fn new() -> Self {
-        Self { boxed: 0, loose: 0, canon_d: 0, canon_s: 0, implies: [0; 32], checked: 0, frm: None }
-    }
-
-    /// Registers that may hold NaNs of the host's kind.
-    pub(super) fn canon(&self) -> u32 {
-        self.canon_d | self.canon_s
-    }
-
-    /// `f` and the registers that are no NaNs if it is none.
-    pub(super) fn with_implied(&self, f: FReg) -> u32 {
-        self.implies[usize::from(f.0)] | 1 << f.0
-    }
-
-    pub(super) fn is_loose(&self, f: FReg) -> bool {
-        self.loose & 1 << f.0 != 0
-    }
-
-    /// `fd` has a new value about which nothing is known but whether it is a boxed single.
-    pub(super) fn define(&mut self, fd: FReg, boxed: bool) {
-        let others = !(1u32 << fd.0);
-        self.canon_d &= others;
-        self.canon_s &= others;
-        self.loose &= others;
-        self.implies.iter_mut().for_each(|set| *set &= others);
-        self.implies[usize::from(fd.0)] = 0;
-        self.boxed = self.boxed & others | u32::from(boxed) << fd.0;
-    }
-}
 
 /// Indices into `ThreadState::constants`.
 pub(super) const BOX: usize = 0;
@@ -112,50 +63,36 @@ pub(super) const OR: u8 = 0x56;
 pub(super) const XOR: u8 = 0x57;
 pub(super) const UCOMI: u8 = 0x2e;
 
-/// What an instruction writes.
-#[derive(Clone, Copy)]
-pub(super) enum Writes {
-    Float(FReg),
-    Int(Reg),
-}
-
-impl Emitter<'_, '_> {
-    pub(super) fn float(&mut self, op: &Op) {
-        match *op {
-            Op::FBin { op, fmt, rm, fd, a, b } => self.fbin(op, fmt, rm, fd, a, b),
-            Op::FUn { op: FUnOp::Sqrt, fmt, rm, fd, a } => self.fsqrt(fmt, rm, fd, a),
-            Op::FUn { op, fmt, rm, fd, a } => self.fround(op, fmt, rm, fd, a),
-            Op::FMulAdd { fmt, rm, neg_product, neg_addend, fd, a, b, c } => {
-                self.fmuladd(fmt, rm, (neg_product, neg_addend), fd, [a, b, c]);
-            }
-            Op::FCmp { op, fmt, rd, a, b } => self.fcmp(op, fmt, rd, a, b),
-            Op::FClass { fmt, rd, a } => self.fclass(fmt, rd, a),
-            Op::FToInt { fmt, int, rm, rd, a } => self.float_to_int(fmt, int, rm, rd, a),
-            Op::FFromInt { fmt, int, rm, fd, a } => self.float_from_int(fmt, int, rm, fd, a),
-            Op::FConvert { from, to, rm, fd, a } => self.float_convert(from, to, rm, fd, a),
-            Op::FMoveToInt { fmt, rd, a } => self.move_to_int(fmt, rd, a),
-            Op::FMoveFromInt { fmt, fd, a } => self.move_from_int(fmt, fd, a),
-            Op::FConst { fd, bits } => {
-                self.a.mov_imm_keep_flags(RAX, bits);
-                match host_float(fd.0) {
-                    Some(x) => self.movq_to_vector(x, RAX),
-                    None => self.a.mov_to(Sz::Q, Rm::S(float_slot(fd.0)), RAX),
-                }
-                self.fp.define(fd, bits >> 32 == 0xffff_ffff);
-            }
-            _ => unreachable!("not a floating-point operation"),
+impl<'b> LowerFloat<'b, Asm<'b>> for Emitter<'b, '_> {
+    fn canonical(&mut self, f: FReg) {
+        if self.fp.canon() & 1 << f.0 != 0 {
+            self.canonicalize(self.canon_format(f.0), [f, f]);
         }
     }
 
-    // Operands and results.
-
-    /// Where a register is.
-    pub(super) fn fhome(f: FReg) -> Rm {
-        host_float(f.0).map_or(Rm::S(float_slot(f.0)), Rm::R)
+    fn interpret_and_leave(&mut self, operands: &[FReg], writes: Writes) {
+        let (sym, fp) = (self.sym.clone(), self.fp.clone());
+        self.in_cold(|e| {
+            e.tighten_for_interpreter(operands);
+            e.call_helper();
+            match writes {
+                Writes::Float(fd) => e.fp.define(fd, false),
+                Writes::Int(rd) if rd.is_zero() => {}
+                Writes::Int(rd) => e.sym.set_home(rd.0, false),
+            }
+            e.flush();
+            e.jump_to(e.pc + 4);
+        });
+        (self.sym, self.fp) = (sym, fp);
     }
 
-    /// A vector register that holds `f`: its own, or `scratch`.
-    pub(super) fn fin_reg(&mut self, f: FReg, scratch: u8) -> u8 {
+    fn interpret(&mut self, operands: &[FReg]) {
+        // Payloads of NaNs make no difference to it.
+        self.tighten_for_interpreter(operands);
+        self.call_helper();
+    }
+
+    fn float_in_reg(&mut self, f: FReg, scratch: u8) -> u8 {
         match Self::fhome(f) {
             Rm::R(x) => x,
             slot => {
@@ -165,24 +102,70 @@ impl Emitter<'_, '_> {
         }
     }
 
-    /// The register to compute `fd` in.
-    pub(super) fn fdest(fd: FReg) -> u8 {
-        host_float(fd.0).unwrap_or(XMM0)
+    // Canonical NaNs and boxes.
+
+    fn box_up(&mut self, x: u8) {
+        self.a.ins(Pp::None, Map::M0F, Sz::D, OR, x, constant(BOX));
     }
 
-    /// `fd` has a new value in `dst`, canonical already; the upper half of a single is all ones
-    /// unless it is `loose`.
-    pub(super) fn fdone(&mut self, fmt: Fmt, fd: FReg, dst: u8, loose: bool) {
-        let mapped = host_float(fd.0).is_some();
-        let loose = loose && fmt == Fmt::S;
-        if !mapped {
-            if loose {
-                self.box_up(dst);
-            }
-            self.a.ins(Pp::F2, Map::M0F, Sz::D, MOVU_STORE, dst, Rm::S(float_slot(fd.0)));
+    fn flush_canon(&mut self, keep: u32) {
+        // Those that tell about the most first, and two with one comparison.
+        loop {
+            let Some(x) = self.best_root(self.fp.canon() & !keep) else { return };
+            let fmt = self.canon_format(x.0);
+            let same = if fmt == Fmt::D { self.fp.canon_d } else { self.fp.canon_s };
+            let y = self.best_root(same & !self.fp.with_implied(x) & !keep);
+            self.canonicalize(fmt, [x, y.unwrap_or(x)]);
         }
-        self.fp.define(fd, fmt == Fmt::S);
-        self.fp.loose |= u32::from(loose && mapped) << fd.0;
+    }
+
+    fn test_nan(&mut self, fmt: Fmt, f: FReg) -> Cc {
+        match (Self::fhome(f), fmt) {
+            (Rm::R(x), Fmt::D) => self.movq_from_vector(RAX, x),
+            (Rm::R(x), _) => self.a.ins(Pp::P66, Map::M0F, Sz::D, 0x7e, x, Rm::R(RAX)),
+            (slot, _) => self.a.mov(Sz::Q, RAX, slot),
+        }
+        if fmt == Fmt::D {
+            self.a.alu(Alu::Add, Sz::Q, RAX, Rm::R(RAX));
+            self.a.alu(Alu::Cmp, Sz::Q, RAX, constant(INFINITY_SHIFTED));
+        } else {
+            self.a.alu(Alu::Add, Sz::D, RAX, Rm::R(RAX));
+            self.a.alu_imm(Alu::Cmp, Sz::D, Rm::R(RAX), 0xff00_0000_u32 as i32);
+        }
+        Cc::A
+    }
+
+    fn test_unboxed(&mut self, f: FReg) -> Cc {
+        self.compare_box(f);
+        Cc::Ne
+    }
+
+    fn test_unboxed_in(&mut self, x: u8) -> Cc {
+        self.compare_box_in(x);
+        Cc::Ne
+    }
+
+    fn and_boxes(&mut self, all: Option<u8>, x: u8) -> u8 {
+        match all {
+            None => self.fmove(XMM0, x),
+            Some(all) => self.scalar_op(Pp::None, AND, XMM0, all, Rm::R(x)),
+        }
+        XMM0
+    }
+
+    fn test_rounding_is_not(&mut self, code: u8) -> Cc {
+        self.a.ins(Pp::None, Map::One, Sz::D, 0x80, 7, Rm::S(field!(hart.frm))); // cmp byte
+        self.a.byte(code);
+        Cc::Ne
+    }
+}
+
+impl Emitter<'_, '_> {
+    // Operands and results.
+
+    /// Where a register is.
+    pub(super) fn fhome(f: FReg) -> Rm {
+        host_float(f.0).map_or(Rm::S(float_slot(f.0)), Rm::R)
     }
 
     /// `fd` has a new value in `dst` that may be a NaN of the host's kind, and is one if one of
@@ -205,35 +188,6 @@ impl Emitter<'_, '_> {
         match fmt {
             Fmt::D => self.fp.canon_d |= 1 << fd.0,
             Fmt::S | Fmt::H => self.fp.canon_s |= 1 << fd.0,
-        }
-    }
-
-    // Canonical NaNs and boxes.
-
-    /// The upper half of `x` all ones.
-    fn box_up(&mut self, x: u8) {
-        self.a.ins(Pp::None, Map::M0F, Sz::D, OR, x, constant(BOX));
-    }
-
-    /// Sets the upper half of a single whose bits somebody looks at.
-    pub(super) fn tighten(&mut self, f: FReg) {
-        if self.fp.is_loose(f)
-            && let Some(x) = host_float(f.0)
-        {
-            self.box_up(x);
-            self.fp.loose &= !(1 << f.0);
-        }
-    }
-
-    /// As [`Self::tighten`] for all `operands`, where the interpreter takes over for a while:
-    /// afterwards they may or may not be loose.
-    fn tighten_for_interpreter(&mut self, operands: &[FReg]) {
-        for f in operands {
-            if self.fp.is_loose(*f)
-                && let Some(x) = host_float(f.0)
-            {
-                self.box_up(x);
-            }
         }
     }
 
@@ -315,73 +269,10 @@ impl Emitter<'_, '_> {
         self.fp.canon_s &= !set;
     }
 
-    /// Makes `f` canonical, before somebody looks at its low half.
-    pub(super) fn canonical(&mut self, f: FReg) {
-        if self.fp.canon() & 1 << f.0 != 0 {
-            self.canonicalize(self.canon_format(f.0), [f, f]);
-        }
-    }
-
-    /// Brings home what is pending of `f`, before somebody looks at its bits.
-    pub(super) fn fsettle(&mut self, f: FReg) {
-        self.canonical(f);
-        self.tighten(f);
-    }
-
-    pub(super) fn flush_float(&mut self) {
-        self.flush_canon(0);
-        self.flush_loose(0);
-    }
-
-    /// Boxes what is loose, but for those in `keep`.
-    pub(super) fn flush_loose(&mut self, keep: u32) {
-        let mut left = self.fp.loose & !keep;
-        while left != 0 {
-            self.tighten(FReg(left.trailing_zeros() as u8));
-            left &= left - 1;
-        }
-    }
-
-    /// Makes all registers canonical but those in `keep`.
-    pub(super) fn flush_canon(&mut self, keep: u32) {
-        // Those that tell about the most first, and two with one comparison.
-        loop {
-            let Some(x) = self.best_root(self.fp.canon() & !keep) else { return };
-            let fmt = self.canon_format(x.0);
-            let same = if fmt == Fmt::D { self.fp.canon_d } else { self.fp.canon_s };
-            let y = self.best_root(same & !self.fp.with_implied(x) & !keep);
-            self.canonicalize(fmt, [x, y.unwrap_or(x)]);
-        }
-    }
-
     fn best_root(&self, set: u32) -> Option<FReg> {
         let pending = self.fp.canon();
         let told = |f: &u8| (self.fp.implies[usize::from(*f)] & pending).count_ones();
         (0..32).filter(|f| set & 1 << f != 0).max_by_key(told).map(FReg)
-    }
-
-    pub(super) fn reset_float(&mut self) {
-        debug_assert!(!self.float_pending(), "NaNs would be lost");
-        self.fp = FloatState::new();
-    }
-
-    #[inline]
-    pub(super) fn float_pending(&self) -> bool {
-        self.fp.canon() | self.fp.loose != 0
-    }
-
-    pub(super) fn float_recipes(&mut self) {
-        let faults = self.a.faults();
-        for (f, _) in FLOAT_MAP {
-            if self.fp.is_loose(FReg(f)) {
-                faults.push(Recipe::Box(f));
-            }
-            if self.fp.canon_d & 1 << f != 0 {
-                faults.push(Recipe::CanonD(f));
-            } else if self.fp.canon_s & 1 << f != 0 {
-                faults.push(Recipe::CanonS(f));
-            }
-        }
     }
 
     // Conditions that hold for the rest of a block once they have been checked.
@@ -411,57 +302,11 @@ impl Emitter<'_, '_> {
                 self.a.jcc(Cc::Ne, slow);
             }
         }
-        self.interpret_and_leave(slow, operands, writes);
+        self.interpret_and_leave(operands, writes);
         for f in operands {
             self.fp.checked |= !self.fp.boxed & 1 << f.0;
             self.fp.boxed |= 1 << f.0;
         }
-    }
-
-    /// Checks that the dynamic rounding mode is `rm`, which is known from then on, or else leaves
-    /// the block as [`Self::check_boxed`] does. `rm` is one that the host has.
-    pub(super) fn check_rounding(&mut self, rm: Rounding, operands: &[FReg], writes: Writes) {
-        let Some(code) = Self::rounding_code(rm) else { return };
-        if self.fp.frm == Some(rm) {
-            return;
-        }
-        let slow = self.a.buf.cold_pos();
-        self.a.ins(Pp::None, Map::One, Sz::D, 0x80, 7, Rm::S(field!(hart.frm))); // cmp byte
-        self.a.byte(code);
-        self.a.jcc(Cc::Ne, slow);
-        self.interpret_and_leave(slow, operands, writes);
-        self.fp.frm = Some(rm);
-    }
-
-    /// The value of `frm` for a mode that the host has.
-    pub(super) const fn rounding_code(rm: Rounding) -> Option<u8> {
-        match rm {
-            Rounding::Rne => Some(0),
-            Rounding::Rtz => Some(1),
-            Rounding::Rdn => Some(2),
-            Rounding::Rup => Some(3),
-            Rounding::Rmm | Rounding::Dyn => None,
-        }
-    }
-
-    /// Cold code at `slow`: the interpreter executes the instruction, and the block is left. (None
-    /// that comes here has a compressed form; a comparison that keeps the flags is followed by the
-    /// instruction that restores them.)
-    fn interpret_and_leave(&mut self, slow: CodePtr, operands: &[FReg], writes: Writes) {
-        let (sym, fp) = (self.sym.clone(), self.fp.clone());
-        debug_assert_eq!(self.a.buf.cold_pos(), slow, "the slow path is where the checks jump to");
-        self.in_cold(|e| {
-            e.tighten_for_interpreter(operands);
-            e.call_helper();
-            match writes {
-                Writes::Float(fd) => e.fp.define(fd, false),
-                Writes::Int(rd) if rd.is_zero() => {}
-                Writes::Int(rd) => e.sym.set_home(rd.0, false),
-            }
-            e.flush();
-            e.jump_to(e.pc + 4);
-        });
-        (self.sym, self.fp) = (sym, fp);
     }
 
     /// Compares the upper half of `f` with all ones.
@@ -484,16 +329,6 @@ impl Emitter<'_, '_> {
         self.a.alu_imm(Alu::Cmp, Sz::D, Rm::R(RAX), -1);
     }
 
-    /// The slow path at `slow`: the interpreter executes the instruction, then hot code goes on.
-    pub(super) fn slow_path(&mut self, slow: CodePtr, operands: &[FReg]) {
-        let back = self.a.pos();
-        debug_assert_eq!(self.a.buf.cold_pos(), slow, "the slow path is where the checks jump to");
-        self.in_cold(|e| {
-            e.interpret(operands);
-            e.a.jmp(back);
-        });
-    }
-
     /// As [`Self::slow_path`], of an operation whose result is in `dst` on the hot path.
     pub(super) fn slow_float(&mut self, slow: CodePtr, operands: &[FReg], fd: FReg, dst: u8) {
         let back = self.a.pos();
@@ -502,13 +337,6 @@ impl Emitter<'_, '_> {
             e.interpret_float(operands, fd, dst);
             e.a.jmp(back);
         });
-    }
-
-    /// Lets the interpreter execute the instruction. What is pending stays so: payloads of NaNs
-    /// make no difference to it, and other registers than `operands` it does not look at.
-    fn interpret(&mut self, operands: &[FReg]) {
-        self.tighten_for_interpreter(operands);
-        self.call_helper();
     }
 
     /// As [`Self::interpret`], with the result in `dst`.
@@ -555,9 +383,7 @@ impl Emitter<'_, '_> {
     }
 
     pub(super) fn fmove(&mut self, dst: u8, from: u8) {
-        if dst != from {
-            self.a.ins(Pp::None, Map::M0F, Sz::D, MOVAPS, dst, Rm::R(from));
-        }
+        self.a.float_move(dst, from);
     }
 
     /// All bits of `x` zero, which the host knows without executing anything.
@@ -569,6 +395,18 @@ impl Emitter<'_, '_> {
     pub(super) fn int_dest(&mut self, rd: Reg) -> u8 {
         self.settle_dependents(rd.0);
         host_int(rd.0).unwrap_or(RAX)
+    }
+
+    /// As [`Self::tighten`] for all `operands`, where the interpreter takes over for a while:
+    /// afterwards they may or may not be loose.
+    fn tighten_for_interpreter(&mut self, operands: &[FReg]) {
+        for f in operands {
+            if self.fp.is_loose(*f)
+                && let Some(x) = host_float(f.0)
+            {
+                self.box_up(x);
+            }
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! Floating-point arithmetic, and what only changes signs.
 
+use super::Emitter;
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
-use super::emit::Emitter;
 use super::emit_float::{
-    ALL_MASKS, MAGNITUDE_D, MAGNITUDE_S, MASKS, OR, SIGN_D, SIGN_S, UCOMI, Writes, XOR, constant,
-    scalar,
+    ALL_MASKS, MAGNITUDE_D, MAGNITUDE_S, MASKS, OR, SIGN_D, SIGN_S, UCOMI, XOR, constant, scalar,
 };
 use super::regs::{RAX, XMM0, XMM1, field, host_float};
+use crate::backend::emit::{LowerArith, LowerFloat, Writes};
 use crate::cpu::fflags;
 use crate::ir::{FBinOp, FReg, FUnOp, Fmt, Rounding};
 
@@ -46,8 +46,8 @@ impl Fma {
     }
 }
 
-impl Emitter<'_, '_> {
-    pub(super) fn fbin(&mut self, op: FBinOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg, b: FReg) {
+impl LowerArith for Emitter<'_, '_> {
+    fn fbin(&mut self, op: FBinOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg, b: FReg) {
         let opcode = match op {
             FBinOp::Add => ADD,
             FBinOp::Sub => SUB,
@@ -64,13 +64,13 @@ impl Emitter<'_, '_> {
         self.check_boxed(fmt, &[a, b], Writes::Float(fd));
         self.check_rounding(rm, &[a, b], Writes::Float(fd));
         let loose = self.fp.is_loose(a);
-        let x = self.fin_reg(a, XMM0);
+        let x = self.float_in_reg(a, XMM0);
         let dst = Self::fdest(fd);
         self.scalar_op(scalar(fmt), opcode, dst, x, Self::fhome(b));
         self.fdone_arith(fmt, fd, dst, loose, &[a, b]);
     }
 
-    pub(super) fn fsqrt(&mut self, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
+    fn fsqrt(&mut self, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
         if rm == Rounding::Rmm {
             return self.helper(0);
         }
@@ -81,8 +81,7 @@ impl Emitter<'_, '_> {
         self.fdone_arith(fmt, fd, dst, true, &[a]);
     }
 
-    /// Rounds to an integer, with or without the inexact flag.
-    pub(super) fn fround(&mut self, op: FUnOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
+    fn fround(&mut self, op: FUnOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
         let Some(mode) = Self::round_immediate(rm).filter(|_| self.cpu.sse41) else {
             return self.helper(0);
         };
@@ -93,26 +92,7 @@ impl Emitter<'_, '_> {
         self.fdone_arith(fmt, fd, dst, true, &[a]);
     }
 
-    /// The immediate of `round` for a mode; with 8 added it raises no inexact flag.
-    pub(super) const fn round_immediate(rm: Rounding) -> Option<u8> {
-        match rm {
-            Rounding::Rne => Some(0),
-            Rounding::Rdn => Some(1),
-            Rounding::Rup => Some(2),
-            Rounding::Rtz => Some(3),
-            Rounding::Dyn => Some(4),
-            Rounding::Rmm => None,
-        }
-    }
-
-    /// `dst = a` rounded to an integer: `roundsd`, `roundss`. Needs SSE4.1.
-    pub(super) fn round(&mut self, fmt: Fmt, dst: u8, a: Rm, immediate: u8) {
-        let opcode = if fmt == Fmt::D { 0x0b } else { 0x0a };
-        self.scalar_unary(Pp::P66, Map::M0F3A, opcode, dst, a);
-        self.a.byte(immediate);
-    }
-
-    pub(super) fn fmuladd(
+    fn fmuladd(
         &mut self,
         fmt: Fmt,
         rm: Rounding,
@@ -135,15 +115,15 @@ impl Emitter<'_, '_> {
         if mapped && fd == a && fd != c {
             let x = Self::fdest(fd);
             self.fmove(XMM0, x);
-            let y = self.fin_reg(b, XMM1);
+            let y = self.float_in_reg(b, XMM1);
             self.a.vex(Pp::P66, Map::M0F38, wide, fma.opcode_213(), x, y, Self::fhome(c));
             factors = (XMM0, Rm::R(if b == a { XMM0 } else { y }));
             (dst, loose) = (x, self.fp.is_loose(a));
         } else {
             let into = if mapped && fd != a && fd != b { Self::fdest(fd) } else { XMM0 };
-            let z = self.fin_reg(c, into);
+            let z = self.float_in_reg(c, into);
             self.fmove(into, z);
-            let x = self.fin_reg(a, XMM1);
+            let x = self.float_in_reg(a, XMM1);
             self.a.vex(Pp::P66, Map::M0F38, wide, fma.opcode_231(), into, x, Self::fhome(b));
             factors = (x, Self::fhome(b));
             (dst, loose) = (into, self.fp.is_loose(c));
@@ -153,6 +133,27 @@ impl Emitter<'_, '_> {
         let home = Self::fdest(fd);
         self.fmove(home, dst);
         self.fdone(fmt, fd, home, loose);
+    }
+}
+
+impl Emitter<'_, '_> {
+    /// The immediate of `round` for a mode; with 8 added it raises no inexact flag.
+    pub(super) const fn round_immediate(rm: Rounding) -> Option<u8> {
+        match rm {
+            Rounding::Rne => Some(0),
+            Rounding::Rdn => Some(1),
+            Rounding::Rup => Some(2),
+            Rounding::Rtz => Some(3),
+            Rounding::Dyn => Some(4),
+            Rounding::Rmm => None,
+        }
+    }
+
+    /// `dst = a` rounded to an integer: `roundsd`, `roundss`. Needs SSE4.1.
+    pub(super) fn round(&mut self, fmt: Fmt, dst: u8, a: Rm, immediate: u8) {
+        let opcode = if fmt == Fmt::D { 0x0b } else { 0x0a };
+        self.scalar_unary(Pp::P66, Map::M0F3A, opcode, dst, a);
+        self.a.byte(immediate);
     }
 
     /// If the result in `dst` is a NaN, makes it canonical, and all of `known`, which are NaNs only
@@ -194,8 +195,8 @@ impl Emitter<'_, '_> {
     fn fmin_max(&mut self, opcode: u8, fmt: Fmt, fd: FReg, a: FReg, b: FReg) {
         self.check_boxed(fmt, &[a, b], Writes::Float(fd));
         let loose = self.fp.is_loose(a) || self.fp.is_loose(b);
-        let x = self.fin_reg(a, XMM0);
-        let y = self.fin_reg(b, XMM1);
+        let x = self.float_in_reg(a, XMM0);
+        let y = self.float_in_reg(b, XMM1);
         let dst = Self::fdest(fd);
         self.compare_float(UCOMI, fmt, x, Rm::R(y));
         let cold = self.a.buf.cold_pos();
@@ -230,12 +231,12 @@ impl Emitter<'_, '_> {
         self.canonical(b);
         self.check_boxed(fmt, &[a, b], Writes::Float(fd));
         let loose = self.fp.is_loose(a);
-        let x = self.fin_reg(a, XMM0);
+        let x = self.float_in_reg(a, XMM0);
         let dst = Self::fdest(fd);
         match op {
             _ if a != b => {
                 // xmm1 = sign to take.
-                let y = self.fin_reg(b, XMM1);
+                let y = self.float_in_reg(b, XMM1);
                 let y = match op {
                     FBinOp::Sgnjn => {
                         self.scalar_op(Pp::None, XOR, XMM1, y, constant(sign));
@@ -255,29 +256,5 @@ impl Emitter<'_, '_> {
             _ => self.scalar_op(Pp::None, AND, dst, x, constant(magnitude)),
         }
         self.fdone(fmt, fd, dst, loose);
-    }
-
-    /// `fd = a`, all 64 bits, with what is known of them.
-    fn fcopy(&mut self, fd: FReg, a: FReg) {
-        if fd == a {
-            return;
-        }
-        if host_float(fd.0).is_none() {
-            self.fsettle(a);
-        }
-        let x = self.fin_reg(a, XMM0);
-        let dst = Self::fdest(fd);
-        self.fmove(dst, x);
-        let known = self.fp.with_implied(a) & !(1 << fd.0);
-        self.fdone(Fmt::D, fd, dst, false);
-        let bit = |mask: u32| u32::from(mask & 1 << a.0 != 0) << fd.0;
-        self.fp.boxed |= bit(self.fp.boxed);
-        if host_float(fd.0).is_some() {
-            self.fp.loose |= bit(self.fp.loose);
-            self.fp.canon_d |= bit(self.fp.canon_d);
-            self.fp.canon_s |= bit(self.fp.canon_s);
-            self.fp.implies[usize::from(fd.0)] = known;
-            self.fp.implies[usize::from(a.0)] |= 1 << fd.0;
-        }
     }
 }

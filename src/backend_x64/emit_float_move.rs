@@ -1,20 +1,27 @@
 //! Comparisons, classes, moves between register files, loads and stores.
 
+use super::Emitter;
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
-use super::emit::Emitter;
 use super::emit_exit::Way;
-use super::emit_float::{
-    BOX, INFINITY_SHIFTED, MOVU_LOAD, MOVU_STORE, UCOMI, Writes, constant, scalar,
-};
+use super::emit_float::{BOX, MOVU_LOAD, UCOMI, constant};
 use super::regs::{RAX, RCX, RDX, XMM0, float_slot, host_float};
+use crate::backend::emit::{Access, Host, LowerFloat, LowerFloatMove, LowerMemory, Writes};
 use crate::ir::{Cond, FCmpOp, FReg, Fmt, Op, Reg};
 
 const COMI: u8 = 0x2f;
 
-impl Emitter<'_, '_> {
+impl LowerFloatMove for Emitter<'_, '_> {
+    fn load_bits(&mut self, fd: FReg, bits: u64) {
+        self.a.mov_imm_keep_flags(RAX, bits);
+        match host_float(fd.0) {
+            Some(x) => self.movq_to_vector(x, RAX),
+            None => self.a.mov_to(Sz::Q, Rm::S(float_slot(fd.0)), RAX),
+        }
+    }
+
     // Comparisons.
 
-    pub(super) fn fcmp(&mut self, op: FCmpOp, fmt: Fmt, rd: Reg, a: FReg, b: FReg) {
+    fn fcmp(&mut self, op: FCmpOp, fmt: Fmt, rd: Reg, a: FReg, b: FReg) {
         let dst = if rd.is_zero() { RAX } else { self.dest(rd) };
         self.check_boxed(fmt, &[a, b], Writes::Int(rd));
         match self.fcompare(op, fmt, a, b) {
@@ -31,128 +38,7 @@ impl Emitter<'_, '_> {
         }
     }
 
-    /// Compares boxed operands. The result is true if the condition holds that is returned; with
-    /// `E` only if parity is even not (`Np`) as well.
-    pub(super) fn fcompare(&mut self, op: FCmpOp, fmt: Fmt, a: FReg, b: FReg) -> Cc {
-        // With the operands exchanged, "above" is false for NaNs.
-        let (opcode, cc) = match op {
-            FCmpOp::Eq => {
-                let x = self.fin_reg(a, XMM0);
-                self.compare_float(UCOMI, fmt, x, Self::fhome(b));
-                return Cc::E;
-            }
-            FCmpOp::Lt => (COMI, Cc::A),
-            FCmpOp::Le => (COMI, Cc::Ae),
-            FCmpOp::Ltq | FCmpOp::LtKeep => (UCOMI, Cc::A),
-            FCmpOp::Leq | FCmpOp::LeKeep => (UCOMI, Cc::Ae),
-        };
-        let nan = if matches!(op, FCmpOp::LtKeep | FCmpOp::LeKeep) {
-            let cold = self.a.buf.cold_pos();
-            self.refuse_nan(fmt, a);
-            if b != a {
-                self.refuse_nan(fmt, b);
-            }
-            Some(cold)
-        } else {
-            None
-        };
-        let y = self.fin_reg(b, XMM0);
-        self.compare_float(opcode, fmt, y, Self::fhome(a));
-        if let Some(cold) = nan {
-            let back = self.a.pos();
-            debug_assert_eq!(self.a.buf.cold_pos(), cold, "the checks jump to where this is");
-            self.in_cold(|e| {
-                e.a.byte(0xf9); // stc: neither above nor equal.
-                e.a.jmp(back);
-            });
-        }
-        cc
-    }
-
-    /// Goes to the cold position if `f` is a NaN, without raising flags.
-    fn refuse_nan(&mut self, fmt: Fmt, f: FReg) {
-        self.compare_nan(fmt, f);
-        let cold = self.a.buf.cold_pos();
-        self.a.jcc(Cc::A, cold);
-    }
-
-    /// `A` holds afterwards if `f` is a NaN. Raises no flags.
-    pub(super) fn compare_nan(&mut self, fmt: Fmt, f: FReg) {
-        match (Self::fhome(f), fmt) {
-            (Rm::R(x), Fmt::D) => self.movq_from_vector(RAX, x),
-            (Rm::R(x), _) => self.a.ins(Pp::P66, Map::M0F, Sz::D, 0x7e, x, Rm::R(RAX)),
-            (slot, _) => self.a.mov(Sz::Q, RAX, slot),
-        }
-        if fmt == Fmt::D {
-            self.a.alu(Alu::Add, Sz::Q, RAX, Rm::R(RAX));
-            self.a.alu(Alu::Cmp, Sz::Q, RAX, constant(INFINITY_SHIFTED));
-        } else {
-            self.a.alu(Alu::Add, Sz::D, RAX, Rm::R(RAX));
-            self.a.alu_imm(Alu::Cmp, Sz::D, Rm::R(RAX), 0xff00_0000_u32 as i32);
-        }
-    }
-
-    /// A comparison and the branch on its result: the result itself is a constant on either path,
-    /// and mostly overwritten before anybody wants it.
-    #[inline(never)]
-    pub(super) fn fcmp_branch(&mut self, compare: &Op, branch: &Op, branch_pc: u64) -> bool {
-        let Op::FCmp { op, fmt, rd, a, b } = *compare else { return false };
-        let Op::Branch { cond, a: left, b: right, target } = *branch else { return false };
-        let on_result = (left == rd && right.is_zero()) || (left.is_zero() && right == rd);
-        let if_true = match cond {
-            Cond::Ne => true,
-            Cond::Eq => false,
-            Cond::Lt | Cond::Ge | Cond::Ltu | Cond::Geu => return false,
-        };
-        if rd.is_zero() || !on_result {
-            return false;
-        }
-        self.settle_dependents(rd.0);
-        self.check_boxed(fmt, &[a, b], Writes::Int(rd));
-        let backward = target <= branch_pc;
-        if backward {
-            // For somebody who stops here the comparison has not been made.
-            self.poll();
-        }
-        self.sym.set_home(rd.0, false);
-        let to_head = backward && self.flush_for_back_edge(target);
-        if !backward {
-            self.settle_lasting();
-        }
-        let cc = self.fcompare(op, fmt, a, b);
-        self.pc = branch_pc;
-        let way = if to_head {
-            Way::Head
-        } else if !self.anything_pending() {
-            Way::Direct
-        } else {
-            Way::Flush
-        };
-        self.sym.set_const(rd.0, u64::from(if_true), false);
-        if way != Way::Flush {
-            // Moves leave the flags alone.
-            self.settle(rd.0);
-        }
-        match (cc, if_true) {
-            (Cc::E, true) => {
-                let unordered = self.a.jcc_short(Cc::P);
-                self.branch_on(Cc::E, target, way);
-                self.a.bind_short(unordered);
-            }
-            (Cc::E, false) => {
-                self.branch_on(Cc::P, target, way);
-                self.branch_on(Cc::Ne, target, way);
-            }
-            (cc, true) => self.branch_on(cc, target, way),
-            (Cc::A, false) => self.branch_on(Cc::Be, target, way),
-            (_, false) => self.branch_on(Cc::B, target, way),
-        }
-        self.sym.set_const(rd.0, u64::from(!if_true), false);
-        true
-    }
-
-    /// `fclass`.
-    pub(super) fn fclass(&mut self, fmt: Fmt, rd: Reg, a: FReg) {
+    fn fclass(&mut self, fmt: Fmt, rd: Reg, a: FReg) {
         if fmt == Fmt::H {
             return self.helper(1 << rd.0);
         }
@@ -217,7 +103,7 @@ impl Emitter<'_, '_> {
 
     // Moves between register files, loads and stores.
 
-    pub(super) fn move_to_int(&mut self, fmt: Fmt, rd: Reg, a: FReg) {
+    fn move_to_int(&mut self, fmt: Fmt, rd: Reg, a: FReg) {
         if rd.is_zero() {
             return;
         }
@@ -242,7 +128,7 @@ impl Emitter<'_, '_> {
         }
     }
 
-    pub(super) fn move_from_int(&mut self, fmt: Fmt, fd: FReg, a: Reg) {
+    fn move_from_int(&mut self, fmt: Fmt, fd: FReg, a: Reg) {
         if fmt == Fmt::H {
             return self.helper(0);
         }
@@ -273,11 +159,11 @@ impl Emitter<'_, '_> {
     }
 
     #[inline(never)]
-    pub(super) fn fload(&mut self, fmt: Fmt, fd: FReg, base: Reg, off: i32) {
+    fn fload(&mut self, fmt: Fmt, fd: FReg, base: Reg, off: i32) {
         if fmt == Fmt::H {
             return self.helper(0);
         }
-        let from = self.address(base, off);
+        let from = self.address(Access::FLoad(fmt), base, off);
         self.fault_point();
         match (host_float(fd.0), fmt) {
             (None, Fmt::D) => {
@@ -292,14 +178,14 @@ impl Emitter<'_, '_> {
                 self.fp.define(fd, true);
             }
             (Some(x), _) => {
-                self.a.ins(scalar(fmt), Map::M0F, Sz::D, MOVU_LOAD, x, from);
+                self.a.access(Access::FLoad(fmt), x, from);
                 self.fdone(fmt, fd, x, true);
             }
         }
     }
 
     #[inline(never)]
-    pub(super) fn fstore(&mut self, fmt: Fmt, fs: FReg, base: Reg, off: i32) {
+    fn fstore(&mut self, fmt: Fmt, fs: FReg, base: Reg, off: i32) {
         if fmt == Fmt::H {
             return self.helper(0);
         }
@@ -307,11 +193,11 @@ impl Emitter<'_, '_> {
         if fmt == Fmt::D {
             self.tighten(fs);
         }
-        let to = self.address(base, off);
+        let to = self.address(Access::FStore(fmt), base, off);
         match Self::fhome(fs) {
             Rm::R(x) => {
                 self.fault_point();
-                self.a.ins(scalar(fmt), Map::M0F, Sz::D, MOVU_STORE, x, to);
+                self.a.access(Access::FStore(fmt), x, to);
             }
             slot => {
                 let sz = if fmt == Fmt::D { Sz::Q } else { Sz::D };
@@ -320,5 +206,111 @@ impl Emitter<'_, '_> {
                 self.a.mov_to(sz, to, RCX);
             }
         }
+    }
+}
+
+impl Emitter<'_, '_> {
+    /// Compares boxed operands. The result is true if the condition holds that is returned; with
+    /// `E` only if parity is even not (`Np`) as well.
+    pub(super) fn fcompare(&mut self, op: FCmpOp, fmt: Fmt, a: FReg, b: FReg) -> Cc {
+        // With the operands exchanged, "above" is false for NaNs.
+        let (opcode, cc) = match op {
+            FCmpOp::Eq => {
+                let x = self.float_in_reg(a, XMM0);
+                self.compare_float(UCOMI, fmt, x, Self::fhome(b));
+                return Cc::E;
+            }
+            FCmpOp::Lt => (COMI, Cc::A),
+            FCmpOp::Le => (COMI, Cc::Ae),
+            FCmpOp::Ltq | FCmpOp::LtKeep => (UCOMI, Cc::A),
+            FCmpOp::Leq | FCmpOp::LeKeep => (UCOMI, Cc::Ae),
+        };
+        let nan = if matches!(op, FCmpOp::LtKeep | FCmpOp::LeKeep) {
+            let cold = self.a.buf.cold_pos();
+            self.refuse_nan(fmt, a);
+            if b != a {
+                self.refuse_nan(fmt, b);
+            }
+            Some(cold)
+        } else {
+            None
+        };
+        let y = self.float_in_reg(b, XMM0);
+        self.compare_float(opcode, fmt, y, Self::fhome(a));
+        if let Some(cold) = nan {
+            let back = self.a.pos();
+            debug_assert_eq!(self.a.buf.cold_pos(), cold, "the checks jump to where this is");
+            self.in_cold(|e| {
+                e.a.byte(0xf9); // stc: neither above nor equal.
+                e.a.jmp(back);
+            });
+        }
+        cc
+    }
+
+    /// Goes to the cold position if `f` is a NaN, without raising flags.
+    fn refuse_nan(&mut self, fmt: Fmt, f: FReg) {
+        let nan = self.test_nan(fmt, f);
+        let cold = self.a.buf.cold_pos();
+        self.a.jcc(nan, cold);
+    }
+
+    /// A comparison and the branch on its result: the result itself is a constant on either path,
+    /// and mostly overwritten before anybody wants it.
+    #[inline(never)]
+    pub(super) fn fcmp_branch(&mut self, compare: &Op, branch: &Op, branch_pc: u64) -> bool {
+        let Op::FCmp { op, fmt, rd, a, b } = *compare else { return false };
+        let Op::Branch { cond, a: left, b: right, target } = *branch else { return false };
+        let on_result = (left == rd && right.is_zero()) || (left.is_zero() && right == rd);
+        let if_true = match cond {
+            Cond::Ne => true,
+            Cond::Eq => false,
+            Cond::Lt | Cond::Ge | Cond::Ltu | Cond::Geu => return false,
+        };
+        if rd.is_zero() || !on_result {
+            return false;
+        }
+        self.settle_dependents(rd.0);
+        self.check_boxed(fmt, &[a, b], Writes::Int(rd));
+        let backward = target <= branch_pc;
+        if backward {
+            // For somebody who stops here the comparison has not been made.
+            self.poll();
+        }
+        self.sym.set_home(rd.0, false);
+        let to_head = backward && self.flush_for_back_edge(target);
+        if !backward {
+            self.settle_lasting();
+        }
+        let cc = self.fcompare(op, fmt, a, b);
+        self.pc = branch_pc;
+        let way = if to_head {
+            Way::Head
+        } else if !self.anything_pending() {
+            Way::Direct
+        } else {
+            Way::Flush
+        };
+        self.sym.set_const(rd.0, u64::from(if_true), false);
+        if way != Way::Flush {
+            // Moves leave the flags alone.
+            self.settle(rd.0);
+        }
+        match (cc, if_true) {
+            (Cc::E, true) => {
+                let unordered = self.a.jcc_short(Cc::P);
+                self.branch_on(Cc::E, target, way);
+                self.a.bind_short(unordered);
+            }
+            (Cc::E, false) => {
+                self.branch_on(Cc::P, target, way);
+                self.branch_on(Cc::Ne, target, way);
+            }
+            (cc, true) => self.branch_on(cc, target, way),
+            (Cc::A, false) => self.branch_on(Cc::Be, target, way),
+            (_, false) => self.branch_on(Cc::B, target, way),
+        }
+        self.sym.set_const(rd.0, u64::from(!if_true), false);
+        true
     }
 }

@@ -1,45 +1,18 @@
 //! Loads, stores and fences.
 
-use super::asm::{Alu, Map, Pp, Rm, Sz};
-use super::emit::Emitter;
-use super::regs::{RAX, RSP};
+use super::Emitter;
+use super::asm::{Alu, Asm, Map, Pp, Rm, Sz};
+use super::regs::RSP;
 use super::values::Opnd;
-use crate::ir::{Fence, LoadKind, MemSize, Reg};
+use crate::backend::emit::{Access, Host, LowerMemory};
+use crate::ir::{Fence, MemSize, Reg};
 
-impl Emitter<'_, '_> {
-    pub(super) fn load(&mut self, kind: LoadKind, rd: Reg, base: Reg, off: i32) {
-        if !rd.is_zero() {
-            self.settle_dependents(rd.0);
-        }
-        let from = self.address(base, off);
-        let to = if rd.is_zero() { RAX } else { self.target(rd.0, RAX) };
-        self.fault_point();
-        match (kind.size, kind.signed) {
-            (MemSize::B, false) => self.a.ins(Pp::None, Map::M0F, Sz::D, 0xb6, to, from),
-            (MemSize::B, true) => self.a.ins(Pp::None, Map::M0F, Sz::Q, 0xbe, to, from),
-            (MemSize::H, false) => self.a.ins(Pp::None, Map::M0F, Sz::D, 0xb7, to, from),
-            (MemSize::H, true) => self.a.ins(Pp::None, Map::M0F, Sz::Q, 0xbf, to, from),
-            (MemSize::W, false) => self.a.mov(Sz::D, to, from),
-            (MemSize::W, true) => self.a.movsxd(to, from),
-            (MemSize::D | MemSize::Q, _) => self.a.mov(Sz::Q, to, from),
-        }
-        if !rd.is_zero() {
-            let narrow = match kind.size {
-                MemSize::B | MemSize::H => true,
-                MemSize::W => kind.signed,
-                MemSize::D | MemSize::Q => false,
-            };
-            self.done(rd, to, narrow);
-        }
+impl<'b> LowerMemory<'b, Asm<'b>> for Emitter<'b, '_> {
+    fn address(&mut self, _access: Access, base: Reg, off: i32) -> Rm {
+        self.memory(base, off)
     }
 
-    #[inline(never)]
-    pub(super) fn store(&mut self, size: MemSize, src: Reg, base: Reg, off: i32) {
-        let value = match size {
-            MemSize::D | MemSize::Q => self.use64(src),
-            MemSize::B | MemSize::H | MemSize::W => self.use32(src),
-        };
-        let to = self.address(base, off);
+    fn store_operand(&mut self, size: MemSize, value: Opnd, to: Rm) {
         let sz = if size == MemSize::D { Sz::Q } else { Sz::D };
         match value {
             Opnd::Imm(i) => {
@@ -66,18 +39,12 @@ impl Emitter<'_, '_> {
                     }
                 };
                 self.fault_point();
-                match size {
-                    MemSize::B => self.a.ins8(Pp::None, Map::One, 0x88, from, to),
-                    MemSize::H => self.a.ins(Pp::P66, Map::One, Sz::D, 0x89, from, to),
-                    _ => self.a.mov_to(sz, to, from),
-                }
+                self.a.access(Access::Store(size), from, to);
             }
         }
     }
 
-    /// The host orders everything but a load after a store, which needs a locked instruction; on
-    /// the return stack's top nobody else looks at the line.
-    pub(super) fn fence(&mut self, f: Fence) {
+    fn fence(&mut self, f: Fence) {
         if f.pw && f.sr {
             // lock or dword [rsp - 64], 0
             self.a.byte(0xf0);

@@ -1,18 +1,14 @@
 //! Multiplication and division.
 
+use super::Emitter;
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
-use super::emit::Emitter;
 use super::emit_int::size;
 use super::regs::{RAX, RCX, RDX, XMM0, XMM1};
 use super::values::Opnd;
-use crate::ir::{BinOp, Reg, Src, Width};
+use crate::ir::{BinOp, Width};
 
 impl Emitter<'_, '_> {
-    pub(super) fn mul(&mut self, w: Width, rd: Reg, a: Reg, b: Src) {
-        let sz = size(w);
-        let mut x = self.use_sz(sz, a);
-        let mut y = self.use_src(sz, b);
-        let dst = self.dest(rd);
+    pub(super) fn mul(&mut self, sz: Sz, dst: u8, mut x: Opnd, mut y: Opnd) {
         if matches!(x, Opnd::Imm(_)) || y == Opnd::Rm(Rm::R(dst)) {
             (x, y) = (y, x);
         }
@@ -27,37 +23,19 @@ impl Emitter<'_, '_> {
                 self.a.imul_imm(sz, dst, Rm::R(dst), i);
             }
         }
-        self.finish(w, rd, dst);
     }
 
     /// `mul` (4) or `imul` (5) by their number in opcode F7; the high half.
-    pub(super) fn mul_high(&mut self, number: u8, rd: Reg, a: Reg, b: Src) {
-        let x = self.use64(a);
-        let y = self.use_src(Sz::Q, b);
-        let dst = self.dest(rd);
-        let y = self.factor(y);
+    pub(super) fn mul_high(&mut self, number: u8, dst: u8, x: Opnd, y: Opnd) {
+        // The one-operand forms take no immediate.
+        let y = self.operand_rm(Sz::Q, y, RCX);
         self.load_opnd(Sz::Q, RAX, x);
         self.a.unary(number, Sz::Q, y);
         self.a.mov(Sz::Q, dst, Rm::R(RDX));
-        self.done(rd, dst, false);
-    }
-
-    /// An operand of the one-operand forms, which take no immediate.
-    fn factor(&mut self, o: Opnd) -> Rm {
-        match o {
-            Opnd::Rm(rm) => rm,
-            Opnd::Imm(_) => {
-                self.load_opnd(Sz::Q, RCX, o);
-                Rm::R(RCX)
-            }
-        }
     }
 
     /// The unsigned high half less `b` where `a` is negative.
-    pub(super) fn mul_high_signed_unsigned(&mut self, rd: Reg, a: Reg, b: Src) {
-        let x = self.use64(a);
-        let y = self.use_src(Sz::Q, b);
-        let dst = self.dest(rd);
+    pub(super) fn mul_high_signed_unsigned(&mut self, dst: u8, x: Opnd, y: Opnd) {
         self.load_opnd(Sz::Q, RCX, y);
         self.load_opnd(Sz::Q, RAX, x);
         self.a.unary(4, Sz::Q, Rm::R(RCX));
@@ -67,19 +45,21 @@ impl Emitter<'_, '_> {
         self.a.alu(Alu::And, Sz::Q, RAX, Rm::R(RCX));
         self.a.alu(Alu::Sub, Sz::Q, RDX, Rm::R(RAX));
         self.a.mov(Sz::Q, dst, Rm::R(RDX));
-        self.done(rd, dst, false);
     }
 
     /// Division. The host traps on a zero divisor and on overflow, RISC-V defines both; they are
     /// on a cold path.
-    pub(super) fn divide(&mut self, op: BinOp, w: Width, rd: Reg, a: Reg, b: Src) {
+    pub(super) fn divide(
+        &mut self,
+        op: BinOp,
+        w: Width,
+        dst: u8,
+        (x, y): (Opnd, Opnd),
+        divisor: Option<u64>,
+    ) {
         let sz = size(w);
         let signed = matches!(op, BinOp::Div | BinOp::Rem);
         let remainder = matches!(op, BinOp::Rem | BinOp::Remu);
-        let divisor = self.const_of(b);
-        let x = self.use_sz(sz, a);
-        let y = self.use_src(sz, b);
-        let dst = self.dest(rd);
         self.load_opnd(sz, RCX, y);
         self.load_opnd(sz, RAX, x);
         // A constant other than 0 and -1 needs no check.
@@ -126,24 +106,17 @@ impl Emitter<'_, '_> {
             });
         }
         self.a.mov(sz, dst, Rm::R(if remainder { RDX } else { RAX }));
-        self.finish(w, rd, dst);
     }
 
-    pub(super) fn clmul(&mut self, op: BinOp, rd: Reg, a: Reg, b: Src) {
-        if !self.cpu.pclmul {
-            return self.helper(1 << rd.0);
-        }
-        let x = self.use64(a);
-        let y = self.use_src(Sz::Q, b);
-        let dst = self.dest(rd);
+    /// Needs `pclmulqdq`.
+    pub(super) fn clmul(&mut self, op: BinOp, dst: u8, x: Opnd, y: Opnd) {
         let x = self.opnd_in_reg(Sz::Q, x, RAX);
         let y = self.opnd_in_reg(Sz::Q, y, RCX);
         self.movq_to_vector(XMM0, x);
         self.movq_to_vector(XMM1, y);
         self.pclmul(XMM0, XMM1, 0);
         if op == BinOp::Clmul {
-            self.movq_from_vector(dst, XMM0);
-            return self.done(rd, dst, false);
+            return self.movq_from_vector(dst, XMM0);
         }
         // psrldq xmm1, 8 of a copy: the high half.
         self.a.ins(Pp::P66, Map::M0F, Sz::D, 0x6f, XMM1, Rm::R(XMM0));
@@ -159,7 +132,6 @@ impl Emitter<'_, '_> {
             self.a.byte(1);
             self.a.mov(Sz::Q, dst, Rm::R(RCX));
         }
-        self.done(rd, dst, false);
     }
 
     /// `movq xmm, r64`

@@ -1,33 +1,20 @@
 //! Operations on a condition: `cmov`, and blends of vectors.
 
+use super::Emitter;
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
-use super::emit::Emitter;
-use super::emit_exit::condition;
 use super::emit_float::{
-    BOX, MAGNITUDE_D, MAGNITUDE_S, MOVU_LOAD, MOVU_STORE, SIGN_D, SIGN_S, Writes, XOR, constant,
-    scalar,
+    BOX, MAGNITUDE_D, MAGNITUDE_S, MOVU_LOAD, MOVU_STORE, SIGN_D, SIGN_S, XOR, constant, scalar,
 };
 use super::emit_float_arith::{AND, MAX, MIN};
 use super::emit_int::size;
 use super::regs::{RAX, RCX, XMM0, XMM1, float_slot, host_float};
 use super::values::Opnd;
-use crate::backend::{Counted, MAX_COUNTERS};
+use crate::backend::emit::{LowerFloat, LowerSelect, LowerValues, Unless, Writes};
 use crate::ir::{BinOp, Cond, FCmpOp, FReg, FSelectOp, Fmt, Node, Op, Reg, Src, Width};
 
-/// A condition on which nothing happens.
-type Unless = (Cond, Reg, Reg);
-
-impl Emitter<'_, '_> {
-    /// `rd = a op b`, unless the condition holds.
+impl LowerSelect for Emitter<'_, '_> {
     #[inline(never)]
-    pub(super) fn select(
-        &mut self,
-        unless: Unless,
-        (op, w): (BinOp, Width),
-        rd: Reg,
-        a: Reg,
-        b: Src,
-    ) {
+    fn select(&mut self, unless: Unless, (op, w): (BinOp, Width), rd: Reg, a: Reg, b: Src) {
         if rd.is_zero() {
             return;
         }
@@ -50,6 +37,34 @@ impl Emitter<'_, '_> {
         self.conditional_move(cc, rd, value, narrow);
     }
 
+    #[inline(never)]
+    fn fselect(&mut self, unless: Unless, (op, fmt): (FSelectOp, Fmt), fd: FReg, a: FReg) {
+        let from = self.fselect_value(op, fmt, fd, a);
+        let cc = self.compare_for_select(unless);
+        match host_float(fd.0) {
+            Some(dst) if self.cpu.avx => {
+                self.a.setcc(cc, RAX);
+                self.a.movzx8(RAX, Rm::R(RAX));
+                self.a.ins(Pp::P66, Map::M0F, Sz::D, 0x6e, XMM0, Rm::R(RAX)); // movd
+                self.shift_left(XMM0, 63);
+                self.blend(dst, dst, from, XMM0);
+            }
+            mapped => {
+                let over = self.a.jcc_short(cc.inverse());
+                match mapped {
+                    Some(dst) => self.fmove(dst, from),
+                    None => {
+                        let slot = Rm::S(float_slot(fd.0));
+                        self.a.ins(Pp::F2, Map::M0F, Sz::D, MOVU_STORE, from, slot);
+                    }
+                }
+                self.a.bind_short(over);
+            }
+        }
+    }
+}
+
+impl Emitter<'_, '_> {
     /// `a op b` if that is a constant or at home somewhere, and whether it is narrow.
     fn select_plain(&mut self, op: BinOp, w: Width, a: Reg, b: Src) -> Option<(Opnd, bool)> {
         if (op, w) != (BinOp::Add, Width::D) {
@@ -95,30 +110,6 @@ impl Emitter<'_, '_> {
         (Opnd::Rm(Rm::R(RCX)), w == Width::W)
     }
 
-    /// Compares; the condition on which something happens.
-    fn compare_for_select(&mut self, (cond, x, y): Unless) -> Cc {
-        let cc = self.compare(condition(cond.inverse()), x, Src::Reg(y));
-        if !self.same_insn {
-            self.count_skipped(cc);
-        }
-        cc
-    }
-
-    /// Counts how often the instructions behind the branch are skipped, if that is asked for.
-    fn count_skipped(&mut self, unless: Cc) {
-        if self.ctx.counters.is_none() || self.a.buf.points.len() + 2 > MAX_COUNTERS {
-            return;
-        }
-        let start = self.a.pos();
-        let over = self.a.jcc_short(unless);
-        self.count(Counted::Skipped(self.pc));
-        self.a.bind_short(over);
-        if let Some(point) = self.a.buf.points.last_mut() {
-            point.start = start;
-        }
-        self.count(Counted::Guest(self.pc));
-    }
-
     /// `rd = value` if `cc` holds. Nothing is pending of `rd` or made of its home; the value is not
     /// in rax.
     fn conditional_move(&mut self, cc: Cc, rd: Reg, value: Opnd, narrow: bool) {
@@ -137,39 +128,6 @@ impl Emitter<'_, '_> {
         }
         self.a.cmov(cc, Sz::Q, dst, from);
         self.done(rd, dst, narrow);
-    }
-
-    /// `fd = op a`, unless the condition holds.
-    #[inline(never)]
-    pub(super) fn fselect(
-        &mut self,
-        unless: Unless,
-        (op, fmt): (FSelectOp, Fmt),
-        fd: FReg,
-        a: FReg,
-    ) {
-        let from = self.fselect_value(op, fmt, fd, a);
-        let cc = self.compare_for_select(unless);
-        match host_float(fd.0) {
-            Some(dst) if self.cpu.avx => {
-                self.a.setcc(cc, RAX);
-                self.a.movzx8(RAX, Rm::R(RAX));
-                self.a.ins(Pp::P66, Map::M0F, Sz::D, 0x6e, XMM0, Rm::R(RAX)); // movd
-                self.shift_left(XMM0, 63);
-                self.blend(dst, dst, from, XMM0);
-            }
-            mapped => {
-                let over = self.a.jcc_short(cc.inverse());
-                match mapped {
-                    Some(dst) => self.fmove(dst, from),
-                    None => {
-                        let slot = Rm::S(float_slot(fd.0));
-                        self.a.ins(Pp::F2, Map::M0F, Sz::D, MOVU_STORE, from, slot);
-                    }
-                }
-                self.a.bind_short(over);
-            }
-        }
     }
 
     /// Shifts the low 64 bits of `x`. Needs AVX.
@@ -193,7 +151,7 @@ impl Emitter<'_, '_> {
             if fmt == Fmt::D { (SIGN_D, MAGNITUDE_D) } else { (SIGN_S, MAGNITUDE_S) };
         if op == FSelectOp::Move && (fmt == Fmt::D || boxed) {
             self.merge(fd, a);
-            return self.fin_reg(a, XMM1);
+            return self.float_in_reg(a, XMM1);
         }
         // The value will be as it is at the end: so must be what may stay.
         self.fsettle(fd);
@@ -208,7 +166,7 @@ impl Emitter<'_, '_> {
             return XMM1;
         }
         self.fsettle(a);
-        let x = self.fin_reg(a, XMM1);
+        let x = self.float_in_reg(a, XMM1);
         self.fmove(XMM1, x);
         if fmt == Fmt::S && !boxed {
             self.compare_box(a);
@@ -305,7 +263,7 @@ impl Emitter<'_, '_> {
         let extremum = float.filter(|_| if_true).and_then(|op| extremum(&op, compare));
         let masked = op == FCmpOp::Eq || float.is_some() && extremum.is_none();
         if masked {
-            let x = self.fin_reg(a, XMM0);
+            let x = self.float_in_reg(a, XMM0);
             self.a.vex(scalar(fmt), Map::M0F, false, 0xc2, XMM1, x, Self::fhome(b)); // vcmpsd
             self.a.byte(predicate);
         }
@@ -333,7 +291,7 @@ impl Emitter<'_, '_> {
         }
         match (float, extremum) {
             (Some(Op::FSelect { fd, .. }), Some((opcode, x, y))) => {
-                let x = self.fin_reg(x, XMM0);
+                let x = self.float_in_reg(x, XMM0);
                 self.scalar_op(scalar(fmt), opcode, Self::fdest(fd), x, Self::fhome(y));
             }
             (Some(Op::FSelect { fd, a: from, .. }), None) => {
@@ -369,7 +327,7 @@ impl Emitter<'_, '_> {
 
     /// `fd = from` where the mask of a comparison in xmm1 is set or, without `if_true`, clear.
     fn select_by_mask(&mut self, fmt: Fmt, fd: FReg, from: FReg, if_true: bool) {
-        let (dst, from) = (Self::fdest(fd), self.fin_reg(from, XMM0));
+        let (dst, from) = (Self::fdest(fd), self.float_in_reg(from, XMM0));
         if fmt == Fmt::S {
             self.shift_left(XMM1, 32);
         }

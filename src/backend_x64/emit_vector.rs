@@ -13,8 +13,8 @@
 //! While groups are executed rax is how far the arrays are behind, in bytes; registers that advance
 //! stand where they stood at the entry.
 
+use super::Emitter;
 use super::asm::{Alu, Cc, Guest, Map, Pp, Rm, Shift, Sz};
-use super::emit::Emitter;
 use super::emit_float::{
     BOX, MAGNITUDE_D, MAGNITUDE_S, MOVAPS, MOVU_LOAD, MOVU_STORE, OR, SIGN_D, SIGN_S, XOR,
     constant, packed,
@@ -24,6 +24,7 @@ use super::regs::{
     COPIES, FLOAT_MAP, INT_MAP, RAX, RCX, XMM0, XMM1, field, host_float, host_int, slot,
 };
 use crate::backend::Counted;
+use crate::backend::emit::Host;
 use crate::ir::{Block, FBinOp, FCmpOp, FReg, Fmt, Op, Reg};
 use crate::mem::Mode;
 use crate::opt::{AliasCheck, Array, Elementwise, Induction, LiveOut, Role, size_of};
@@ -67,21 +68,22 @@ impl Emitter<'_, '_> {
             to: l.after,
             iterations: (GROUP / size_of(l.fmt)) as u32,
         });
-        self.poll_load();
+        self.a.poll();
         let early = self.group(&l, &pointers.of);
         self.a.alu_imm(Alu::Add, Sz::Q, Rm::R(RAX), GROUP);
         self.a.alu(Alu::Cmp, Sz::Q, RAX, Rm::S(field!(scratch)));
         self.a.jcc(Cc::Be, head);
 
         self.count(Counted::Cold);
-        self.a.buf.patch(recovery, self.a.pos().0);
-        self.bind(&early);
+        let here = self.a.pos();
+        self.a.buf.patch(recovery, here.0);
+        early.into_iter().for_each(|branch| self.a.bind(branch));
         self.end_groups(&l, &pointers);
         self.compare_counter(&l);
         let done = self.a.buf.cold_pos();
         self.a.jcc(Cc::E, done);
         self.in_cold(|e| e.jump_to(l.after));
-        self.bind(&singly);
+        singly.into_iter().for_each(|branch| self.a.bind(branch));
         true
     }
 
@@ -89,16 +91,16 @@ impl Emitter<'_, '_> {
     /// to be filled in. How far the loop goes, in bytes of an array, is in rax.
     fn check_entry(&mut self, l: &Elementwise<'_>) -> Vec<CodePtr> {
         let mut sites = Vec::new();
-        self.jump_unless_rounding(l.rounding, &mut sites);
+        self.branch_unless_rounding(l.rounding, &mut sites);
         if l.raises {
             // Where exceptions do not trap, flags could be set by iterations after a fault's.
             self.a.ins(Pp::None, Map::One, Sz::D, 0x80, 7, Rm::S(field!(known_fp)));
             self.a.byte(0);
-            self.jump_to_be_bound(Cc::S, &mut sites);
+            sites.push(self.a.branch_if(Cc::S));
         }
         if l.fmt == Fmt::S {
             // What the loop writes is boxed.
-            self.jump_unless_boxed(l.constants, &mut sites);
+            self.branch_unless_boxed(l.constants, &mut sites);
         }
         for check in &l.alias_checks {
             self.check_alias(&l.arrays, l.store, check, &mut sites);
@@ -119,7 +121,7 @@ impl Emitter<'_, '_> {
         let conditions = l.roles.iter().any(|p| matches!(p, Role::Compare(_)));
         let least = if conditions { 4 } else { 2 };
         self.a.alu_imm(Alu::Cmp, Sz::Q, Rm::R(RAX), least * GROUP);
-        self.jump_to_be_bound(Cc::B, &mut sites);
+        sites.push(self.a.branch_if(Cc::B));
         sites
     }
 
@@ -138,7 +140,7 @@ impl Emitter<'_, '_> {
         }
         self.a.alu_imm(Alu::Add, sz, Rm::R(RCX), off - c.lo - 1);
         self.a.alu_imm(Alu::Cmp, sz, Rm::R(RCX), c.hi - c.lo + GROUP - 1);
-        self.jump_to_be_bound(Cc::B, sites);
+        sites.push(self.a.branch_if(Cc::B));
     }
 
     /// `to` = where an array begins.
@@ -244,7 +246,7 @@ impl Emitter<'_, '_> {
     /// Leaves the group if a comparison in the scratch register holds for any element.
     fn leave_if_any(&mut self, early: &mut Vec<CodePtr>) {
         self.a.vex256(Pp::P66, Map::M0F38, false, 0x17, XMM0, 0, Rm::R(XMM0)); // vptest
-        self.jump_to_be_bound(Cc::Ne, early);
+        early.push(self.a.branch_if(Cc::Ne));
     }
 
     fn vector(&mut self, pp: Pp, op: u8, to: u8, a: u8, b: Rm) {
@@ -305,7 +307,7 @@ impl Emitter<'_, '_> {
         let mapped = |set: u32| FLOAT_MAP.iter().filter(move |(f, _)| set & 1 << f != 0);
         let mut none = Vec::new();
         self.a.test(Sz::Q, RAX, RAX);
-        self.jump_to_be_bound(Cc::E, &mut none);
+        none.push(self.a.branch_if(Cc::E));
         for (_, x) in mapped(l.written) {
             self.a.vex256(Pp::P66, Map::M0F3A, false, 0x19, *x, 0, Rm::R(XMM0)); // vextractf128
             self.a.byte(1);
@@ -330,7 +332,7 @@ impl Emitter<'_, '_> {
             }
             self.a.mov_to(Sz::Q, self.settled(*r), RCX);
         }
-        self.bind(&none);
+        none.into_iter().for_each(|branch| self.a.bind(branch));
         if l.fmt == Fmt::S {
             for (_, x) in mapped(l.constants) {
                 self.a.vex(Pp::None, Map::M0F, false, OR, *x, *x, constant(BOX));

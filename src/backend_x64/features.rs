@@ -1,56 +1,29 @@
 //! What the host CPU can do beyond the x86-64 baseline (SSE2).
 
-/// Optional instructions that the emitter uses if they are there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Features {
+use crate::backend::features;
+
+features! {
     /// Three-operand vector encodings.
-    pub avx: bool,
+    avx: "avx",
     /// 256-bit vectors of integers, and broadcasts from registers.
-    pub avx2: bool,
+    avx2: "avx2",
     /// `andn`.
-    pub bmi1: bool,
+    bmi1: "bmi1",
     /// `shlx`, `rorx` and kin.
-    pub bmi2: bool,
+    bmi2: "bmi2",
     /// `vfmadd` and kin.
-    pub fma: bool,
+    fma: "fma",
     /// `lzcnt`.
-    pub lzcnt: bool,
+    lzcnt: "lzcnt",
     /// `pclmulqdq`.
-    pub pclmul: bool,
+    pclmul: "pclmul",
     /// `popcnt`.
-    pub popcnt: bool,
+    popcnt: "popcnt",
     /// `roundsd`, `pextrd` and kin.
-    pub sse41: bool,
+    sse41: "sse4.1",
 }
 
-/// Names as `--host-features` takes them, with their fields.
-type Field = fn(&mut Features) -> &mut bool;
-const NAMES: [(&str, Field); 9] = [
-    ("avx", |f| &mut f.avx),
-    ("avx2", |f| &mut f.avx2),
-    ("bmi1", |f| &mut f.bmi1),
-    ("bmi2", |f| &mut f.bmi2),
-    ("fma", |f| &mut f.fma),
-    ("lzcnt", |f| &mut f.lzcnt),
-    ("pclmul", |f| &mut f.pclmul),
-    ("popcnt", |f| &mut f.popcnt),
-    ("sse4.1", |f| &mut f.sse41),
-];
-
 impl Features {
-    /// Only what every x86-64 CPU has.
-    pub const BASELINE: Self = Self {
-        avx: false,
-        avx2: false,
-        bmi1: false,
-        bmi2: false,
-        fma: false,
-        lzcnt: false,
-        pclmul: false,
-        popcnt: false,
-        sse41: false,
-    };
-
     /// What this machine has; [`Self::BASELINE`] on another architecture.
     #[must_use]
     pub fn detect() -> Self {
@@ -65,18 +38,5 @@ impl Features {
             popcnt: h.popcnt,
             sse41: h.sse41,
         })
-    }
-
-    /// Switches a feature by name. `None` if there is no such name.
-    pub fn set(&mut self, name: &str, on: bool) -> Option<()> {
-        let (_, field) = NAMES.iter().find(|(n, _)| *n == name)?;
-        *field(self) = on;
-        Some(())
-    }
-
-    /// Names of all features, and whether each is on.
-    #[must_use]
-    pub fn list(mut self) -> Vec<(&'static str, bool)> {
-        NAMES.iter().map(|(n, field)| (*n, *field(&mut self))).collect()
     }
 }

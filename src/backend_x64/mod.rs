@@ -1,9 +1,9 @@
 //! Host code for x86-64.
 //!
 //! Reading order: `regs` (which register is what), `asm` (encodings), `entry` (common stubs),
-//! `emit` (a block from end to end), `values` (where guest registers are), `emit_*` (one file per
-//! kind of operation), `patch`, `features`. All of it is safe code: emitting is bytes, only running
-//! them is not.
+//! `emit` (the primitives of the shared emitter, `backend::emit`), `values` (where guest registers
+//! are), `emit_*` (what each kind of operation is lowered to), `patch`, `features`. All of it is
+//! safe code: emitting is bytes, only running them is not.
 
 mod asm;
 #[cfg(all(debug_assertions, feature = "tools"))]
@@ -14,7 +14,6 @@ mod emit_convert;
 mod emit_exit;
 mod emit_float;
 mod emit_float_arith;
-mod emit_float_loop;
 mod emit_float_move;
 mod emit_int;
 mod emit_mem;
@@ -29,10 +28,13 @@ mod values;
 
 pub use features::Features;
 
-use crate::backend::{Backend, CodeBuf, EmitContext, LinkSite, Stubs, ThreadState};
+use crate::backend::{Backend, CodeBuf, EmitContext, LinkSite, Out, RegMap, Stubs, ThreadState};
 use crate::ir::Block;
 use crate::opt::Liveness;
 use crate::util::CodePtr;
+
+/// The shared emitter for this host.
+type Emitter<'b, 'c> = crate::backend::emit::Emitter<'b, 'c, asm::Asm<'b>>;
 
 /// The emitter.
 #[derive(Debug)]
@@ -54,13 +56,15 @@ impl Backend for X64 {
     const EXACT_FLAGS_COST: bool = false;
     const IGNORES_TOP_BYTE: bool = false;
     const UNROLL: u32 = 1;
+    const MAP: &'static RegMap = &regs::MAP;
 
     fn emit_stubs(&mut self, buf: &mut CodeBuf) -> Stubs {
         entry::emit_stubs(buf)
     }
 
     fn emit_block(&mut self, block: &Block, buf: &mut CodeBuf, context: &EmitContext<'_>) {
-        emit::Emitter::new(buf, context, self.features, &mut self.ahead).block(block);
+        let out = Out::new(buf);
+        Emitter::new(out, context, self.features, &mut self.ahead).block(block);
     }
 
     fn link_word(link: &LinkSite, target: CodePtr) -> Option<u32> {
@@ -81,13 +85,5 @@ impl Backend for X64 {
 
     fn fp_flags(word: u32) -> u8 {
         emit_float::fflags(word)
-    }
-
-    fn guest_int(n: usize) -> Option<u8> {
-        regs::INT_MAP.iter().find(|(_, h)| usize::from(*h) == n).map(|(g, _)| *g)
-    }
-
-    fn guest_float(n: usize) -> Option<u8> {
-        regs::FLOAT_MAP.iter().find(|(_, h)| usize::from(*h) == n).map(|(g, _)| *g)
     }
 }

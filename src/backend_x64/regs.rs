@@ -15,7 +15,7 @@
 //! cover about 80% of operands) in host registers, those of them that are used most in the ones
 //! with short encodings.
 
-use crate::backend::homes;
+use crate::backend::RegMap;
 pub(super) use crate::backend::{field, float_slot, slot};
 
 pub(super) const RAX: u8 = 0;
@@ -68,15 +68,15 @@ pub(super) const FLOAT_MAP: [(u8, u8); 14] = [
     (2, 15),
 ];
 
-const INT_HOME: [Option<u8>; 32] = homes(INT_MAP);
-const FLOAT_HOME: [Option<u8>; 32] = homes(FLOAT_MAP);
+/// Both.
+pub(super) static MAP: RegMap = RegMap::new(&INT_MAP, &FLOAT_MAP);
 
 /// Host register of a guest integer register.
 pub(super) const fn host_int(r: u8) -> Option<u8> {
-    INT_HOME[r as usize]
+    MAP.int(r)
 }
 
 /// Vector register of a guest floating-point register.
 pub(super) const fn host_float(r: u8) -> Option<u8> {
-    FLOAT_HOME[r as usize]
+    MAP.float(r)
 }

@@ -1,25 +1,19 @@
 //! Where the values of guest integer registers are.
 //!
-//! An operand that an emitter holds must not change before it is used. Bringing one register home
-//! may bring others home before it, and writes their homes. So:
-//!
-//! - What [`Emitter::use64`] and its relatives return belongs to a register that is settled. No
-//!   other register's way home writes that home; only a new value of the register does.
-//! - The home of a register that is pending may be written at any of these steps. Nobody outside
-//!   of this module can see it: what is made of such a home is made of it here, in one step, or
-//!   comes from [`Emitter::dest_from`], which returns the home and the destination together, after
-//!   all that had to be brought home for it.
+//! Operands are in memory as well as in registers here, and may be constants; see
+//! `backend::emit`, `values`, for when they stay as they are.
 
 mod address;
 mod slots;
 
 pub(super) use slots::{Copies, spares};
 
-use super::asm::{Alu, Rm, Shift, Sz};
-use super::emit::Emitter;
+use super::Emitter;
+use super::asm::{Alu, Asm, Rm, Shift, Sz};
 use super::emit_int::size;
-use super::regs::{RAX, host_int};
-use crate::backend::{KeptHome, ShiftOp, Val};
+use super::regs::RAX;
+use crate::backend::emit::{LowerValues, Place};
+use crate::backend::{ShiftOp, Val};
 use crate::ir::{Reg, Src, Width};
 use crate::opt::RegSet;
 
@@ -32,15 +26,7 @@ pub(super) enum Opnd {
     Imm(i32),
 }
 
-impl Emitter<'_, '_> {
-    /// Brings a pending register home, and before it those whose value is made of that home.
-    #[inline]
-    pub(super) fn settle(&mut self, r: u8) {
-        if self.sym.is_pending(r) {
-            self.settle_pending(r);
-        }
-    }
-
+impl<'b> LowerValues<'b, Asm<'b>> for Emitter<'b, '_> {
     fn settle_pending(&mut self, r: u8) {
         match self.sym.val(r) {
             Val::Const(k) => return self.settle_const(r, k),
@@ -72,6 +58,32 @@ impl Emitter<'_, '_> {
         self.sym.settle(r);
     }
 
+    fn store_held(&mut self, registers: RegSet) {
+        self.store_copies(registers);
+    }
+
+    fn pin(&mut self, r: u8) {
+        self.home(r);
+    }
+
+    fn home_of(&mut self, r: u8, _place: Place) -> Opnd {
+        Opnd::Rm(self.home(r))
+    }
+
+    fn operand(&mut self, w: Width, r: Reg, _place: Place) -> Opnd {
+        self.use_sz(size(w), r)
+    }
+
+    fn result_reg(&mut self, r: u8) -> u8 {
+        self.target(r, RAX)
+    }
+
+    fn write_home(&mut self, r: u8, from: u8) {
+        self.write_copy(r, from);
+    }
+}
+
+impl Emitter<'_, '_> {
     /// Brings home the constant `k` that `r` is.
     fn settle_const(&mut self, r: u8, k: u64) {
         self.settle_dependents(r);
@@ -81,62 +93,6 @@ impl Emitter<'_, '_> {
             self.write_home(r, dst);
         }
         self.sym.settle(r);
-    }
-
-    /// Brings home what is made of the home of `r`, which is about to change. (The low half, of
-    /// which alone shifted words are made, stays when a pending sign-extension comes home.)
-    pub(super) fn settle_dependents(&mut self, r: u8) {
-        let mut left = self.sym.dependents(r);
-        while left != 0 {
-            let d = left.trailing_zeros() as u8;
-            left &= left - 1;
-            if self.dead & 1 << d != 0 {
-                self.sym.set_home(d, false);
-            } else {
-                self.settle(d);
-            }
-        }
-    }
-
-    /// Brings everything home: the contract.
-    #[inline]
-    pub(super) fn flush(&mut self) {
-        self.flush_int();
-        if self.float_pending() {
-            self.flush_float();
-        }
-    }
-
-    /// Brings all integer registers home.
-    pub(super) fn flush_int(&mut self) {
-        self.settle_all(RegSet::MAX);
-        self.store_held(RegSet::MAX);
-    }
-
-    /// Brings home what will have to be there sooner or later, before the block can be left: then
-    /// leaving it needs no code of its own.
-    pub(super) fn settle_lasting(&mut self) {
-        self.settle_all(!self.redefined);
-        self.store_held(!self.redefined);
-    }
-
-    /// Brings those of `registers` home that are pending. That which will be compared with zero
-    /// comes last, since flags may then tell about it.
-    fn settle_all(&mut self, registers: RegSet) {
-        loop {
-            let left = self.sym.pending() & registers;
-            let others = left & !self.compared;
-            match if others != 0 { others } else { left } {
-                0 => return,
-                set => self.settle(set.trailing_zeros() as u8),
-            }
-        }
-    }
-
-    /// True if the contract does not hold here.
-    #[inline]
-    pub(super) fn anything_pending(&self) -> bool {
-        self.sym.pending() != 0 || self.copies.dirty() != 0 || self.float_pending()
     }
 
     /// `dst = home(a) + (home(b) << shift) + imm`. rax may be used.
@@ -250,14 +206,6 @@ impl Emitter<'_, '_> {
         }
     }
 
-    /// The constant that `src` is, if it is one.
-    pub(super) fn const_of(&self, src: Src) -> Option<u64> {
-        match src {
-            Src::Imm(i) => Some(i64::from(i) as u64),
-            Src::Reg(r) => self.sym.constant(r.0),
-        }
-    }
-
     /// Puts an operand into `to`. Flags are unchanged; with `Sz::D` the upper half is anything.
     pub(super) fn load_opnd(&mut self, sz: Sz, to: u8, o: Opnd) {
         match o {
@@ -266,6 +214,17 @@ impl Emitter<'_, '_> {
             Opnd::Imm(i) => {
                 let v = if sz == Sz::D { u64::from(i as u32) } else { i64::from(i) as u64 };
                 self.a.mov_imm_keep_flags(to, v);
+            }
+        }
+    }
+
+    /// The operand in a register or slot: its own, or `scratch`.
+    pub(super) fn operand_rm(&mut self, sz: Sz, o: Opnd, scratch: u8) -> Rm {
+        match o {
+            Opnd::Rm(rm) => rm,
+            Opnd::Imm(_) => {
+                self.load_opnd(sz, scratch, o);
+                Rm::R(scratch)
             }
         }
     }
@@ -279,26 +238,6 @@ impl Emitter<'_, '_> {
                 scratch
             }
         }
-    }
-
-    /// Makes the home of `rd` ready to be overwritten and returns the register to compute into:
-    /// its host register, one for a copy, or rax.
-    pub(super) fn dest(&mut self, rd: Reg) -> u8 {
-        self.settle_dependents(rd.0);
-        self.result_reg(rd.0)
-    }
-
-    /// As [`Self::dest`], and the home of `from`, of which the new value of `rd` is made. Of the
-    /// registers in `halves`, which this operation reads, those that nobody reads later are not
-    /// computed if the home that they are made of changes.
-    pub(super) fn dest_from(&mut self, rd: Reg, from: KeptHome, halves: RegSet) -> (u8, Rm) {
-        // So that a copy stays where it is.
-        self.home(from.reg());
-        let seen = self.dead;
-        self.dead |= self.dead_later & halves;
-        let dst = self.dest(rd);
-        self.dead = seen;
-        (dst, self.home(from.reg()))
     }
 
     /// The home of a register that is settled.
@@ -327,31 +266,5 @@ impl Emitter<'_, '_> {
         let from = Opnd::Rm(self.home(a));
         self.load_opnd(size(w), dst, from);
         self.shift_done(r, op, w, dst, n);
-    }
-
-    /// The destination now holds a 64-bit result.
-    pub(super) fn done(&mut self, rd: Reg, dst: u8, narrow: bool) {
-        self.write_home(rd.0, dst);
-        self.sym.set_home(rd.0, narrow);
-    }
-
-    /// The low half of the destination holds a 32-bit result and the upper half is zero; the
-    /// value is the sign-extension.
-    pub(super) fn done_word(&mut self, rd: Reg, dst: u8) {
-        if host_int(rd.0).is_some() || self.redefined & 1 << rd.0 != 0 {
-            self.write_home(rd.0, dst);
-            self.sym.set_sext(rd.0);
-        } else {
-            self.a.movsxd(dst, Rm::R(dst));
-            self.done(rd, dst, true);
-        }
-    }
-
-    /// `rd = value`, when somebody needs it.
-    pub(super) fn set_const(&mut self, rd: Reg, value: u64) {
-        if rd.is_zero() || self.sym.constant(rd.0) == Some(value) {
-            return;
-        }
-        self.sym.set_const(rd.0, value, false);
     }
 }

@@ -419,12 +419,12 @@ impl Cpu {
         let saved = self.thread.state().fault;
         let state = self.thread.state_mut();
         for (n, value) in saved.general.iter().enumerate() {
-            if let Some(r) = super::host::guest_int(n) {
+            if let Some(r) = super::host::MAP.guest_int(n) {
                 state.hart.x[usize::from(r)] = *value;
             }
         }
         for (n, value) in saved.vector.iter().enumerate() {
-            if let Some(r) = super::host::guest_float(n) {
+            if let Some(r) = super::host::MAP.guest_float(n) {
                 state.hart.f[usize::from(r)] = *value;
             }
         }

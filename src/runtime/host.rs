@@ -83,12 +83,5 @@ pub(super) fn fp_flags(word: u32) -> u8 {
     Host::fp_flags(word)
 }
 
-/// See [`Backend::guest_int`].
-pub(super) fn guest_int(n: usize) -> Option<u8> {
-    Host::guest_int(n)
-}
-
-/// See [`Backend::guest_float`].
-pub(super) fn guest_float(n: usize) -> Option<u8> {
-    Host::guest_float(n)
-}
+/// Where guest registers live in translated code.
+pub(super) const MAP: &crate::backend::RegMap = Host::MAP;

@@ -1,7 +1,7 @@
 //! Addresses of guest memory.
 
+use super::super::Emitter;
 use super::super::asm::{Alu, At, Mem, Sz, fits};
-use super::super::emit::Emitter;
 use super::super::regs::{BASE, X16, X17, ZR};
 use crate::backend::Val;
 use crate::ir::Reg;
@@ -10,7 +10,7 @@ use crate::mem::Mode;
 impl Emitter<'_, '_> {
     /// Where the guest memory at `base + off` is. Uses x16 and x17; x16 must then stay as it is
     /// until the access.
-    pub(in crate::backend_a64) fn address(&mut self, mem: Mem, base: Reg, off: i32) -> At {
+    pub(in crate::backend_a64) fn memory(&mut self, mem: Mem, base: Reg, off: i32) -> At {
         match self.ctx.mode {
             Mode::Identity => self.address_identity(mem, base, off),
             Mode::Guarded => self.address_guarded(mem, base, off),

@@ -1,7 +1,7 @@
 //! Addresses of guest memory.
 
+use super::super::Emitter;
 use super::super::asm::{Guest, Rm};
-use super::super::emit::Emitter;
 use super::super::regs::RAX;
 use crate::backend::Val;
 use crate::ir::Reg;
@@ -10,7 +10,7 @@ use crate::mem::Mode;
 impl Emitter<'_, '_> {
     /// Operand for the guest memory at `base + off`. May use rax, which must then stay as it is
     /// until the access.
-    pub(in crate::backend_x64) fn address(&mut self, base: Reg, off: i32) -> Rm {
+    pub(in crate::backend_x64) fn memory(&mut self, base: Reg, off: i32) -> Rm {
         let sandbox = self.ctx.mode == Mode::Sandbox;
         let sum = match self.sym.val(base.0) {
             Val::Const(k) => {

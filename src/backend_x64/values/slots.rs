@@ -6,11 +6,12 @@
 //! home is then that host register, until another register takes its place. Copies are known within
 //! a run of plain operations only.
 
+use super::super::Emitter;
 use super::super::asm::{Guest, Rm, Sz};
-use super::super::emit::Emitter;
 use super::super::features::Features;
 use super::super::regs::{COPIES, RAX, RCX, RDX, host_int, slot};
-use crate::backend::Recipe;
+use crate::backend::emit::HeldCopies;
+use crate::backend::{FaultPoints, Recipe};
 use crate::ir::Shape;
 use crate::opt::{Liveness, RegSet};
 use std::cell::Cell;
@@ -44,21 +45,9 @@ pub(in crate::backend_x64) struct Copies {
 }
 
 impl Copies {
-    /// Guest registers that are not in their slots.
-    pub(in crate::backend_x64) const fn dirty(&self) -> RegSet {
-        self.dirty
-    }
-
     /// True if `r` is read more than once again while copies last.
     pub(in crate::backend_x64) const fn often(&self, r: u8) -> bool {
         self.often & 1 << r != 0
-    }
-
-    /// What a fault handler must know of them.
-    pub(in crate::backend_x64) fn recipes(&self) -> impl Iterator<Item = Recipe> {
-        let dirty = self.dirty;
-        let pairs = self.held.into_iter().zip(COPIES).filter_map(|(r, h)| Some((r?, h)));
-        pairs.filter(move |(r, _)| dirty & 1 << r != 0).map(|(r, h)| Recipe::Held(r, h))
     }
 
     /// All copies: guest register, host register, and whether the slot is out of date.
@@ -102,6 +91,24 @@ impl Copies {
     }
 }
 
+impl HeldCopies for Copies {
+    #[inline]
+    fn dirty(&self) -> RegSet {
+        self.dirty
+    }
+
+    fn recipes(&self, to: &mut FaultPoints) {
+        let pairs = self.held.into_iter().zip(COPIES).filter_map(|(r, h)| Some((r?, h)));
+        let dirty = pairs.filter(|(r, _)| self.dirty & 1 << r != 0);
+        dirty.for_each(|(r, h)| to.push(Recipe::Held(r, h)));
+    }
+
+    fn forget(&mut self) {
+        debug_assert_eq!(self.dirty, 0, "values would be lost");
+        self.held = [None; COPIES.len()];
+    }
+}
+
 impl Emitter<'_, '_> {
     /// Makes ready for an operation; `ahead` is what is known behind it.
     #[inline]
@@ -117,14 +124,8 @@ impl Emitter<'_, '_> {
         }
     }
 
-    /// Forgets all copies: control may come from elsewhere. The contract holds.
-    pub(in crate::backend_x64) fn forget_copies(&mut self) {
-        debug_assert_eq!(self.copies.dirty, 0, "values would be lost");
-        self.copies.held = [None; COPIES.len()];
-    }
-
     /// Stores those of `registers` whose slots are out of date. Flags are unchanged.
-    pub(super) fn store_held(&mut self, registers: RegSet) {
+    pub(super) fn store_copies(&mut self, registers: RegSet) {
         for (held, h) in self.copies.held.into_iter().zip(COPIES) {
             if let Some(r) = held
                 && self.copies.dirty & registers & 1 << r != 0
@@ -138,7 +139,7 @@ impl Emitter<'_, '_> {
     /// Makes place `n` free. Flags are unchanged.
     fn vacate(&mut self, n: usize) {
         if let Some(r) = self.copies.held[n] {
-            self.store_held(1 << r);
+            self.store_copies(1 << r);
             self.copies.held[n] = None;
         }
     }
@@ -230,7 +231,7 @@ impl Emitter<'_, '_> {
 
     /// The home of `r`, which is computed in `from`, which came from [`Self::target`] or is a
     /// scratch register, is stored if it is a slot and the value lasts.
-    pub(in crate::backend_x64) fn write_home(&mut self, r: u8, from: u8) {
+    pub(in crate::backend_x64) fn write_copy(&mut self, r: u8, from: u8) {
         if host_int(r).is_some() {
             return;
         }
@@ -256,12 +257,12 @@ impl Emitter<'_, '_> {
             }
             _ => {
                 self.a.mov(Sz::Q, to, from);
-                self.write_home(r, to);
+                self.write_copy(r, to);
             }
         }
     }
 
-    /// As [`Self::write_home`], for a constant; false if that needs a register.
+    /// As [`Self::write_copy`], for a constant; false if that needs a register.
     pub(super) fn write_home_imm(&mut self, r: u8, value: u64) -> bool {
         match (host_int(r), i32::try_from(value as i64)) {
             (None, Ok(value)) => {
@@ -271,11 +272,6 @@ impl Emitter<'_, '_> {
             }
             _ => false,
         }
-    }
-
-    /// The scratch register for results.
-    pub(in crate::backend_x64) fn result_reg(&mut self, r: u8) -> u8 {
-        self.target(r, RAX)
     }
 }
 

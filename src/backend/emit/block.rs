@@ -1,0 +1,225 @@
+//! A block from end to end.
+
+#[cfg(all(debug_assertions, feature = "tools"))]
+use super::Checker;
+use super::{
+    Emitter, HeldCopies, Host, Lower, LowerBlock, LowerConvert, LowerExit, LowerFloatMove,
+    LowerMemory, LowerSelect,
+};
+use crate::backend::{CountPoint, Counted, MAX_COUNTERS};
+use crate::ir::{Block, Node, Op};
+use crate::opt::Liveness;
+use crate::util::CodePtr;
+
+impl<'b, H: Host<'b>> Emitter<'b, '_, H>
+where
+    Self: Lower<'b, H>,
+{
+    /// Emits `block` at the buffer's position.
+    pub(crate) fn block(&mut self, block: &Block) {
+        let start = self.a.pos();
+        self.a.buf.entries.push((block.pc, start));
+        if !block.loops() || !self.loop_block(block) {
+            self.count(Counted::Guest(block.pc));
+            self.nodes(&block.nodes, block.next);
+        }
+        self.a.end();
+    }
+
+    /// Emits `nodes`, after which execution goes on at `after`.
+    pub(crate) fn nodes(&mut self, nodes: &[Node], after: u64) {
+        let mut open = true;
+        self.begin_run();
+        let mut ahead = std::mem::take(self.ahead);
+        let cpu = self.cpu;
+        Liveness::of(nodes, &mut ahead, |shape| H::keeps(shape, cpu));
+        let (mut rest, mut known) = (nodes, &ahead[..]);
+        let mut before = None;
+        #[cfg(all(debug_assertions, feature = "tools"))]
+        let mut checker = Checker::<H::Simulated>::new(self, nodes, after);
+        while let ([node, following @ ..], [now, later @ ..]) = (rest, known) {
+            self.redefined = now.redefined;
+            self.dead_later = now.dead;
+            self.dead = now.dead & !node.reads();
+            self.begin_node(node, now);
+            self.same_insn = before == Some(node.pc);
+            self.pc = node.pc;
+            self.next = following.first().map_or(after, |n| n.pc);
+            (rest, known) = (following, later);
+            let mut last = node;
+            match self.joined(&node.op, following) {
+                0 => self.op(&node.op, following.is_empty()),
+                n => {
+                    (rest, known) = (&following[n..], &later[n..]);
+                    last = &following[n - 1];
+                }
+            }
+            before = Some(last.pc);
+            if last.shape().may_leave() {
+                open = !last.op.ends_block();
+            }
+            self.count_behind(last, rest, after, open);
+            #[cfg(all(debug_assertions, feature = "tools"))]
+            checker.emitted(self, nodes.len() - rest.len());
+        }
+        *self.ahead = ahead;
+        if open {
+            self.pc = after;
+            self.flush();
+            self.jump_to(after);
+            #[cfg(all(debug_assertions, feature = "tools"))]
+            checker.ended(self);
+        }
+        self.end_run(if open { after } else { u64::MAX });
+        #[cfg(all(debug_assertions, feature = "tools"))]
+        checker.taken(self);
+    }
+
+    /// Emits `op`, the last one or not.
+    // What is called is not inlined, so that an operation bears the cost of its own code alone.
+    #[inline(always)]
+    fn op(&mut self, op: &Op, last: bool) {
+        match *op {
+            Op::Const { rd, value } => self.set_const(rd, value),
+            Op::Bin { op, w, rd, a, b } => self.bin(op, w, rd, a, b),
+            Op::Un { op, w, rd, a } => self.un(op, w, rd, a),
+            Op::Load { kind, rd, base, off } => self.load(kind, rd, base, off),
+            Op::Store { size, src, base, off } => self.store(size, src, base, off),
+            Op::FLoad { fmt, fd, base, off } => self.fload(fmt, fd, base, off),
+            Op::FStore { fmt, fs, base, off } => self.fstore(fmt, fs, base, off),
+            Op::Amo { op, size, rd, base, src } => self.amo(op, size, rd, base, src),
+            Op::LoadReserved { size, rd, base } => self.load_reserved(size, rd, base),
+            Op::StoreConditional { size, rd, base, src } => {
+                self.store_conditional(size, rd, base, src);
+            }
+            Op::Cas { size, rd, base, src } => self.cas(size, rd, base, src),
+            Op::Fence(f) => self.fence(f),
+            Op::Pause => self.a.pause(),
+            Op::FBin { .. }
+            | Op::FUn { .. }
+            | Op::FMulAdd { .. }
+            | Op::FCmp { .. }
+            | Op::FClass { .. }
+            | Op::FToInt { .. }
+            | Op::FFromInt { .. }
+            | Op::FConvert { .. }
+            | Op::FMoveToInt { .. }
+            | Op::FMoveFromInt { .. }
+            | Op::FConst { .. } => self.float(op),
+            Op::ReadFlags { rd } => self.read_flags(rd),
+            Op::SwapFlags { rd, a } => self.swap_flags(rd, a),
+            Op::ReadRounding { rd } => self.read_rounding(rd),
+            Op::ReadCounter { counter, rd } => self.read_counter(counter, rd),
+            Op::Helper { reads: _, writes } => self.helper(writes),
+            Op::Branch { cond, a, b, target } => self.branch(cond, a, b, target),
+            Op::Select { cond, x, y, op, w, rd, a, b } => {
+                self.select((cond, x, y), (op, w), rd, a, b);
+            }
+            Op::FSelect { cond, x, y, op, fmt, fd, a } => {
+                self.fselect((cond, x, y), (op, fmt), fd, a);
+            }
+            Op::Jump { target } => self.jump(target),
+            Op::Call { target, link, ret } => self.call(target, link, ret, last),
+            Op::CallIndirect { base, off, link, ret } => {
+                self.call_indirect(base, off, link, ret, last);
+            }
+            Op::JumpIndirect { base, off, link, ret, is_return } => {
+                self.jump_indirect(base, off, (link, ret), is_return);
+            }
+            Op::Exit(kind) => self.exit(kind),
+        }
+    }
+
+    /// Brings everything home: the contract.
+    #[inline]
+    pub(crate) fn flush(&mut self) {
+        self.flush_int();
+        if self.fp.is_pending() {
+            self.flush_float();
+        }
+    }
+
+    // Faults.
+
+    /// True if the contract does not hold here.
+    #[inline]
+    pub(crate) fn anything_pending(&self) -> bool {
+        self.sym.pending() != 0 || self.copies.dirty() != 0 || self.fp.is_pending()
+    }
+
+    /// Says that the next host instruction may fault, on behalf of the current guest instruction.
+    pub(crate) fn fault_point(&mut self) {
+        self.fault_point_at(self.a.pos());
+    }
+
+    /// As [`Self::fault_point`], for host address `host`.
+    pub(crate) fn fault_point_at(&mut self, host: CodePtr) {
+        if self.anything_pending() {
+            self.recipes();
+        }
+        let pc = self.pc;
+        self.a.faults().point(host, pc);
+    }
+
+    /// Says what is pending, for the fault point that comes next.
+    #[inline(never)]
+    fn recipes(&mut self) {
+        let faults = self.a.faults();
+        self.copies.recipes(faults);
+        faults.push_pending(&self.sym);
+        if self.fp.is_pending() {
+            self.float_recipes();
+        }
+    }
+
+    // Counters.
+
+    /// Counts how often what follows is executed, if that is asked for. Registers and flags are
+    /// unchanged.
+    #[inline]
+    pub(crate) fn count(&mut self, counted: Counted) {
+        if let Some(counters) = self.ctx.counters {
+            self.count_in(counters, counted);
+        }
+    }
+
+    fn count_in(&mut self, counters: u64, counted: Counted) {
+        let n = self.a.buf.points.len();
+        if n == MAX_COUNTERS {
+            return;
+        }
+        let start = self.a.pos();
+        self.a.increment(counters + n as u64 * 8);
+        let end = self.a.pos();
+        self.a.buf.points.push(CountPoint { start, end, counted });
+    }
+
+    /// Counts how often `rest` is executed, which follows `last`, in a run behind which execution
+    /// goes on at `after`, if that is asked for.
+    #[inline]
+    fn count_behind(&mut self, last: &Node, rest: &[Node], after: u64, open: bool) {
+        if self.ctx.counters.is_none() {
+            return;
+        }
+        let next = rest.first().map_or(after, |n| n.pc);
+        // The same guest code once more, in a row of iterations.
+        let again = H::UNROLL > 1 && !rest.is_empty() && next < last.pc;
+        if again {
+            self.count(Counted::Guest(after));
+        }
+        if open && (again || last.op.may_leave()) {
+            self.count(Counted::Guest(next));
+        }
+    }
+
+    /// Runs `f` with the emitter writing to the cold part.
+    pub(crate) fn in_cold(&mut self, f: impl FnOnce(&mut Self)) {
+        debug_assert!(!self.a.cold, "cold code has no colder part");
+        self.a.cold = true;
+        self.count(Counted::Cold);
+        let copies = self.copies.clone();
+        f(self);
+        self.copies = copies;
+        self.a.cold = false;
+    }
+}

@@ -1,0 +1,183 @@
+//! Floating point: what is pending, and what must hold.
+
+use super::{
+    Emitter, FloatState, Host, Lower, LowerArith, LowerConvert, LowerFloat, LowerFloatMove, Writes,
+};
+use crate::backend::Recipe;
+use crate::ir::{FReg, FUnOp, Fmt, Op, Rounding};
+use crate::util::CodePtr;
+
+impl<'b, H: Host<'b>> Emitter<'b, '_, H>
+where
+    Self: Lower<'b, H>,
+{
+    #[inline(never)]
+    pub(super) fn float(&mut self, op: &Op) {
+        match *op {
+            Op::FBin { op, fmt, rm, fd, a, b } => self.fbin(op, fmt, rm, fd, a, b),
+            Op::FUn { op: FUnOp::Sqrt, fmt, rm, fd, a } => self.fsqrt(fmt, rm, fd, a),
+            Op::FUn { op, fmt, rm, fd, a } => self.fround(op, fmt, rm, fd, a),
+            Op::FMulAdd { fmt, rm, neg_product, neg_addend, fd, a, b, c } => {
+                self.fmuladd(fmt, rm, (neg_product, neg_addend), fd, [a, b, c]);
+            }
+            Op::FCmp { op, fmt, rd, a, b } => self.fcmp(op, fmt, rd, a, b),
+            Op::FClass { fmt, rd, a } => self.fclass(fmt, rd, a),
+            Op::FToInt { fmt, int, rm, rd, a } => self.float_to_int(fmt, int, rm, rd, a),
+            Op::FFromInt { fmt, int, rm, fd, a } => self.float_from_int(fmt, int, rm, fd, a),
+            Op::FConvert { from, to, rm, fd, a } => self.float_convert(from, to, rm, fd, a),
+            Op::FMoveToInt { fmt, rd, a } => self.move_to_int(fmt, rd, a),
+            Op::FMoveFromInt { fmt, fd, a } => self.move_from_int(fmt, fd, a),
+            Op::FConst { fd, bits } => {
+                self.load_bits(fd, bits);
+                self.fp.define(fd, bits >> 32 == 0xffff_ffff);
+            }
+            _ => unreachable!("not a floating-point operation"),
+        }
+    }
+
+    // Operands and results.
+
+    /// The register to compute `fd` in.
+    pub(crate) fn fdest(fd: FReg) -> u8 {
+        H::MAP.float(fd.0).unwrap_or(H::FLOAT_SCRATCH)
+    }
+
+    /// `fd` has a new value in `dst`, canonical already; the upper half of a single is all ones
+    /// unless it is `loose`.
+    pub(crate) fn fdone(&mut self, fmt: Fmt, fd: FReg, dst: u8, loose: bool) {
+        let mapped = H::MAP.float(fd.0).is_some();
+        let loose = loose && fmt == Fmt::S;
+        if !mapped {
+            if loose {
+                self.box_up(dst);
+            }
+            self.a.store_float(fd.0, dst);
+        }
+        self.fp.define(fd, fmt == Fmt::S);
+        self.fp.loose |= u32::from(loose && mapped) << fd.0;
+    }
+
+    /// `fd = a`, all 64 bits, with what is known of them.
+    pub(crate) fn fcopy(&mut self, fd: FReg, a: FReg) {
+        if fd == a {
+            return;
+        }
+        let mapped = H::MAP.float(fd.0).is_some();
+        if !mapped {
+            self.fsettle(a);
+        }
+        let x = self.float_in_reg(a, H::FLOAT_SCRATCH);
+        let dst = Self::fdest(fd);
+        self.a.float_move(dst, x);
+        let known = self.fp.with_implied(a) & !(1 << fd.0);
+        self.fdone(Fmt::D, fd, dst, false);
+        let bit = |mask: u32| u32::from(mask & 1 << a.0 != 0) << fd.0;
+        self.fp.boxed |= bit(self.fp.boxed);
+        if mapped {
+            self.fp.loose |= bit(self.fp.loose);
+            self.fp.canon_d |= bit(self.fp.canon_d);
+            self.fp.canon_s |= bit(self.fp.canon_s);
+            self.fp.implies[usize::from(fd.0)] = known;
+            self.fp.implies[usize::from(a.0)] |= 1 << fd.0;
+        }
+    }
+
+    /// Brings home what is pending of `f`, before somebody looks at its bits.
+    pub(crate) fn fsettle(&mut self, f: FReg) {
+        self.canonical(f);
+        self.tighten(f);
+    }
+
+    // What must hold.
+
+    /// Checks that the dynamic rounding mode is `rm`, which is known from then on, or else the
+    /// interpreter executes the instruction and the block is left. False if the host has no such
+    /// mode.
+    pub(crate) fn check_rounding(
+        &mut self,
+        rm: Rounding,
+        operands: &[FReg],
+        writes: Writes,
+    ) -> bool {
+        if rm == Rounding::Dyn || self.fp.frm == Some(rm) {
+            return true;
+        }
+        let Some(code) = Self::rounding_code(rm) else { return false };
+        // The test emits no cold code.
+        let slow = self.a.buf.cold_pos();
+        let other = self.test_rounding_is_not(code);
+        self.a.jump_if(other, slow);
+        self.interpret_and_leave(operands, writes);
+        self.fp.frm = Some(rm);
+        true
+    }
+
+    /// The slow path at `slow`: the interpreter executes the instruction on `operands`, then hot
+    /// code goes on.
+    pub(crate) fn slow_path(&mut self, slow: CodePtr, operands: &[FReg]) {
+        let back = self.a.pos();
+        debug_assert_eq!(self.a.buf.cold_pos(), slow, "the slow path is where the checks jump to");
+        self.in_cold(|e| {
+            e.interpret(operands);
+            e.a.jump(back);
+        });
+    }
+
+    // What is pending.
+
+    /// Sets the upper half of a single whose bits somebody looks at.
+    pub(crate) fn tighten(&mut self, f: FReg) {
+        if self.fp.is_loose(f)
+            && let Some(x) = H::MAP.float(f.0)
+        {
+            self.box_up(x);
+            self.fp.loose &= !(1 << f.0);
+        }
+    }
+
+    pub(crate) fn flush_float(&mut self) {
+        self.flush_canon(0);
+        self.flush_loose(0);
+    }
+
+    /// Boxes what is loose, but for those in `keep`.
+    pub(crate) fn flush_loose(&mut self, keep: u32) {
+        let mut left = self.fp.loose & !keep;
+        while left != 0 {
+            self.tighten(FReg(left.trailing_zeros() as u8));
+            left &= left - 1;
+        }
+    }
+
+    pub(crate) fn reset_float(&mut self) {
+        debug_assert!(!self.fp.is_pending(), "values would be lost");
+        self.fp = FloatState::new();
+    }
+
+    /// Says what is pending, for the fault point that comes next.
+    pub(super) fn float_recipes(&mut self) {
+        let faults = self.a.faults();
+        for &(f, _) in H::MAP.floats() {
+            let pending = |set: u32| set & 1 << f != 0;
+            if pending(self.fp.loose) {
+                faults.push(Recipe::Box(f));
+            }
+            if pending(self.fp.canon_d) {
+                faults.push(Recipe::CanonD(f));
+            } else if pending(self.fp.canon_s) {
+                faults.push(Recipe::CanonS(f));
+            }
+        }
+    }
+
+    /// The value of `frm` for a mode that hosts have.
+    pub(crate) const fn rounding_code(rm: Rounding) -> Option<u8> {
+        match rm {
+            Rounding::Rne => Some(0),
+            Rounding::Rtz => Some(1),
+            Rounding::Rdn => Some(2),
+            Rounding::Rup => Some(3),
+            Rounding::Rmm | Rounding::Dyn => None,
+        }
+    }
+}

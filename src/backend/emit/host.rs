@@ -1,0 +1,197 @@
+//! What the emitter needs of a host's assembler.
+
+use crate::backend::{EmitContext, FaultPoints, Out, RegMap};
+use crate::ir::{Cond, Fmt, LoadKind, MemSize, Shape};
+use crate::opt::RegSet;
+use crate::util::CodePtr;
+use std::ops::DerefMut;
+
+/// The assembler of a host: where code goes, and primitives without decisions.
+pub(crate) trait Host<'b>: DerefMut<Target = Out<'b>> + Sized {
+    /// What the host CPU can do.
+    type Features: Copy;
+    /// Which host registers hold copies of slots for a while.
+    type Copies: HeldCopies;
+    /// Code that is emitted behind the block.
+    type Deferred: Default;
+    /// What a conditional branch asks.
+    type Test: Copy;
+    /// A condition code.
+    type Cc: Copy;
+    /// An operand of an integer instruction.
+    type Operand: Copy;
+    /// A place in the guest's memory.
+    type Address: Copy;
+    /// A branch over a few instructions.
+    type Skip;
+    /// A conditional branch whose target is not known yet.
+    type Branch: Copy;
+    /// The simulated host that executes what was emitted.
+    #[cfg(all(debug_assertions, feature = "tools"))]
+    type Simulated: crate::backend::check::Host;
+    /// How often a loop is emitted in a row at most.
+    const UNROLL: usize;
+    /// In a sandbox, calls forward poll too.
+    const POLLS_AT_CALLS: bool;
+    /// A sum of words that rotates one is a rotation.
+    const ROTATES_WORDS: bool;
+    /// What a load writes whose value nobody wants.
+    const NOWHERE: u8;
+    /// Where guest registers live.
+    const MAP: &'static RegMap;
+    /// The vector register for results that go to a slot.
+    const FLOAT_SCRATCH: u8;
+
+    /// One that writes to `out`.
+    fn new(out: Out<'b>, ctx: &EmitContext<'_>) -> Self;
+
+    /// What is kept beyond an operation of `shape`; see `Liveness::of`.
+    fn keeps(shape: Shape, cpu: Self::Features) -> u8;
+
+    /// The condition code for what has been compared.
+    fn condition(cond: Cond) -> Self::Cc;
+
+    /// `to` = 1 if `cc` holds, else 0.
+    fn set_if(&mut self, cc: Self::Cc, to: u8);
+
+    /// Sign-extends the low half of a register. Flags are unchanged.
+    fn sign_extend_word(&mut self, r: u8);
+
+    /// An access to the guest's memory.
+    fn access(&mut self, access: Access, reg: u8, at: Self::Address);
+
+    /// Jumps to a place of this block's code.
+    fn jump(&mut self, target: CodePtr);
+
+    /// Jumps there if `test` holds.
+    fn jump_if(&mut self, test: Self::Test, target: CodePtr);
+
+    /// Emits a short branch on a condition, over code to be ended by [`Self::land`].
+    fn skip_if(&mut self, cc: Self::Cc) -> Self::Skip;
+
+    /// Where such a branch leads to.
+    fn land(&mut self, skip: Self::Skip);
+
+    /// Copies a vector register.
+    fn float_move(&mut self, to: u8, from: u8);
+
+    /// Stores a vector register to the slot of `f`.
+    fn store_float(&mut self, f: u8, from: u8);
+
+    /// Asks whether the address of an atomic access is not a multiple of `size`.
+    fn test_misaligned(&mut self, size: MemSize) -> Self::Test;
+
+    /// `to =` the result of an atomic operation, of which `size` is right, sign-extended.
+    fn atomic_result(&mut self, size: MemSize, to: u8);
+
+    /// Emits a conditional branch to where [`Self::bind`] will say.
+    fn branch_if(&mut self, test: Self::Test) -> Self::Branch;
+
+    /// Lets a branch lead to what comes next.
+    fn bind(&mut self, branch: Self::Branch);
+
+    /// Calls a stub.
+    fn call(&mut self, target: CodePtr);
+
+    /// The load that lets the hart be stopped.
+    fn poll(&mut self);
+
+    /// Loads from [`HANDLER_ROOM`](crate::backend::HANDLER_ROOM) bytes below the stack of return
+    /// addresses.
+    fn touch_handler_room(&mut self);
+
+    /// Makes ready for [`Self::jump_word`].
+    fn begin_jump(&mut self);
+
+    /// The four bytes at `site` of a jump to `target`, or of a call.
+    fn jump_word(&mut self, site: CodePtr, target: CodePtr, call: bool);
+
+    /// In the cold part: takes link `id` to the stub at `target`.
+    fn link_stub(&mut self, id: u32, target: CodePtr);
+
+    /// The guest's pc is `pc`.
+    fn store_pc(&mut self, pc: u64);
+
+    /// Leaves by the stub at `target`, for the reason `code`.
+    fn exit(&mut self, code: u64, target: CodePtr);
+
+    /// Emits what is to be found behind a block.
+    fn end(&mut self) {}
+
+    /// How many branches need help to reach their targets.
+    fn far_branches(&self) -> usize {
+        0
+    }
+
+    /// Takes back all but the first `n` of them.
+    fn forget_far_branches(&mut self, _n: usize) {}
+
+    /// Increments the counter at a host address. Registers and flags are unchanged.
+    fn increment(&mut self, counter: u64);
+
+    /// Tells the host that this is a loop which waits.
+    fn pause(&mut self);
+
+    /// What a checker must know of this host alone.
+    #[cfg(all(debug_assertions, feature = "tools"))]
+    fn aside(&self, copies: &Self::Copies) -> Aside;
+}
+
+/// Where an operand goes that has no register of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The first scratch register for operands.
+    First,
+    /// The second one.
+    Second,
+    /// A third one, if the operation has no other use for it.
+    Third,
+}
+
+/// An access to the guest's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Of an integer register.
+    Load(LoadKind),
+    /// The same.
+    Store(MemSize),
+    /// Of a vector register.
+    FLoad(Fmt),
+    /// The same.
+    FStore(Fmt),
+}
+
+/// Host registers that hold copies of slots.
+pub(crate) trait HeldCopies: Clone + Default {
+    /// Guest registers whose slots are out of date, as a copy has the value.
+    fn dirty(&self) -> RegSet;
+
+    /// What a fault handler must know of them.
+    fn recipes(&self, to: &mut FaultPoints);
+
+    /// Forgets all copies. None may be the only place of a value.
+    fn forget(&mut self);
+}
+
+/// No copies.
+impl HeldCopies for () {
+    fn dirty(&self) -> RegSet {
+        0
+    }
+
+    fn recipes(&self, _to: &mut FaultPoints) {}
+
+    fn forget(&mut self) {}
+}
+
+/// What only some hosts have, for their checker.
+#[cfg(all(debug_assertions, feature = "tools"))]
+#[derive(Default)]
+pub(crate) struct Aside {
+    /// From where on code was moved since the last time, and by how much.
+    pub(crate) moved: Option<(CodePtr, u32)>,
+    /// Copies of slots: guest register, host register, and whether the slot is out of date.
+    pub(crate) copies: Vec<(u8, u8, bool)>,
+    /// Conditional branches that have no target yet, of those whose it is known.
+    pub(crate) unbound: Vec<(CodePtr, CodePtr)>,
+}

@@ -1,0 +1,152 @@
+//! Loops of one block. Where the host gains by it, short ones are emitted several times in a row,
+//! so that only every few times there is a poll, and values are brought home.
+//!
+//! If there is floating point in it, what is known and pending at the back-edge is so at the head
+//! too, but for the first time. The block's entry checks it (boxes, NaNs, the rounding mode) and
+//! goes to the head proper, where back-edges lead from then on. If a check fails, one iteration is
+//! executed by a copy of the loop that relies on nothing; its back-edges lead to the entry again.
+//!
+//! Before all that, at the entry, iterations may be executed in groups: see
+//! [`LowerBlock::grouped`](super::LowerBlock::grouped).
+
+use super::{Emitter, FloatState, Host, LoopHead, Lower, LowerBlock, LowerFloat};
+use crate::backend::{Counted, Symbolic};
+use crate::ir::{Block, FReg, Fmt, Node, Rounding};
+use crate::opt::Loop;
+
+/// Operations at most of a row of iterations.
+const MAX_ROW: usize = 64;
+
+impl<'b, H: Host<'b>> Emitter<'b, '_, H>
+where
+    Self: Lower<'b, H>,
+{
+    /// Emits `block` if it begins with a loop that this is good for; false if not.
+    #[inline(never)]
+    pub(super) fn loop_block(&mut self, block: &Block) -> bool {
+        let Some(l) = Loop::of(block) else { return false };
+        // With reservations, how often a loop polls is how often it may fail.
+        if H::UNROLL > 1 && l.reserves() {
+            return false;
+        }
+        let row = if H::UNROLL > 1 { l.unrolled(H::UNROLL, MAX_ROW) } else { None };
+        let grouped = self.grouped(block);
+        let state = if grouped || l.has_float() {
+            self.state_at_back_edge(block.pc, row.as_deref().unwrap_or(l.nodes))
+        } else {
+            None
+        };
+        let (all, end) = match &row {
+            Some(row) => (row.as_slice(), l.after),
+            None => (block.nodes.as_slice(), block.next),
+        };
+        let state = match state {
+            Some(state) => state,
+            // What has not been executed in groups is not tried again.
+            None if grouped => FloatState::new(),
+            None if row.is_some() => {
+                self.count(Counted::Guest(block.pc));
+                self.nodes(all, end);
+                return true;
+            }
+            None => return false,
+        };
+        self.count(Counted::Cold);
+        let checks = self.check_head(&state);
+        self.head = Some(LoopHead { pc: block.pc, at: self.a.pos(), state: state.clone() });
+        self.fp = state;
+        self.count(Counted::Guest(block.pc));
+        self.nodes(all, end);
+
+        if checks.is_empty() {
+            return true;
+        }
+        checks.into_iter().for_each(|check| self.a.bind(check));
+        (self.head, self.fp) = (None, FloatState::new());
+        self.sym = Symbolic::new();
+        self.count(Counted::Guest(block.pc));
+        self.nodes(l.nodes, l.after);
+        true
+    }
+
+    /// What holds at the last branch of `nodes` back to `pc`, as far as it is worth something at
+    /// the head: found out by emitting the loop for nothing.
+    fn state_at_back_edge(&mut self, pc: u64, nodes: &[Node]) -> Option<FloatState> {
+        let (mark, branches) = (self.a.buf.mark(), self.a.far_branches());
+        self.probe = Some((pc, None));
+        self.nodes(nodes, pc);
+        let (_, edge) = self.probe.take()?;
+        self.a.buf.rewind(&mark);
+        self.a.forget_far_branches(branches);
+        self.fp = FloatState::new();
+        self.sym = Symbolic::new();
+        edge?.at_head()
+    }
+
+    /// Goes to a place yet unknown unless `state` holds or can be taken to hold: the branches.
+    fn check_head(&mut self, state: &FloatState) -> Vec<H::Branch> {
+        let mut branches = Vec::new();
+        self.branch_unless_boxed(state.boxed, &mut branches);
+        // Values that no arithmetic has made may be signalling NaNs: no flags must be raised.
+        for (fmt, set) in [(Fmt::D, state.canon_d), (Fmt::S, state.canon_s)] {
+            for f in (0..32).filter(|f| set & 1 << f != 0) {
+                let nan = self.test_nan(fmt, FReg(f));
+                branches.push(self.a.branch_if(nan));
+            }
+        }
+        self.branch_unless_rounding(state.frm, &mut branches);
+        branches
+    }
+
+    /// Goes to a place yet unknown unless all registers in `set` are boxed singles.
+    pub(crate) fn branch_unless_boxed(&mut self, set: u32, branches: &mut Vec<H::Branch>) {
+        let mut boxes = None;
+        for f in (0..32).filter(|f| set & 1 << f != 0) {
+            match H::MAP.float(f) {
+                Some(x) => boxes = Some(self.and_boxes(boxes, x)),
+                None => {
+                    let other = self.test_unboxed(FReg(f));
+                    branches.push(self.a.branch_if(other));
+                }
+            }
+        }
+        if let Some(all) = boxes {
+            let other = self.test_unboxed_in(all);
+            branches.push(self.a.branch_if(other));
+        }
+    }
+
+    /// Goes to a place yet unknown unless the dynamic rounding mode is `mode`, if there is one.
+    pub(crate) fn branch_unless_rounding(
+        &mut self,
+        mode: Option<Rounding>,
+        branches: &mut Vec<H::Branch>,
+    ) {
+        if let Some(code) = mode.and_then(Self::rounding_code) {
+            let other = self.test_rounding_is_not(code);
+            branches.push(self.a.branch_if(other));
+        }
+    }
+
+    /// Makes ready for a jump back to `target`. True if it is to be one to the head of the loop, or
+    /// else the contract holds.
+    pub(crate) fn flush_for_back_edge(&mut self, target: u64) -> bool {
+        if let Some((pc, edge)) = &mut self.probe
+            && *pc == target
+        {
+            *edge = Some(self.fp.clone());
+        }
+        match self.head.clone() {
+            Some(head) if head.pc == target && head.fits(&self.fp) => {
+                self.flush_int();
+                self.flush_canon(head.state.canon());
+                self.flush_loose(head.state.loose);
+                true
+            }
+            _ => {
+                self.flush();
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Loads and stores.
+
+use super::{Access, Emitter, Host, Lower, LowerMemory, LowerValues, Place};
+use crate::ir::{LoadKind, MemSize, Reg, Width};
+
+impl<'b, H: Host<'b>> Emitter<'b, '_, H>
+where
+    Self: Lower<'b, H>,
+{
+    pub(crate) fn load(&mut self, kind: LoadKind, rd: Reg, base: Reg, off: i32) {
+        let access = Access::Load(kind);
+        if rd.is_zero() {
+            let from = self.address(access, base, off);
+            self.fault_point();
+            return self.a.access(access, H::NOWHERE, from);
+        }
+        self.settle_dependents(rd.0);
+        let from = self.address(access, base, off);
+        let to = self.result_reg(rd.0);
+        self.fault_point();
+        self.a.access(access, to, from);
+        let narrow = match kind.size {
+            MemSize::B | MemSize::H => true,
+            MemSize::W => kind.signed,
+            MemSize::D | MemSize::Q => false,
+        };
+        self.done(rd, to, narrow);
+    }
+
+    #[inline(never)]
+    pub(crate) fn store(&mut self, size: MemSize, src: Reg, base: Reg, off: i32) {
+        let w = match size {
+            MemSize::D | MemSize::Q => Width::D,
+            MemSize::B | MemSize::H | MemSize::W => Width::W,
+        };
+        // Bringing it home may change what `base` is made of, which is looked at after that.
+        let value = self.operand(w, src, Place::First);
+        let to = self.address(Access::Store(size), base, off);
+        self.store_operand(size, value, to);
+    }
+}

@@ -1,0 +1,104 @@
+//! The emitter: all that is decided about host code, for every host.
+//!
+//! A host is an assembler ([`Host`]: registers, encodings, and primitives that decide nothing) and
+//! what it lowers in its own way ([`Lower`], a trait for each kind of operation). Everything else
+//! is written here once, over both: `block` (a block from end to end, fault points, counters),
+//! `values` (where integer registers are), `int`, `memory`, `atomic`, `select` (operations),
+//! `exits`, `loops` (loops whose head relies on more than the contract), and what is known and
+//! pending of floating-point registers (`float_state`, `float`).
+
+mod atomic;
+mod block;
+#[cfg(all(debug_assertions, feature = "tools"))]
+mod checker;
+mod exits;
+mod float;
+mod float_state;
+mod host;
+mod int;
+mod loops;
+mod lower;
+mod memory;
+mod select;
+mod values;
+
+#[cfg(all(debug_assertions, feature = "tools"))]
+pub(crate) use checker::Checker;
+pub(crate) use float_state::{FloatState, LoopHead};
+
+#[cfg(all(debug_assertions, feature = "tools"))]
+pub(crate) use host::Aside;
+pub(crate) use host::{Access, HeldCopies, Host, Place};
+pub(crate) use lower::{
+    Lower, LowerArith, LowerAtomic, LowerBlock, LowerConvert, LowerExit, LowerFloat,
+    LowerFloatMove, LowerInt, LowerMemory, LowerSelect, LowerValues, Unless, Writes,
+};
+
+use super::{EmitContext, Out, Symbolic};
+use crate::opt::{Liveness, RegSet};
+
+/// Everything that is known while a block is emitted.
+pub(crate) struct Emitter<'b, 'c, H: Host<'b>> {
+    /// Where code goes.
+    pub(crate) a: H,
+    /// Where integer registers are.
+    pub(crate) sym: Symbolic,
+    /// What is known of floating-point registers.
+    pub(crate) fp: FloatState,
+    /// The loop that is being emitted, if back-edges need not keep the contract.
+    pub(crate) head: Option<LoopHead>,
+    /// Where a loop begins that is emitted for nothing, and what holds at its back-edge.
+    pub(crate) probe: Option<(u64, Option<FloatState>)>,
+    pub(crate) ctx: &'c EmitContext<'c>,
+    pub(crate) cpu: H::Features,
+    /// Address of the guest instruction that is being emitted.
+    pub(crate) pc: u64,
+    /// Address of the one that follows it, if it does not jump.
+    pub(crate) next: u64,
+    /// The operation before belongs to the same instruction.
+    pub(crate) same_insn: bool,
+    /// Registers whose value now is overwritten by a later operation of the block before it must be
+    /// at home.
+    pub(crate) redefined: RegSet,
+    /// Registers whose value nobody will see: it is overwritten before it is read, before anything
+    /// faults and before the block can be left. The current operation does not read it either.
+    pub(crate) dead: RegSet,
+    /// The same, but that the current operation may read it.
+    pub(crate) dead_later: RegSet,
+    /// The register that comes home last, if any: flags may then tell about it.
+    pub(crate) settled_last: RegSet,
+    pub(crate) copies: H::Copies,
+    /// Code that is emitted behind the block.
+    pub(crate) deferred: H::Deferred,
+    /// Memory for what is known ahead of each node.
+    ahead: &'b mut Vec<Liveness>,
+}
+
+impl<'b, 'c, H: Host<'b>> Emitter<'b, 'c, H> {
+    pub(crate) fn new(
+        out: Out<'b>,
+        ctx: &'c EmitContext<'c>,
+        cpu: H::Features,
+        ahead: &'b mut Vec<Liveness>,
+    ) -> Self {
+        Self {
+            a: H::new(out, ctx),
+            sym: Symbolic::new(),
+            fp: FloatState::new(),
+            head: None,
+            probe: None,
+            ctx,
+            cpu,
+            pc: 0,
+            next: 0,
+            same_insn: false,
+            redefined: 0,
+            dead: 0,
+            dead_later: 0,
+            settled_last: 0,
+            copies: H::Copies::default(),
+            deferred: H::Deferred::default(),
+            ahead,
+        }
+    }
+}
