@@ -132,7 +132,7 @@ fn missing(crash: &Crash<'_>) -> Option<String> {
     if let Some(text) = instruction(crash.memory, pc, &Isa::MAX) {
         let name = text.split('\t').next().unwrap_or_default();
         let alone = Ext::ALL.iter().copied().find(|&ext| {
-            let mut isa = crash.isa.clone();
+            let mut isa = *crash.isa;
             isa.enable(ext);
             isa::decode(bits, &isa).is_some()
         });

@@ -37,7 +37,7 @@ pub struct Frame {
 /// What is known of a function's caller.
 enum Caller {
     /// Its registers; its pc is that of `ra`.
-    Found([u64; 32]),
+    Found(Box<[u64; 32]>),
     /// There is none: the function is a thread's first.
     None,
     /// There are no tables.
@@ -73,7 +73,7 @@ pub fn backtrace(memory: &Memory, hart: &Hart, roots: &[PathBuf]) -> Vec<Frame> 
         };
         let innermost = frames.len() == 1;
         let next = match up {
-            Caller::Found(caller) => caller,
+            Caller::Found(caller) => *caller,
             // A jump to nowhere was a call, mostly.
             Caller::Unknown if innermost && memory.mapping(pc).is_none() => x,
             Caller::Unknown => {
@@ -190,7 +190,7 @@ impl Image {
                 _ => {}
             }
         }
-        Some(Caller::Found(caller))
+        Some(Caller::Found(Box::new(caller)))
     }
 }
 

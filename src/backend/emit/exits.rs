@@ -55,7 +55,7 @@ where
     }
 
     #[inline(never)]
-    pub(super) fn branch(&mut self, cond: Cond, a: Reg, b: Reg, target: u64) {
+    pub(crate) fn branch(&mut self, cond: Cond, a: Reg, b: Reg, target: u64) {
         let backward = target <= self.pc;
         if let (Some(x), Some(y)) = (self.sym.constant(a.0), self.sym.constant(b.0)) {
             if cond.holds(x, y) {
@@ -92,7 +92,7 @@ where
     }
 
     #[inline(never)]
-    pub(super) fn jump(&mut self, target: u64) {
+    pub(crate) fn jump(&mut self, target: u64) {
         if target <= self.pc {
             if self.same_insn {
                 // The instruction has written its link: who stops here has jumped.

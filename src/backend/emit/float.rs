@@ -12,7 +12,7 @@ where
     Self: Lower<'b, H>,
 {
     #[inline(never)]
-    pub(super) fn float(&mut self, op: &Op) {
+    pub(crate) fn float(&mut self, op: &Op) {
         match *op {
             Op::FBin { op, fmt, rm, fd, a, b } => self.fbin(op, fmt, rm, fd, a, b),
             Op::FUn { op: FUnOp::Sqrt, fmt, rm, fd, a } => self.fsqrt(fmt, rm, fd, a),

@@ -7,7 +7,7 @@
 //! executed by a copy of the loop that relies on nothing; its back-edges lead to the entry again.
 //!
 //! Before all that, at the entry, iterations may be executed in groups: see
-//! [`LowerBlock::grouped`](super::LowerBlock::grouped).
+//! [`LowerBlock::grouped`].
 
 use super::{Emitter, FloatState, Host, LoopHead, Lower, LowerBlock, LowerFloat};
 use crate::backend::{Counted, Symbolic};
