@@ -97,8 +97,6 @@ impl Entry {
 
     /// As the kernel and systemd take it.
     fn line(&self) -> String {
-        let escaped =
-            |bytes: &[u8]| bytes.iter().map(|b| format!("\\x{b:02x}")).collect::<String>();
         format!(
             ":{}:M::{}:{}:{}:{}\n",
             self.name,
@@ -111,8 +109,6 @@ impl Entry {
 
     /// As `update-binfmts --import` takes it (update-binfmts(8), FORMAT FILES).
     fn for_import(&self) -> String {
-        let escaped =
-            |bytes: &[u8]| bytes.iter().map(|b| format!("\\x{b:02x}")).collect::<String>();
         let yes = |flag| if self.flags.contains(flag) { "yes" } else { "no" };
         format!(
             "package {}\ninterpreter {}\nmagic {}\noffset 0\nmask {}\ncredentials {}\n\
@@ -142,6 +138,11 @@ impl Entry {
             _ => failed(&path, &e),
         })
     }
+}
+
+/// Bytes as both formats have them.
+fn escaped(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("\\x{b:02x}")).collect()
 }
 
 /// The number of the error for what there is already, on all Linux machines.

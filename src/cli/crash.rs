@@ -5,6 +5,7 @@ use rvnative::debug::{backtrace, code_at};
 use rvnative::isa::{self, Ext, Isa};
 use rvnative::linux::{Command, Crash};
 use rvnative::mem::{Backing, Memory};
+use rvnative::sys::process::Invocation;
 use rvnative::sys::standard::closed_at_start;
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
@@ -21,8 +22,9 @@ enum Detail {
 
 /// What `--on-crash` asks for, and whether there is somebody to read it.
 fn detail(settings: &Settings) -> Option<Detail> {
-    // Somebody else's file may be there now.
-    if closed_at_start().contains(&2) {
+    // Somebody else's file may be there now; and where rights have been gained, whoever started the
+    // program may not know its files.
+    if closed_at_start().contains(&2) || Invocation::of_process().secure {
         return None;
     }
     match settings.get(Key::OnCrash).and_then(|v| v.to_str()) {

@@ -26,6 +26,7 @@ use clap::error::ErrorKind;
 use fail::Failure;
 use flags::{Cli, Command};
 use rvnative::linux::Reentry;
+use rvnative::sys::process::Invocation;
 use settings::Settings;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -42,9 +43,14 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run_command() -> ExitCode {
-    // A program that a guest has started: not for people, and on everybody's path.
-    if let Some(reentry) = Reentry::from_args(std::env::args_os()) {
-        return run::reenter(reentry).unwrap_or_else(Failure::report);
+    let for_program = Invocation::of_process().is_for_program();
+    // A program that a guest has started: not for people, and on everybody's path. Where the kernel
+    // has started us for a program, with its rights perhaps, the arguments are a stranger's.
+    match Reentry::from_args(std::env::args_os()) {
+        Some(reentry) if !for_program => {
+            return run::reenter(reentry).unwrap_or_else(Failure::report);
+        }
+        _ => {}
     }
     let mut args: Vec<OsString> = std::env::args_os().collect();
     if args.first().is_some_and(|called| qemu::is_name(called)) {

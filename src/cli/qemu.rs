@@ -225,7 +225,10 @@ pub(super) fn run(args: &[OsString]) -> ExitCode {
 /// Gives the process to the program; returns why it could not, and the exit code.
 fn started(args: &[OsString]) -> Result<(Failure, u8), Stop> {
     let invocation = Invocation::of_process();
-    let (mut said, words) = parse(&args[1..], binfmt::variable)?;
+    // What the kernel has started us for is no option, whatever it is called.
+    let options = if invocation.is_for_program() { &[] } else { &args[1..] };
+    let (mut said, rest) = parse(options, binfmt::variable)?;
+    let words = if invocation.is_for_program() { &args[1..] } else { rest };
     for warning in &said.warnings {
         eprintln!("qemu-riscv64: warning: {warning}");
     }

@@ -4,6 +4,7 @@ use crate::mem::{Backing, Memory};
 use crate::vm::elf::{self, Elf, SymbolEntry};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Symbol tables, read as they are needed.
 #[derive(Debug, Default)]
@@ -27,29 +28,30 @@ impl Symbols {
 
     /// Where the function at `pc` begins, if there is a symbol of it.
     pub fn start(&mut self, memory: &Memory, pc: u64) -> Option<u64> {
-        let (range, mapping) = memory.mapping(pc)?;
-        let Backing::File { path, offset, .. } = mapping.backing else { return None };
-        let roots = &self.roots;
-        let module =
-            self.modules.entry(path.to_path_buf()).or_insert_with(|| Module::read(roots, &path));
-        let (_, inside) = module.as_ref()?.function(offset + (pc - range.start))?;
+        let (_, at, module) = self.module(memory, pc)?;
+        let (_, inside) = module?.function(at)?;
         Some(pc - inside)
     }
 
     /// What is at `pc`: a function and an offset, or the name of a file and an offset; `None` where
     /// no file is mapped.
     pub fn name(&mut self, memory: &Memory, pc: u64) -> Option<String> {
-        let (range, mapping) = memory.mapping(pc)?;
-        let Backing::File { path, offset, .. } = mapping.backing else { return None };
-        let at = offset + (pc - range.start);
-        let roots = &self.roots;
-        let module =
-            self.modules.entry(path.to_path_buf()).or_insert_with(|| Module::read(roots, &path));
-        let found = module.as_ref().and_then(|m| m.find(at));
+        let (path, at, module) = self.module(memory, pc)?;
+        let found = module.and_then(|m| m.find(at));
         Some(found.unwrap_or_else(|| {
             let file = path.file_name().unwrap_or_default().to_string_lossy();
             format!("{file}+{at:#x}")
         }))
+    }
+
+    /// The file that is mapped at `pc`, which of its bytes is there, and its symbols if it has any.
+    fn module(&mut self, memory: &Memory, pc: u64) -> Option<(Arc<PathBuf>, u64, Option<&Module>)> {
+        let (range, mapping) = memory.mapping(pc)?;
+        let Backing::File { path, offset, .. } = mapping.backing else { return None };
+        let roots = &self.roots;
+        let known = self.modules.entry(path.to_path_buf());
+        let module = known.or_insert_with(|| Module::read(roots, &path)).as_ref();
+        Some((path, offset + (pc - range.start), module))
     }
 }
 

@@ -2,7 +2,7 @@
 //! random states.
 
 use super::{REWRITES, RegSet};
-use crate::ir::{self, Builder, FCmpOp, Flow, Memory, Node, Op, Reg, Registers, Src};
+use crate::ir::{self, Block, Builder, FCmpOp, Flow, Memory, Node, Op, Reg, Registers, Src};
 
 /// Name of a rewrite, and what it makes of an operation that is about to be added.
 pub(super) type Rewrite = (&'static str, fn(&mut Builder, Op) -> Option<Op>);
@@ -289,4 +289,14 @@ fn each_rewrite_and_all_of_them_keep_what_can_be_seen() {
     }
     // Each was put to the test.
     assert!(changed.iter().all(|n| *n > 100), "{changed:?}");
+}
+
+/// A block at 0x1000 of these instructions, one operation each.
+pub(super) fn block(lines: &[&str]) -> Block {
+    let mut text = format!("block 0x1000 insns {}\nrange 0x1000 64\n", lines.len());
+    for (n, line) in lines.iter().enumerate() {
+        text += &format!("{:#x} {line}\n", 0x1000 + 4 * n);
+    }
+    text += &format!("next {:#x}\n", 0x1000 + 4 * lines.len());
+    text.parse().unwrap_or_else(|e| panic!("{e}: {text}"))
 }

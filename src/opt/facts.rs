@@ -36,16 +36,8 @@ pub fn is_linkage_entry(block: &Block) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::check::block;
     use super::*;
-
-    fn block(lines: &[&str]) -> Block {
-        let mut text = format!("block 0x1000 insns {}\nrange 0x1000 64\n", lines.len());
-        for (n, line) in lines.iter().enumerate() {
-            text += &format!("{:#x} {line}\n", 0x1000 + 4 * n);
-        }
-        text += &format!("next {:#x}\n", 0x1000 + 4 * lines.len());
-        text.parse().unwrap_or_else(|e| panic!("{e}: {text}"))
-    }
 
     #[test]
     fn flags_around_a_comparison_that_keeps_them_are_not_read() {

@@ -64,19 +64,9 @@ impl<'a> Loop<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::check::{Event, Random, State};
+    use super::super::check::{Event, Random, State, block};
     use super::*;
     use crate::ir::Flow;
-
-    /// A block at 0x1000 of these instructions, one operation each.
-    fn block(lines: &[&str]) -> Block {
-        let mut text = format!("block 0x1000 insns {}\nrange 0x1000 64\n", lines.len());
-        for (n, line) in lines.iter().enumerate() {
-            text += &format!("{:#x} {line}\n", 0x1000 + 4 * n);
-        }
-        text += &format!("next {:#x}\n", 0x1000 + 4 * lines.len());
-        text.parse().unwrap_or_else(|e| panic!("{e}: {text}"))
-    }
 
     /// What happens from `state` on until `nodes`, which are entered anew whenever they go back,
     /// are left. Going back is no event: what is executed is compared, not where polls are.
