@@ -8,6 +8,7 @@ use crate::linux::args::Arg;
 use crate::linux::fs::ioctl;
 use crate::linux::process::Thread;
 use crate::linux::table;
+use crate::linux::trace::Trace;
 use std::fmt::Write as _;
 
 /// How an argument is shown.
@@ -423,8 +424,13 @@ fn push_data(out: &mut String, t: &Thread, addr: u64, len: u64) {
 const LAST_CALLS: [&str; 3] = ["exit", "exit_group", "rt_sigreturn"];
 
 /// The call that the thread is about to make, for [`end`]; `None` if nothing is traced.
+#[inline]
 pub(crate) fn begin(t: &Thread) -> Option<String> {
-    let trace = t.process.options.strace.as_ref()?;
+    begin_shown(t, t.process.options.strace.as_ref()?)
+}
+
+#[cold]
+fn begin_shown(t: &Thread, trace: &Trace) -> Option<String> {
     if !trace.shows(t.syscall_number()) {
         return None;
     }

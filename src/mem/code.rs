@@ -398,6 +398,7 @@ impl Memory {
     ///
     /// # Errors
     /// The fault that the guest must see.
+    #[cold]
     pub fn resolve_fault(&self, addr: u64, len: u64, access: Access) -> Result<(), Fault> {
         let addr = self.effective(addr);
         let end = addr.saturating_add(len.max(1));

@@ -221,13 +221,17 @@ impl Machine {
     ///
     /// # Errors
     /// What the host says to a new code cache. The old one must not be used then.
+    #[inline]
     pub(super) fn own_generation(&self) -> io::Result<()> {
         let epoch = forks::epoch();
-        if self.epoch.load(Ordering::Acquire) != epoch {
-            let mut current = lock(&self.generation);
-            self.renew_shared(&mut current)?;
-            self.epoch.store(epoch, Ordering::Release);
-        }
+        if self.epoch.load(Ordering::Acquire) == epoch { Ok(()) } else { self.renew(epoch) }
+    }
+
+    #[cold]
+    fn renew(&self, epoch: u64) -> io::Result<()> {
+        let mut current = lock(&self.generation);
+        self.renew_shared(&mut current)?;
+        self.epoch.store(epoch, Ordering::Release);
         Ok(())
     }
 

@@ -200,18 +200,17 @@ thread_local! {
 ///
 /// # Errors
 /// What `mmap` or `sigaltstack` say, or that the thread is about to end.
+#[inline]
 pub fn ensure_alt_stack() -> io::Result<()> {
     let ensure = |stack: &OnceCell<AltStack>| {
-        if stack.get().is_none() {
-            let _ = stack.set(AltStack::install()?);
-        }
-        Ok(())
+        if stack.get().is_some() { Ok(()) } else { AltStack::install().map(|s| _ = stack.set(s)) }
     };
     STACK.try_with(ensure).unwrap_or_else(|e| Err(io::Error::other(e)))
 }
 
 impl AltStack {
     /// Makes one and makes it current for this thread.
+    #[cold]
     fn install() -> io::Result<Self> {
         let guard = super::mmap::host_page_size();
         let memory = super::mmap::Reservation::new(guard + ALT_STACK)?;

@@ -125,11 +125,7 @@ pub(crate) const NOWHERE: u64 = 0xffff_ffff_ffff_f000;
 
 fn host_args(number: i64, args: &[HostArg<'_>]) -> [u64; 6] {
     assert!(!FORBIDDEN.contains(&number), "system call {number} is not made here");
-    let mut all = [0; 6];
-    for (to, from) in all.iter_mut().zip(args) {
-        *to = from.0;
-    }
-    all
+    std::array::from_fn(|i| args.get(i).map_or(0, |arg| arg.0))
 }
 
 /// Makes the host's system call `number` (`libc::SYS_*`) for our own purposes: signals do not keep
@@ -147,6 +143,7 @@ pub fn host_call(number: i64, args: &[HostArg<'_>]) -> SysResult {
 ///
 /// # Errors
 /// The host's error; [`Errno::RESTART`] if a signal must be delivered first.
+#[inline]
 pub(crate) fn interruptible_call(flag: &AtomicU32, number: i64, args: &[HostArg<'_>]) -> SysResult {
     let args = host_args(number, args);
     // SAFETY: addresses come from borrows that outlive the call or from `kernel_range`.

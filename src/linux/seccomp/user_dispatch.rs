@@ -27,13 +27,20 @@ pub(crate) fn set(t: &mut Thread, mode: u64, offset: u64, len: u64, selector: u6
 }
 
 /// What a system call comes to that is not made; `None` for one that is.
+#[inline]
 pub(crate) fn dispatched(t: &mut Thread) -> Option<SysResult> {
+    let chosen = t.user_dispatch?;
+    dispatch(t, chosen)
+}
+
+#[cold]
+fn dispatch(t: &mut Thread, chosen: UserDispatch) -> Option<SysResult> {
     /// `SYSCALL_DISPATCH_FILTER_ALLOW`, `SYSCALL_DISPATCH_FILTER_BLOCK`.
     const ALLOW: u8 = 0;
     const BLOCK: u8 = 1;
     /// `SYS_USER_DISPATCH`.
     const SYS_USER_DISPATCH: i32 = 2;
-    let UserDispatch { offset, len, selector } = t.user_dispatch?;
+    let UserDispatch { offset, len, selector } = chosen;
     let pc = t.cpu.hart().pc.wrapping_add(4);
     if pc.wrapping_sub(offset) < len {
         return None;

@@ -229,6 +229,7 @@ const MOST_NODES: u64 = 1 << 39;
 
 /// Before a system call, in which the process may be killed: makes the host's kernel know what
 /// robust futexes the thread owns. Costs two loads if it owns none.
+#[inline]
 pub(crate) fn tell_host(t: &mut Thread) {
     let head = t.robust_list;
     if head == 0 {
@@ -238,9 +239,13 @@ pub(crate) fn tell_host(t: &mut Thread) {
     let first = memory.read_u64(head).unwrap_or(head);
     let pending = memory.read_u64(head.wrapping_add(16)).unwrap_or(0);
     let empty = first & !1 == head && pending & !1 == 0;
-    if empty && t.robust.as_ref().is_none_or(RobustList::is_empty) {
-        return;
+    if !empty || t.robust.as_ref().is_some_and(|list| !list.is_empty()) {
+        tell_owned(t);
     }
+}
+
+/// Makes the host's kernel know what robust futexes the thread owns.
+fn tell_owned(t: &mut Thread) {
     if let Some(list) = &mut t.robust {
         let process = &t.process;
         list.use_nodes(|| {
