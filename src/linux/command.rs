@@ -14,10 +14,12 @@ use crate::linux::fs::rootfs::{RootFs, Want, World, Worlds, fd_path};
 use crate::linux::host::limit;
 use crate::linux::mm::layout::{self, Layout};
 use crate::linux::process::{ExitHook, Options, Process, Thread};
-use crate::linux::signal::calls as signal;
+use crate::linux::ptrace::area::{Area, Kind, Rewritten};
+use crate::linux::ptrace::tracees::Tracees;
 use crate::linux::signal::core_dump;
 use crate::linux::signal::core_threads::Gathering;
 use crate::linux::signal::crash::{self, Crash};
+use crate::linux::signal::mirror;
 use crate::linux::status::ExitStatus;
 use crate::linux::task::credentials::Credentials;
 use crate::linux::task::others;
@@ -427,7 +429,7 @@ impl Command {
             cmdline: joined(&program.args),
             auxv: built.auxv,
             environ: joined(&self.env),
-            actions: Arc::new(Mutex::new(signal::inherited_actions())),
+            actions: Arc::new(Mutex::new(mirror::inherited_actions())),
             layout: Arc::new(Mutex::new(layout)),
             sigreturn: vdso.sigreturn,
             threads: AtomicUsize::new(1),
@@ -441,6 +443,8 @@ impl Command {
             dispatch: &run::DISPATCH,
             restrictions: Mutex::default(),
             proc_device: ProcDevice::default(),
+            tracees: Tracees::default(),
+            rewritten: Rewritten::new(),
             personality: Personality::new(inherited.personality),
             credentials: Mutex::new(self.options.credentials.clone()),
             on_exit: Mutex::new(self.on_exit.take()),
@@ -535,7 +539,12 @@ fn first_thread(
     let mut hart = crate::cpu::Hart::new();
     hart.pc = pc;
     hart.x[2] = sp;
-    Ok(Thread::new(process, hart, sigmask, &inherited.restriction())?)
+    let mut thread = Thread::new(process, hart, sigmask, &inherited.restriction())?;
+    if inherited.traced {
+        thread.trace = Some(Arc::new(Area::new()));
+        thread.begins = Some(Kind::Exec);
+    }
+    Ok(thread)
 }
 
 /// Makes the host's `/proc` show where the guest's program is, its arguments, environment and
@@ -586,8 +595,7 @@ fn set_name(called: &Path, file: &Path) {
     let file = file.strip_suffix(b" (deleted)").unwrap_or(file);
     let n = file.len().min(15);
     name[..n].copy_from_slice(&file[..n]);
-    let option = host::HostArg::int(libc::PR_SET_NAME);
-    let _ = host::host_call(libc::SYS_prctl, &[option, host::HostArg::of(&name)]);
+    others::set_name(&name);
 }
 
 impl Reentry {

@@ -18,7 +18,7 @@ pub fn markdown(table: &[Syscall], counts: &str) -> String {
     let passed = count(|s| matches!(s, Support::PassThrough));
     let partial = count(|s| matches!(s, Support::Partial(_)));
     let denied = count(|s| matches!(s, Support::Denied(_)));
-    let refused = count(|s| matches!(s, Support::Refused(_) | Support::Absent(_)));
+    let absent = count(|s| matches!(s, Support::Absent(_)));
     let mut out = String::from("# System calls\n\n");
     out.push_str(
         "Generated from `src/linux/table.rs`; `BLESS=1 cargo test linux::doc` writes it anew.\n\n",
@@ -27,9 +27,8 @@ pub fn markdown(table: &[Syscall], counts: &str) -> String {
         out,
         "Of {} numbers of riscv64 Linux, {full} are served in full, {passed} are passed to the \
          host's kernel with\ntheir arguments translated, {partial} are served in part, \
-         {denied} answer `EPERM` and\n{refused} `ENOSYS` for the reason given. Numbers that are not listed answer \
-         `ENOSYS` too. What is called refused is reported once per process; what is called absent, and\n\
-         unknown numbers, are not, since programs ask for them and do without.\n",
+         {denied} answer `EPERM` and\n{absent} `ENOSYS` for the reason given. Numbers that are not listed answer \
+         `ENOSYS` too.\n",
         table.len(),
     );
     let number = |line: &str| line.split_once(' ')?.1.split_once(':')?.0.parse::<u64>().ok();
@@ -46,7 +45,6 @@ pub fn markdown(table: &[Syscall], counts: &str) -> String {
             Support::Full => ("full", ""),
             Support::PassThrough => ("passed through", ""),
             Support::Partial(text) => ("partial", text),
-            Support::Refused(text) => ("refused", text),
             Support::Denied(text) => ("denied", text),
             Support::Absent(text) => ("absent", text),
         };

@@ -33,6 +33,7 @@ mod mm;
 mod net;
 mod order;
 mod process;
+mod ptrace;
 mod run;
 mod seccomp;
 mod signal;

@@ -1,11 +1,12 @@
 //! What a guest process and a guest thread consist of.
 
-use crate::linux::abi::{Errno, NSIG, SigAction, SigStack};
+use crate::linux::abi::{NSIG, SigAction, SigStack};
 use crate::linux::fs::aio_contexts;
 use crate::linux::fs::namespace::Namespace;
 use crate::linux::fs::proc::shown::{ProcDevice, Shown};
-use crate::linux::lock::lock;
 use crate::linux::mm::layout::Layout;
+use crate::linux::ptrace::area::{Area, Kind, Made, Rewritten};
+use crate::linux::ptrace::tracees::Tracees;
 use crate::linux::seccomp::dispatch_range::UserDispatch;
 use crate::linux::seccomp::filter::{Restriction, Restrictions};
 use crate::linux::signal::core_threads::Gathering;
@@ -81,7 +82,7 @@ pub struct Process {
     pub(crate) borrowed: bool,
     /// Where the host finds what robust futexes threads own; none if it refuses.
     pub(crate) robust_nodes: OnceLock<Option<Arc<Nodes>>>,
-    /// System calls of which the guest has been told that there are none.
+    /// Requests of ioctl(2) of which the user has been told that there are none.
     pub(crate) warned: Mutex<BTreeSet<u64>>,
     /// Limits that are kept here.
     pub(crate) limits: Arc<Mutex<Limits>>,
@@ -99,6 +100,10 @@ pub struct Process {
     pub(crate) proc_device: ProcDevice,
     /// Who the guest believes to be, with a fake root.
     pub(crate) credentials: Mutex<Option<Credentials>>,
+    /// Threads that this process traces.
+    pub(crate) tracees: Tracees,
+    /// Where its tracer says what it has written to.
+    pub(crate) rewritten: Arc<Rewritten>,
     /// The loop that runs its threads.
     pub(crate) dispatch: &'static Dispatch,
     /// Called once when the process ends, if its end is ours to see.
@@ -149,6 +154,14 @@ pub struct Thread {
     pub(crate) registered_rings: ring::Registered,
     /// System calls that it serves itself.
     pub(crate) user_dispatch: Option<UserDispatch>,
+    /// What its tracer and it tell each other; none if it is not traced.
+    pub(crate) trace: Option<Arc<Area>>,
+    /// What its tracer is told before its first instruction.
+    pub(crate) begins: Option<Kind>,
+    /// Of a traced thread, a call that a signal has ended, which is made again if no handler runs.
+    pub(crate) restart: Option<Made>,
+    /// What its tracer is shown as the result of such a call.
+    pub(crate) shown_result: Option<u64>,
     /// True once the thread has made its last system call.
     pub(crate) ended: bool,
 }
@@ -196,13 +209,5 @@ impl Thread {
     #[must_use]
     pub fn signal_flag(&self) -> &AtomicU32 {
         self.signals.flag()
-    }
-
-    /// Reports a system call that is not served, once per process and number.
-    pub(crate) fn warn_unsupported(&self, number: u64, name: &str, reason: &str) -> Errno {
-        if lock(&self.process.warned).insert(number) {
-            tracing::warn!("unsupported system call {name} ({number}): {reason}");
-        }
-        Errno::ENOSYS
     }
 }

@@ -3,6 +3,8 @@
 use crate::cpu::Exit;
 use crate::linux::abi::{Errno, SysResult};
 use crate::linux::process::{Dispatch, Thread};
+use crate::linux::ptrace::area::Made;
+use crate::linux::ptrace::stop;
 use crate::linux::seccomp::calls as seccomp;
 use crate::linux::seccomp::user_dispatch;
 use crate::linux::signal::core_dump;
@@ -15,6 +17,7 @@ pub(crate) static DISPATCH: Dispatch =
 
 /// Runs the thread until it ends.
 pub(crate) fn run(t: &mut Thread) {
+    stop::at_start(t);
     while !t.ended {
         if t.process.core.begun() {
             core_dump::stop(t);
@@ -22,17 +25,20 @@ pub(crate) fn run(t: &mut Thread) {
         if t.signals.is_pending() {
             t.deliver_signals();
         }
-        match t.cpu.run() {
+        match next_exit(t) {
             // A signal that came before the call is delivered before it is made.
             Exit::Ecall if !t.signals.is_pending() => {
                 futex::tell_host(t);
                 let shown = strace::begin(t);
+                let hart = t.cpu.hart();
+                let made = Made { tid: t.tid, pc: hart.pc, a0: hart.x[10] };
                 let allowed = match user_dispatch::dispatched(t) {
                     Some(refused) => Err(refused),
                     None if t.restriction.mode() == 0 => Ok(()),
                     None => seccomp::allow(t),
                 };
                 let result = match allowed {
+                    Ok(()) if t.trace.is_some() && stop::before_call(t) => Ok(t.cpu.hart().x[10]),
                     Ok(()) => table::dispatch(t).or_else(|e| order::of_kernel(t, e)),
                     Err(refused) => refused,
                 };
@@ -41,6 +47,9 @@ pub(crate) fn run(t: &mut Thread) {
                     strace::end(t, &call, result);
                 }
                 finish(t, result);
+                if t.trace.is_some() || result == Err(Errno::EINTR) {
+                    stop::after_call(t, made, result);
+                }
             }
             Exit::Ecall | Exit::Interrupted | Exit::OutOfFuel => {}
             Exit::FenceI => {
@@ -54,6 +63,18 @@ pub(crate) fn run(t: &mut Thread) {
             }
         }
     }
+}
+
+/// Runs the thread up to what must be served.
+fn next_exit(t: &mut Thread) -> Exit {
+    if t.trace.is_none() || !stop::steps(t) {
+        return t.cpu.run();
+    }
+    if let Err(exit) = t.cpu.step() {
+        return exit;
+    }
+    stop::stepped(t);
+    Exit::Interrupted
 }
 
 /// Gives the guest the result of its call.

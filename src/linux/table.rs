@@ -1,11 +1,10 @@
 //! One line per system call of riscv64 Linux, and how far it is served.
 //!
 //! The kinds: `full` and `partial` name a handler; `pass` hands the call to the host's of the same
-//! name, translating the arguments as said; `refused` answers `ENOSYS` for the written reason,
-//! `denied` `EPERM`; `absent` is `ENOSYS` without a warning, since programs ask for such calls and
-//! do without. Numbers without a line are answered like those. Numbers and names:
-//! `include/uapi/asm-generic/unistd.h`, and 258 and 259 from
-//! `arch/riscv/include/uapi/asm/unistd.h`. `docs/syscalls.md` is generated from this file.
+//! name, translating the arguments as said; `denied` answers `EPERM` for the written reason;
+//! `absent` is `ENOSYS`, since programs ask for such calls and do without. Numbers without a line
+//! are answered like those. Numbers and names: `include/uapi/asm-generic/unistd.h`, and 258 and 259
+//! from `arch/riscv/include/uapi/asm/unistd.h`. `docs/syscalls.md` is generated from this file.
 
 use crate::linux::abi::{Errno, FromArg, SysResult};
 use crate::linux::args::Arg::{self, R, RE, RN, S, V, W, WN};
@@ -15,6 +14,7 @@ use crate::linux::ipc::{calls as ipc, shm};
 use crate::linux::mm::{advice, mlock, mman, mremap, numa, process_vm, userfault};
 use crate::linux::net::socket;
 use crate::linux::process::Thread;
+use crate::linux::ptrace::{calls as trace, wait};
 use crate::linux::seccomp::calls as seccomp;
 use crate::linux::signal::calls as signal;
 use crate::linux::task::{exit, fork, futex, ids, keys, prctl, rlimit, thread};
@@ -30,8 +30,6 @@ pub enum Support {
     Partial(&'static str),
     /// By the host's kernel.
     PassThrough,
-    /// Not at all, for this reason: `ENOSYS`, and a warning.
-    Refused(&'static str),
     /// As by a kernel that does not let the calling user do it, for this reason: `EPERM`.
     Denied(&'static str),
     /// As by a kernel that does not have it yet, for which programs are prepared: `ENOSYS`.
@@ -117,9 +115,6 @@ macro_rules! support {
     (pass [$($a:expr),*]) => {
         Support::PassThrough
     };
-    (refused $why:literal) => {
-        Support::Refused($why)
-    };
     (denied $why:literal) => {
         Support::Denied($why)
     };
@@ -140,9 +135,6 @@ macro_rules! serve {
     };
     ($t:ident $n:literal $name:ident absent $why:literal) => {
         Err(Errno::ENOSYS)
-    };
-    ($t:ident $n:literal $name:ident refused $why:literal) => {
-        Err($t.warn_unsupported($n, stringify!($name), $why))
     };
 }
 
@@ -263,7 +255,7 @@ syscalls! {
     92 personality partial "of the flags, READ_IMPLIES_EXEC, STICKY_TIMEOUTS and UNAME26 have an effect" prctl::sys_personality;
     93 exit full exit::sys_exit;
     94 exit_group full exit::sys_exit_group;
-    95 waitid pass [V, V, W(128), V, W(144)];
+    95 waitid full [V, V, W(128), V, W(144)] wait::sys_waitid;
     96 set_tid_address full thread::sys_set_tid_address;
     97 unshare full mount::sys_unshare;
     98 futex full futex::sys_futex;
@@ -285,7 +277,7 @@ syscalls! {
     114 clock_getres pass [V, W(16)];
     115 clock_nanosleep pass [V, V, R(16), W(16)];
     116 syslog pass [V, WN(2), V];
-    117 ptrace refused "a debugger of guests needs a broker";
+    117 ptrace partial "see ptrace.md" trace::sys_ptrace;
     118 sched_setparam pass [V, R(4)];
     119 sched_setscheduler pass [V, V, R(4)];
     120 sched_getscheduler pass [V];
@@ -414,7 +406,7 @@ syscalls! {
     243 recvmmsg full socket::sys_recvmmsg;
     258 riscv_hwprobe full machine::sys_riscv_hwprobe;
     259 riscv_flush_icache full machine::sys_riscv_flush_icache;
-    260 wait4 pass [V, W(4), V, W(144)];
+    260 wait4 full [V, W(4), V, W(144)] wait::sys_wait4;
     261 prlimit64 partial "limits of addresses, data and stack hold for the guest's memory, and of other processes can be set for guests only" rlimit::sys_prlimit64;
     262 fanotify_init full dir::sys_fanotify_init;
     263 fanotify_mark full dir::sys_fanotify_mark;

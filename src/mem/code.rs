@@ -319,6 +319,14 @@ impl Memory {
         }
     }
 
+    /// To be told of writes to `range` that are none of the guest's stores, nor of the kernel's on
+    /// its behalf: translations of it are void.
+    pub fn code_rewritten(&self, range: Range<u64>) {
+        let end = page_up(range.end.min(self.size)).unwrap_or(self.size);
+        let mut state = self.lock();
+        self.forget_code(&mut state, &(page_down(range.start).min(end)..end));
+    }
+
     /// Gives `range` back the write permission that translations of it took, because the guest or
     /// the kernel on its behalf is about to write. True if anything was protected.
     pub fn unprotect_code(&self, range: Range<u64>) -> bool {

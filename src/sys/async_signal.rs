@@ -32,6 +32,17 @@ pub const UNBLOCKABLE: u64 = {
     bits
 };
 
+/// `si_code` of a SIGSEGV that tells of tracing: user space may send any negative one. The first
+/// word of its fields behind process and user has bits of `ASKED_*`, or 0 for what only a tracer is
+/// to see.
+pub const TRACE_CODE: i32 = -0x5256;
+/// The thread shall tell its tracer where its state is.
+pub const ASKED_HELLO: u64 = 1;
+/// The thread shall stop.
+pub const ASKED_INTERRUPT: u64 = 2;
+/// A SIGSTOP has come, which its tracer has taken away.
+pub const ASKED_STOP: u64 = 4;
+
 /// What the handler leaves for one thread.
 pub struct Slot {
     /// 1 while a signal waits in `info`, or a bit in `sent`.
@@ -43,6 +54,8 @@ pub struct Slot {
     sent: AtomicU64,
     /// Bits of fault signals whose place somebody fills or has filled.
     claimed: AtomicU64,
+    /// Bits of `ASKED_*`.
+    asked: AtomicU64,
     faults: [[AtomicU64; 16]; FAULT_SIGNALS.len()],
     notify: Box<dyn Fn() + Send + Sync>,
 }
@@ -91,6 +104,7 @@ impl Slot {
             info: UnsafeCell::new([0; 16]),
             sent: AtomicU64::new(0),
             claimed: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
             faults: [const { [const { AtomicU64::new(0) }; 16] }; FAULT_SIGNALS.len()],
             notify,
         })
@@ -133,6 +147,18 @@ impl Slot {
     #[must_use]
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Acquire)
+    }
+
+    /// True if somebody has asked the thread for something by a signal with [`TRACE_CODE`].
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire) != 0
+    }
+
+    /// Takes what the thread has been asked for, if anything.
+    #[must_use]
+    pub fn take_asked(&self) -> Option<u64> {
+        (self.is_asked()).then(|| self.asked.swap(0, Ordering::AcqRel))
     }
 
     /// Takes the signal out; the thread's signals stay blocked until [`set_mask`], even if they
@@ -184,7 +210,7 @@ impl Slot {
 
     /// After the mask has lost signals: sent fault signals that are no longer blocked are due.
     pub fn recheck(&self, blocked: u64) {
-        if self.sent() & !blocked != 0 {
+        if self.sent() & !blocked != 0 || self.is_asked() {
             self.flag.store(1, Ordering::Release);
         }
     }
@@ -355,11 +381,19 @@ extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, uc: *mut libc::c_
         let _ = set_disposition(signal, Disposition::Default);
         return;
     }
+    let traced = signal == libc::SIGSEGV && code == TRACE_CODE;
+    // SAFETY: `info` has 128 bytes.
+    let asked = if traced { unsafe { (*info.cast::<RawInfo>())[3] } } else { 0 };
+    if traced && (asked == 0 || slot.is_null()) {
+        return;
+    }
     // SAFETY: a slot stays alive as long as it is attached.
     let Some(slot) = (unsafe { slot.as_ref() }) else {
         return hand_on(signal, info, uc);
     };
-    if bit & UNBLOCKABLE != 0 {
+    if traced {
+        slot.asked.fetch_or(asked, Ordering::AcqRel);
+    } else if bit & UNBLOCKABLE != 0 {
         // SAFETY: `info` has 128 bytes.
         slot.keep_sent(signal, unsafe { &*info.cast::<RawInfo>() });
     } else {

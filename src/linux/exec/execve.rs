@@ -11,6 +11,7 @@ use crate::linux::fs::rootfs::Handle;
 use crate::linux::host::{host_call, limit, path_of};
 use crate::linux::lock::lock;
 use crate::linux::process::{Options, Process, Thread};
+use crate::linux::signal::mirror;
 use crate::linux::task::exit;
 use crate::linux::task::limits::Limits;
 use crate::sys::async_signal;
@@ -401,7 +402,12 @@ fn exec(
         world.keep_open();
     }
     (t.process.dispatch.show_success)(t);
+    // What is ignored stays so, though a tracer wants to be told of it.
+    mirror::record_wanted(&t.process);
     let result = replace(&again, &reentry);
+    if reentry.inherited.traced {
+        mirror::record_all(&t.process);
+    }
     if open_file(&reentry.host).is_some() {
         // Ours, or as good as never opened.
         let _ = reentry.close.last().map(|&fd| host_call(libc::SYS_close, &[fd.into()]));

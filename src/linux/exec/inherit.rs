@@ -13,6 +13,8 @@ pub(crate) struct Inherited {
     pub personality: u32,
     /// Limits that are kept here.
     pub limits: Limits,
+    /// Somebody traces the thread.
+    pub traced: bool,
     /// Filters of system calls, as [`Restriction::to_text`] writes them.
     pub filters: String,
 }
@@ -23,6 +25,7 @@ impl Inherited {
         Self {
             personality: personality::of_host(),
             limits: Limits::take_over(),
+            traced: false,
             filters: String::new(),
         }
     }
@@ -32,6 +35,7 @@ impl Inherited {
         Self {
             personality: t.process.personality.value(),
             limits: t.process.limits(),
+            traced: t.trace.is_some(),
             filters: t.restriction.to_text(),
         }
     }
@@ -44,7 +48,7 @@ impl Inherited {
     /// One word of a command line.
     pub(crate) fn to_text(&self) -> String {
         let limits = self.limits.to_words().map(|n| format!("{n:x}")).join(",");
-        format!("{:x},{limits},{}", self.personality, self.filters)
+        format!("{:x},{limits},{},{}", self.personality, u8::from(self.traced), self.filters)
     }
 
     /// The inverse of [`Self::to_text`]; `None` for any other text.
@@ -56,8 +60,9 @@ impl Inherited {
         for limit in &mut limits {
             *limit = number()?;
         }
+        let traced = parts.next()? == "1";
         let filters = parts.next()?.to_owned();
-        Some(Self { personality, limits: Limits::from_words(limits), filters })
+        Some(Self { personality, limits: Limits::from_words(limits), traced, filters })
     }
 }
 
@@ -69,7 +74,8 @@ mod tests {
     fn attributes_survive_the_command_line() {
         let limits = Limits::from_words([1, 2, 3, 4, 5, u64::MAX, 6, 7]);
         for filters in ["", "0123456789abcdef/0000000000000006"] {
-            let one = Inherited { personality: 0x4_0000, limits, filters: filters.into() };
+            let traced = !filters.is_empty();
+            let one = Inherited { personality: 0x4_0000, limits, traced, filters: filters.into() };
             assert_eq!(Inherited::from_text(&one.to_text()), Some(one));
         }
         assert_eq!(Inherited::from_text("1,2"), None);

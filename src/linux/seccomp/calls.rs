@@ -5,6 +5,7 @@ use crate::linux::abi::{Errno, GuestPtr, Pod, SigInfo, SysResult};
 use crate::linux::host::{HostArg, has_capability, host_call};
 use crate::linux::lock::lock;
 use crate::linux::process::{Process, Thread};
+use crate::linux::ptrace::stop;
 use crate::linux::seccomp::filter::{
     ARCH, DATA, Filter, MODE_FILTER, MODE_STRICT, RET_ACTION, RET_ALLOW, RET_DATA, RET_ERRNO,
     RET_KILL_PROCESS, RET_KILL_THREAD, RET_LOG, RET_TRACE, RET_TRAP, RET_USER_NOTIF, Restriction,
@@ -44,6 +45,8 @@ enum Verdict {
     Result(SysResult),
     /// `SIGSYS` with this error number.
     Trap(i32),
+    /// The tracer is asked, and told this.
+    Trace(u32),
     /// The filter's listener is asked.
     Ask,
     /// The thread ends, by this signal.
@@ -81,6 +84,7 @@ fn verdict(t: &Thread) -> Verdict {
         RET_ERRNO => Verdict::Result(Err(Errno(value.min(MAX_ERRNO) as u16))),
         RET_TRAP => Verdict::Trap(value as i32),
         RET_USER_NOTIF if listened => Verdict::Ask,
+        RET_TRACE if t.trace.is_some() => Verdict::Trace(value),
         // Nobody listens and nobody traces.
         RET_USER_NOTIF | RET_TRACE => Verdict::Result(Err(Errno::ENOSYS)),
         RET_KILL_THREAD => Verdict::KillThread(libc::SIGSYS),
@@ -97,6 +101,11 @@ pub(crate) fn allow(t: &mut Thread) -> Result<(), SysResult> {
         Verdict::Allow => Ok(()),
         Verdict::Result(result) => Err(result),
         Verdict::Trap(error) => Err(trap(t, SYS_SECCOMP, error)),
+        Verdict::Trace(data) => match stop::before_filtered(t, data) {
+            Some(true) => Ok(()),
+            Some(false) => Err(Ok(t.cpu.hart().x[10])),
+            None => Err(Err(Errno::ENOSYS)),
+        },
         Verdict::Ask => listener::ask(t).map_or(Ok(()), Err),
         Verdict::KillThread(signal) if t.process.threads.load(Ordering::Acquire) > 1 => {
             Err(exit::sys_exit(t, signal))

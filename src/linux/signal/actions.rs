@@ -8,6 +8,10 @@ pub(crate) const SIG_DFL: u64 = 0;
 /// `SIG_IGN`.
 pub(crate) const SIG_IGN: u64 = 1;
 
+pub(crate) const SA_NOCLDSTOP: u64 = 1;
+pub(crate) const SA_NOCLDWAIT: u64 = 2;
+pub(crate) const SA_RESTART: u64 = 0x1000_0000;
+
 pub(super) const SS_ONSTACK: i32 = 1;
 pub(super) const SS_DISABLE: i32 = 2;
 pub(super) const SS_AUTODISARM: i32 = i32::MIN;

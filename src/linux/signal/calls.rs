@@ -15,23 +15,21 @@ use crate::linux::host::HostArg;
 use crate::linux::lock::lock;
 use crate::linux::mm::mman::grow_stack;
 use crate::linux::process::{Process, Thread};
+use crate::linux::ptrace::stop;
 use crate::linux::signal::actions::{
-    DEFAULT_ACTION, FRAME, NO_ALTSTACK, SIG_DFL, SIG_IGN, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK,
-    WaitMask, bit,
+    DEFAULT_ACTION, FRAME, NO_ALTSTACK, SA_NOCLDSTOP, SA_NOCLDWAIT, SA_RESTART, SIG_DFL, SIG_IGN,
+    SS_AUTODISARM, SS_DISABLE, SS_ONSTACK, WaitMask, bit,
 };
 use crate::linux::signal::core_dump;
+use crate::linux::signal::mirror::{self, UNCATCHABLE, mirror};
 use crate::linux::task::exit;
 use crate::mem::Access;
-use crate::sys::async_signal::{self, Disposition, RawInfo, UNBLOCKABLE};
-use crate::sys::signal as sys_signal;
+use crate::sys::async_signal::{self, RawInfo, UNBLOCKABLE};
 
-const SA_NOCLDSTOP: u64 = 1;
-const SA_NOCLDWAIT: u64 = 2;
 const SA_SIGINFO: u64 = 4;
 /// Has no effect here; programs learn from it that flags which there are not are taken away.
 const SA_EXPOSE_TAGBITS: u64 = 0x800;
 const SA_ONSTACK: u64 = 0x0800_0000;
-const SA_RESTART: u64 = 0x1000_0000;
 const SA_NODEFER: u64 = 0x4000_0000;
 const SA_RESETHAND: u64 = 0x8000_0000;
 
@@ -48,68 +46,10 @@ const SA_KNOWN: u64 = SA_NOCLDSTOP
 /// Smallest alternate stack, `MINSIGSTKSZ` of riscv64.
 const MINSIGSTKSZ: u64 = 2048;
 
-/// SIGKILL and SIGSTOP: never caught, never blocked.
-const UNCATCHABLE: u64 = bit(libc::SIGKILL) | bit(libc::SIGSTOP);
-
-/// The actions that a new program starts with: what was ignored stays ignored.
-pub(crate) fn inherited_actions() -> [SigAction; NSIG + 1] {
-    let mut actions = [DEFAULT_ACTION; NSIG + 1];
-    for (n, action) in actions.iter_mut().enumerate().skip(1) {
-        if async_signal::is_ignored(n as i32) {
-            action.handler = SIG_IGN;
-        } else if n as i32 == libc::SIGPIPE {
-            mirror(libc::SIGPIPE, &DEFAULT_ACTION);
-        }
-    }
-    actions
-}
-
-/// Makes the host do what the guest asked for.
-fn mirror(signal: i32, action: &SigAction) {
-    if bit(signal) & UNCATCHABLE != 0 {
-        return;
-    }
-    if bit(signal) & UNBLOCKABLE != 0 {
-        // What is ignored interrupts nothing.
-        let restart = action.flags & SA_RESTART != 0 || action.handler == SIG_IGN;
-        return sys_signal::set_restart(signal, restart);
-    }
-    let what = match action.handler {
-        SIG_DFL if core_dump::records(signal) => {
-            Disposition::Record { restart: true, no_child_stop: false, no_child_wait: false }
-        }
-        SIG_DFL => Disposition::Default,
-        SIG_IGN => Disposition::Ignore,
-        _ => Disposition::Record {
-            restart: action.flags & SA_RESTART != 0,
-            no_child_stop: action.flags & SA_NOCLDSTOP != 0,
-            no_child_wait: action.flags & SA_NOCLDWAIT != 0,
-        },
-    };
-    // Every signal that is left can be set.
-    let _ = async_signal::set_disposition(signal, what);
-}
-
 impl Process {
     /// What the process does on `signal`.
     fn action(&self, signal: i32) -> SigAction {
         lock(&self.actions)[signal as usize]
-    }
-
-    /// Makes the host do what the guest wants for the signals that C libraries keep for themselves:
-    /// the host's own takes one of them (SIGSETXID) when it starts its first thread.
-    pub(crate) fn mirror_library_signals(&self) {
-        for signal in 32..34 {
-            mirror(signal, &lock(&self.actions)[signal as usize]);
-        }
-    }
-
-    /// Makes the host do what it is to do on `signal`, if the guest has the default action for it.
-    pub(crate) fn mirror_default(&self, signal: i32) {
-        let actions = lock(&self.actions);
-        if actions[signal as usize].handler == SIG_DFL {
-            mirror(signal, &actions[signal as usize]);
-        }
     }
 
     /// Sets an action. Returns the one before.
@@ -345,7 +285,14 @@ impl Thread {
     /// Delivers what has been recorded, until nothing waits. The pc is at an instruction
     /// boundary; an `ecall` that has not been made is made after the handlers.
     pub(crate) fn deliver_signals(&mut self) {
-        while let Some(raw) = self.signals.take(self.sigmask) {
+        loop {
+            if let Some(asked) = self.signals.take_asked() {
+                if let Some(info) = stop::attend(self, asked) {
+                    self.act_on(&info);
+                }
+                continue;
+            }
+            let Some(raw) = self.signals.take(self.sigmask) else { break };
             self.deliver(&info_of(&raw));
             async_signal::set_mask(self.sigmask);
             self.signals.recheck(self.sigmask);
@@ -354,6 +301,11 @@ impl Thread {
             // No handler was entered after all.
             self.sigmask = mask;
             self.settle_mask();
+        }
+        if let Some(made) = self.restart.take() {
+            // No handler runs: the call that was interrupted is made again.
+            let hart = self.cpu.hart_mut();
+            (hart.pc, hart.x[10]) = (made.pc, made.a0);
         }
     }
 
@@ -367,14 +319,22 @@ impl Thread {
         self.signals.recheck(self.sigmask);
     }
 
-    /// Runs the action of one signal that is not blocked.
+    /// Delivers one signal that is not blocked.
     fn deliver(&mut self, info: &SigInfo) {
+        if let Some(info) = stop::before_signal(self, info) {
+            self.act_on(&info);
+        }
+    }
+
+    /// Runs the action of one signal.
+    fn act_on(&mut self, info: &SigInfo) {
         let action = self.process.take_action(info.signo);
         match action.handler {
             SIG_IGN => {}
             // The first process of a name space does not die of what is sent to it.
             SIG_DFL if info.code <= 0 && std::process::id() == 1 => {}
             SIG_DFL if core_dump::is_core_signal(info.signo) => exit::die_of_signal(self, info),
+            SIG_DFL if mirror::records_all() => stop::default_action(self, info),
             // The action changed after the signal was recorded; the host does the default one.
             SIG_DFL => self.send_again(info),
             _ => self.enter_handler(info, &action),
@@ -391,6 +351,7 @@ impl Thread {
 
     /// Raises a signal that the thread's own instruction caused: it cannot be blocked or ignored.
     pub(crate) fn force_signal(&mut self, info: &SigInfo) {
+        let Some(info) = &stop::before_signal(self, info) else { return };
         let signal = info.signo;
         let action = self.process.take_action(signal);
         if action.handler <= SIG_IGN || self.sigmask & bit(signal) != 0 {
@@ -436,6 +397,7 @@ impl Thread {
         hart.x[12] = frame + size_of::<SigInfo>() as u64;
         hart.pc = action.handler;
         hart.clear_reservation();
+        self.restart = None;
         self.saved_sigmask = None;
         self.sigmask |= action.mask;
         if action.flags & SA_NODEFER == 0 {

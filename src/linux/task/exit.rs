@@ -4,6 +4,7 @@ use crate::linux::abi::{Errno, SigInfo, SysResult};
 use crate::linux::host::{HostArg, host_call};
 use crate::linux::lock::lock;
 use crate::linux::process::Thread;
+use crate::linux::ptrace::stop;
 use crate::linux::signal::core_dump;
 use crate::linux::signal::crash::{Crash, Hook};
 use crate::linux::status::ExitStatus;
@@ -13,6 +14,9 @@ use std::sync::atomic::Ordering;
 
 /// Ends the calling thread; the process with it, if it is the last one.
 pub(crate) fn sys_exit(t: &mut Thread, code: i32) -> SysResult {
+    if t.process.threads.load(Ordering::Acquire) > 1 {
+        stop::before_exit(t, (code & 0xff) << 8);
+    }
     async_signal::set_mask(!0);
     if t.process.threads.fetch_sub(1, Ordering::AcqRel) == 1 {
         // Since Linux 6.1 the process's code is that of the thread that ended last.
@@ -39,6 +43,7 @@ pub(crate) fn sys_exit(t: &mut Thread, code: i32) -> SysResult {
 
 /// Ends all threads.
 pub(crate) fn sys_exit_group(t: &mut Thread, code: i32) -> SysResult {
+    stop::before_exit(t, (code & 0xff) << 8);
     at_end(t, ExitStatus::exited(code));
     futex::release_robust(t);
     if t.process.borrowed {
@@ -52,6 +57,7 @@ pub(crate) fn sys_exit_group(t: &mut Thread, code: i32) -> SysResult {
 /// Ends the process as the default action of `info`'s signal does.
 pub(crate) fn die_of_signal(t: &mut Thread, info: &SigInfo) -> ! {
     tell(t, info);
+    stop::before_exit(t, info.signo);
     let dumped = core_dump::dump(t, info);
     at_end(t, ExitStatus::killed(info.signo));
     futex::release_robust(t);

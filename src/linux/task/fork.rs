@@ -6,12 +6,15 @@ use crate::linux::exec::executable;
 use crate::linux::host::limit;
 use crate::linux::lock::lock;
 use crate::linux::process::{Options, Process, Thread};
+use crate::linux::ptrace::stop;
+use crate::linux::ptrace::tracees::Tracees;
 use crate::linux::signal::core_threads::Gathering;
 use crate::linux::task::clone::{
     CLONE_CLEAR_SIGHAND, CLONE_DETACHED, CLONE_FILES, CLONE_FS, CLONE_INTO_CGROUP, CLONE_NEWNS,
     CLONE_NEWPID, CLONE_NEWTIME, CLONE_NEWUSER, CLONE_PARENT, CLONE_PARENT_SETTID, CLONE_PIDFD,
     CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK, CLONE_VM, CSIGNAL, CloneRequest,
 };
+use crate::linux::task::others;
 use crate::linux::task::personality::Personality;
 use crate::linux::task::thread::spawn;
 use crate::sys::async_signal::{self, Slot};
@@ -45,6 +48,7 @@ impl CloneRequest {
         if t.signals.is_pending() {
             return Err(Errno::RESTART);
         }
+        stop::before_event(t);
         let result = if has(CLONE_THREAD) {
             t.start_thread(self)
         } else if has(CLONE_VM | CLONE_VFORK) {
@@ -54,6 +58,7 @@ impl CloneRequest {
         } else {
             self.fork(t)
         };
+        stop::after_event(t);
         async_signal::set_mask(t.sigmask);
         result
     }
@@ -70,7 +75,7 @@ impl CloneRequest {
             process.options.files.world().map(|world| world.bound()),
             lock(&process.on_exit),
             (lock(&process.limits), lock(&process.aio), lock(&process.restrictions)),
-            limit::hold(),
+            (limit::hold(), process.tracees.hold()),
         );
         let rings = lock(&process.rings);
         rings.before_fork();
@@ -101,6 +106,7 @@ impl CloneRequest {
         }
         limit::after_fork();
         t.process.core.after_fork();
+        t.process.tracees.clear();
         t.tid = sys::ids().0;
         (t.robust_list, t.robust) = (0, None);
         lock(&t.process.layout).lock_future = None;
@@ -115,6 +121,8 @@ impl CloneRequest {
         lock(&t.process.restrictions).clear();
         t.inherit_restriction();
         self.start_child(t);
+        (t.trace, t.begins) = t.inherited_trace();
+        stop::at_start(t);
         Err(Errno::NO_RESULT)
     }
 
@@ -148,7 +156,7 @@ impl CloneRequest {
     fn share(&self, t: &mut Thread, started: &mut dyn FnMut(i32)) -> SysResult {
         let hart = *t.cpu.hart();
         let before = (t.tid, t.sigmask, t.altstack, t.clear_child_tid, t.robust_list);
-        let robust = t.robust.take();
+        let (robust, trace) = (t.robust.take(), t.trace.clone());
         let parent = Arc::clone(&t.process);
         let signals = Arc::clone(&t.signals);
         let restriction = Arc::clone(&t.restriction);
@@ -167,6 +175,7 @@ impl CloneRequest {
             self.tell_parent(t, t.tid, pidfd.load(Ordering::Relaxed));
             started(t.tid);
             self.start_child(t);
+            (t.trace, t.begins) = t.inherited_trace();
             async_signal::set_mask(t.sigmask);
             (t.process.dispatch.run)(t);
             drop(attached);
@@ -190,6 +199,7 @@ impl CloneRequest {
         t.process = parent;
         t.signals = signals;
         t.restriction = restriction;
+        (t.trace, t.begins, t.restart) = (trace, None, None);
         t.ended = false;
         t.signals.reattach();
         Ok(pid? as u64)
@@ -203,10 +213,12 @@ impl CloneRequest {
         let restriction = Arc::clone(&t.restriction);
         let (report, started) = mpsc::sync_channel(1);
         let body = move || {
+            let name = others::name_helper();
             let thread = Thread::new(process, hart, sigmask, &restriction);
             let result = thread.map_err(Errno::from).and_then(|mut t| {
                 let attached = t.signals.attach();
                 let result = request.share(&mut t, &mut |pid| {
+                    others::set_name(&name);
                     let _ = report.send(Ok(pid as u64));
                 });
                 drop(attached);
@@ -247,6 +259,8 @@ fn child_of(parent: &Process, shares_actions: bool) -> Process {
         personality: Personality::new(parent.personality.value()),
         credentials: Mutex::new(lock(&parent.credentials).clone()),
         on_exit: Mutex::new(None),
+        tracees: Tracees::default(),
+        rewritten: Arc::clone(&parent.rewritten),
         limits: Arc::new(Mutex::new(*lock(&parent.limits))),
         aio: Arc::clone(&parent.aio),
         rings: Arc::clone(&parent.rings),

@@ -5,7 +5,7 @@
 //! there; for everyone else, and on hosts that do not let us say where the strings are, it is an
 //! unknown program of the host.
 
-use crate::linux::host::{host_fd, limit};
+use crate::linux::host::{HostArg, host_call, host_fd, limit};
 use crate::linux::task::limits;
 use crate::mem::Memory;
 use std::fs::{self, File};
@@ -121,6 +121,30 @@ impl Other {
         let end = addr.checked_add(len)?;
         (end <= self.size).then(|| self.base + addr)
     }
+}
+
+/// The name of host threads that run no guest (`comm`).
+const HELPER: &[u8; 16] = b"rvnative-helper\0";
+
+/// Gives the calling thread the name of those that run no guest. Returns the one before.
+pub(crate) fn name_helper() -> [u8; 16] {
+    let mut name = [0_u8; 16];
+    let args = [HostArg::int(libc::PR_GET_NAME), HostArg::of_mut(&mut name)];
+    let _ = host_call(libc::SYS_prctl, &args);
+    set_name(HELPER);
+    name
+}
+
+/// Names the calling thread, as `PR_SET_NAME` does.
+pub(crate) fn set_name(name: &[u8; 16]) {
+    let args = [HostArg::int(libc::PR_SET_NAME), HostArg::of(name)];
+    let _ = host_call(libc::SYS_prctl, &args);
+}
+
+/// True for a thread of a guest process, with that number in `/proc`, that runs no guest.
+pub(crate) fn is_helper(number: u32) -> bool {
+    let name = fs::read(format!("/proc/{number}/comm")).unwrap_or_default();
+    name.strip_suffix(b"\n") == HELPER.strip_suffix(b"\0")
 }
 
 #[cfg(test)]

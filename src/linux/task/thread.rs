@@ -54,6 +54,10 @@ impl Thread {
             shown: None,
             registered_rings: Default::default(),
             user_dispatch: None,
+            trace: None,
+            begins: None,
+            restart: None,
+            shown_result: None,
             ended: false,
         })
     }
@@ -69,6 +73,7 @@ impl Thread {
         let (report, started) = mpsc::sync_channel(1);
         process.threads.fetch_add(1, Ordering::AcqRel);
         let more = request.more().clone();
+        let trace = self.inherited_trace();
         let (refuse, threads) = (report.clone(), Arc::clone(&process));
         let body = move || {
             let count = Arc::clone(&process);
@@ -77,6 +82,7 @@ impl Thread {
                 Ok(mut t) => {
                     let attached = t.signals.attach();
                     request.announce(&mut t);
+                    (t.trace, t.begins) = trace;
                     let _ = report.send(Ok(t.tid as u64));
                     async_signal::set_mask(sigmask);
                     (t.process.dispatch.run)(&mut t);

@@ -201,6 +201,12 @@ fn move_memory(
             Err(e) if done == 0 => return Err(e),
             Err(_) => break,
             Ok(moved) => {
+                if let (Some(number), Access::Read) = (who, access) {
+                    let is_it = |pid: i32| {
+                        u32::try_from(pid).is_ok_and(|pid| others::in_proc(pid) == Some(number))
+                    };
+                    t.process.tracees.wrote(is_it, &(at..at + moved));
+                }
                 (at, done) = (at + moved, done + moved);
                 if moved < v.len {
                     break;

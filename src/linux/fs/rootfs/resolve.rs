@@ -4,7 +4,7 @@ use super::names::read_link;
 use super::world::World;
 use crate::linux::abi::{Errno, Fd, OpenHow};
 use crate::linux::fs::proc::names;
-use crate::linux::host::{HostArg, host_fd};
+use crate::linux::host::{HostArg, file_system, host_fd};
 use std::borrow::Cow;
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Most symbolic links that one lookup follows.
 const MAX_LINKS: u32 = 40;
+/// `NSFS_MAGIC`: files of `/proc/PID/ns`.
+const NAMESPACES: u64 = 0x6e73_6673;
 
 /// What of a path is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -555,8 +557,14 @@ impl<'a> Walk<'a> {
         }
         match self.world.name_of(Fd(object.as_raw_fd())) {
             Ok(name) => self.place = place_of(name),
-            // A file that the guest has open is no secret to it.
-            Err(_) if !is_dir && names::is_own_dir(path) => self.place = child.to_vec(),
+            // A file that the guest has open is no secret to it, nor is a name space.
+            Err(_)
+                if !is_dir
+                    && (names::is_own_dir(path)
+                        || file_system(object.as_raw_fd()) == Ok(NAMESPACES)) =>
+            {
+                self.place = child.to_vec();
+            }
             Err(_) => return Err(Errno::EACCES),
         }
         if is_last {
