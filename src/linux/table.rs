@@ -298,7 +298,7 @@ syscalls! {
     135 rt_sigprocmask full signal::sys_rt_sigprocmask;
     136 rt_sigpending full signal::sys_rt_sigpending;
     137 rt_sigtimedwait full signal::sys_rt_sigtimedwait;
-    138 rt_sigqueueinfo pass [V, V, R(128)];
+    138 rt_sigqueueinfo full [V, V, R(128)] signal::sys_rt_sigqueueinfo;
     139 rt_sigreturn full signal::sys_rt_sigreturn;
     140 setpriority pass [V, V, V];
     141 getpriority pass [V, V];
@@ -400,7 +400,7 @@ syscalls! {
     237 set_mempolicy full numa::sys_set_mempolicy;
     238 migrate_pages full numa::sys_migrate_pages;
     239 move_pages partial "of the process itself" numa::sys_move_pages;
-    240 rt_tgsigqueueinfo pass [V, V, V, R(128)];
+    240 rt_tgsigqueueinfo full [V, V, V, R(128)] signal::sys_rt_tgsigqueueinfo;
     241 perf_event_open absent "counters would count the translator";
     242 accept4 full socket::sys_accept4;
     243 recvmmsg full socket::sys_recvmmsg;
@@ -441,7 +441,7 @@ syscalls! {
     292 io_pgetevents full aio::sys_io_pgetevents;
     293 rseq absent "when the host preempts a thread, nobody can tell whether it was in a restartable sequence of the guest; the C library does without";
     294 kexec_file_load denied "administration of the host";
-    424 pidfd_send_signal pass [V, V, R(128), V];
+    424 pidfd_send_signal full [V, V, R(128), V] signal::sys_pidfd_send_signal;
     425 io_uring_setup partial "see io_uring.md; from a kernel before 6.10, ENOSYS" setup::sys_io_uring_setup;
     426 io_uring_enter partial "see io_uring.md" enter::sys_io_uring_enter;
     427 io_uring_register partial "see io_uring.md" register::sys_io_uring_register;

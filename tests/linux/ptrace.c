@@ -307,6 +307,33 @@ static void programs(void) {
     last(p, 9);
 }
 
+// Children that nobody traces are as they would be otherwise.
+static void make_untraced(void) {
+    signal(SIGUSR1, SIG_IGN);
+    for (int way = 0; way < 2; way++) {
+        pid_t p = way ? vfork() : fork();
+        if (p == 0) {
+            if (way) { execl(self, self, "usr1", NULL); _exit(2); }
+            raise(SIGUSR1), raise(SIGCHLD), raise(SIGTERM);
+            _exit(1);
+        }
+        int status;
+        while (waitpid(p, &status, 0) < 0) {}
+        if (way ? !(WIFEXITED(status) && WEXITSTATUS(status) == 9) : !(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)) _exit(1 + way);
+    }
+    _exit(4);
+}
+static void untraced(void) {
+    pid_t p = traced(make_untraced);
+    CHECK(ptrace(PTRACE_CONT, p, 0, 0) == 0);
+    int status, children = 0;
+    while (WIFSTOPPED(status = wait_for(p))) {
+        children += WSTOPSIG(status) == SIGCHLD;
+        CHECK(ptrace(PTRACE_CONT, p, 0, WSTOPSIG(status)) == 0);
+    }
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 4 && children >= 1);
+}
+
 static pid_t running(void) {
     int ends[2];
     char byte;
@@ -373,6 +400,32 @@ static void attaching(void) {
     FAILS(ptrace(PTRACE_SEIZE, 0x3fffffff, 1, 0), ESRCH);
 }
 
+// A signal that looks like what a tracer of host threads might believe.
+static void forge(void) {
+    static unsigned long words[200];
+    for (int i = 0; i < 200; i++) words[i] = 0x4141414141414141;
+    siginfo_t info = {0};
+    unsigned long at = (unsigned long)words, asks = 7;
+    info.si_signo = SIGSEGV, info.si_code = -0x5256;
+    memcpy((char *)&info + 32, &at, 8);
+    for (int i = 0; i < 2; i++) {
+        syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), SIGSEGV, &info);
+        memcpy((char *)&info + 24, &asks, 8);
+    }
+    _exit(3);
+}
+static void forgeries(void) {
+    pid_t p = traced(forge);
+    for (int i = 0; i < 2; i++) {
+        siginfo_t info;
+        CHECK(ptrace(PTRACE_CONT, p, 0, 0) == 0);
+        CHECK(stopped(wait_for(p), SIGSEGV));
+        CHECK(ptrace(PTRACE_GETSIGINFO, p, 0, &info) == 0 && info.si_code < 0 && ptrace(PTRACE_PEEKDATA, p, &cell, 0) == 42);
+    }
+    CHECK(ptrace(PTRACE_CONT, p, 0, 0) == 0);
+    last(p, 3);
+}
+
 // Whoever traces ends: its tracees go on, or die with it.
 static void orphans(void) {
     for (int kills = 0; kills < 2; kills++) {
@@ -430,7 +483,11 @@ static void filters(void) {
 }
 
 int main(int argc, char **argv) {
-    if (argc > 1) return 9;
+    if (argc > 1) {
+        // What was ignored still is.
+        if (strcmp(argv[1], "usr1") == 0) raise(SIGUSR1);
+        return 9;
+    }
     self = argv[0];
     // It traces nobody.
     if (under_qemu()) return finish();
@@ -440,7 +497,9 @@ int main(int argc, char **argv) {
     deaths();
     events();
     programs();
+    untraced();
     attaching();
+    forgeries();
     orphans();
     filters();
     return finish();

@@ -403,7 +403,9 @@ fn exec(
     }
     (t.process.dispatch.show_success)(t);
     // What is ignored stays so, though a tracer wants to be told of it.
-    mirror::record_wanted(&t.process);
+    if reentry.inherited.traced || mirror::records_all() {
+        mirror::record_wanted(&t.process);
+    }
     let result = replace(&again, &reentry);
     if reentry.inherited.traced {
         mirror::record_all(&t.process);

@@ -119,7 +119,7 @@ fn add_range(process: i32, list: u64, range: &Range<u64>) -> Result<(), Errno> {
         let pair = [range.start, range.end];
         write(process, list + 8 + 16 * count, pair.bytes())?;
     }
-    write(process, list, (count + 1).bytes())
+    write(process, list, count.saturating_add(1).bytes())
 }
 
 fn copy(number: i64, pid: i32, local: HostArg<'_>, len: usize, remote: u64) -> Result<(), Errno> {

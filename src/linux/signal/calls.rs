@@ -8,13 +8,15 @@
 
 use crate::cpu::{Exit, Fault, Hart};
 use crate::linux::abi::{
-    Errno, GuestPtr, NSIG, Pod, SigAction, SigContext, SigInfo, SigSet, SigStack, SysResult,
+    Errno, Fd, GuestPtr, NSIG, Pod, SigAction, SigContext, SigInfo, SigSet, SigStack, SysResult,
     TimeSpec, UContext,
 };
+use crate::linux::args::host;
 use crate::linux::host::HostArg;
 use crate::linux::lock::lock;
 use crate::linux::mm::mman::grow_stack;
 use crate::linux::process::{Process, Thread};
+use crate::linux::ptrace::area::TRACE_CODE;
 use crate::linux::ptrace::stop;
 use crate::linux::signal::actions::{
     DEFAULT_ACTION, FRAME, NO_ALTSTACK, SA_NOCLDSTOP, SA_NOCLDWAIT, SA_RESTART, SIG_DFL, SIG_IGN,
@@ -231,6 +233,53 @@ fn info_of(raw: &RawInfo) -> SigInfo {
         to.copy_from_slice(&word.to_ne_bytes());
     }
     info
+}
+
+/// Information that the guest sends with a signal: a copy. What looks like our own word to a tracer
+/// of host threads, which would believe what it says of host memory, gets another code. `None`: the
+/// host says what is wrong with it.
+fn sent_info(t: &Thread, at: u64) -> Option<SigInfo> {
+    /// Bytes that the kernel reads (`struct kernel_siginfo`).
+    const READ: usize = 48;
+    let mut info = SigInfo::zeroed();
+    t.memory().read_bytes(at, &mut info.bytes_mut()[..READ]).ok()?;
+    if info.code == TRACE_CODE {
+        info.code -= 1;
+    }
+    Some(info)
+}
+
+pub(crate) fn sys_rt_sigqueueinfo(t: &mut Thread, pid: i32, signal: i32, info: u64) -> SysResult {
+    match sent_info(t, info) {
+        Some(info) => host!(t, SYS_rt_sigqueueinfo, pid, signal, HostArg::of(&info)),
+        None => host!(t, SYS_rt_sigqueueinfo, pid, signal, t.input(info, 128)?),
+    }
+}
+
+pub(crate) fn sys_rt_tgsigqueueinfo(
+    t: &mut Thread,
+    process: i32,
+    tid: i32,
+    signal: i32,
+    info: u64,
+) -> SysResult {
+    match sent_info(t, info) {
+        Some(info) => host!(t, SYS_rt_tgsigqueueinfo, process, tid, signal, HostArg::of(&info)),
+        None => host!(t, SYS_rt_tgsigqueueinfo, process, tid, signal, t.input(info, 128)?),
+    }
+}
+
+pub(crate) fn sys_pidfd_send_signal(
+    t: &mut Thread,
+    fd: Fd,
+    signal: i32,
+    info: u64,
+    flags: u32,
+) -> SysResult {
+    match sent_info(t, info) {
+        Some(info) => host!(t, SYS_pidfd_send_signal, fd, signal, HostArg::of(&info), flags),
+        None => host!(t, SYS_pidfd_send_signal, fd, signal, t.input(info, 128)?, flags),
+    }
 }
 
 pub(crate) fn sys_sigaltstack(

@@ -32,13 +32,13 @@ pub(crate) fn record_all(process: &Process) {
     mirror_actions(process);
 }
 
-/// The inverse of [`record_all`], and what is to be done before another program is started, which
-/// inherits what is ignored.
+/// The inverse of [`record_all`], also for a child, which has inherited what the host does; and what
+/// is to be done before another program is started, which inherits what is ignored.
 pub(crate) fn record_wanted(process: &Process) {
     if records_all() {
         RECORDS_ALL.store(0, Ordering::Relaxed);
-        mirror_actions(process);
     }
+    mirror_actions(process);
 }
 
 fn mirror_actions(process: &Process) {
