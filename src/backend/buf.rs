@@ -168,6 +168,7 @@ impl<'b> Out<'b> {
     }
 
     /// Its place.
+    #[inline]
     #[must_use]
     pub fn pos(&self) -> CodePtr {
         if self.cold { self.buf.cold_pos() } else { self.buf.hot_pos() }
@@ -180,6 +181,7 @@ impl<'b> Out<'b> {
     }
 
     /// The fault points of that part.
+    #[inline]
     pub fn faults(&mut self) -> &mut FaultPoints {
         if self.cold { &mut self.buf.cold_faults } else { &mut self.buf.hot_faults }
     }

@@ -61,6 +61,8 @@ impl<'b> Host<'b> for Asm<'b> {
         self.movsxd(r, Rm::R(r));
     }
 
+    // Callers know which kind of access it is.
+    #[inline(always)]
     fn access(&mut self, access: Access, reg: u8, at: Rm) {
         let (size, signed) = match access {
             Access::Load(LoadKind { size, signed }) => (size, signed),
@@ -155,15 +157,18 @@ impl<'b> Host<'b> for Asm<'b> {
         self.imm32((HANDLER_ROOM as i32).wrapping_neg());
     }
 
+    #[inline]
     fn begin_jump(&mut self) {
         self.pad_for_patch(1);
         self.byte(0xe9);
     }
 
+    #[inline]
     fn jump_word(&mut self, site: CodePtr, target: CodePtr, _call: bool) {
         self.bytes(&super::patch::rel32(site, target).to_le_bytes());
     }
 
+    #[inline]
     fn link_stub(&mut self, id: u32, target: CodePtr) {
         self.mov_jmp_in_cold(RAX, id, target);
     }

@@ -31,10 +31,12 @@ pub(super) enum Way {
 }
 
 impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
+    #[inline]
     fn compare_for_branch(&mut self, cond: Cond, a: Reg, b: Reg) -> Cc {
         self.compare_with(cond, a, Src::Reg(b))
     }
 
+    #[inline]
     fn branch_out(&mut self, cc: Cc, target: u64) {
         let way = if self.anything_pending() { Way::Flush } else { Way::Direct };
         self.branch_on(cc, target, way);
@@ -72,6 +74,7 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
         (self.sym, self.fp) = (sym, fp);
     }
 
+    #[inline]
     fn call_direct(&mut self, target: u64, link: Reg, _ret: u64) {
         if link == RA {
             self.look_for_room();
@@ -154,6 +157,7 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
         self.dispatch(target, None);
     }
 
+    #[inline]
     fn check_return(&mut self, link: Reg, ret: u64) {
         // By a host return it comes with the guest address that it returns to in ra, as the only
         // host return there is stands for `jr ra`.

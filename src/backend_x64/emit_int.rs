@@ -201,6 +201,7 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
         shift || self.sym.is_sext(r.0)
     }
 
+    #[inline]
     fn sum_is_dear(&mut self, rd: Reg, (a, b, ..): Sum) -> bool {
         // Each use of such a sum would load what is in a slot.
         let lasts = self.redefined & 1 << rd.0 == 0 || self.copies.often(rd.0);

@@ -148,6 +148,7 @@ where
     }
 
     /// Says that the next host instruction may fault, on behalf of the current guest instruction.
+    #[inline]
     pub(crate) fn fault_point(&mut self) {
         self.fault_point_at(self.a.pos());
     }

@@ -159,6 +159,7 @@ where
     }
 
     /// Where a callee returns to.
+    #[inline]
     pub(crate) fn return_site(&mut self, link: Reg, ret: u64, last: bool) {
         self.forget();
         self.check_return(link, ret);

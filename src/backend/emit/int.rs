@@ -73,6 +73,7 @@ where
         })
     }
 
+    #[inline]
     fn set_sum(&mut self, rd: Reg, sum: Sum) {
         self.sym.set_sum(rd.0, sum);
         if self.sum_is_dear(rd, sum) {

@@ -9,16 +9,16 @@ where
 {
     pub(crate) fn load(&mut self, kind: LoadKind, rd: Reg, base: Reg, off: i32) {
         let access = Access::Load(kind);
-        if rd.is_zero() {
-            let from = self.address(access, base, off);
-            self.fault_point();
-            return self.a.access(access, H::NOWHERE, from);
+        if !rd.is_zero() {
+            self.settle_dependents(rd.0);
         }
-        self.settle_dependents(rd.0);
         let from = self.address(access, base, off);
-        let to = self.result_reg(rd.0);
+        let to = if rd.is_zero() { H::NOWHERE } else { self.result_reg(rd.0) };
         self.fault_point();
         self.a.access(access, to, from);
+        if rd.is_zero() {
+            return;
+        }
         let narrow = match kind.size {
             MemSize::B | MemSize::H => true,
             MemSize::W => kind.signed,
