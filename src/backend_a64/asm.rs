@@ -1,9 +1,8 @@
-//! An encoder for the instructions that blocks are made of, and for branches whose target is out
-//! of a conditional branch's reach.
+//! The assembler: dynasm, which writes into the buffer of the block.
 //!
-//! Encodings are those of the Arm Architecture Reference Manual, chapter C4. A register number 31
-//! is the zero register unless a function says that it is the stack pointer. Fixed code (`entry`)
-//! is dynasm's.
+//! Conditions known only here, and branches within a block or to other code, whose targets come
+//! later or change, are not dynasm's to encode: the last part of this file and `patch` do that. A
+//! register number 31 is the zero register unless a function says that it is the stack pointer.
 
 use super::patch;
 use super::regs::{STATE, X17, ZR};
@@ -11,22 +10,48 @@ use crate::backend::emit::Host;
 use crate::backend::{Out, ShiftOp, writes_to_out};
 use crate::ir::Width;
 use crate::util::CodePtr;
+use dynasmrt::aarch64::{encode_logical_immediate_32bit, encode_logical_immediate_64bit};
+use dynasmrt::{AssemblyOffset, DynasmApi};
 
-/// `stp`/`ldp` of two integer registers at a displacement, for [`Asm::pair`].
-pub(super) const STP: u32 = 0xa900_0000;
-pub(super) const LDP: u32 = 0xa940_0000;
-/// The same of two vector registers' low halves.
-pub(super) const STP_D: u32 = 0x6d00_0000;
-pub(super) const LDP_D: u32 = 0x6d40_0000;
-/// With the base register changed before or after the access.
-pub(super) const STP_PUSH: u32 = 0xa980_0000;
-pub(super) const LDP_POP: u32 = 0xa8c0_0000;
-/// `br` and `blr` without their register.
-pub(super) const BR: u32 = 0xd61f_0000;
-pub(super) const BLR: u32 = 0xd63f_0000;
-/// `mrs` and `msr` of the accrued exceptions without their register.
-pub(super) const MRS_FPSR: u32 = 0xd53b_4420;
-pub(super) const MSR_FPSR: u32 = 0xd51b_4420;
+/// Assembles instructions, `state` being the register that points into the thread state.
+macro_rules! a64 {
+    ($a:expr ; $($t:tt)*) => {{
+        #[allow(unused_imports, reason = "instructions without operands need none")]
+        use ::dynasmrt::DynasmApi as _;
+        ::dynasmrt::dynasm!($a
+            ; .arch aarch64
+            ; .alias state, x28
+            ; $($t)*
+        )
+    }};
+}
+pub(super) use a64;
+
+/// Assembles an instruction on registers of size `$sz`, and what may follow them.
+macro_rules! sized {
+    ($a:expr, $sz:expr ; $op:ident $($r:expr),+ $(; $($rest:tt)+)?) => {
+        match $sz {
+            Sz::W => a64!($a ; $op $(W($r)),+ $(, $($rest)+)?),
+            Sz::X => a64!($a ; $op $(X($r)),+ $(, $($rest)+)?),
+        }
+    };
+}
+pub(super) use sized;
+
+/// The same on scalar vector registers of format `$fmt`, which is not that of halves.
+macro_rules! scalar {
+    ($a:expr, $fmt:expr ; $op:ident $($r:expr),+) => {
+        match $fmt {
+            Fmt::D => a64!($a ; $op $(D($r)),+),
+            Fmt::S | Fmt::H => a64!($a ; $op $(S($r)),+),
+        }
+    };
+}
+pub(super) use scalar;
+
+/// System registers as `mrs` and `msr` encode them.
+pub(super) const FPCR: u32 = 0x5a20;
+pub(super) const FPSR: u32 = 0x5a21;
 
 /// Operand size of an integer instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,94 +62,56 @@ pub(super) enum Sz {
     X,
 }
 
-/// Condition codes, by their encoding.
+/// A condition code, by its encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cc {
-    Eq = 0,
-    Ne = 1,
-    Hs = 2,
-    Lo = 3,
-    Mi = 4,
-    Pl = 5,
-    Vs = 6,
-    Vc = 7,
-    Hi = 8,
-    Ls = 9,
-    Ge = 10,
-    Lt = 11,
-    Gt = 12,
-    Le = 13,
-}
+pub(super) struct Cc(u8);
 
 /// What a conditional branch asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Test {
     /// The flags.
     Flags(Cc),
-    /// Whether a register is zero.
-    Zero(Sz, u8),
-    /// Whether a register is not zero.
-    NotZero(Sz, u8),
-    /// Whether a register is negative. Only for branches within a block.
-    Negative(Sz, u8),
-    /// Whether a register is not negative. Only for branches within a block.
-    NotNegative(Sz, u8),
-    /// Whether one of the low 32 bits of a register, by its number, is set. Only for branches
+    /// Whether a register is zero, or whether it is not.
+    Zero(Sz, u8, bool),
+    /// Whether the bit of this number of a register is set, or whether it is not. Only for branches
     /// within a block.
-    Bit(u8, u8),
-    /// Whether it is not. Only for branches within a block.
-    NotBit(u8, u8),
+    Bit(u8, u8, bool),
 }
 
-/// Arithmetic and logic on a register and a shifted register: the fixed bits.
+/// Arithmetic and logic on two registers, of which the second may be shifted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
 pub(super) enum Alu {
-    Add = 0x0b00_0000,
-    Sub = 0x4b00_0000,
-    Subs = 0x6b00_0000,
-    And = 0x0a00_0000,
-    Ands = 0x6a00_0000,
-    Bic = 0x0a20_0000,
-    Or = 0x2a00_0000,
-    Orn = 0x2a20_0000,
-    Eor = 0x4a00_0000,
-    Eon = 0x4a20_0000,
-}
-
-/// Two-source operations: the fixed bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Two {
-    Udiv = 0x1ac0_0800,
-    Sdiv = 0x1ac0_0c00,
-    Lsl = 0x1ac0_2000,
-    Lsr = 0x1ac0_2400,
-    Asr = 0x1ac0_2800,
-    Ror = 0x1ac0_2c00,
+    Add,
+    Sub,
+    And,
+    Bic,
+    Or,
+    Orn,
+    Eor,
+    Eon,
 }
 
 /// A shifted register: which, where to, how far.
 pub(super) type Shifted = (u8, ShiftOp, u8);
 
-/// Size and kind of a load or store: bits 31:30, 26 and 23:22 of its encoding.
+/// Size and kind of a load or store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
 pub(super) enum Mem {
-    StoreB = 0x0000_0000,
-    StoreH = 0x4000_0000,
-    StoreW = 0x8000_0000,
-    StoreX = 0xc000_0000,
-    LoadB = 0x0040_0000,
-    LoadH = 0x4040_0000,
-    LoadW = 0x8040_0000,
-    LoadX = 0xc040_0000,
-    LoadSb = 0x0080_0000,
-    LoadSh = 0x4080_0000,
-    LoadSw = 0x8080_0000,
-    StoreS = 0x8400_0000,
-    StoreD = 0xc400_0000,
-    LoadS = 0x8440_0000,
-    LoadD = 0xc440_0000,
+    StoreB,
+    StoreH,
+    StoreW,
+    StoreX,
+    LoadB,
+    LoadH,
+    LoadW,
+    LoadX,
+    LoadSb,
+    LoadSh,
+    LoadSw,
+    StoreS,
+    StoreD,
+    LoadS,
+    LoadD,
 }
 
 /// Address of a load or store.
@@ -141,29 +128,29 @@ pub(super) enum At {
 impl Mem {
     /// Log2 of the bytes that it accesses.
     pub(super) const fn log2(self) -> u32 {
-        self as u32 >> 30
+        match self {
+            Self::StoreB | Self::LoadB | Self::LoadSb => 0,
+            Self::StoreH | Self::LoadH | Self::LoadSh => 1,
+            Self::StoreW | Self::LoadW | Self::LoadSw | Self::StoreS | Self::LoadS => 2,
+            Self::StoreX | Self::LoadX | Self::StoreD | Self::LoadD => 3,
+        }
     }
 }
 
 /// True if `disp` can be part of the instruction that accesses `mem`.
 pub(super) const fn fits(mem: Mem, disp: i64) -> bool {
-    let log2 = mem.log2();
-    let scaled = disp >= 0 && disp >> log2 < 4096 && disp & ((1 << log2) - 1) == 0;
-    scaled || -256 <= disp && disp < 256
+    is_scaled(disp, mem.log2()) && disp >> mem.log2() < 4096 || -256 <= disp && disp < 256
+}
+
+/// True if a displacement is a number of units of the access.
+const fn is_scaled(disp: i64, log2: u32) -> bool {
+    disp >= 0 && disp & ((1 << log2) - 1) == 0
 }
 
 const fn sf(sz: Sz) -> u32 {
     match sz {
         Sz::W => 0,
         Sz::X => 1 << 31,
-    }
-}
-
-/// `sf` and `N` of bit-field operations.
-const fn sf_n(sz: Sz) -> u32 {
-    match sz {
-        Sz::W => 0,
-        Sz::X => 1 << 31 | 1 << 22,
     }
 }
 
@@ -175,81 +162,46 @@ pub(super) const fn bits(sz: Sz) -> u8 {
 }
 
 impl Cc {
-    const ALL: [Self; 14] = [
-        Self::Eq,
-        Self::Ne,
-        Self::Hs,
-        Self::Lo,
-        Self::Mi,
-        Self::Pl,
-        Self::Vs,
-        Self::Vc,
-        Self::Hi,
-        Self::Ls,
-        Self::Ge,
-        Self::Lt,
-        Self::Gt,
-        Self::Le,
-    ];
+    pub(super) const EQ: Self = Self(0);
+    pub(super) const NE: Self = Self(1);
+    pub(super) const HS: Self = Self(2);
+    pub(super) const LO: Self = Self(3);
+    pub(super) const MI: Self = Self(4);
+    pub(super) const VS: Self = Self(6);
+    pub(super) const HI: Self = Self(8);
+    pub(super) const LS: Self = Self(9);
+    pub(super) const GE: Self = Self(10);
+    pub(super) const LT: Self = Self(11);
+    pub(super) const GT: Self = Self(12);
+    pub(super) const LE: Self = Self(13);
 
     /// The condition that holds if this one does not.
-    pub(super) fn inverse(self) -> Self {
-        match Self::ALL.iter().find(|c| **c as u32 == self as u32 ^ 1) {
-            Some(inverse) => *inverse,
-            None => unreachable!("conditions come in pairs"),
-        }
+    pub(super) const fn inverse(self) -> Self {
+        Self(self.0 ^ 1)
     }
 
     /// The condition after the operands of a comparison were exchanged.
     pub(super) const fn exchange(self) -> Self {
         match self {
-            Self::Lo => Self::Hi,
-            Self::Hi => Self::Lo,
-            Self::Hs => Self::Ls,
-            Self::Ls => Self::Hs,
-            Self::Lt => Self::Gt,
-            Self::Gt => Self::Lt,
-            Self::Ge => Self::Le,
-            Self::Le => Self::Ge,
+            Self::LO => Self::HI,
+            Self::HI => Self::LO,
+            Self::HS => Self::LS,
+            Self::LS => Self::HS,
+            Self::LT => Self::GT,
+            Self::GT => Self::LT,
+            Self::GE => Self::LE,
+            Self::LE => Self::GE,
             other => other,
         }
     }
 }
 
-/// `N:immr:imms` of a logical immediate, in place; `None` if there is none for `value`.
-///
-/// Such a value is an element of 2, 4, 8, 16, 32 or 64 bits, repeated, and the element is a run of
-/// ones, rotated.
-pub(super) fn logical_imm(sz: Sz, value: u64) -> Option<u32> {
-    let value = match sz {
-        Sz::W => value & 0xffff_ffff | value << 32,
-        Sz::X => value,
-    };
-    if value == 0 || value == u64::MAX {
-        return None;
+/// True if there is a logical immediate for `value`.
+pub(super) fn is_logical(sz: Sz, value: u64) -> bool {
+    match sz {
+        Sz::W => encode_logical_immediate_32bit(value as u32).is_some(),
+        Sz::X => encode_logical_immediate_64bit(value).is_some(),
     }
-    let mut size = 64;
-    while size > 2 {
-        let half = size / 2;
-        let mask = (1u64 << half) - 1;
-        if value & mask != value >> half & mask {
-            break;
-        }
-        size = half;
-    }
-    let mask = if size == 64 { u64::MAX } else { (1 << size) - 1 };
-    let element = value & mask;
-    let ones = element.count_ones();
-    // The element rotated right by `start` is the run at the bottom.
-    let rotated =
-        |by: u32| if by == 0 { element } else { (element >> by | element << (size - by)) & mask };
-    let start = (0..size).find(|&by| rotated(by) == (1 << ones) - 1)?;
-    let immr = (size - start) % size;
-    let (n, imms) = match size {
-        64 => (1, ones - 1),
-        _ => (0, !(2 * size - 1) & 0x3f | (ones - 1)),
-    };
-    Some(n << 22 | immr << 16 | imms << 10)
 }
 
 /// A conditional branch whose target is out of its reach: it leads to a `b` at the block's end.
@@ -278,40 +230,71 @@ const fn r(n: u8) -> u32 {
     n as u32
 }
 
-impl Asm<'_> {
-    pub(super) fn word(&mut self, word: u32) {
-        self.code().append(word.to_le_bytes());
+impl DynasmApi for Asm<'_> {
+    fn offset(&self) -> AssemblyOffset {
+        AssemblyOffset(self.pos().0 as usize)
     }
 
+    fn push(&mut self, byte: u8) {
+        self.code().push(byte);
+    }
+
+    fn align(&mut self, _alignment: usize, _with: u8) {
+        unreachable!("instructions are aligned")
+    }
+
+    #[inline]
+    fn push_u32(&mut self, word: u32) {
+        self.code().append(word.to_le_bytes());
+    }
+}
+
+impl Extend<u8> for Asm<'_> {
+    fn extend<T: IntoIterator<Item = u8>>(&mut self, bytes: T) {
+        bytes.into_iter().for_each(|byte| self.push(byte));
+    }
+}
+
+impl<'a> Extend<&'a u8> for Asm<'_> {
+    fn extend<T: IntoIterator<Item = &'a u8>>(&mut self, bytes: T) {
+        bytes.into_iter().for_each(|byte| self.push(*byte));
+    }
+}
+
+impl Asm<'_> {
     // Moves and constants.
 
     pub(super) fn mov(&mut self, sz: Sz, to: u8, from: u8) {
         if to != from || sz == Sz::W {
-            self.alu(Alu::Or, sz, to, ZR, from);
+            sized!(self, sz ; mov to, from);
         }
     }
 
     /// `reg = value`, in as few instructions as it takes.
     pub(super) fn mov_imm(&mut self, reg: u8, value: u64) {
         let sz = if value >> 32 == 0 { Sz::W } else { Sz::X };
-        let width = u32::from(bits(sz));
-        let parts = |v: u64| (0..width / 16).map(move |i| (i, (v >> (16 * i)) as u16));
-        let zeros = parts(value).filter(|p| p.1 == 0).count();
-        let ones = parts(value).filter(|p| p.1 == 0xffff).count();
-        let single = ones + 1 >= width as usize / 16 || zeros + 1 >= width as usize / 16;
-        if !single && let Some(imm) = logical_imm(sz, value) {
-            return self.word(0x3200_0000 | sf(sz) | imm | r(ZR) << 5 | r(reg));
+        let parts = usize::from(bits(sz)) / 16;
+        let part = |i: usize| (value >> (16 * i)) as u16;
+        let count = |skip: u16| (0..parts).filter(|i| part(*i) == skip).count();
+        let (zeros, ones) = (count(0), count(0xffff));
+        let single = ones.max(zeros) + 1 >= parts;
+        if !single && is_logical(sz, value) {
+            return match sz {
+                Sz::W => a64!(self ; orr WSP(reg), wzr, value as u32),
+                Sz::X => a64!(self ; orr XSP(reg), xzr, value),
+            };
         }
-        let (first, skip) = if ones > zeros { (0x1280_0000, 0xffff) } else { (0x5280_0000, 0) };
-        let mut op = first;
-        for (i, part) in parts(value).filter(|p| p.1 != skip) {
-            let imm = if op == 0x1280_0000 { !part } else { part };
-            self.word(op | sf(sz) | i << 21 | u32::from(imm) << 5 | r(reg));
-            op = 0x7280_0000;
+        let inverted = ones > zeros;
+        let skip = if inverted { 0xffff } else { 0 };
+        // If all parts are alike, one of them.
+        let first = (0..parts).find(|i| part(*i) != skip).unwrap_or(0);
+        let (imm, shift) = (u32::from(part(first) ^ skip), 16 * first as u32);
+        match inverted {
+            true => sized!(self, sz ; movn reg ; imm, lsl shift),
+            false => sized!(self, sz ; movz reg ; imm, lsl shift),
         }
-        if op == first {
-            // All parts are alike: zero, or all ones.
-            self.word(op | sf(sz) | r(reg));
+        for i in (first + 1..parts).filter(|i| part(*i) != skip) {
+            sized!(self, sz ; movk reg ; u32::from(part(i)), lsl 16 * i as u32);
         }
     }
 
@@ -319,40 +302,57 @@ impl Asm<'_> {
 
     /// `to = a op b`
     pub(super) fn alu(&mut self, op: Alu, sz: Sz, to: u8, a: u8, b: u8) {
-        self.alu_lsl(op, sz, to, a, b, 0);
+        match op {
+            Alu::Add => sized!(self, sz ; add to, a, b),
+            Alu::Sub => sized!(self, sz ; sub to, a, b),
+            Alu::And => sized!(self, sz ; and to, a, b),
+            Alu::Bic => sized!(self, sz ; bic to, a, b),
+            Alu::Or => sized!(self, sz ; orr to, a, b),
+            Alu::Orn => sized!(self, sz ; orn to, a, b),
+            Alu::Eor => sized!(self, sz ; eor to, a, b),
+            Alu::Eon => sized!(self, sz ; eon to, a, b),
+        }
     }
 
-    /// `to = a op (b shifted by n)`
-    pub(super) fn alu_shifted(&mut self, op: Alu, sz: Sz, to: u8, a: u8, (b, by, n): Shifted) {
-        let kind = match by {
-            ShiftOp::Left => 0,
-            ShiftOp::Right => 1 << 22,
-            ShiftOp::Signed => 2 << 22,
-        };
-        self.word(op as u32 | sf(sz) | kind | r(b) << 16 | r(n) << 10 | r(a) << 5 | r(to));
+    /// `to = a op (b shifted by n)` on doublewords.
+    pub(super) fn alu_shifted(&mut self, op: Alu, to: u8, a: u8, (b, by, n): Shifted) {
+        macro_rules! shifted {
+            ($op:ident) => {
+                match by {
+                    ShiftOp::Left => a64!(self ; $op X(to), X(a), X(b), lsl n.into()),
+                    ShiftOp::Right => a64!(self ; $op X(to), X(a), X(b), lsr n.into()),
+                    ShiftOp::Signed => a64!(self ; $op X(to), X(a), X(b), asr n.into()),
+                }
+            };
+        }
+        match op {
+            Alu::Add => shifted!(add),
+            Alu::Sub => shifted!(sub),
+            Alu::And => shifted!(and),
+            Alu::Bic => shifted!(bic),
+            Alu::Or => shifted!(orr),
+            Alu::Orn => shifted!(orn),
+            Alu::Eor => shifted!(eor),
+            Alu::Eon => shifted!(eon),
+        }
     }
 
     /// `to = a` shifted by `n`, which is not 0; a shifted word is sign-extended.
     pub(super) fn shift(&mut self, op: ShiftOp, w: Width, to: u8, a: u8, n: u8) {
         match (op, w) {
-            (ShiftOp::Left, Width::D) => self.lsl_imm(Sz::X, to, a, n),
+            (ShiftOp::Left, Width::D) => a64!(self ; lsl X(to), X(a), n.into()),
             (ShiftOp::Left, Width::W) => self.bfiz(true, to, a, n, 32 - n),
-            (ShiftOp::Right, Width::D) => self.shr_imm(false, Sz::X, to, a, n),
+            (ShiftOp::Right, Width::D) => a64!(self ; lsr X(to), X(a), n.into()),
             // The highest bit is 0.
-            (ShiftOp::Right, Width::W) => self.shr_imm(false, Sz::W, to, a, n),
-            (ShiftOp::Signed, Width::D) => self.shr_imm(true, Sz::X, to, a, n),
+            (ShiftOp::Right, Width::W) => a64!(self ; lsr W(to), W(a), n.into()),
+            (ShiftOp::Signed, Width::D) => a64!(self ; asr X(to), X(a), n.into()),
             (ShiftOp::Signed, Width::W) => self.bfx(true, to, a, n, 32 - n),
         }
     }
 
-    /// `to = a op (b << n)`
-    pub(super) fn alu_lsl(&mut self, op: Alu, sz: Sz, to: u8, a: u8, b: u8, n: u8) {
-        self.word(op as u32 | sf(sz) | r(b) << 16 | r(n) << 10 | r(a) << 5 | r(to));
-    }
-
     /// `to = a + (zext32(b) << n)`; `a` 31 is the stack pointer.
     pub(super) fn add_uxtw(&mut self, to: u8, a: u8, b: u8, n: u8) {
-        self.word(0x8b20_4000 | r(b) << 16 | r(n) << 10 | r(a) << 5 | r(to));
+        a64!(self ; add XSP(to), XSP(a), W(b), uxtw n.into());
     }
 
     /// `to = a + imm`; x17 may be used. Flags are unchanged.
@@ -361,187 +361,174 @@ impl Asm<'_> {
             let v = if sz == Sz::W { u64::from(imm as u32) } else { imm as u64 };
             return self.mov_imm(to, v);
         }
-        let op = if imm < 0 { 0x5100_0000 } else { 0x1100_0000 } | sf(sz);
         let n = imm.unsigned_abs();
-        let (low, high) = ((n & 0xfff) as u32, (n >> 12) as u32);
-        match (low, high) {
-            (0, 0) => self.mov(sz, to, a),
-            (_, 0) => self.word(op | low << 10 | r(a) << 5 | r(to)),
-            (0, h) if n >> 24 == 0 => self.word(op | 1 << 22 | h << 10 | r(a) << 5 | r(to)),
-            (_, h) if n >> 24 == 0 => {
-                self.word(op | 1 << 22 | h << 10 | r(a) << 5 | r(to));
-                self.word(op | low << 10 | r(to) << 5 | r(to));
-            }
-            _ => {
-                debug_assert_ne!(a, X17, "the far constant's register");
-                self.mov_imm(X17, imm as u64);
-                self.alu(Alu::Add, sz, to, a, X17);
-            }
+        if n == 0 {
+            return self.mov(sz, to, a);
         }
-    }
-
-    /// `to = a + (imm << shift)` for 12 bits and a shift of 0 or 12, and the flags of it.
-    pub(super) fn adds_imm(&mut self, sz: Sz, to: u8, a: u8, imm: u16, shift: u8) {
-        debug_assert!(imm < 1 << 12 && matches!(shift, 0 | 12));
-        let shifted = u32::from(shift / 12) << 22;
-        self.word(0x3100_0000 | sf(sz) | shifted | u32::from(imm) << 10 | r(a) << 5 | r(to));
+        if n >> 24 != 0 {
+            debug_assert_ne!(a, X17, "the far constant's register");
+            self.mov_imm(X17, imm as u64);
+            return self.alu(Alu::Add, sz, to, a, X17);
+        }
+        let mut a = a;
+        for (part, high) in [((n >> 12) as u32, true), ((n & 0xfff) as u32, false)] {
+            match (part, imm < 0, sz, high) {
+                (0, ..) => continue,
+                (n, false, Sz::W, false) => a64!(self ; add WSP(to), WSP(a), n),
+                (n, false, Sz::X, false) => a64!(self ; add XSP(to), XSP(a), n),
+                (n, true, Sz::W, false) => a64!(self ; sub WSP(to), WSP(a), n),
+                (n, true, Sz::X, false) => a64!(self ; sub XSP(to), XSP(a), n),
+                (n, false, Sz::W, true) => a64!(self ; add WSP(to), WSP(a), n, lsl 12),
+                (n, false, Sz::X, true) => a64!(self ; add XSP(to), XSP(a), n, lsl 12),
+                (n, true, Sz::W, true) => a64!(self ; sub WSP(to), WSP(a), n, lsl 12),
+                (n, true, Sz::X, true) => a64!(self ; sub XSP(to), XSP(a), n, lsl 12),
+            }
+            a = to;
+        }
     }
 
     /// Sets the flags by `a - imm`, if the immediate fits.
     pub(super) fn cmp_imm(&mut self, sz: Sz, a: u8, imm: i64) -> bool {
-        let op = if imm < 0 { 0x3100_0000 } else { 0x7100_0000 } | sf(sz) | r(ZR);
         let n = imm.unsigned_abs();
-        if n < 4096 {
-            self.word(op | (n as u32) << 10 | r(a) << 5);
-        } else if n & 0xfff == 0 && n >> 24 == 0 {
-            self.word(op | 1 << 22 | (n as u32 >> 12) << 10 | r(a) << 5);
-        } else {
+        let high = n >= 4096;
+        if high && (n & 0xfff != 0 || n >> 24 != 0) {
             return false;
+        }
+        let n = if high { n >> 12 } else { n } as u32;
+        match (imm < 0, sz, high) {
+            (false, Sz::W, false) => a64!(self ; cmp WSP(a), n),
+            (false, Sz::X, false) => a64!(self ; cmp XSP(a), n),
+            (true, Sz::W, false) => a64!(self ; cmn WSP(a), n),
+            (true, Sz::X, false) => a64!(self ; cmn XSP(a), n),
+            (false, Sz::W, true) => a64!(self ; cmp WSP(a), n, lsl 12),
+            (false, Sz::X, true) => a64!(self ; cmp XSP(a), n, lsl 12),
+            (true, Sz::W, true) => a64!(self ; cmn WSP(a), n, lsl 12),
+            (true, Sz::X, true) => a64!(self ; cmn XSP(a), n, lsl 12),
         }
         true
     }
 
     /// Sets the flags by `a - b`.
     pub(super) fn cmp(&mut self, sz: Sz, a: u8, b: u8) {
-        self.alu(Alu::Subs, sz, ZR, a, b);
+        sized!(self, sz ; cmp a, b);
     }
 
     /// Sets the flags by `a - sext32(b)`; `a` is not 31.
     pub(super) fn cmp_sxtw(&mut self, a: u8, b: u8) {
         debug_assert_ne!(a, ZR, "the stack pointer");
-        self.word(0xeb20_c000 | r(b) << 16 | r(a) << 5 | r(ZR));
+        a64!(self ; cmp XSP(a), W(b), sxtw);
     }
 
-    /// `to = a op imm` for `And`, `Ands`, `Or` or `Eor`, if there is such an immediate.
+    /// `to = a op imm` for `And`, `Or` or `Eor`, if there is such an immediate.
     pub(super) fn logic_imm(&mut self, op: Alu, sz: Sz, to: u8, a: u8, imm: u64) -> bool {
-        let Some(field) = logical_imm(sz, imm) else { return false };
-        let opcode = (op as u32 & 0x6000_0000) | 0x1200_0000;
-        self.word(opcode | sf(sz) | field | r(a) << 5 | r(to));
+        if !is_logical(sz, imm) {
+            return false;
+        }
+        match (op, sz) {
+            (Alu::And, Sz::W) => a64!(self ; and WSP(to), W(a), imm as u32),
+            (Alu::And, Sz::X) => a64!(self ; and XSP(to), X(a), imm),
+            (Alu::Or, Sz::W) => a64!(self ; orr WSP(to), W(a), imm as u32),
+            (Alu::Or, Sz::X) => a64!(self ; orr XSP(to), X(a), imm),
+            (Alu::Eor, Sz::W) => a64!(self ; eor WSP(to), W(a), imm as u32),
+            (Alu::Eor, Sz::X) => a64!(self ; eor XSP(to), X(a), imm),
+            _ => unreachable!("{op:?} takes no immediate"),
+        }
         true
     }
 
-    /// `sbfm`: `signed`, else `ubfm`.
-    fn bfm(&mut self, signed: bool, sz: Sz, to: u8, a: u8, (immr, imms): (u8, u8)) {
-        let op = if signed { 0x1300_0000 } else { 0x5300_0000 };
-        self.word(op | sf_n(sz) | r(immr) << 16 | r(imms) << 10 | r(a) << 5 | r(to));
+    /// Low `n` bits of `a`, 8, 16 or 32, sign- or zero-extended to 64 bits; 32 only signed.
+    pub(super) fn extend_low(&mut self, signed: bool, to: u8, a: u8, n: u8) {
+        match (signed, n) {
+            (true, n) => self.bfx(true, to, a, 0, n),
+            (false, 8) => a64!(self ; uxtb W(to), W(a)),
+            (false, _) => a64!(self ; uxth W(to), W(a)),
+        }
     }
 
-    /// Low `n` bits of `a`, sign- or zero-extended to 64 bits.
-    pub(super) fn extend(&mut self, signed: bool, to: u8, a: u8, n: u8) {
-        self.bfm(signed, if signed { Sz::X } else { Sz::W }, to, a, (0, n - 1));
+    /// An instruction that was not dynasm's to encode.
+    pub(super) fn word(&mut self, word: u32) {
+        self.push_u32(word);
     }
 
     pub(super) fn sxtw(&mut self, to: u8, a: u8) {
-        self.extend(true, to, a, 32);
-    }
-
-    pub(super) fn lsl_imm(&mut self, sz: Sz, to: u8, a: u8, n: u8) {
-        let width = bits(sz);
-        self.bfm(false, sz, to, a, ((width - n) & (width - 1), width - 1 - n));
+        a64!(self ; sxtw X(to), W(a));
     }
 
     /// `to = zext32(a) << n`
     pub(super) fn lsl_uxtw(&mut self, to: u8, a: u8, n: u8) {
-        self.bfm(false, Sz::X, to, a, ((64 - n) & 63, 31.min(63 - n)));
-    }
-
-    /// `lsr`, or `asr` if `signed`.
-    pub(super) fn shr_imm(&mut self, signed: bool, sz: Sz, to: u8, a: u8, n: u8) {
-        self.bfm(signed, sz, to, a, (n, bits(sz) - 1));
+        self.bfiz(false, to, a, n, 32.min(64 - n));
     }
 
     /// The low `n` bits of `a`, sign- or zero-extended, shifted left by `by`.
     pub(super) fn bfiz(&mut self, signed: bool, to: u8, a: u8, by: u8, n: u8) {
-        self.bfm(signed, Sz::X, to, a, ((64 - by) & 63, n - 1));
+        let (by, n) = (u32::from(by), u32::from(n));
+        match signed {
+            true => a64!(self ; sbfiz X(to), X(a), by, n),
+            false => a64!(self ; ubfiz X(to), X(a), by, n),
+        }
     }
 
     /// Bits `from..from + n` of `a`, sign- or zero-extended.
     pub(super) fn bfx(&mut self, signed: bool, to: u8, a: u8, from: u8, n: u8) {
-        self.bfm(signed, Sz::X, to, a, (from, from + n - 1));
-    }
-
-    /// Bits `from..from + n` of `a`, zero-extended.
-    pub(super) fn ubfx(&mut self, to: u8, a: u8, from: u8, n: u8) {
-        self.bfx(false, to, a, from, n);
-    }
-
-    pub(super) fn ror_imm(&mut self, sz: Sz, to: u8, a: u8, n: u8) {
-        self.extr(sz, to, a, a, n);
-    }
-
-    /// Low half of `(high:low) >> n`.
-    pub(super) fn extr(&mut self, sz: Sz, to: u8, high: u8, low: u8, n: u8) {
-        self.word(0x1380_0000 | sf_n(sz) | r(low) << 16 | r(n) << 10 | r(high) << 5 | r(to));
-    }
-
-    pub(super) fn two(&mut self, op: Two, sz: Sz, to: u8, a: u8, b: u8) {
-        self.word(op as u32 | sf(sz) | r(b) << 16 | r(a) << 5 | r(to));
-    }
-
-    /// `to = c + a * b`, or `c - a * b`.
-    pub(super) fn madd(&mut self, subtract: bool, sz: Sz, to: u8, (a, b, c): (u8, u8, u8)) {
-        let op = 0x1b00_0000 | u32::from(subtract) << 15;
-        self.word(op | sf(sz) | r(b) << 16 | r(c) << 10 | r(a) << 5 | r(to));
-    }
-
-    /// High half of the product.
-    pub(super) fn mul_high(&mut self, signed: bool, to: u8, a: u8, b: u8) {
-        let op = if signed { 0x9b40_7c00 } else { 0x9bc0_7c00 };
-        self.word(op | r(b) << 16 | r(a) << 5 | r(to));
-    }
-
-    /// `to = cc ? a : b`
-    pub(super) fn csel(&mut self, cc: Cc, sz: Sz, to: u8, a: u8, b: u8) {
-        self.word(0x1a80_0000 | sf(sz) | r(b) << 16 | (cc as u32) << 12 | r(a) << 5 | r(to));
-    }
-
-    /// `to = cc ? a : !b`
-    pub(super) fn csinv(&mut self, cc: Cc, sz: Sz, to: u8, a: u8, b: u8) {
-        self.word(0x5a80_0000 | sf(sz) | r(b) << 16 | (cc as u32) << 12 | r(a) << 5 | r(to));
-    }
-
-    /// `to = cc ? 1 : 0`
-    pub(super) fn cset(&mut self, cc: Cc, to: u8) {
-        // `csinc to, zr, zr` with the inverse condition.
-        self.word(0x1a9f_07e0 | (cc as u32 ^ 1) << 12 | r(to));
-    }
-
-    pub(super) fn clz(&mut self, sz: Sz, to: u8, a: u8) {
-        self.word(0x5ac0_1000 | sf(sz) | r(a) << 5 | r(to));
-    }
-
-    pub(super) fn rbit(&mut self, sz: Sz, to: u8, a: u8) {
-        self.word(0x5ac0_0000 | sf(sz) | r(a) << 5 | r(to));
-    }
-
-    /// All eight bytes in reverse order.
-    pub(super) fn rev(&mut self, to: u8, a: u8) {
-        self.word(0xdac0_0c00 | r(a) << 5 | r(to));
+        let (from, n) = (u32::from(from), u32::from(n));
+        match signed {
+            true => a64!(self ; sbfx X(to), X(a), from, n),
+            false => a64!(self ; ubfx X(to), X(a), from, n),
+        }
     }
 
     // Memory.
 
     /// A load or store of register `t`.
     pub(super) fn mem(&mut self, mem: Mem, t: u8, at: At) {
-        let op = 0x3800_0000 | mem as u32 | r(t);
-        let word = match at {
-            At::Disp(base, disp) => {
-                let log2 = mem.log2();
-                debug_assert!(fits(mem, disp.into()), "displacement {disp}");
-                let scaled = disp >= 0 && disp & ((1 << log2) - 1) == 0;
-                r(base) << 5
-                    | if scaled {
-                        1 << 24 | (disp as u32 >> log2) << 10
-                    } else {
-                        (disp as u32 & 0x1ff) << 12
+        macro_rules! access {
+            ($t:ident, $op:ident, $near:ident, $log2:literal) => {
+                match at {
+                    At::Disp(base, disp) if is_scaled(disp.into(), $log2) => {
+                        a64!(self ; $op $t(t), [XSP(base), disp as u32]);
                     }
-            }
-            At::Index(base, index, scaled) => {
-                0x0020_6800 | u32::from(scaled) << 12 | r(index) << 16 | r(base) << 5
-            }
-            At::IndexW(base, index) => 0x0020_4800 | r(index) << 16 | r(base) << 5,
-        };
-        self.word(op | word);
+                    At::Disp(base, disp) => a64!(self ; $near $t(t), [XSP(base), disp]),
+                    At::Index(base, i, false) => a64!(self ; $op $t(t), [XSP(base), X(i)]),
+                    At::Index(base, i, true) => {
+                        a64!(self ; $op $t(t), [XSP(base), X(i), lsl $log2]);
+                    }
+                    At::IndexW(base, i) => a64!(self ; $op $t(t), [XSP(base), W(i), uxtw]),
+                }
+            };
+        }
+        match mem {
+            Mem::StoreB => access!(W, strb, sturb, 0),
+            Mem::StoreH => access!(W, strh, sturh, 1),
+            Mem::StoreW => access!(W, str, stur, 2),
+            Mem::StoreX => access!(X, str, stur, 3),
+            Mem::LoadB => access!(W, ldrb, ldurb, 0),
+            Mem::LoadH => access!(W, ldrh, ldurh, 1),
+            Mem::LoadW => access!(W, ldr, ldur, 2),
+            Mem::LoadX => access!(X, ldr, ldur, 3),
+            Mem::LoadSb => access!(X, ldrsb, ldursb, 0),
+            Mem::LoadSh => access!(X, ldrsh, ldursh, 1),
+            Mem::LoadSw => access!(X, ldrsw, ldursw, 2),
+            Mem::StoreS => access!(S, str, stur, 2),
+            Mem::StoreD => access!(D, str, stur, 3),
+            Mem::LoadS => access!(S, ldr, ldur, 2),
+            Mem::LoadD => access!(D, ldr, ldur, 3),
+        }
+    }
+
+    /// Two loads or stores next to each other, at `disp` bytes from `base`.
+    pub(super) fn pair(&mut self, mem: Mem, (t, u): (u8, u8), base: u8, disp: i32) {
+        match mem {
+            Mem::StoreW => a64!(self ; stp W(t), W(u), [XSP(base), disp]),
+            Mem::StoreX => a64!(self ; stp X(t), X(u), [XSP(base), disp]),
+            Mem::StoreS => a64!(self ; stp S(t), S(u), [XSP(base), disp]),
+            Mem::StoreD => a64!(self ; stp D(t), D(u), [XSP(base), disp]),
+            Mem::LoadW => a64!(self ; ldp W(t), W(u), [XSP(base), disp]),
+            Mem::LoadSw => a64!(self ; ldpsw X(t), X(u), [XSP(base), disp]),
+            Mem::LoadX => a64!(self ; ldp X(t), X(u), [XSP(base), disp]),
+            Mem::LoadS => a64!(self ; ldp S(t), S(u), [XSP(base), disp]),
+            Mem::LoadD => a64!(self ; ldp D(t), D(u), [XSP(base), disp]),
+            _ => unreachable!("no pairs of {mem:?}"),
+        }
     }
 
     /// Loads a field of the thread state.
@@ -554,21 +541,59 @@ impl Asm<'_> {
         self.mem(Mem::StoreX, from, At::Disp(STATE, field));
     }
 
-    /// `ldp`, `stp` and their forms with write-back: `op` has all bits but registers and
-    /// displacement, which is in units of 8 bytes.
-    pub(super) fn pair(&mut self, op: u32, (a, b): (u8, u8), base: u8, disp: i32) {
-        let imm = (disp as u32 & 0x7f) << 15;
-        self.word(op | imm | r(b) << 10 | r(base) << 5 | r(a));
+    // Floating point.
+
+    /// Copies the bits of a scalar vector register.
+    pub(super) fn float_to_int(&mut self, sz: Sz, to: u8, from: u8) {
+        match sz {
+            Sz::W => a64!(self ; fmov W(to), S(from)),
+            Sz::X => a64!(self ; fmov X(to), D(from)),
+        }
     }
 
-    /// An instruction with three register fields: `op | m << 16 | n << 5 | d`.
-    pub(super) fn dnm(&mut self, op: u32, d: u8, n: u8, m: u8) {
-        self.word(op | r(m) << 16 | r(n) << 5 | r(d));
+    /// The other way.
+    pub(super) fn float_from_int(&mut self, sz: Sz, to: u8, from: u8) {
+        match sz {
+            Sz::W => a64!(self ; fmov S(to), W(from)),
+            Sz::X => a64!(self ; fmov D(to), X(from)),
+        }
     }
 
-    /// An instruction with two register fields.
-    pub(super) fn dn(&mut self, op: u32, d: u8, n: u8) {
-        self.word(op | r(n) << 5 | r(d));
+    /// `to =` FPSR
+    pub(super) fn read_flags(&mut self, to: u8) {
+        a64!(self ; mrs X(to), FPSR);
+    }
+
+    /// FPSR `= from`
+    pub(super) fn write_flags(&mut self, from: u8) {
+        a64!(self ; msr FPSR, X(from));
+    }
+
+    // What has a condition known only here.
+
+    /// `to = cc ? a : b`
+    pub(super) fn csel(&mut self, cc: Cc, sz: Sz, to: u8, a: u8, b: u8) {
+        self.conditional(0x1a80_0000 | sf(sz), cc, to, a, b);
+    }
+
+    /// `to = cc ? a : !b`
+    pub(super) fn csinv(&mut self, cc: Cc, sz: Sz, to: u8, a: u8, b: u8) {
+        self.conditional(0x5a80_0000 | sf(sz), cc, to, a, b);
+    }
+
+    /// `to = cc ? 1 : 0`
+    pub(super) fn cset(&mut self, cc: Cc, to: u8) {
+        // `csinc to, zr, zr` with the inverse condition.
+        self.conditional(0x1a80_0400, cc.inverse(), to, ZR, ZR);
+    }
+
+    /// `to = cc ? a : b` of scalar vector registers.
+    pub(super) fn fcsel(&mut self, cc: Cc, to: u8, a: u8, b: u8) {
+        self.conditional(0x1e60_0c00, cc, to, a, b);
+    }
+
+    fn conditional(&mut self, op: u32, cc: Cc, to: u8, a: u8, b: u8) {
+        self.word(op | r(b) << 16 | r(cc.0) << 12 | r(a) << 5 | r(to));
     }
 
     // Control flow.
@@ -578,20 +603,13 @@ impl Asm<'_> {
         self.word(word);
     }
 
-    /// `to =` the executable address that lies `bytes` from here.
-    pub(super) fn adr(&mut self, to: u8, bytes: u32) {
-        self.word(0x1000_0000 | (bytes & 3) << 29 | (bytes >> 2) << 5 | r(to));
-    }
-
-    pub(super) const fn test_word(test: Test) -> u32 {
+    pub(super) fn test_word(test: Test) -> u32 {
         match test {
-            Test::Flags(cc) => 0x5400_0000 | cc as u32,
-            Test::Zero(sz, reg) => 0x3400_0000 | sf(sz) | r(reg),
-            Test::NotZero(sz, reg) => 0x3500_0000 | sf(sz) | r(reg),
-            Test::Negative(sz, reg) => 0x3700_0000 | sign_bit(sz) | r(reg),
-            Test::NotNegative(sz, reg) => 0x3600_0000 | sign_bit(sz) | r(reg),
-            Test::Bit(n, reg) => 0x3700_0000 | r(n) << 19 | r(reg),
-            Test::NotBit(n, reg) => 0x3600_0000 | r(n) << 19 | r(reg),
+            Test::Flags(cc) => 0x5400_0000 | r(cc.0),
+            Test::Zero(sz, reg, is) => 0x3400_0000 | u32::from(!is) << 24 | sf(sz) | r(reg),
+            Test::Bit(n, reg, is) => {
+                0x3600_0000 | u32::from(is) << 24 | r(n >> 5) << 31 | r(n & 31) << 19 | r(reg)
+            }
         }
     }
 
@@ -637,24 +655,89 @@ impl Asm<'_> {
     }
 }
 
-/// The number of the highest bit, as `tbz` and `tbnz` have it.
-const fn sign_bit(sz: Sz) -> u32 {
-    match sz {
-        Sz::W => 31 << 19,
-        Sz::X => 1 << 31 | 31 << 19,
+impl Test {
+    /// Whether a register is negative, or whether it is not. Only for branches within a block.
+    pub(super) const fn negative(sz: Sz, reg: u8, is: bool) -> Self {
+        Self::Bit(bits(sz) - 1, reg, is)
+    }
+
+    pub(super) fn inverse(self) -> Self {
+        match self {
+            Self::Zero(sz, reg, is) => Self::Zero(sz, reg, !is),
+            Self::Bit(n, reg, is) => Self::Bit(n, reg, !is),
+            Self::Flags(cc) => Self::Flags(cc.inverse()),
+        }
     }
 }
 
-impl Test {
-    pub(super) fn inverse(self) -> Self {
-        match self {
-            Self::Zero(sz, reg) => Self::NotZero(sz, reg),
-            Self::NotZero(sz, reg) => Self::Zero(sz, reg),
-            Self::Negative(sz, reg) => Self::NotNegative(sz, reg),
-            Self::NotNegative(sz, reg) => Self::Negative(sz, reg),
-            Self::Bit(n, reg) => Self::NotBit(n, reg),
-            Self::NotBit(n, reg) => Self::Bit(n, reg),
-            Self::Flags(cc) => Self::Flags(cc.inverse()),
+/// What is encoded here is what the disassembler takes it for.
+#[cfg(all(test, feature = "tools"))]
+mod tests {
+    use super::*;
+    use crate::backend::CodeBuf;
+    use yaxpeax_arch::{Decoder as _, U8Reader};
+    use yaxpeax_arm::armv8::a64::InstDecoder;
+
+    const CONDITIONS: [(Cc, &str); 12] = [
+        (Cc::EQ, "eq"),
+        (Cc::NE, "ne"),
+        (Cc::HS, "hs"),
+        (Cc::LO, "lo"),
+        (Cc::MI, "mi"),
+        (Cc::VS, "vs"),
+        (Cc::HI, "hi"),
+        (Cc::LS, "ls"),
+        (Cc::GE, "ge"),
+        (Cc::LT, "lt"),
+        (Cc::GT, "gt"),
+        (Cc::LE, "le"),
+    ];
+
+    /// The one instruction that `emit` makes, at 0x1000.
+    fn made(emit: impl FnOnce(&mut Asm<'_>)) -> String {
+        let mut buf = CodeBuf::default();
+        buf.start(0, [0x1000, 0x10_0000], 0);
+        emit(&mut Asm::new(Out::new(&mut buf)));
+        assert_eq!(buf.hot.len(), 4);
+        let insn = InstDecoder::default().decode(&mut U8Reader::new(&buf.hot));
+        insn.expect("an instruction").to_string()
+    }
+
+    #[test]
+    fn conditions_are_as_named() {
+        for (cc, name) in CONDITIONS {
+            assert_eq!(
+                made(|a| a.csel(cc, Sz::X, 3, 17, 31)),
+                format!("csel x3, x17, xzr, {name}")
+            );
+            assert_eq!(made(|a| a.csel(cc, Sz::W, 30, 0, 9)), format!("csel w30, w0, w9, {name}"));
+            assert_eq!(made(|a| a.fcsel(cc, 30, 0, 29)), format!("fcsel d30, d0, d29, {name}"));
+            assert_eq!(
+                made(|a| a.csinv(cc, Sz::X, 3, 17, 8)),
+                format!("csinv x3, x17, x8, {name}")
+            );
+            assert_eq!(made(|a| a.cset(cc, 29)), format!("cset w29, {name}"));
         }
+    }
+
+    #[test]
+    fn branches_lead_where_they_should() {
+        let tests = [
+            (Test::Zero(Sz::X, 30, true), "cbz x30, "),
+            (Test::Zero(Sz::W, 1, false), "cbnz w1, "),
+            (Test::Bit(0, 17, true), "tbnz w17, #0x0, "),
+            (Test::Bit(31, 17, false), "tbz w17, #0x1f, "),
+            (Test::negative(Sz::X, 3, true), "tbnz x3, #0x3f, "),
+        ];
+        let conditions = CONDITIONS.map(|(cc, name)| (Test::Flags(cc), format!("b.{name} ")));
+        let tests = tests.map(|(test, text)| (test, text.to_owned()));
+        for (test, text) in tests.into_iter().chain(conditions) {
+            for (target, distance) in [(0x800u32, "$-0x800"), (0x1100, "$+0x100")] {
+                assert_eq!(made(|a| a.branch_to(test, CodePtr(target))), text.clone() + distance);
+            }
+            assert_eq!(test.inverse().inverse(), test);
+        }
+        assert_eq!(made(|a| a.b(CodePtr(0x800_0ffc))), "b $+0x7fffffc");
+        assert_eq!(made(|a| a.call(CodePtr(0x400))), "bl $-0xc00");
     }
 }

@@ -1,9 +1,8 @@
 //! What blocks are emitted with here.
 
 use super::Emitter;
-use super::asm::{Alu, Asm, At, Cc, Mem, Sz, Test};
+use super::asm::{Asm, At, Cc, Mem, Sz, Test, a64};
 use super::emit_exit::Deferred;
-use super::emit_float::FMOV_D;
 use super::emit_mem::kind;
 use super::features::Features;
 use super::patch;
@@ -46,12 +45,12 @@ impl<'b> Host<'b> for Asm<'b> {
 
     fn condition(cond: Cond) -> Cc {
         match cond {
-            Cond::Eq => Cc::Eq,
-            Cond::Ne => Cc::Ne,
-            Cond::Lt => Cc::Lt,
-            Cond::Ge => Cc::Ge,
-            Cond::Ltu => Cc::Lo,
-            Cond::Geu => Cc::Hs,
+            Cond::Eq => Cc::EQ,
+            Cond::Ne => Cc::NE,
+            Cond::Lt => Cc::LT,
+            Cond::Ge => Cc::GE,
+            Cond::Ltu => Cc::LO,
+            Cond::Geu => Cc::HS,
         }
     }
 
@@ -85,7 +84,7 @@ impl<'b> Host<'b> for Asm<'b> {
 
     fn float_move(&mut self, to: u8, from: u8) {
         if to != from {
-            self.dn(FMOV_D, to, from);
+            a64!(self ; fmov D(to), D(from));
         }
     }
 
@@ -94,14 +93,14 @@ impl<'b> Host<'b> for Asm<'b> {
     }
 
     fn test_misaligned(&mut self, size: MemSize) -> Test {
-        self.logic_imm(Alu::Ands, Sz::X, ZR, X16, u64::from(size.bytes()) - 1);
-        Test::Flags(Cc::Ne)
+        a64!(self ; tst X(X16), u64::from(size.bytes()) - 1);
+        Test::Flags(Cc::NE)
     }
 
     fn atomic_result(&mut self, size: MemSize, to: u8) {
         match size {
             MemSize::B | MemSize::H | MemSize::W => {
-                self.extend(true, to, X1, 8 * size.bytes() as u8);
+                self.extend_low(true, to, X1, 8 * size.bytes() as u8);
             }
             MemSize::D | MemSize::Q => self.mov(Sz::X, to, X1),
         }
@@ -180,7 +179,7 @@ impl<'b> Host<'b> for Asm<'b> {
     }
 
     fn pause(&mut self) {
-        self.word(0xd503_203f);
+        a64!(self ; yield);
     }
 
     #[cfg(all(debug_assertions, feature = "tools"))]

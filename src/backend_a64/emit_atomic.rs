@@ -4,44 +4,23 @@
 //! there is no other access to memory.
 
 use super::Emitter;
-use super::asm::{Alu, Asm, At, Cc, Mem, Sz, Test};
-use super::emit_mem::DMB;
-use super::regs::{STATE, X0, X1, X16, X17, X30, ZR, field};
+use super::asm::{Alu, Asm, At, Cc, Mem, Sz, Test, a64};
+use super::regs::{STATE, X0, X1, X16, X30, ZR, field};
 use super::values::Opnd;
 use crate::backend::emit::{Host, LowerAtomic};
 use crate::ir::{AmoOp, MemSize, Reg};
 
-/// `ldaxr`, `stlxr` and `ldar`, `casal`, without size and registers.
-const LDAXR: u32 = 0x085f_fc00;
-const STLXR: u32 = 0x0800_fc00;
-const LDAR: u32 = 0x08df_fc00;
-const CASAL: u32 = 0x08e0_fc00;
-
-/// Bits 31:30 of a memory access.
-const fn size_bits(size: MemSize) -> u32 {
-    match size {
-        MemSize::B => 0,
-        MemSize::H => 1 << 30,
-        MemSize::W => 2 << 30,
-        MemSize::D | MemSize::Q => 3 << 30,
-    }
-}
-
-/// The instruction of FEAT_LSE for an operation, acquiring and releasing. `And` clears the bits of
-/// its operand, which must be inverted.
-const fn lse(op: AmoOp) -> u32 {
-    let opcode = match op {
-        AmoOp::Swap => 0x8000,
-        AmoOp::Add => 0x0000,
-        AmoOp::And => 0x1000,
-        AmoOp::Xor => 0x2000,
-        AmoOp::Or => 0x3000,
-        AmoOp::Max => 0x4000,
-        AmoOp::Min => 0x5000,
-        AmoOp::Maxu => 0x6000,
-        AmoOp::Minu => 0x7000,
+/// Assembles an access of `$size` at the address in x17, by the instruction for bytes, for
+/// halfwords, or for words and doublewords.
+macro_rules! sizes {
+    ($a:expr, $size:expr ; $([$w:ident])? $b:ident $h:ident $op:ident $($r:expr),+) => {
+        match $size {
+            MemSize::B => a64!($a ; $b $($w,)? $(W($r)),+, [x17]),
+            MemSize::H => a64!($a ; $h $($w,)? $(W($r)),+, [x17]),
+            MemSize::W => a64!($a ; $op $($w,)? $(W($r)),+, [x17]),
+            MemSize::D | MemSize::Q => a64!($a ; $op $($w,)? $(X($r)),+, [x17]),
+        }
     };
-    0x38e0_0000 | opcode
 }
 
 impl<'b> LowerAtomic<'b, Asm<'b>> for Emitter<'b, '_> {
@@ -61,12 +40,28 @@ impl<'b> LowerAtomic<'b, Asm<'b>> for Emitter<'b, '_> {
             value
         };
         self.fault_point();
-        self.a.dnm(lse(op) | size_bits(size), X1, X17, operand);
+        macro_rules! lse {
+            ($b:ident $h:ident $op:ident) => {
+                sizes!(self.a, size ; $b $h $op operand, X1)
+            };
+        }
+        match op {
+            AmoOp::Swap => lse!(swpalb swpalh swpal),
+            AmoOp::Add => lse!(ldaddalb ldaddalh ldaddal),
+            // Clears the bits of its operand.
+            AmoOp::And => lse!(ldclralb ldclralh ldclral),
+            AmoOp::Xor => lse!(ldeoralb ldeoralh ldeoral),
+            AmoOp::Or => lse!(ldsetalb ldsetalh ldsetal),
+            AmoOp::Max => lse!(ldsmaxalb ldsmaxalh ldsmaxal),
+            AmoOp::Min => lse!(ldsminalb ldsminalh ldsminal),
+            AmoOp::Maxu => lse!(ldumaxalb ldumaxalh ldumaxal),
+            AmoOp::Minu => lse!(lduminalb lduminalh lduminal),
+        }
     }
 
     fn reserve(&mut self, size: MemSize, _base: Reg) -> (MemSize, bool) {
         self.fault_point();
-        self.a.dn(LDAR | size_bits(size), X1, X17);
+        sizes!(self.a, size ; ldarb ldarh ldar X1);
         if size == MemSize::W {
             self.a.sxtw(X1, X1);
         }
@@ -82,17 +77,17 @@ impl<'b> LowerAtomic<'b, Asm<'b>> for Emitter<'b, '_> {
         let sz = if size == MemSize::W { Sz::W } else { Sz::X };
         self.a.load_field(X1, field!(hart.reservation.addr));
         self.a.cmp(Sz::X, X1, X16);
-        let other_address = self.a.branch_if(Test::Flags(Cc::Ne));
+        let other_address = self.a.branch_if(Test::Flags(Cc::NE));
         self.a.mem(Mem::LoadX, X1, At::Disp(STATE, field!(hart.reservation.size)));
         self.a.cmp_imm(Sz::X, X1, i64::from(size.bytes()));
-        let other_size = self.a.branch_if(Test::Flags(Cc::Ne));
+        let other_size = self.a.branch_if(Test::Flags(Cc::NE));
         self.a.load_field(X30, field!(hart.reservation.value));
         self.compare_and_swap(size, X30, value.reg());
         self.a.cmp(sz, X1, X30);
         self.a.bind(other_address);
         self.a.bind(other_size);
         // All three ways come here with "equal" meaning success.
-        self.a.cset(Cc::Ne, X1);
+        self.a.cset(Cc::NE, X1);
         // No address is all ones.
         self.a.mov_imm(X16, u64::MAX);
         self.a.store_field(field!(hart.reservation.addr), X16);
@@ -109,7 +104,7 @@ impl Emitter<'_, '_> {
     fn amo_loop(&mut self, op: AmoOp, size: MemSize, value: u8) {
         let again = self.a.pos();
         self.fault_point();
-        self.a.dn(LDAXR | size_bits(size), X1, X17);
+        sizes!(self.a, size ; ldaxrb ldaxrh ldaxr X1);
         let new = match op {
             AmoOp::Swap => value,
             AmoOp::Add => {
@@ -133,9 +128,9 @@ impl Emitter<'_, '_> {
         // Pages do not lose their rights between the two, but a write to a read-only one is first
         // seen here.
         self.fault_point();
-        self.a.dnm(STLXR | size_bits(size), new, X17, X16);
-        self.a.jump_if(Test::NotZero(Sz::W, X16), again);
-        self.a.word(DMB);
+        sizes!(self.a, size ; [w16] stlxrb stlxrh stlxr new);
+        self.a.jump_if(Test::Zero(Sz::W, X16, false), again);
+        a64!(self.a ; dmb ish);
     }
 
     /// x30 = the operand if it is to replace the value in x1, else that value.
@@ -145,15 +140,15 @@ impl Emitter<'_, '_> {
         let mut operand = value;
         if matches!(size, MemSize::B | MemSize::H) {
             let bits = 8 * size.bytes() as u8;
-            self.a.extend(signed, X30, value, bits);
-            self.a.extend(signed, X1, X1, bits);
+            self.a.extend_low(signed, X30, value, bits);
+            self.a.extend_low(signed, X1, X1, bits);
             operand = X30;
         }
         let keep = match op {
-            AmoOp::Min => Cc::Lt,
-            AmoOp::Max => Cc::Gt,
-            AmoOp::Minu => Cc::Lo,
-            _ => Cc::Hi,
+            AmoOp::Min => Cc::LT,
+            AmoOp::Max => Cc::GT,
+            AmoOp::Minu => Cc::LO,
+            _ => Cc::HI,
         };
         self.a.cmp(sz, X1, operand);
         self.a.csel(keep, sz, X30, X1, operand);
@@ -164,35 +159,37 @@ impl Emitter<'_, '_> {
         if self.cpu.lse {
             self.a.mov(Sz::X, X1, expected);
             self.fault_point();
-            self.a.dnm(CASAL | size_bits(size), new, X17, X1);
+            sizes!(self.a, size ; casalb casalh casal X1, new);
             return;
         }
         let again = self.a.pos();
         self.fault_point();
-        self.a.dn(LDAXR | size_bits(size), X1, X17);
+        sizes!(self.a, size ; ldaxrb ldaxrh ldaxr X1);
         match size {
             MemSize::B | MemSize::H => {
                 // The pair of the value and the expected one must differ in low bits only.
                 self.a.alu(Alu::Eor, Sz::W, X16, X1, expected);
-                let mask = if size == MemSize::B { 0xff } else { 0xffff };
-                self.a.logic_imm(Alu::Ands, Sz::W, ZR, X16, mask);
+                match size {
+                    MemSize::B => a64!(self.a ; tst w16, 0xff),
+                    _ => a64!(self.a ; tst w16, 0xffff),
+                }
             }
             MemSize::W => self.a.cmp(Sz::W, X1, expected),
             MemSize::D | MemSize::Q => self.a.cmp(Sz::X, X1, expected),
         }
-        let differs = self.a.branch_if(Test::Flags(Cc::Ne));
+        let differs = self.a.branch_if(Test::Flags(Cc::NE));
         self.fault_point();
-        self.a.dnm(STLXR | size_bits(size), new, X17, X16);
-        self.a.jump_if(Test::NotZero(Sz::W, X16), again);
+        sizes!(self.a, size ; [w16] stlxrb stlxrh stlxr new);
+        self.a.jump_if(Test::Zero(Sz::W, X16, false), again);
         let done = self.a.pos();
         self.a.word(0);
         self.a.bind(differs);
         // The guest must be allowed to write in both cases.
         self.fault_point();
-        self.a.dnm(STLXR | size_bits(size), X1, X17, X16);
-        self.a.jump_if(Test::NotZero(Sz::W, X16), again);
+        sizes!(self.a, size ; [w16] stlxrb stlxrh stlxr X1);
+        self.a.jump_if(Test::Zero(Sz::W, X16, false), again);
         let here = self.a.pos();
         self.a.buf.patch(done, super::patch::b(done, here));
-        self.a.word(DMB);
+        a64!(self.a ; dmb ish);
     }
 }

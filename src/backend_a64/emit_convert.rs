@@ -6,20 +6,22 @@
 //! numbers are left to the interpreter.
 
 use super::Emitter;
-use super::asm::{At, Cc, MRS_FPSR, MSR_FPSR, Mem, Sz, Test};
-use super::emit_float::{FCMP, FMOV_TO_X, FRINTX, ftype};
+use super::asm::{At, Cc, Mem, Sz, Test, a64, scalar};
 use super::regs::{STATE, V29, V30, X0, X1, X16, X30, field};
 use crate::backend::emit::{Host, LowerConvert, Writes};
 use crate::ir::{FReg, Fmt, IntFmt, Reg, Rounding, Src};
 
-/// `fcvtns`, with `sf`, type, rounding mode and signedness zero.
-const FCVT_TO_INT: u32 = 0x1e20_0000;
-/// `scvtf`
-const SCVTF: u32 = 0x1e22_0000;
-const UNSIGNED: u32 = 1 << 16;
-/// `fcvt d, s` and `fcvt s, d`
-const FCVT_D_S: u32 = 0x1e22_c000;
-const FCVT_S_D: u32 = 0x1e62_4000;
+/// Assembles a conversion between an integer and a floating-point register.
+macro_rules! convert {
+    ($a:expr, $sz:expr, $fmt:expr ; $op:ident $to:ident = $from:ident) => {
+        match ($sz, $fmt) {
+            (Sz::W, Fmt::D) => a64!($a ; $op W($to), D($from)),
+            (Sz::X, Fmt::D) => a64!($a ; $op X($to), D($from)),
+            (Sz::W, _) => a64!($a ; $op W($to), S($from)),
+            (Sz::X, _) => a64!($a ; $op X($to), S($from)),
+        }
+    };
+}
 
 const fn int_size(int: IntFmt) -> (Sz, bool) {
     match int {
@@ -30,34 +32,30 @@ const fn int_size(int: IntFmt) -> (Sz, bool) {
     }
 }
 
-const fn sf(sz: Sz) -> u32 {
-    match sz {
-        Sz::W => 0,
-        Sz::X => 1 << 31,
-    }
-}
-
 impl LowerConvert for Emitter<'_, '_> {
     fn float_to_int(&mut self, fmt: Fmt, int: IntFmt, rm: Rounding, rd: Reg, a: FReg) {
-        // Bits 20:19 and 18:16: nearest even, up, down, zero; nearest away has a code of its own.
-        let mode: u32 = match rm {
-            Rounding::Rne => 0,
-            Rounding::Rup => 1 << 19,
-            Rounding::Rdn => 2 << 19,
-            Rounding::Rtz => 3 << 19,
-            Rounding::Rmm => 4 << 16,
-            Rounding::Dyn => return self.float_to_int_dynamic(fmt, int, rd, a),
-        };
+        if rm == Rounding::Dyn {
+            return self.float_to_int_dynamic(fmt, int, rd, a);
+        }
         let (sz, signed) = int_size(int);
         let dst = if rd.is_zero() { X0 } else { self.dest(rd) };
         self.check_boxed(fmt, &[a], Writes::Int(rd));
         let x = self.fuse(fmt, a, V29);
-        let unsigned = if signed { 0 } else { UNSIGNED };
-        self.a.dn(FCVT_TO_INT | sf(sz) | ftype(fmt) | mode | unsigned, dst, x);
+        match (rm, signed) {
+            (Rounding::Rne, true) => convert!(self.a, sz, fmt ; fcvtns dst = x),
+            (Rounding::Rne, false) => convert!(self.a, sz, fmt ; fcvtnu dst = x),
+            (Rounding::Rup, true) => convert!(self.a, sz, fmt ; fcvtps dst = x),
+            (Rounding::Rup, false) => convert!(self.a, sz, fmt ; fcvtpu dst = x),
+            (Rounding::Rdn, true) => convert!(self.a, sz, fmt ; fcvtms dst = x),
+            (Rounding::Rdn, false) => convert!(self.a, sz, fmt ; fcvtmu dst = x),
+            (Rounding::Rmm, true) => convert!(self.a, sz, fmt ; fcvtas dst = x),
+            (Rounding::Rmm, false) => convert!(self.a, sz, fmt ; fcvtau dst = x),
+            (Rounding::Rtz | Rounding::Dyn, _) => self.truncate(fmt, int, dst, x),
+        }
         if !rd.is_zero() {
             let cold = self.a.buf.cold_pos();
-            self.a.dnm(FCMP | ftype(fmt), 0, x, x);
-            self.a.jump_if(Test::Flags(Cc::Vs), cold);
+            scalar!(self.a, fmt ; fcmp x, x);
+            self.a.jump_if(Test::Flags(Cc::VS), cold);
             let back = self.a.pos();
             let greatest = match int {
                 IntFmt::W => i32::MAX as u64,
@@ -84,24 +82,32 @@ impl LowerConvert for Emitter<'_, '_> {
         let (sz, signed) = int_size(int);
         let x = self.use_sz(sz, a, X1);
         let dst = Self::fdest(fd);
-        let unsigned = if signed { 0 } else { UNSIGNED };
-        self.a.dn(SCVTF | sf(sz) | ftype(fmt) | unsigned, dst, x);
+        match (sz, fmt, signed) {
+            (Sz::W, Fmt::D, true) => a64!(self.a ; scvtf D(dst), W(x)),
+            (Sz::W, Fmt::D, false) => a64!(self.a ; ucvtf D(dst), W(x)),
+            (Sz::X, Fmt::D, true) => a64!(self.a ; scvtf D(dst), X(x)),
+            (Sz::X, Fmt::D, false) => a64!(self.a ; ucvtf D(dst), X(x)),
+            (Sz::W, _, true) => a64!(self.a ; scvtf S(dst), W(x)),
+            (Sz::W, _, false) => a64!(self.a ; ucvtf S(dst), W(x)),
+            (Sz::X, _, true) => a64!(self.a ; scvtf S(dst), X(x)),
+            (Sz::X, _, false) => a64!(self.a ; ucvtf S(dst), X(x)),
+        }
         self.fdone(fmt, fd, dst, true);
     }
 
     fn float_convert(&mut self, from: Fmt, to: Fmt, rm: Rounding, fd: FReg, a: FReg) {
-        let op = match (from, to) {
-            (Fmt::S, Fmt::D) => FCVT_D_S,
-            (Fmt::D, Fmt::S) if self.check_rounding(rm, &[], Writes::Float(fd)) => FCVT_S_D,
+        let narrows = match (from, to) {
+            (Fmt::S, Fmt::D) => false,
+            (Fmt::D, Fmt::S) if self.check_rounding(rm, &[], Writes::Float(fd)) => true,
             _ => return self.helper(0),
         };
         self.check_boxed(from, &[a], Writes::Float(fd));
         let x = self.fuse(from, a, V29);
-        if to == Fmt::S {
-            return self.underflowing(to, fd, &[a], |e, dst| e.a.dn(op, dst, x));
+        if narrows {
+            return self.underflowing(to, fd, &[a], |e, dst| a64!(e.a ; fcvt S(dst), D(x)));
         }
         let dst = Self::fdest(fd);
-        self.a.dn(op, dst, x);
+        a64!(self.a ; fcvt D(dst), S(x));
         self.fdone(to, fd, dst, true);
     }
 
@@ -109,7 +115,7 @@ impl LowerConvert for Emitter<'_, '_> {
 
     fn read_flags(&mut self, rd: Reg) {
         let dst = self.dest(rd);
-        self.a.dn(MRS_FPSR, X16, 0);
+        self.a.read_flags(X16);
         // For comparisons that do not change the flags.
         self.a.store_field(field!(scratch), X16);
         self.reverse_flags(dst, X16);
@@ -120,8 +126,8 @@ impl LowerConvert for Emitter<'_, '_> {
         let new = self.use_src(Sz::W, a, X0);
         let dst = if rd.is_zero() { X30 } else { self.dest(rd) };
         self.reverse_flags(X1, new);
-        self.a.dn(MRS_FPSR, X16, 0);
-        self.a.dn(MSR_FPSR, X1, 0);
+        self.a.read_flags(X16);
+        self.a.write_flags(X1);
         if self.ctx.exact_flags {
             self.a.store_field(field!(known_fp), X1);
         }
@@ -148,13 +154,12 @@ impl Emitter<'_, '_> {
         // The exponent with the sign above it: not too large, and no sign if there is none.
         let (mantissa, bias, width) = if fmt == Fmt::D { (52, 1023, 11) } else { (23, 127, 8) };
         let limit = bias + if sz == Sz::W { 30 } else { 62 };
-        self.a.dn(FMOV_TO_X, X16, x);
-        self.a.ubfx(X16, X16, mantissa, if signed { width } else { width + 1 });
+        a64!(self.a ; fmov X(X16), D(x));
+        self.a.bfx(false, X16, X16, mantissa, if signed { width } else { width + 1 });
         self.a.cmp_imm(Sz::W, X16, limit);
-        self.a.jump_if(Test::Flags(Cc::Hs), slow);
-        self.a.dn(FRINTX | ftype(fmt), V30, x);
-        let unsigned = if signed { 0 } else { UNSIGNED };
-        self.a.dn(FCVT_TO_INT | sf(sz) | ftype(fmt) | 3 << 19 | unsigned, dst, V30);
+        self.a.jump_if(Test::Flags(Cc::HS), slow);
+        scalar!(self.a, fmt ; frintx V30, x);
+        self.truncate(fmt, int, dst, V30);
         // Home before the slow path joins, which leaves the result there.
         if !rd.is_zero() {
             if sz == Sz::W {
@@ -165,9 +170,16 @@ impl Emitter<'_, '_> {
         self.slow_path(slow, &[a]);
     }
 
+    /// `dst = x` rounded to zero.
+    fn truncate(&mut self, fmt: Fmt, int: IntFmt, dst: u8, x: u8) {
+        match int_size(int) {
+            (sz, true) => convert!(self.a, sz, fmt ; fcvtzs dst = x),
+            (sz, false) => convert!(self.a, sz, fmt ; fcvtzu dst = x),
+        }
+    }
+
     /// `to =` the low five bits of `from` in reverse order.
     fn reverse_flags(&mut self, to: u8, from: u8) {
-        self.a.rbit(Sz::W, to, from);
-        self.a.shr_imm(false, Sz::W, to, to, 27);
+        a64!(self.a ; rbit W(to), W(from) ; lsr W(to), W(to), 27);
     }
 }

@@ -1,9 +1,9 @@
 //! Branches, calls, returns, and the ways out of translated code.
 
 use super::Emitter;
-use super::asm::{Alu, Asm, At, BLR, BR, Cc, LDP, LDP_POP, Mem, STP_PUSH, Sz, Test};
+use super::asm::{Asm, At, Cc, Mem, Sz, Test, a64};
 use super::patch;
-use super::regs::{LR, SP, STATE, X0, X1, X16, field, host_int, slot};
+use super::regs::{LR, X0, X1, X16, field, host_int, slot};
 use crate::backend::emit::{FloatState, Host, LoopHead, LowerExit};
 use crate::backend::{Counted, LinkSite, Symbolic};
 use crate::ir::{Cond, Reg};
@@ -27,8 +27,6 @@ pub(super) struct Deferred {
     /// that holds the guest address.
     misses: Vec<((CodePtr, u32), u8)>,
 }
-
-const RET: u32 = 0xd65f_03c0;
 
 impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
     fn compare_for_branch(&mut self, cond: Cond, a: Reg, b: Reg) -> Test {
@@ -87,20 +85,23 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
             // Behind this instruction, the push, and what follows below.
             self.push_return(link, ret, 10);
         }
-        self.a.ror_imm(Sz::X, X0, target, 1);
+        a64!(self.a ; ror X(X0), X(target), 1);
         self.a.load_field(X16, field!(table_limit));
         self.a.cmp(Sz::X, X0, X16);
         let refused = self.a.pos();
         let cold = self.a.buf.cold_pos();
-        self.a.jump_if(Test::Flags(Cc::Hs), cold);
+        self.a.jump_if(Test::Flags(Cc::HS), cold);
         // `table` and `arena` are neighbours.
         const { assert!(field!(arena) == field!(table) + 8) };
-        self.a.pair(LDP, (X16, X1), STATE, field!(table) / 8);
+        a64!(self.a ; ldp X(X16), X(X1), [state, field!(table)]);
         self.a.mem(Mem::LoadW, X16, At::Index(X16, X0, true));
         let go = self.a.pos();
         debug_assert_eq!(go.0 - refused.0, 12, "the return address counts instructions");
-        self.a.alu(Alu::Add, Sz::X, X16, X16, X1);
-        self.a.dn(if call.is_some() { BLR } else { BR }, 0, X16);
+        a64!(self.a ; add X(X16), X(X16), X(X1));
+        match call {
+            Some(_) => a64!(self.a ; blr X(X16)),
+            None => a64!(self.a ; br X(X16)),
+        }
         self.in_cold(|e| {
             e.a.load_field(X1, field!(arena));
             e.a.mov_imm(X16, 0);
@@ -114,12 +115,12 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
 
     fn return_to(&mut self, target: u8) {
         // The pair of the latest call: go there if it was to return to this guest address.
-        self.a.pair(LDP_POP, (LR, X16), SP, 2);
+        a64!(self.a ; ldp X(LR), X(X16), [sp], 16);
         self.a.cmp(Sz::X, X16, target);
-        let miss = self.a.branch_if(Test::Flags(Cc::Ne));
+        let miss = self.a.branch_if(Test::Flags(Cc::NE));
         self.deferred.misses.push((miss, target));
         self.count(Counted::Return);
-        self.a.word(RET);
+        a64!(self.a ; ret);
     }
 
     fn check_return(&mut self, _link: Reg, _ret: u64) {
@@ -193,7 +194,7 @@ impl Emitter<'_, '_> {
             X1
         });
         self.look_for_room();
-        self.a.adr(LR, 4 * n);
-        self.a.pair(STP_PUSH, (LR, guest), SP, -2);
+        let behind = 4 * n as i32;
+        a64!(self.a ; adr X(LR), behind ; stp X(LR), X(guest), [sp, -16]!);
     }
 }

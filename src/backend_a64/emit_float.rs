@@ -13,7 +13,7 @@
 //! before rounding, RISC-V after it; see [`Emitter::underflowing`].
 
 use super::Emitter;
-use super::asm::{Alu, Asm, At, Cc, MRS_FPSR, MSR_FPSR, Mem, Sz, Test, Two};
+use super::asm::{Alu, Asm, At, Cc, Mem, Sz, Test, a64, scalar, sized};
 use super::regs::{BOX, STATE, V29, V30, V31, X0, X1, X16, X30, ZR, field, float_slot, host_float};
 use crate::backend::emit::{
     Access, Host, LowerArith, LowerFloat, LowerFloatMove, LowerMemory, Writes,
@@ -24,67 +24,6 @@ use crate::util::CodePtr;
 
 /// Number of the underflow flag in FPSR.
 const UF_BIT: u8 = 3;
-
-// Scalar operations on singles, without registers; see `ftype`.
-const FADD: u32 = 0x1e20_2800;
-const FSUB: u32 = 0x1e20_3800;
-const FMUL: u32 = 0x1e20_0800;
-const FDIV: u32 = 0x1e20_1800;
-const FMINNM: u32 = 0x1e20_7800;
-const FMAXNM: u32 = 0x1e20_6800;
-/// These make NaN of a NaN.
-const FMIN: u32 = 0x1e20_5800;
-const FMAX: u32 = 0x1e20_4800;
-const FSQRT: u32 = 0x1e21_c000;
-pub(super) const FABS: u32 = 0x1e20_c000;
-pub(super) const FNEG: u32 = 0x1e21_4000;
-const FMADD: u32 = 0x1f00_0000;
-pub(super) const FCMP: u32 = 0x1e20_2000;
-/// Signals an invalid operation for quiet NaNs too.
-const FCMPE: u32 = 0x1e20_2010;
-/// In the mode of FPCR, raising the inexact flag, and not raising it.
-pub(super) const FRINTX: u32 = 0x1e27_4000;
-const FRINTI: u32 = 0x1e27_c000;
-/// `fmov d, d`
-pub(super) const FMOV_D: u32 = 0x1e60_4000;
-/// `fmov d, x` and `fmov x, d`
-pub(super) const FMOV_FROM_X: u32 = 0x9e67_0000;
-pub(super) const FMOV_TO_X: u32 = 0x9e66_0000;
-/// On the low halves of vectors: `and`, `orr`, `eor`, `bit` and `bif` (insert the bits that a mask
-/// selects, or that it does not).
-pub(super) const AND_V: u32 = 0x0e20_1c00;
-pub(super) const ORR_V: u32 = 0x0ea0_1c00;
-const EOR_V: u32 = 0x2e20_1c00;
-const BIT_V: u32 = 0x2ea0_1c00;
-const BIF_V: u32 = 0x2ee0_1c00;
-/// `shl d, d, #31`
-const SHL_31: u32 = 0x5f5f_5400;
-/// `umov w, v.s[1]`
-const UMOV_UPPER: u32 = 0x0e0c_3c00;
-
-/// The type field of scalar operations.
-pub(super) const fn ftype(fmt: Fmt) -> u32 {
-    match fmt {
-        Fmt::D => 1 << 22,
-        Fmt::S | Fmt::H => 0,
-    }
-}
-
-/// `fmov s, w` or `fmov d, x`.
-pub(super) const fn fmov_from_int(sz: Sz) -> u32 {
-    match sz {
-        Sz::W => 0x1e27_0000,
-        Sz::X => FMOV_FROM_X,
-    }
-}
-
-/// `fmov w, s` or `fmov x, d`.
-pub(super) const fn fmov_to_int(sz: Sz) -> u32 {
-    match sz {
-        Sz::W => 0x1e26_0000,
-        Sz::X => FMOV_TO_X,
-    }
-}
 
 impl<'b> LowerFloat<'b, Asm<'b>> for Emitter<'b, '_> {
     fn canonical(&mut self, _f: FReg) {}
@@ -122,7 +61,7 @@ impl<'b> LowerFloat<'b, Asm<'b>> for Emitter<'b, '_> {
     }
 
     fn box_up(&mut self, x: u8) {
-        self.a.dnm(ORR_V, x, x, BOX);
+        a64!(self.a ; orr V(x).b8, V(x).b8, V(BOX).b8);
     }
 
     fn flush_canon(&mut self, _keep: u32) {
@@ -139,30 +78,30 @@ impl<'b> LowerFloat<'b, Asm<'b>> for Emitter<'b, '_> {
             None => {
                 self.a.mem(Mem::LoadW, X16, At::Disp(STATE, float_slot(f.0) + 4));
                 self.a.cmp_imm(Sz::W, X16, -1);
-                Test::Flags(Cc::Ne)
+                Test::Flags(Cc::NE)
             }
         }
     }
 
     fn test_unboxed_in(&mut self, x: u8) -> Test {
-        self.a.dn(UMOV_UPPER, X16, x);
+        a64!(self.a ; umov W(X16), V(x).s[1]);
         self.a.cmp_imm(Sz::W, X16, -1);
-        Test::Flags(Cc::Ne)
+        Test::Flags(Cc::NE)
     }
 
     fn and_boxes(&mut self, all: Option<u8>, x: u8) -> u8 {
         let Some(all) = all else { return x };
-        self.a.dnm(AND_V, V31, all, x);
+        a64!(self.a ; and V(V31).b8, V(all).b8, V(x).b8);
         V31
     }
 
     fn test_rounding_is_not(&mut self, code: u8) -> Test {
         self.a.mem(Mem::LoadB, X16, At::Disp(STATE, field!(hart.frm)));
         if code == 0 {
-            return Test::NotZero(Sz::W, X16);
+            return Test::Zero(Sz::W, X16, false);
         }
         self.a.cmp_imm(Sz::W, X16, code.into());
-        Test::Flags(Cc::Ne)
+        Test::Flags(Cc::NE)
     }
 }
 
@@ -170,17 +109,11 @@ impl LowerArith for Emitter<'_, '_> {
     // Arithmetic.
 
     fn fbin(&mut self, op: FBinOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg, b: FReg) {
-        let opcode = match op {
-            FBinOp::Add => FADD,
-            FBinOp::Sub => FSUB,
-            FBinOp::Mul => FMUL,
-            FBinOp::Div => FDIV,
-            FBinOp::Min => return self.fmin_max(FMINNM, fmt, fd, a, b),
-            FBinOp::Max => return self.fmin_max(FMAXNM, fmt, fd, a, b),
-            FBinOp::Minm => FMIN,
-            FBinOp::Maxm => FMAX,
+        match op {
+            FBinOp::Min | FBinOp::Max => return self.fmin_max(op, fmt, fd, a, b),
             FBinOp::Sgnj | FBinOp::Sgnjn | FBinOp::Sgnjx => return self.fsign(op, fmt, fd, a, b),
-        };
+            _ => {}
+        }
         let rounds = !matches!(op, FBinOp::Minm | FBinOp::Maxm);
         if rounds && !self.check_rounding(rm, &[], Writes::Float(fd)) {
             return self.helper(0);
@@ -189,11 +122,19 @@ impl LowerArith for Emitter<'_, '_> {
         let x = self.fuse(fmt, a, V29);
         let y = self.fuse(fmt, b, V30);
         if matches!(op, FBinOp::Mul | FBinOp::Div) {
-            let word = opcode | ftype(fmt);
-            return self.underflowing(fmt, fd, &[a, b], |e, dst| e.a.dnm(word, dst, x, y));
+            return self.underflowing(fmt, fd, &[a, b], |e, dst| match op {
+                FBinOp::Mul => scalar!(e.a, fmt ; fmul dst, x, y),
+                _ => scalar!(e.a, fmt ; fdiv dst, x, y),
+            });
         }
         let dst = Self::fdest(fd);
-        self.a.dnm(opcode | ftype(fmt), dst, x, y);
+        match op {
+            FBinOp::Add => scalar!(self.a, fmt ; fadd dst, x, y),
+            FBinOp::Sub => scalar!(self.a, fmt ; fsub dst, x, y),
+            // These make NaN of a NaN.
+            FBinOp::Minm => scalar!(self.a, fmt ; fmin dst, x, y),
+            _ => scalar!(self.a, fmt ; fmax dst, x, y),
+        }
         self.fdone(fmt, fd, dst, true);
     }
 
@@ -204,28 +145,28 @@ impl LowerArith for Emitter<'_, '_> {
         self.check_boxed(fmt, &[a], Writes::Float(fd));
         let x = self.fuse(fmt, a, V29);
         let dst = Self::fdest(fd);
-        self.a.dn(FSQRT | ftype(fmt), dst, x);
+        scalar!(self.a, fmt ; fsqrt dst, x);
         self.fdone(fmt, fd, dst, true);
     }
 
     fn fround(&mut self, op: FUnOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
-        let opcode = match (op, rm) {
-            (FUnOp::Sqrt, _) => unreachable!("rounds otherwise"),
-            (FUnOp::RoundNx, _) if !self.check_rounding(rm, &[], Writes::Float(fd)) => {
-                return self.helper(0);
-            }
-            (FUnOp::RoundNx, _) => FRINTX,
-            (FUnOp::Round, Rounding::Dyn) => FRINTI,
-            (FUnOp::Round, Rounding::Rne) => 0x1e24_4000,
-            (FUnOp::Round, Rounding::Rup) => 0x1e24_c000,
-            (FUnOp::Round, Rounding::Rdn) => 0x1e25_4000,
-            (FUnOp::Round, Rounding::Rtz) => 0x1e25_c000,
-            (FUnOp::Round, Rounding::Rmm) => 0x1e26_4000,
-        };
+        if op == FUnOp::RoundNx && !self.check_rounding(rm, &[], Writes::Float(fd)) {
+            return self.helper(0);
+        }
         self.check_boxed(fmt, &[a], Writes::Float(fd));
         let x = self.fuse(fmt, a, V29);
         let dst = Self::fdest(fd);
-        self.a.dn(opcode | ftype(fmt), dst, x);
+        match (op, rm) {
+            (FUnOp::Sqrt, _) => unreachable!("rounds otherwise"),
+            // In the mode of FPCR, raising the inexact flag, and not raising it.
+            (FUnOp::RoundNx, _) => scalar!(self.a, fmt ; frintx dst, x),
+            (FUnOp::Round, Rounding::Dyn) => scalar!(self.a, fmt ; frinti dst, x),
+            (FUnOp::Round, Rounding::Rne) => scalar!(self.a, fmt ; frintn dst, x),
+            (FUnOp::Round, Rounding::Rup) => scalar!(self.a, fmt ; frintp dst, x),
+            (FUnOp::Round, Rounding::Rdn) => scalar!(self.a, fmt ; frintm dst, x),
+            (FUnOp::Round, Rounding::Rtz) => scalar!(self.a, fmt ; frintz dst, x),
+            (FUnOp::Round, Rounding::Rmm) => scalar!(self.a, fmt ; frinta dst, x),
+        }
         self.fdone(fmt, fd, dst, true);
     }
 
@@ -244,11 +185,12 @@ impl LowerArith for Emitter<'_, '_> {
         let x = self.fuse(fmt, a, V29);
         let y = self.fuse(fmt, b, V30);
         let z = self.fuse(fmt, c, V31);
-        // Bit 21 negates the addend, bit 15 together with it the product: fmadd c + ab,
-        // fmsub c - ab, fnmadd -c - ab, fnmsub -c + ab.
-        let variant = u32::from(neg_addend) << 21 | u32::from(neg_product != neg_addend) << 15;
-        let word = FMADD | ftype(fmt) | variant | u32::from(z) << 10;
-        self.underflowing(fmt, fd, &[a, b, c], |e, dst| e.a.dnm(word, dst, x, y));
+        self.underflowing(fmt, fd, &[a, b, c], |e, dst| match (neg_product, neg_addend) {
+            (false, false) => scalar!(e.a, fmt ; fmadd dst, x, y, z),
+            (true, false) => scalar!(e.a, fmt ; fmsub dst, x, y, z),
+            (true, true) => scalar!(e.a, fmt ; fnmadd dst, x, y, z),
+            (false, true) => scalar!(e.a, fmt ; fnmsub dst, x, y, z),
+        });
     }
 }
 
@@ -256,7 +198,7 @@ impl LowerFloatMove for Emitter<'_, '_> {
     fn load_bits(&mut self, fd: FReg, bits: u64) {
         self.a.mov_imm(X0, bits);
         match host_float(fd.0) {
-            Some(x) => self.a.dn(FMOV_FROM_X, x, X0),
+            Some(x) => a64!(self.a ; fmov D(x), X(X0)),
             None => self.a.store_field(float_slot(fd.0), X0),
         }
     }
@@ -283,26 +225,25 @@ impl LowerFloatMove for Emitter<'_, '_> {
         let dst = if rd.is_zero() { X30 } else { self.dest(rd) };
         self.check_boxed(fmt, &[a], Writes::Int(rd));
         let x = self.fuse(fmt, a, V29);
-        self.a.dn(fmov_to_int(sz), X0, x);
+        self.a.float_to_int(sz, X0, x);
         // The exponent of a normal number is neither 0 nor all ones: plus one, it has bits besides
         // the lowest. Its sign is that of the sum.
         let exponent = match sz {
             Sz::W => {
-                self.a.adds_imm(sz, X16, X0, 1 << 11, 12);
+                a64!(self.a ; adds W(X16), WSP(X0), 1 << 11, lsl 12);
                 0xfe << 23
             }
             Sz::X => {
-                self.a.shr_imm(true, sz, X16, X0, fraction);
-                self.a.adds_imm(sz, X16, X16, 1, 0);
+                a64!(self.a ; asr X(X16), X(X0), fraction.into() ; adds X(X16), XSP(X16), 1);
                 0x7fe
             }
         };
         self.a.logic_imm(Alu::And, Sz::W, X16, X16, exponent);
         let cold = self.a.buf.cold_pos();
-        self.a.jump_if(Test::Zero(Sz::W, X16), cold);
+        self.a.jump_if(Test::Zero(Sz::W, X16, true), cold);
         self.a.mov_imm(X16, 1 << 6);
         self.a.mov_imm(X1, 1 << 1);
-        self.a.csel(Cc::Mi, Sz::W, dst, X1, X16);
+        self.a.csel(Cc::MI, Sz::W, dst, X1, X16);
         let back = self.a.pos();
         self.in_cold(|e| e.fclass_rare(sz, dst, (fraction, infinity), back));
         if !rd.is_zero() {
@@ -322,10 +263,10 @@ impl LowerFloatMove for Emitter<'_, '_> {
         let dst = self.dest(rd);
         let x = self.fuse(fmt, a, V29);
         if fmt == Fmt::D {
-            self.a.dn(FMOV_TO_X, dst, x);
+            self.a.float_to_int(Sz::X, dst, x);
             self.done(rd, dst, false);
         } else {
-            self.a.dn(fmov_to_int(Sz::W), dst, x);
+            self.a.float_to_int(Sz::W, dst, x);
             self.done_word(rd, dst);
         }
     }
@@ -337,7 +278,7 @@ impl LowerFloatMove for Emitter<'_, '_> {
         let sz = if fmt == Fmt::D { Sz::X } else { Sz::W };
         let x = self.use_sz(sz, a, X1);
         let dst = Self::fdest(fd);
-        self.a.dn(fmov_from_int(sz), dst, x);
+        self.a.float_from_int(sz, dst, x);
         self.fdone(fmt, fd, dst, true);
     }
 
@@ -417,8 +358,8 @@ impl Emitter<'_, '_> {
         }
         emit(self, V31);
         let slow = self.a.buf.cold_pos();
-        self.a.dn(MRS_FPSR, X16, 0);
-        self.a.jump_if(Test::Bit(UF_BIT, X16), slow);
+        self.a.read_flags(X16);
+        self.a.jump_if(Test::Bit(UF_BIT, X16, true), slow);
         let right = self.a.pos();
         self.fmove(dst, V31);
         let before = self.fp.clone();
@@ -431,10 +372,10 @@ impl Emitter<'_, '_> {
         debug_assert_eq!(self.a.buf.cold_pos(), slow, "the slow path is where the checks jump to");
         self.in_cold(|e| {
             e.a.load_field(X16, field!(known_fp));
-            e.a.jump_if(Test::Bit(UF_BIT, X16), right);
-            e.a.dn(MRS_FPSR, X16, 0);
+            e.a.jump_if(Test::Bit(UF_BIT, X16, true), right);
+            e.a.read_flags(X16);
             e.a.logic_imm(Alu::And, Sz::W, X16, X16, !(1 << UF_BIT));
-            e.a.dn(MSR_FPSR, X16, 0);
+            e.a.write_flags(X16);
             for f in operands {
                 e.tighten(*f);
             }
@@ -449,14 +390,17 @@ impl Emitter<'_, '_> {
 
     /// The host's minimum and maximum of numbers differ from RISC-V's for signaling NaNs, for
     /// which they return NaN: if the result is one, the interpreter looks again.
-    fn fmin_max(&mut self, opcode: u32, fmt: Fmt, fd: FReg, a: FReg, b: FReg) {
+    fn fmin_max(&mut self, op: FBinOp, fmt: Fmt, fd: FReg, a: FReg, b: FReg) {
         self.check_boxed(fmt, &[a, b], Writes::Float(fd));
         let x = self.fuse(fmt, a, V29);
         let y = self.fuse(fmt, b, V30);
         let slow = self.a.buf.cold_pos();
-        self.a.dnm(opcode | ftype(fmt), V31, x, y);
-        self.a.dnm(FCMP | ftype(fmt), 0, V31, V31);
-        self.a.jump_if(Test::Flags(Cc::Vs), slow);
+        match op {
+            FBinOp::Min => scalar!(self.a, fmt ; fminnm V31, x, y),
+            _ => scalar!(self.a, fmt ; fmaxnm V31, x, y),
+        }
+        scalar!(self.a, fmt ; fcmp V31, V31);
+        self.a.jump_if(Test::Flags(Cc::VS), slow);
         let dst = Self::fdest(fd);
         self.fmove(dst, V31);
         if host_float(fd.0).is_none() {
@@ -486,32 +430,32 @@ impl Emitter<'_, '_> {
         let y = if a == b { x } else { self.fuse(fmt, b, V30) };
         let dst = Self::fdest(fd);
         match op {
-            FBinOp::Sgnjn if a == b => self.a.dn(FNEG | ftype(fmt), dst, x),
-            FBinOp::Sgnjx if a == b => self.a.dn(FABS | ftype(fmt), dst, x),
+            FBinOp::Sgnjn if a == b => scalar!(self.a, fmt ; fneg dst, x),
+            FBinOp::Sgnjx if a == b => scalar!(self.a, fmt ; fabs dst, x),
             _ => {
                 let sign = match op {
                     FBinOp::Sgnjn => {
-                        self.a.dn(FNEG | ftype(fmt), V30, y);
+                        scalar!(self.a, fmt ; fneg V30, y);
                         V30
                     }
                     FBinOp::Sgnjx => {
-                        self.a.dnm(EOR_V, V30, x, y);
+                        a64!(self.a ; eor V(V30).b8, V(x).b8, V(y).b8);
                         V30
                     }
                     _ => y,
                 };
                 // The mask: the sign.
                 if fmt == Fmt::D {
-                    self.a.dn(SHL_31, V31, BOX);
+                    a64!(self.a ; shl D(V31), D(BOX), 31);
                 } else {
                     self.a.mov_imm(X16, 1 << 31);
-                    self.a.dn(FMOV_FROM_X, V31, X16);
+                    a64!(self.a ; fmov D(V31), X(X16));
                 }
                 if dst == sign {
-                    self.a.dnm(BIF_V, dst, x, V31);
+                    a64!(self.a ; bif V(dst).b8, V(x).b8, V(V31).b8);
                 } else {
                     self.fmove(dst, x);
-                    self.a.dnm(BIT_V, dst, sign, V31);
+                    a64!(self.a ; bit V(dst).b8, V(sign).b8, V(V31).b8);
                 }
             }
         }
@@ -549,57 +493,58 @@ impl Emitter<'_, '_> {
     fn fcompare(&mut self, op: FCmpOp, fmt: Fmt, a: FReg, b: FReg) -> Cc {
         let x = self.fuse(fmt, a, V29);
         let y = self.fuse(fmt, b, V30);
-        // Unordered clears N and Z and sets C and V.
-        let (opcode, cc) = match op {
-            FCmpOp::Eq => (FCMP, Cc::Eq),
-            FCmpOp::Lt => (FCMPE, Cc::Mi),
-            FCmpOp::Le => (FCMPE, Cc::Ls),
-            FCmpOp::Ltq | FCmpOp::LtKeep => (FCMP, Cc::Mi),
-            FCmpOp::Leq | FCmpOp::LeKeep => (FCMP, Cc::Ls),
-        };
-        self.a.dnm(opcode | ftype(fmt), 0, x, y);
+        match op {
+            // Signals an invalid operation for quiet NaNs too.
+            FCmpOp::Lt | FCmpOp::Le => scalar!(self.a, fmt ; fcmpe x, y),
+            _ => scalar!(self.a, fmt ; fcmp x, y),
+        }
         if matches!(op, FCmpOp::LtKeep | FCmpOp::LeKeep) {
             self.restore_flags_if_unordered();
         }
-        cc
+        // Unordered clears N and Z and sets C and V.
+        match op {
+            FCmpOp::Eq => Cc::EQ,
+            FCmpOp::Lt | FCmpOp::Ltq | FCmpOp::LtKeep => Cc::MI,
+            FCmpOp::Le | FCmpOp::Leq | FCmpOp::LeKeep => Cc::LS,
+        }
     }
 
     /// x16 = the class of what is in x0 and not a normal number.
     fn fclass_rare(&mut self, sz: Sz, dst: u8, (fraction, infinity): (u8, u64), back: CodePtr) {
-        self.a.lsl_imm(sz, X1, X0, 1);
+        sized!(self.a, sz ; lsl X1, X0 ; 1);
         self.a.mov_imm(X16, infinity);
         self.a.cmp(sz, X1, X16);
-        let nan = self.a.branch_if(Test::Flags(Cc::Hi));
+        let nan = self.a.branch_if(Test::Flags(Cc::HI));
         // 0 for zero, 1 for a subnormal number, 3 for infinity.
         self.a.mov_imm(X16, 3);
-        let infinite = self.a.branch_if(Test::Flags(Cc::Eq));
+        let infinite = self.a.branch_if(Test::Flags(Cc::EQ));
         self.a.cmp(sz, X1, ZR);
-        self.a.cset(Cc::Ne, X16);
+        self.a.cset(Cc::NE, X16);
         self.a.bind(infinite);
-        let negative = self.a.branch_if(Test::Negative(sz, X0));
+        let negative = self.a.branch_if(Test::negative(sz, X0, true));
         self.a.mov_imm(X1, 1 << 4);
-        self.a.two(Two::Lsl, Sz::W, dst, X1, X16);
+        a64!(self.a ; lsl W(dst), W(X1), W(X16));
         self.a.b(back);
         self.a.bind(negative);
         self.a.mov_imm(X1, 1 << 3);
-        self.a.two(Two::Lsr, Sz::W, dst, X1, X16);
+        a64!(self.a ; lsr W(dst), W(X1), W(X16));
         self.a.b(back);
         self.a.bind(nan);
         // 1 << 8, or 1 << 9 if it is quiet.
-        self.a.ubfx(X16, X0, fraction - 1, 1);
+        self.a.bfx(false, X16, X0, fraction - 1, 1);
         self.a.add_imm(Sz::W, X16, X16, 1);
-        self.a.lsl_imm(Sz::W, dst, X16, 8);
+        a64!(self.a ; lsl W(dst), W(X16), 8);
         self.a.b(back);
     }
 
     /// A NaN may have raised a flag: takes FPSR as `read_flags` left it in the scratch field.
     fn restore_flags_if_unordered(&mut self) {
         let cold = self.a.buf.cold_pos();
-        self.a.jump_if(Test::Flags(Cc::Vs), cold);
+        self.a.jump_if(Test::Flags(Cc::VS), cold);
         let back = self.a.pos();
         self.in_cold(|e| {
             e.a.load_field(X16, field!(scratch));
-            e.a.dn(MSR_FPSR, X16, 0);
+            e.a.write_flags(X16);
             e.a.b(back);
         });
     }

@@ -1,7 +1,7 @@
 //! Integer operations.
 
 use super::Emitter;
-use super::asm::{Alu, Asm, Cc, Sz, Test, Two, bits, logical_imm};
+use super::asm::{Alu, Asm, Cc, Sz, Test, a64, bits, is_logical, sized};
 use super::regs::{V31, X0, X1, X30, ZR};
 use super::values::Opnd;
 use crate::backend::emit::{Host, LowerInt, Place};
@@ -30,10 +30,6 @@ const fn alu(op: BinOp) -> Option<Alu> {
     })
 }
 
-/// Vector instructions by which ones are counted: `cnt v.8b` and `addv b, v.8b`.
-const CNT: u32 = 0x0e20_5800;
-const ADDV: u32 = 0x0e31_b800;
-
 impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
     fn lacks(&self, op: BinOp) -> bool {
         matches!(op, BinOp::Clmul | BinOp::Clmulh | BinOp::Clmulr) && !self.cpu.pmull
@@ -48,7 +44,7 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
         let takes = |k: u64| match op {
             BinOp::Add => (k as i32).unsigned_abs() < 1 << 24,
             BinOp::Xor if k == u64::MAX => true,
-            BinOp::And | BinOp::Or | BinOp::Xor => logical_imm(sz, k).is_some(),
+            BinOp::And | BinOp::Or | BinOp::Xor => is_logical(sz, k),
             BinOp::Bclr | BinOp::Binv | BinOp::Bset | BinOp::Bext => true,
             _ => false,
         };
@@ -66,27 +62,27 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
                 let Some(op) = alu(op) else { unreachable!("it is one instruction") };
                 self.a.alu(op, sz, dst, x, y.reg());
             }
-            BinOp::Sll => self.a.two(Two::Lsl, sz, dst, x, y.reg()),
-            BinOp::Srl => self.a.two(Two::Lsr, sz, dst, x, y.reg()),
-            BinOp::Sra => self.a.two(Two::Asr, sz, dst, x, y.reg()),
-            BinOp::Ror => self.a.two(Two::Ror, sz, dst, x, y.reg()),
+            BinOp::Sll => sized!(self.a, sz ; lsl dst, x, y.reg()),
+            BinOp::Srl => sized!(self.a, sz ; lsr dst, x, y.reg()),
+            BinOp::Sra => sized!(self.a, sz ; asr dst, x, y.reg()),
+            BinOp::Ror => sized!(self.a, sz ; ror dst, x, y.reg()),
             BinOp::Rol => {
-                self.a.alu(Alu::Sub, Sz::W, X1, ZR, y.reg());
-                self.a.two(Two::Ror, sz, dst, x, X1);
+                a64!(self.a ; neg W(X1), W(y.reg()));
+                sized!(self.a, sz ; ror dst, x, X1);
             }
-            BinOp::Min => self.min_max(Cc::Lt, dst, x, y.reg()),
-            BinOp::Minu => self.min_max(Cc::Lo, dst, x, y.reg()),
-            BinOp::Max => self.min_max(Cc::Gt, dst, x, y.reg()),
-            BinOp::Maxu => self.min_max(Cc::Hi, dst, x, y.reg()),
-            BinOp::CzeroEqz => self.conditional_zero(Cc::Ne, dst, x, y.reg()),
-            BinOp::CzeroNez => self.conditional_zero(Cc::Eq, dst, x, y.reg()),
+            BinOp::Min => self.min_max(Cc::LT, dst, x, y.reg()),
+            BinOp::Minu => self.min_max(Cc::LO, dst, x, y.reg()),
+            BinOp::Max => self.min_max(Cc::GT, dst, x, y.reg()),
+            BinOp::Maxu => self.min_max(Cc::HI, dst, x, y.reg()),
+            BinOp::CzeroEqz => self.conditional_zero(Cc::NE, dst, x, y.reg()),
+            BinOp::CzeroNez => self.conditional_zero(Cc::EQ, dst, x, y.reg()),
             BinOp::Bclr => self.single_bit(Alu::Bic, dst, x, y),
             BinOp::Binv => self.single_bit(Alu::Eor, dst, x, y),
             BinOp::Bset => self.single_bit(Alu::Or, dst, x, y),
             BinOp::Bext => self.extract_bit(dst, x, y),
-            BinOp::Mul => self.a.madd(false, sz, dst, (x, y.reg(), ZR)),
-            BinOp::Mulh => self.a.mul_high(true, dst, x, y.reg()),
-            BinOp::Mulhu => self.a.mul_high(false, dst, x, y.reg()),
+            BinOp::Mul => sized!(self.a, sz ; mul dst, x, y.reg()),
+            BinOp::Mulh => a64!(self.a ; smulh X(dst), X(x), X(y.reg())),
+            BinOp::Mulhu => a64!(self.a ; umulh X(dst), X(x), X(y.reg())),
             BinOp::Mulhsu => self.mul_high_signed_unsigned(dst, x, y.reg()),
             BinOp::Div | BinOp::Divu | BinOp::Rem | BinOp::Remu => {
                 self.divide(op, sz, dst, (x, y.reg()), known);
@@ -100,16 +96,16 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
         let (sz, x) = (size(w), x.reg());
         match op {
             UnOp::ZextW => self.a.mov(Sz::W, dst, x),
-            UnOp::SextB => self.a.extend(true, dst, x, 8),
-            UnOp::SextH => self.a.extend(true, dst, x, 16),
-            UnOp::ZextH => self.a.extend(false, dst, x, 16),
-            UnOp::Clz => self.a.clz(sz, dst, x),
+            UnOp::SextB => self.a.extend_low(true, dst, x, 8),
+            UnOp::SextH => self.a.extend_low(true, dst, x, 16),
+            UnOp::ZextH => self.a.extend_low(false, dst, x, 16),
+            UnOp::Clz => sized!(self.a, sz ; clz dst, x),
             UnOp::Ctz => {
-                self.a.rbit(sz, dst, x);
-                self.a.clz(sz, dst, dst);
+                sized!(self.a, sz ; rbit dst, x);
+                sized!(self.a, sz ; clz dst, dst);
             }
             UnOp::Cpop => self.count_ones(sz, dst, x),
-            UnOp::Rev8 => self.a.rev(dst, x),
+            UnOp::Rev8 => a64!(self.a ; rev X(dst), X(x)),
             UnOp::OrcB => self.or_combine(dst, x),
         }
     }
@@ -143,7 +139,7 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
     }
 
     fn rotate_right(&mut self, w: Width, dst: u8, x: Opnd, n: u8) {
-        self.a.ror_imm(size(w), dst, x.reg(), n);
+        sized!(self.a, size(w) ; ror dst, x.reg() ; n.into());
     }
 
     fn with_shifted(&mut self, op: BinOp, rd: Reg, a: Reg, b: Src) -> bool {
@@ -223,7 +219,7 @@ impl Emitter<'_, '_> {
             return true;
         };
         let (dst, y) = self.dest_from(rd, from, Place::Second, 1 << b.0);
-        self.a.alu_shifted(op, Sz::X, dst, x, (y.reg(), by, n));
+        self.a.alu_shifted(op, dst, x, (y.reg(), by, n));
         self.done(rd, dst, false);
         true
     }
@@ -333,18 +329,18 @@ impl Emitter<'_, '_> {
 
     /// As [`Self::compare`], for a branch: a comparison with zero needs no flags.
     pub(super) fn compare_branch(&mut self, cc: Cc, a: Reg, b: Reg) -> Test {
-        let equality = matches!(cc, Cc::Eq | Cc::Ne);
+        let equality = matches!(cc, Cc::EQ | Cc::NE);
         let exchange = equality && self.sym.constant(a.0) == Some(0);
         let (a, b) = if exchange { (b, a) } else { (a, b) };
         if equality && self.sym.constant(b.0) == Some(0) {
             let sz = self.compare_size(a, Src::Reg(b));
             let x = self.use_sz(sz, a, X0);
-            return if cc == Cc::Eq { Test::Zero(sz, x) } else { Test::NotZero(sz, x) };
+            return Test::Zero(sz, x, cc == Cc::EQ);
         }
-        if matches!(cc, Cc::Lt | Cc::Ge) && self.sym.constant(b.0) == Some(0) {
+        if matches!(cc, Cc::LT | Cc::GE) && self.sym.constant(b.0) == Some(0) {
             let sz = self.compare_size(a, Src::Reg(b));
             let x = self.use_sz(sz, a, X0);
-            return if cc == Cc::Lt { Test::Negative(sz, x) } else { Test::NotNegative(sz, x) };
+            return Test::negative(sz, x, cc == Cc::LT);
         }
         Test::Flags(self.compare(cc, a, Src::Reg(b)))
     }
@@ -372,7 +368,7 @@ impl Emitter<'_, '_> {
             Opnd::Reg(y) => {
                 // A third scratch register, since `x` and `y` may be the other ones.
                 self.a.mov_imm(X30, 1);
-                self.a.two(Two::Lsl, Sz::X, X30, X30, y);
+                a64!(self.a ; lsl X(X30), X(X30), X(y));
                 self.a.alu(op, Sz::X, dst, x, X30);
             }
         }
@@ -380,10 +376,9 @@ impl Emitter<'_, '_> {
 
     fn extract_bit(&mut self, dst: u8, x: u8, y: Opnd) {
         match y {
-            Opnd::Imm(n) => self.a.ubfx(dst, x, n as u8 & 63, 1),
+            Opnd::Imm(n) => self.a.bfx(false, dst, x, n as u8 & 63, 1),
             Opnd::Reg(y) => {
-                self.a.two(Two::Lsr, Sz::X, dst, x, y);
-                self.a.logic_imm(Alu::And, Sz::W, dst, dst, 1);
+                a64!(self.a ; lsr X(dst), X(x), X(y) ; and WSP(dst), W(dst), 1);
             }
         }
     }
@@ -391,25 +386,27 @@ impl Emitter<'_, '_> {
     // One operand.
 
     fn count_ones(&mut self, sz: Sz, dst: u8, x: u8) {
-        let (to_vector, from_vector) =
-            (super::emit_float::fmov_from_int(sz), super::emit_float::fmov_to_int(Sz::W));
-        self.a.dn(to_vector, V31, x);
-        self.a.dn(CNT, V31, V31);
-        self.a.dn(ADDV, V31, V31);
-        self.a.dn(from_vector, dst, V31);
+        self.a.float_from_int(sz, V31, x);
+        a64!(self.a
+            ; cnt V(V31).b8, V(V31).b8
+            ; addv B(V31), V(V31).b8
+            ; fmov W(dst), S(V31)
+        );
     }
 
     /// Bit 7 of each byte of `((x & 0x7f..) + 0x7f..) | x` tells whether the byte is not zero.
     fn or_combine(&mut self, dst: u8, x: u8) {
         const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
         self.a.mov_imm(X1, LOW);
-        self.a.alu(Alu::And, Sz::X, X30, x, X1);
-        self.a.alu(Alu::Add, Sz::X, X30, X30, X1);
-        self.a.alu(Alu::Or, Sz::X, X30, X30, x);
-        self.a.logic_imm(Alu::And, Sz::X, X30, X30, !LOW);
-        // Each byte is 0x80 or 0: twice that, less its own low bit.
-        self.a.shr_imm(false, Sz::X, X1, X30, 7);
-        self.a.alu_lsl(Alu::Sub, Sz::X, X30, X30, X1, 0);
-        self.a.alu_lsl(Alu::Or, Sz::X, dst, X30, X1, 7);
+        a64!(self.a
+            ; and X(X30), X(x), X(X1)
+            ; add X(X30), X(X30), X(X1)
+            ; orr X(X30), X(X30), X(x)
+            ; and XSP(X30), X(X30), !LOW
+            // Each byte is 0x80 or 0: twice that, less its own low bit.
+            ; lsr X(X1), X(X30), 7
+            ; sub X(X30), X(X30), X(X1)
+            ; orr X(dst), X(X30), X(X1), lsl 7
+        );
     }
 }

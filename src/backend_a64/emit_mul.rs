@@ -1,23 +1,19 @@
 //! Multiplication and division.
 
 use super::Emitter;
-use super::asm::{Alu, Cc, Sz, Two};
-use super::emit_float::{FMOV_FROM_X, FMOV_TO_X};
+use super::asm::{Cc, Sz, a64, sized};
 use super::regs::{V30, V31, X16, X30, ZR};
 use crate::ir::BinOp;
-
-/// `pmull vd.1q, vn.1d, vm.1d`
-const PMULL: u32 = 0x0ee0_e000;
-/// `umov x, v.d[1]`
-const UMOV_HIGH: u32 = 0x4e18_3c00;
 
 impl Emitter<'_, '_> {
     /// The unsigned high half less `b` where `a` is negative.
     pub(super) fn mul_high_signed_unsigned(&mut self, dst: u8, x: u8, y: u8) {
-        self.a.shr_imm(true, Sz::X, X16, x, 63);
-        self.a.alu(Alu::And, Sz::X, X16, X16, y);
-        self.a.mul_high(false, dst, x, y);
-        self.a.alu(Alu::Sub, Sz::X, dst, dst, X16);
+        a64!(self.a
+            ; asr X(X16), X(x), 63
+            ; and X(X16), X(X16), X(y)
+            ; umulh X(dst), X(x), X(y)
+            ; sub X(dst), X(dst), X(X16)
+        );
     }
 
     /// Division. The host's quotient is RISC-V's but for a zero divisor, for which it is zero; so
@@ -30,38 +26,37 @@ impl Emitter<'_, '_> {
         (x, y): (u8, u8),
         divisor: Option<u64>,
     ) {
-        let signed = matches!(op, BinOp::Div | BinOp::Rem);
-        let two = if signed { Two::Sdiv } else { Two::Udiv };
-        if matches!(op, BinOp::Rem | BinOp::Remu) {
-            self.a.two(two, sz, X16, x, y);
-            self.a.madd(true, sz, dst, (X16, y, x));
-        } else {
-            let not_zero =
-                divisor.is_some_and(|k| if sz == Sz::W { k as u32 != 0 } else { k != 0 });
-            if not_zero {
-                self.a.two(two, sz, dst, x, y);
-            } else {
-                self.a.two(two, sz, X16, x, y);
-                self.a.cmp(sz, y, ZR);
-                self.a.csinv(Cc::Ne, sz, dst, X16, ZR);
-            }
+        let rest = matches!(op, BinOp::Rem | BinOp::Remu);
+        let known = divisor.is_some_and(|k| if sz == Sz::W { k as u32 != 0 } else { k != 0 });
+        let quotient = if rest || !known { X16 } else { dst };
+        match op {
+            BinOp::Div | BinOp::Rem => sized!(self.a, sz ; sdiv quotient, x, y),
+            _ => sized!(self.a, sz ; udiv quotient, x, y),
+        }
+        if rest {
+            sized!(self.a, sz ; msub dst, X16, y, x);
+        } else if !known {
+            self.a.cmp(sz, y, ZR);
+            self.a.csinv(Cc::NE, sz, dst, X16, ZR);
         }
     }
 
     /// Needs FEAT_PMULL.
     pub(super) fn clmul(&mut self, op: BinOp, dst: u8, x: u8, y: u8) {
-        self.a.dn(FMOV_FROM_X, V30, x);
-        self.a.dn(FMOV_FROM_X, V31, y);
-        self.a.dnm(PMULL, V31, V30, V31);
+        a64!(self.a
+            ; fmov D(V30), X(x)
+            ; fmov D(V31), X(y)
+            ; pmull V(V31).q1, V(V30).d1, V(V31).d1
+        );
         match op {
-            BinOp::Clmul => self.a.dn(FMOV_TO_X, dst, V31),
-            BinOp::Clmulh => self.a.dn(UMOV_HIGH, dst, V31),
-            _ => {
-                // Bits 126..63.
-                self.a.dn(FMOV_TO_X, X16, V31);
-                self.a.dn(UMOV_HIGH, X30, V31);
-                self.a.extr(Sz::X, dst, X30, X16, 63);
-            }
+            BinOp::Clmul => a64!(self.a ; fmov X(dst), D(V31)),
+            BinOp::Clmulh => a64!(self.a ; umov X(dst), V(V31).d[1]),
+            // Bits 126..63.
+            _ => a64!(self.a
+                ; fmov X(X16), D(V31)
+                ; umov X(X30), V(V31).d[1]
+                ; extr X(dst), X(X30), X(X16), 63
+            ),
         }
     }
 }

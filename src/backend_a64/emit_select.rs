@@ -1,17 +1,13 @@
 //! Operations on a condition: `csel` and `fcsel`.
 
 use super::Emitter;
-use super::asm::{Alu, Sz};
-use super::emit_float::{FABS, FMOV_FROM_X, FNEG, ORR_V, ftype};
+use super::asm::{Alu, Sz, a64, scalar};
 use super::emit_int::size;
-use super::regs::{BOX, V29, V30, X0, X1, X16, X30, host_float, host_int};
+use super::regs::{V29, V30, X0, X1, X16, X30, host_float, host_int};
 use crate::backend::ShiftOp;
 use crate::backend::emit::{Host, LowerFloat, LowerSelect, Unless};
 use crate::cpu::canonical;
 use crate::ir::{BinOp, FReg, FSelectOp, Fmt, Reg, Src, Width};
-
-/// `fcsel d, d, d`
-const FCSEL_D: u32 = 0x1e60_0c00;
 
 impl LowerSelect for Emitter<'_, '_> {
     fn select(&mut self, unless: Unless, (op, w): (BinOp, Width), rd: Reg, a: Reg, b: Src) {
@@ -44,7 +40,7 @@ impl LowerSelect for Emitter<'_, '_> {
         let cc = self.compare_for_select(unless);
         let old = self.fuse(Fmt::S, fd, V29);
         let dst = Self::fdest(fd);
-        self.a.dnm(FCSEL_D | (cc as u32) << 12, dst, value, old);
+        self.a.fcsel(cc, dst, value, old);
         self.fdone(Fmt::D, fd, dst, false);
         self.fp.boxed |= u32::from(both) << fd.0;
         self.fp.loose |= u32::from(keeps_loose && loose) << fd.0;
@@ -100,7 +96,7 @@ impl Emitter<'_, '_> {
         if op == FSelectOp::Zero {
             let bits = if fmt == Fmt::D { 0 } else { 0xffff_ffff << 32 };
             self.a.mov_imm(X16, bits);
-            self.a.dn(FMOV_FROM_X, V30, X16);
+            a64!(self.a ; fmov D(V30), X(X16));
             return (V30, fmt == Fmt::S);
         }
         let boxed = self.fp.boxed & 1 << a.0 != 0;
@@ -117,17 +113,17 @@ impl Emitter<'_, '_> {
             let back = self.a.pos();
             self.in_cold(|e| {
                 e.a.mov_imm(X16, 0xffff_ffff << 32 | u64::from(canonical::NAN32));
-                e.a.dn(FMOV_FROM_X, V30, X16);
+                a64!(e.a ; fmov D(V30), X(X16));
                 e.a.b(back);
             });
         }
         match op {
-            FSelectOp::Neg => self.a.dn(FNEG | ftype(fmt), V30, V30),
-            FSelectOp::Abs => self.a.dn(FABS | ftype(fmt), V30, V30),
+            FSelectOp::Neg => scalar!(self.a, fmt ; fneg V30, V30),
+            FSelectOp::Abs => scalar!(self.a, fmt ; fabs V30, V30),
             FSelectOp::Move | FSelectOp::Zero => return (V30, true),
         }
         if fmt == Fmt::S {
-            self.a.dnm(ORR_V, V30, V30, BOX);
+            self.box_up(V30);
         }
         (V30, fmt == Fmt::S)
     }

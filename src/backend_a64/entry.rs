@@ -3,29 +3,14 @@
 //!
 //! The lookup stub is the first thing in the arena: an empty table entry is 0 and leads there.
 
-#![allow(clippy::useless_conversion, reason = "dynasm converts what it takes as a register")]
-
+use super::asm::{FPCR, FPSR, a64};
 use super::regs::{BASE, BOX, FLOAT_MAP, INT_MAP, field, float_slot, slot};
 use crate::backend::{CodeBuf, LeaveKind, STATE_BIAS, Stubs};
 use crate::util::CodePtr;
 use dynasmrt::aarch64::Aarch64Relocation;
-use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
+use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler};
 
 type Ops = VecAssembler<Aarch64Relocation>;
-
-macro_rules! a64 {
-    ($ops:expr ; $($t:tt)*) => {
-        dynasm!($ops
-            ; .arch aarch64
-            ; .alias state, x28
-            ; $($t)*
-        )
-    };
-}
-
-/// System registers as `mrs` and `msr` encode them.
-const FPCR: u32 = 0x5a20;
-const FPSR: u32 = 0x5a21;
 
 /// Bytes of the frame that `enter` makes on the host's stack.
 const FRAME: u32 = 160;

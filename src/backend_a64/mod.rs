@@ -1,10 +1,12 @@
 //! Host code for aarch64.
 //!
-//! Reading order: `regs` (which register is what), `asm` (encodings), `entry` (common stubs),
+//! Reading order: `regs` (which register is what), `asm` (the assembler), `entry` (common stubs),
 //! `emit` (the primitives of the shared emitter, `backend::emit`), `values` (where guest registers
 //! are), `emit_*` (what each kind of operation is lowered to), `patch`, `features`. File for file
 //! the counterpart of `backend_x64`. All of it is safe code: emitting is bytes, only running them
 //! is not.
+
+#![allow(clippy::useless_conversion, reason = "dynasm converts what it takes as a register")]
 
 mod asm;
 #[cfg(all(debug_assertions, feature = "tools"))]

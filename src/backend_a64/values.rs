@@ -6,7 +6,7 @@
 mod address;
 
 use super::Emitter;
-use super::asm::{Alu, Asm, At, Mem, Sz};
+use super::asm::{Asm, At, Mem, Sz, a64};
 use super::emit_int::size;
 use super::regs::{STATE, X0, X1, X16, X17, X30, ZR, host_int, slot};
 use crate::backend::Val;
@@ -114,14 +114,14 @@ impl Emitter<'_, '_> {
                 if shift == 0 {
                     self.a.add_imm(Sz::X, dst, b, imm);
                 } else {
-                    self.a.lsl_imm(Sz::X, dst, b, shift);
+                    a64!(self.a ; lsl X(dst), X(b), shift.into());
                     self.a.add_imm(Sz::X, dst, dst, imm);
                 }
             }
             (a, b) => {
                 let a = self.home_in_reg(a, X16);
                 let b = self.home_in_reg(b, X17);
-                self.a.alu_lsl(Alu::Add, Sz::X, dst, a, b, shift);
+                a64!(self.a ; add X(dst), X(a), X(b), lsl shift.into());
                 self.a.add_imm(Sz::X, dst, dst, imm);
             }
         }

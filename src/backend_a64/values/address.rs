@@ -123,8 +123,7 @@ impl Emitter<'_, '_> {
     /// Emits the access if its displacement is in reach.
     pub(in crate::backend_a64) fn access_pair(
         &mut self,
-        op: u32,
-        log2: u8,
+        mem: Mem,
         regs: (u8, u8),
         base: Reg,
         off: i32,
@@ -136,13 +135,13 @@ impl Emitter<'_, '_> {
             }
             _ => return false,
         };
-        let scaled = disp >> log2;
-        if scaled << log2 != disp || !(-64..64).contains(&scaled) {
+        let scaled = disp >> mem.log2();
+        if scaled << mem.log2() != disp || !(-64..64).contains(&scaled) {
             return false;
         }
         let at = self.home_in_reg(at, X16);
         self.fault_point();
-        self.a.pair(op, regs, at, scaled);
+        self.a.pair(mem, regs, at, disp);
         true
     }
 
