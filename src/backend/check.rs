@@ -11,10 +11,13 @@
 //! values; what the operation defines is then taken from the belief, and everything else is checked
 //! as before.
 
+mod bank;
 mod belief;
 mod float;
 mod guest;
 
+pub(crate) use bank::has_bank;
+pub use bank::{Bank, Place};
 pub use belief::Belief;
 pub use float::Floats;
 pub use guest::{Guest, Random};
@@ -28,6 +31,7 @@ use belief::value;
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::fmt::Write as _;
+use std::ops::DerefMut;
 use std::rc::Rc;
 
 /// Harts that execute each block.
@@ -67,31 +71,13 @@ pub enum Step {
     },
 }
 
-/// A simulated host: general registers, the low halves of vector registers, flags, thread state.
-pub trait Host: Clone {
+/// A simulated host: what all have, and flags.
+pub trait Host: Clone + DerefMut<Target = Bank> {
     /// A decoded instruction.
     type Insn: Copy;
 
     /// One with random contents.
     fn new(random: &mut Random) -> Self;
-
-    /// What the home of a guest register holds: its host register or its slot.
-    fn home(&self, r: u8) -> u64;
-
-    /// Changes that.
-    fn set_home(&mut self, r: u8, value: u64);
-
-    /// What the home of a floating-point register holds: its vector register or its slot.
-    fn float_home(&self, r: u8) -> u64;
-
-    /// Changes that.
-    fn set_float_home(&mut self, r: u8, value: u64);
-
-    /// A general register.
-    fn register(&self, h: u8) -> u64;
-
-    /// Changes that.
-    fn set_register(&mut self, h: u8, value: u64);
 
     /// Gives random values to all that belongs to no guest register.
     fn scramble(&mut self);

@@ -6,13 +6,10 @@
 
 mod float;
 
-use super::regs::{BOX, STATE, V29, float_slot, host_float, host_int, slot};
-use crate::backend::check::{Guest, Host, Random, Step};
-use crate::backend::{STATE_BIAS, ThreadState};
-use crate::ir::Memory as _;
+use super::regs::{BOX, MAP, STATE, V29};
+use crate::backend::check::{Bank, Guest, Host, Place, Random, Step, has_bank};
 use crate::mem::Mode;
 use crate::util::CodePtr;
-use std::mem::offset_of;
 use yaxpeax_arch::{Decoder as _, U8Reader};
 use yaxpeax_arm::armv8::a64::InstDecoder;
 
@@ -22,87 +19,36 @@ const GUEST: u64 = 0x2357_1113_0000_0000;
 /// Number of the zero register, or of the stack pointer.
 const R31: u8 = 31;
 
-/// Bytes of the thread state that code works on.
-const STATE_LEN: usize = offset_of!(ThreadState, fault);
-
 /// The host.
 #[derive(Clone)]
 pub(super) struct Machine {
-    /// x0 to x30.
-    x: [u64; 31],
-    /// Low halves of vector registers.
-    v: [u64; 32],
+    bank: Bank,
     /// Negative, zero, carry, overflow.
     flags: [bool; 4],
     /// The second operand of the latest comparison: a return's guest address.
     compared: u64,
-    state: [u8; STATE_LEN],
-    random: Random,
 }
 
-/// What an access names.
-enum Place {
-    /// Guest memory.
-    Guest(u64),
-    /// The thread state, at an offset.
-    State(usize),
-    /// The host's stack, counters: nothing that matters.
-    Other,
-}
+has_bank!(Machine);
 
 impl Host for Machine {
     type Insn = u32;
 
     fn new(random: &mut Random) -> Self {
-        let (v, flags, state, random) = ([0; 32], [false; 4], [0; STATE_LEN], random.fork());
-        let mut machine = Self { x: [GUEST; 31], v, flags, compared: 0, state, random };
-        machine.v[usize::from(BOX)] = 0xffff_ffff << 32;
+        let bank = Bank::new(&MAP, random);
+        let mut machine = Self { bank, flags: [false; 4], compared: 0 };
+        machine.registers = [GUEST; 32];
+        machine.vectors[usize::from(BOX)] = 0xffff_ffff << 32;
         machine.scramble();
         machine
     }
 
-    fn home(&self, r: u8) -> u64 {
-        match host_int(r) {
-            Some(h) => self.x[usize::from(h)],
-            None => self.read_state(offset(slot(r).into()), 8),
-        }
-    }
-
-    fn set_home(&mut self, r: u8, value: u64) {
-        match host_int(r) {
-            Some(h) => self.x[usize::from(h)] = value,
-            None => self.write_state(offset(slot(r).into()), 8, value),
-        }
-    }
-
-    fn float_home(&self, r: u8) -> u64 {
-        match host_float(r) {
-            Some(v) => self.v[usize::from(v)],
-            None => self.read_state(offset(float_slot(r).into()), 8),
-        }
-    }
-
-    fn set_float_home(&mut self, r: u8, value: u64) {
-        match host_float(r) {
-            Some(v) => self.v[usize::from(v)] = value,
-            None => self.write_state(offset(float_slot(r).into()), 8, value),
-        }
-    }
-
-    fn register(&self, h: u8) -> u64 {
-        self.x[usize::from(h)]
-    }
-
-    fn set_register(&mut self, h: u8, value: u64) {
-        self.x[usize::from(h)] = value;
-    }
-
     fn scramble(&mut self) {
         for h in [0, 1, 16, 17, 30] {
-            self.x[h] = self.random.next_u64();
+            self.registers[h] = self.random.next_u64();
         }
         for v in usize::from(V29)..32 {
-            self.v[v] = self.random.next_u64();
+            self.vectors[v] = self.random.next_u64();
         }
         self.random_flags();
     }
@@ -140,7 +86,7 @@ impl Host for Machine {
             // Where the table was looked up, for the address that x0 holds, rotated.
             _ if word & 0xffdf_fc1f == 0xd61f_0000 && rn != 30 => {
                 let call = word & 1 << 21 != 0;
-                Step::Indirect { target: self.x[0].rotate_left(1), call }
+                Step::Indirect { target: self.registers[0].rotate_left(1), call }
             }
             0xd65f_03c0 => Step::Indirect { target: self.compared, call: false },
             _ => {
@@ -164,11 +110,6 @@ impl Host for Machine {
         }
         out
     }
-}
-
-/// Index into the state's bytes of a displacement from the state pointer.
-fn offset(disp: i64) -> usize {
-    usize::try_from(disp + STATE_BIAS as i64).unwrap_or(usize::MAX)
 }
 
 /// A value of `bits` bits, sign-extended.
@@ -214,20 +155,6 @@ fn masks(wide: bool, n: u32, imms: u32, immr: u32) -> Option<(u64, u64)> {
 }
 
 impl Machine {
-    fn read_state(&self, at: usize, bytes: u32) -> u64 {
-        let mut out = [0; 8];
-        if let Some(from) = self.state.get(at..at.saturating_add(bytes as usize)) {
-            out[..from.len()].copy_from_slice(from);
-        }
-        u64::from_le_bytes(out)
-    }
-
-    fn write_state(&mut self, at: usize, bytes: u32, value: u64) {
-        if let Some(to) = self.state.get_mut(at..at.saturating_add(bytes as usize)) {
-            to.copy_from_slice(&value.to_le_bytes()[..bytes as usize]);
-        }
-    }
-
     fn random_flags(&mut self) {
         let r = self.random.next_u64();
         self.flags = [1, 2, 4, 8].map(|bit| r & bit != 0);
@@ -250,13 +177,13 @@ impl Machine {
 
     /// A register; 31 is zero.
     fn get(&self, wide: bool, r: u8) -> u64 {
-        let value = if r == R31 { 0 } else { self.x[usize::from(r)] };
+        let value = if r == R31 { 0 } else { self.registers[usize::from(r)] };
         if wide { value } else { value & 0xffff_ffff }
     }
 
     fn set(&mut self, wide: bool, r: u8, value: u64) -> Option<()> {
         if r != R31 {
-            self.x[usize::from(r)] = if wide { value } else { value & 0xffff_ffff };
+            self.registers[usize::from(r)] = if wide { value } else { value & 0xffff_ffff };
         }
         Some(())
     }
@@ -266,47 +193,16 @@ impl Machine {
     /// What lies `disp` behind a base register.
     fn place(&self, base: u8, disp: u64, guest: &Guest<'_>) -> Place {
         if base == STATE {
-            return Place::State(offset(disp as i64));
+            return Place::State(disp as i64);
         }
         if base == R31 {
             return Place::Other;
         }
-        let at = self.x[usize::from(base)].wrapping_add(disp);
+        let at = self.registers[usize::from(base)].wrapping_add(disp);
         match guest.mode() {
             _ if guest.is_counter(at) => Place::Other,
             Mode::Identity => Place::Guest(at),
             Mode::Guarded | Mode::Sandbox => Place::Guest(at.wrapping_sub(GUEST)),
-        }
-    }
-
-    fn read(&mut self, place: &Place, bytes: u32, guest: &mut Guest<'_>) -> u64 {
-        match *place {
-            Place::Guest(at) => guest.load(at, bytes),
-            Place::State(at) => self.read_state(at, bytes),
-            Place::Other => self.random.next_u64() & (u64::MAX >> (64 - 8 * bytes)),
-        }
-    }
-
-    fn write(&mut self, place: &Place, bytes: u32, value: u64, guest: &mut Guest<'_>) {
-        match *place {
-            // A table, looked up by an instruction that writes nothing, or the guest's memory.
-            Place::Guest(at) => guest.store(at, bytes, value),
-            Place::State(at) => self.write_state(at, bytes, value),
-            Place::Other => {}
-        }
-    }
-
-    /// An access by an instruction whose values are not known.
-    fn touch(&mut self, place: &Place, bytes: u32, writes: bool, guest: &mut Guest<'_>) {
-        match *place {
-            Place::Guest(at) => guest.touch(at),
-            Place::State(at) if writes => {
-                for at in at..at.saturating_add(bytes as usize) {
-                    let value = self.random.next_u64();
-                    self.write_state(at, 1, value);
-                }
-            }
-            Place::State(_) | Place::Other => {}
         }
     }
 
@@ -333,20 +229,20 @@ impl Machine {
         let bytes = 1 << log2;
         if word & 1 << 26 != 0 {
             let stores = word & 0x00c0_0000 == 0 || word & 0x00c0_0000 == 0x0080_0000;
-            return self.access_vector(&place, 1 << log2_of(word), (rt, stores), guest);
+            return self.access_vector(place, 1 << log2_of(word), (rt, stores), guest);
         }
         match word >> 22 & 3 {
             0 => {
                 let value = self.get(true, rt);
-                self.write(&place, bytes, value, guest);
+                self.write(place, bytes, value, guest);
                 Some(())
             }
             1 => {
-                let value = self.read(&place, bytes, guest);
+                let value = self.read(place, bytes, guest);
                 self.set(true, rt, value)
             }
             kind => {
-                let value = signed(8 * bytes, self.read(&place, bytes, guest));
+                let value = signed(8 * bytes, self.read(place, bytes, guest));
                 self.set(kind == 2, rt, value)
             }
         }
@@ -365,9 +261,9 @@ impl Machine {
         for (r, disp) in [(rt, disp), (rt2, disp.wrapping_add(bytes.into()))] {
             let place = self.place(rn, disp, guest);
             if vector {
-                self.access_vector(&place, bytes, (r, !load), guest)?;
+                self.access_vector(place, bytes, (r, !load), guest)?;
             } else if load {
-                let value = self.read(&place, bytes, guest);
+                let value = self.read(place, bytes, guest);
                 // The base is read once.
                 if r == rt && r == rn {
                     return None;
@@ -375,7 +271,7 @@ impl Machine {
                 self.set(true, r, if word >> 30 == 1 { signed(32, value) } else { value });
             } else {
                 let value = self.get(true, r);
-                self.write(&place, bytes, value, guest);
+                self.write(place, bytes, value, guest);
             }
         }
         Some(())
@@ -615,7 +511,7 @@ impl Machine {
         if exclusive || word & 0x3b20_0c00 == 0x3820_0000 {
             // Exclusive accesses, compare and swap, atomics.
             let place = self.place(rn, 0, guest);
-            self.touch(&place, 8, true, guest);
+            self.touch(place, 8, true, guest);
             let compares = word & 0x00a0_0000 == 0x00a0_0000;
             let stores = exclusive && !compares && !loads;
             let to = if exclusive && (compares || !loads) { rs } else { rd };
@@ -637,7 +533,7 @@ impl Machine {
             } else if compares {
                 self.random_flags();
             } else {
-                self.v[usize::from(rd)] = value;
+                self.vectors[usize::from(rd)] = value;
             }
         } else if word & 0xfff0_0000 == 0xd530_0000 {
             self.set(true, rd, value);

@@ -6,17 +6,15 @@
 
 mod float;
 
-use super::regs::{RBP, RSP, float_slot, host_float, host_int, slot};
-use crate::backend::check::{Guest, Host, Random, Step};
-use crate::backend::{CONSTANTS, STATE_BIAS, ThreadState};
-use crate::ir::Memory as _;
+use super::regs::{MAP, RBP, RSP, field};
+use crate::backend::CONSTANTS;
+use crate::backend::check::{Bank, Guest, Host, Place, Random, Step, has_bank};
 use crate::mem::Mode;
 use crate::util::CodePtr;
 use iced_x86::{
     ConditionCode, Decoder, DecoderOptions, Formatter, GasFormatter, Instruction,
     InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register,
 };
-use std::mem::offset_of;
 
 /// Those flags that emitted code looks at.
 #[derive(Clone, Copy, Default)]
@@ -28,78 +26,25 @@ struct Flags {
     parity: bool,
 }
 
-/// Bytes of the thread state that code works on.
-const STATE: usize = offset_of!(ThreadState, fault);
-
 /// The host.
 #[derive(Clone)]
 pub(super) struct Machine {
-    registers: [u64; 16],
-    /// Low halves of vector registers.
-    vectors: [u64; 16],
+    bank: Bank,
     flags: Flags,
-    state: [u8; STATE],
-    random: Random,
 }
 
-/// What a memory operand names.
-enum Place {
-    /// Guest memory.
-    Guest(u64),
-    /// The thread state, at an offset.
-    State(usize),
-    /// The host's stack, counters, tables: nothing that matters.
-    Other,
-}
+has_bank!(Machine);
 
 impl Host for Machine {
     type Insn = Instruction;
 
     fn new(random: &mut Random) -> Self {
-        let random = random.fork();
-        let (registers, vectors, state) = ([0; 16], [0; 16], [0; STATE]);
-        let mut machine = Self { registers, vectors, flags: Flags::default(), state, random };
+        let mut machine = Self { bank: Bank::new(&MAP, random), flags: Flags::default() };
         for (n, word) in CONSTANTS.0.iter().enumerate() {
-            machine.write_state(offset_of!(ThreadState, constants) + 8 * n, 8, *word);
+            machine.set_field(field!(constants) + 8 * n as i32, 8, *word);
         }
         machine.scramble();
         machine
-    }
-
-    fn home(&self, r: u8) -> u64 {
-        match host_int(r) {
-            Some(h) => self.registers[usize::from(h)],
-            None => self.field(place_of(slot(r).into())),
-        }
-    }
-
-    fn set_home(&mut self, r: u8, value: u64) {
-        match host_int(r) {
-            Some(h) => self.registers[usize::from(h)] = value,
-            None => self.write_state(place_of(slot(r).into()), 8, value),
-        }
-    }
-
-    fn float_home(&self, r: u8) -> u64 {
-        match host_float(r) {
-            Some(x) => self.vectors[usize::from(x)],
-            None => self.field(place_of(float_slot(r).into())),
-        }
-    }
-
-    fn set_float_home(&mut self, r: u8, value: u64) {
-        match host_float(r) {
-            Some(x) => self.vectors[usize::from(x)] = value,
-            None => self.write_state(place_of(float_slot(r).into()), 8, value),
-        }
-    }
-
-    fn register(&self, h: u8) -> u64 {
-        self.registers[usize::from(h)]
-    }
-
-    fn set_register(&mut self, h: u8, value: u64) {
-        self.registers[usize::from(h)] = value;
     }
 
     fn scramble(&mut self) {
@@ -159,11 +104,6 @@ impl Host for Machine {
     }
 }
 
-/// Index into the state's bytes of a displacement from the state pointer.
-fn place_of(disp: i64) -> usize {
-    usize::try_from(disp + STATE_BIAS as i64).unwrap_or(usize::MAX)
-}
-
 fn mask(bytes: u32) -> u64 {
     u64::MAX >> (64 - 8 * bytes)
 }
@@ -175,24 +115,6 @@ fn signed(bytes: u32, value: u64) -> i64 {
 }
 
 impl Machine {
-    fn field(&self, at: usize) -> u64 {
-        self.read_state(at, 8)
-    }
-
-    fn read_state(&self, at: usize, bytes: u32) -> u64 {
-        let mut out = [0; 8];
-        if let Some(from) = self.state.get(at..at.saturating_add(bytes as usize)) {
-            out[..from.len()].copy_from_slice(from);
-        }
-        u64::from_le_bytes(out)
-    }
-
-    fn write_state(&mut self, at: usize, bytes: u32, value: u64) {
-        if let Some(to) = self.state.get_mut(at..at.saturating_add(bytes as usize)) {
-            to.copy_from_slice(&value.to_le_bytes()[..bytes as usize]);
-        }
-    }
-
     fn random_flags(&mut self) {
         let r = self.random.next_u64();
         let [carry, zero, sign, overflow, parity] = [1, 2, 4, 8, 16].map(|bit| r & bit != 0);
@@ -244,7 +166,7 @@ impl Machine {
     fn place(&self, i: &Instruction, guest: &Guest<'_>) -> Place {
         let base = i.memory_base();
         if base == Register::RBP {
-            return Place::State(place_of(i.memory_displacement64() as i64));
+            return Place::State(i.memory_displacement64() as i64);
         }
         let segment = i.segment_prefix() == Register::GS;
         let at = self.effective(i);
@@ -282,20 +204,12 @@ impl Machine {
 
     /// What the low `bytes` bytes of a memory operand hold.
     fn read_operand(&mut self, i: &Instruction, bytes: u32, guest: &mut Guest<'_>) -> u64 {
-        match self.place(i, guest) {
-            Place::Guest(at) => guest.load(at, bytes),
-            Place::State(at) => self.read_state(at, bytes),
-            Place::Other => self.random.next_u64() & mask(bytes),
-        }
+        self.bank.read(self.place(i, guest), bytes, guest)
     }
 
     /// Changes that.
     fn write_operand(&mut self, i: &Instruction, bytes: u32, value: u64, guest: &mut Guest<'_>) {
-        match self.place(i, guest) {
-            Place::Guest(at) => guest.store(at, bytes, value),
-            Place::State(at) => self.write_state(at, bytes, value),
-            Place::Other => {}
-        }
+        self.bank.write(self.place(i, guest), bytes, value, guest);
     }
 
     fn put(&mut self, i: &Instruction, op: u32, value: u64, guest: &mut Guest<'_>) -> Option<()> {
@@ -611,17 +525,8 @@ impl Machine {
             }
         }
         for used in info.used_memory() {
-            match self.place(i, guest) {
-                Place::Guest(at) => guest.touch(at),
-                Place::State(at) if writes(used.access()) => {
-                    let bytes = used.memory_size().size();
-                    for at in at..at + bytes {
-                        let value = self.random.next_u64();
-                        self.write_state(at, 1, value);
-                    }
-                }
-                Place::State(_) | Place::Other => {}
-            }
+            let bytes = used.memory_size().size() as u32;
+            self.bank.touch(self.place(i, guest), bytes, writes(used.access()), guest);
         }
         if i.rflags_modified() != 0 {
             self.random_flags();
@@ -644,7 +549,7 @@ mod tests {
     use super::super::Emitter;
     use super::super::asm::{Alu, Map, Pp, Rm, Sz};
     use super::super::features::Features;
-    use super::super::regs::{RAX, RCX};
+    use super::super::regs::{RAX, RCX, host_int, slot};
     use super::*;
     use crate::backend::emit::{Checker, LowerFloatMove};
     use crate::backend::{CodeBuf, EmitContext, Out, Stubs};

@@ -1,8 +1,8 @@
 //! Instructions that move floating-point values, of which the low halves of vector registers are
 //! known.
 
-use super::{Machine, Place};
-use crate::backend::check::Guest;
+use super::Machine;
+use crate::backend::check::{Guest, Place};
 
 /// The sign of a double.
 const SIGN: u64 = 1 << 63;
@@ -11,7 +11,7 @@ impl Machine {
     /// Executes an instruction that moves floating-point values; `None` if it is another one.
     pub(super) fn float(&mut self, word: u32) -> Option<()> {
         let [d, n, m] = [word, word >> 5, word >> 16].map(|bits| (bits & 31) as u8);
-        let at = |v: u8| self.v[usize::from(v)];
+        let at = |v: u8| self.vectors[usize::from(v)];
         let value = match word & !0x3ff {
             // fmov, fabs, fneg of doubles, fmov of singles
             0x1e60_4000 => at(n),
@@ -39,14 +39,14 @@ impl Machine {
                 _ => return None,
             },
         };
-        self.v[usize::from(d)] = value;
+        self.vectors[usize::from(d)] = value;
         Some(())
     }
 
     /// A load or store of the low `bytes` bytes of a vector register; of 16 nothing is known.
     pub(super) fn access_vector(
         &mut self,
-        place: &Place,
+        place: Place,
         bytes: u32,
         (v, stores): (u8, bool),
         guest: &mut Guest<'_>,
@@ -55,13 +55,13 @@ impl Machine {
             guest.unknown = true;
             self.touch(place, bytes, stores, guest);
             if !stores {
-                self.v[usize::from(v)] = self.random.next_u64();
+                self.vectors[usize::from(v)] = self.random.next_u64();
             }
         } else if stores {
-            let value = self.v[usize::from(v)];
+            let value = self.vectors[usize::from(v)];
             self.write(place, bytes, value, guest);
         } else {
-            self.v[usize::from(v)] = self.read(place, bytes, guest);
+            self.vectors[usize::from(v)] = self.read(place, bytes, guest);
         }
         Some(())
     }
