@@ -32,6 +32,8 @@ pub use symbolic::{KeptHome, ShiftOp, Symbolic, Val, shifted};
 use crate::ir::Block;
 use crate::mem::Mode;
 use crate::util::CodePtr;
+use dynasmrt::DynasmApi;
+use dynasmrt::relocations::Relocation;
 
 /// Places in the arena that all blocks refer to, made once per arena by
 /// [`Backend::emit_stubs`].
@@ -57,6 +59,38 @@ pub struct Stubs {
     pub counter: CodePtr,
     /// Where the fault handler continues: registers have been saved by the handler.
     pub fault: CodePtr,
+}
+
+/// Assembles stubs, in which `R` is what labels need.
+pub(crate) type StubAssembler<R> = dynasmrt::VecAssembler<R>;
+
+/// Tells where the next instruction of a stub will lie.
+type Here<'a, R> = dyn Fn(&StubAssembler<R>) -> CodePtr + 'a;
+
+/// Assembles all stubs at the start of an arena: the ways out, of which the lookup stub is the
+/// first thing in the arena, since an empty table entry is 0 and leads there, and those to enter,
+/// to call the helper, and to read a counter.
+pub(crate) fn assemble_stubs<R: Relocation>(
+    buf: &mut CodeBuf,
+    leaves: fn(&mut StubAssembler<R>, &mut Stubs, &Here<'_, R>),
+    [enter, helper, counter]: [fn(&mut StubAssembler<R>); 3],
+) -> Stubs {
+    let mut ops = StubAssembler::new(0);
+    let base = buf.hot_base;
+    let here = |ops: &StubAssembler<R>| CodePtr(base + ops.offset().0 as u32);
+    let mut stubs = Stubs { lookup: here(&ops), ..Stubs::default() };
+    leaves(&mut ops, &mut stubs, &here);
+    stubs.enter = here(&ops);
+    enter(&mut ops);
+    stubs.helper = here(&ops);
+    helper(&mut ops);
+    stubs.counter = here(&ops);
+    counter(&mut ops);
+    match ops.finalize() {
+        Ok(code) => buf.hot.extend_from_slice(&code),
+        Err(e) => unreachable!("the stubs' labels are all bound: {e}"),
+    }
+    stubs
 }
 
 /// What an emitter must know besides the block.

@@ -1,38 +1,21 @@
 //! The common stubs: entering and leaving translated code, calling the interpreter, and where
 //! jumps go that have no better place yet.
-//!
-//! The lookup stub is the first thing in the arena: an empty table entry is 0 and leads there.
 
 use super::asm::{FPCR, FPSR, a64};
 use super::regs::{BASE, BOX, FLOAT_MAP, INT_MAP, field, float_slot, slot};
-use crate::backend::{CodeBuf, LeaveKind, STATE_BIAS, Stubs};
+use crate::backend::{CodeBuf, LeaveKind, STATE_BIAS, StubAssembler, Stubs, assemble_stubs};
 use crate::util::CodePtr;
+use dynasmrt::DynasmLabelApi;
 use dynasmrt::aarch64::Aarch64Relocation;
-use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler};
 
-type Ops = VecAssembler<Aarch64Relocation>;
+type Ops = StubAssembler<Aarch64Relocation>;
 
 /// Bytes of the frame that `enter` makes on the host's stack.
 const FRAME: u32 = 160;
 
 /// Emits the stubs at the start of an arena.
 pub(super) fn emit_stubs(buf: &mut CodeBuf) -> Stubs {
-    let mut ops = Ops::new(0);
-    let base = buf.hot_base;
-    let here = |ops: &Ops| CodePtr(base + ops.offset().0 as u32);
-    let mut stubs = Stubs { lookup: here(&ops), ..Stubs::default() };
-    leaves(&mut ops, &mut stubs, &here);
-    stubs.enter = here(&ops);
-    enter(&mut ops);
-    stubs.helper = here(&ops);
-    helper(&mut ops);
-    stubs.counter = here(&ops);
-    counter(&mut ops);
-    match ops.finalize() {
-        Ok(code) => buf.hot.extend_from_slice(&code),
-        Err(e) => unreachable!("the stubs' labels are all bound: {e}"),
-    }
-    stubs
+    assemble_stubs(buf, leaves, [enter, helper, counter])
 }
 
 /// The ways out. Each sets the kind in x1 and the payload in x0.
@@ -143,40 +126,41 @@ fn leave_frame(ops: &mut Ops) {
 
 /// Lets the function at `helper` execute the instruction at `hart.pc`. It returns 0 to go on.
 fn helper(ops: &mut Ops) {
-    a64!(ops ; stp x30, xzr, [sp, -16]!);
-    save(ops);
-    save_return_sp(ops);
-    a64!(ops
-        ; ldr x16, [state, field!(host_sp) as u32]
-        ; mov sp, x16
-        ; ldr w16, [state, field!(host_fp) as u32]
-        ; msr FPCR, x16
-        ; sub x0, state, STATE_BIAS as u32
-        ; ldr x16, [state, field!(helper) as u32]
-        ; blr x16
-        ; movz w1, LeaveKind::Helper as u32
-        ; cbnz w0, ->unwind
-    );
-    restore(ops);
-    load_return_sp(ops);
-    a64!(ops
-        ; ldp x30, x16, [sp], 16
-        ; ret
-    );
+    outside(ops, |ops| {
+        a64!(ops
+            ; ldr w16, [state, field!(host_fp) as u32]
+            ; msr FPCR, x16
+            ; sub x0, state, STATE_BIAS as u32
+            ; ldr x16, [state, field!(helper) as u32]
+            ; blr x16
+            ; movz w1, LeaveKind::Helper as u32
+            ; cbnz w0, ->unwind
+        );
+    });
 }
 
 /// Calls the function at `counter` with x0; its result is in x1.
 fn counter(ops: &mut Ops) {
+    outside(ops, |ops| {
+        a64!(ops
+            ; ldr x16, [state, field!(counter) as u32]
+            ; blr x16
+            ; mov x1, x0
+        );
+    });
+}
+
+/// Emits by `call` a call of a function on the host's stack, with the guest's registers saved, and
+/// the way back.
+fn outside(ops: &mut Ops, call: fn(&mut Ops)) {
     a64!(ops ; stp x30, xzr, [sp, -16]!);
     save(ops);
     save_return_sp(ops);
     a64!(ops
         ; ldr x16, [state, field!(host_sp) as u32]
         ; mov sp, x16
-        ; ldr x16, [state, field!(counter) as u32]
-        ; blr x16
-        ; mov x1, x0
     );
+    call(ops);
     restore(ops);
     load_return_sp(ops);
     a64!(ops

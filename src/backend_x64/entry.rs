@@ -1,17 +1,15 @@
 //! The common stubs: entering and leaving translated code, calling the interpreter, and where
 //! jumps go that have no better place yet.
-//!
-//! The lookup stub is the first thing in the arena: an empty table entry is 0 and leads there.
 
 #![allow(clippy::useless_conversion, reason = "dynasm converts what it takes as a register")]
 
 use super::regs::{FLOAT_MAP, INT_MAP, RA_HOME, RBP, field, float_slot, slot};
-use crate::backend::{CodeBuf, LeaveKind, STATE_BIAS, Stubs};
+use crate::backend::{CodeBuf, LeaveKind, STATE_BIAS, StubAssembler, Stubs, assemble_stubs};
 use crate::util::CodePtr;
 use dynasmrt::x64::X64Relocation;
-use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
+use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
 
-type Ops = VecAssembler<X64Relocation>;
+type Ops = StubAssembler<X64Relocation>;
 
 macro_rules! x64 {
     ($ops:expr ; $($t:tt)*) => {
@@ -24,24 +22,7 @@ macro_rules! x64 {
 
 /// Emits the stubs at the start of an arena.
 pub(super) fn emit_stubs(buf: &mut CodeBuf) -> Stubs {
-    let mut ops = Ops::new(0);
-    let base = buf.hot_base;
-    let here = |ops: &Ops| CodePtr(base + ops.offset().0 as u32);
-    let mut stubs = Stubs { lookup: here(&ops), ..Stubs::default() };
-    leaves(&mut ops, &mut stubs, &here);
-    stubs.enter = here(&ops);
-    enter(&mut ops);
-    align(&mut ops);
-    stubs.helper = here(&ops);
-    helper(&mut ops);
-    align(&mut ops);
-    stubs.counter = here(&ops);
-    counter(&mut ops);
-    match ops.finalize() {
-        Ok(code) => buf.hot.extend_from_slice(&code),
-        Err(e) => unreachable!("the stubs' labels are all bound: {e}"),
-    }
-    stubs
+    assemble_stubs(buf, leaves, [enter, helper, counter])
 }
 
 fn align(ops: &mut Ops) {
@@ -132,6 +113,7 @@ fn enter(ops: &mut Ops) {
         ; mov rsp, [rbp + field!(return_sp)]
         ; jmp rax
     );
+    align(ops);
 }
 
 /// Lets the function at `helper` execute the instruction at `hart.pc`. It returns 0 to go on.
@@ -152,6 +134,7 @@ fn helper(ops: &mut Ops) {
         ; mov rsp, [rbp + field!(return_sp)]
         ; ret
     );
+    align(ops);
 }
 
 /// Host registers of guest registers that a function may overwrite.
