@@ -553,40 +553,26 @@ const fn log2_of(word: u32) -> u32 {
 mod tests {
     use super::super::Emitter;
     use super::*;
+    use crate::backend::check::{buffer, context, said_by};
     use crate::backend::emit::{Checker, LowerFloatMove};
-    use crate::backend::{CodeBuf, EmitContext, Out, Stubs};
+    use crate::backend::{Out, Stubs};
     use crate::backend_a64::Features;
     use crate::ir::{Block, Cond, FReg, Fmt, Reg};
-    use std::panic::{AssertUnwindSafe, catch_unwind};
 
     /// What the checker says of code that `emit` makes for `nodes`; nothing if it is right.
     fn verdict(nodes: &str, emit: impl FnOnce(&mut Emitter<'_, '_>)) -> String {
         let block: Block = format!("block 0x1000 insns 9\n{nodes}").parse().expect("nodes");
-        let ctx = EmitContext {
-            mode: Mode::Identity,
-            stubs: Stubs::default(),
-            exact_flags: false,
-            lookup: &|_| None,
-            conditional_links: true,
-            peek: &|_| None,
-            handler_room: false,
-            counters: None,
-        };
-        let (mut buf, mut ahead) = (CodeBuf::default(), Vec::new());
-        buf.start(0x1000, [0x1000, 0x10_0000], 0);
+        let ctx = context(Stubs::default());
+        let (mut buf, mut ahead) = (buffer(), Vec::new());
         let mut e = Emitter::new(Out::new(&mut buf), &ctx, Features::detect(), &mut ahead);
         e.pc = 0x1000;
         let mut checker = Checker::<Machine>::new(&e, &block.nodes, 0x2000);
         emit(&mut e);
-        let result = catch_unwind(AssertUnwindSafe(|| {
+        said_by(|| {
             checker.emitted(&e, block.nodes.len());
             e.jump_to(0x2000);
             e.taken_branches();
             checker.taken(&e);
-        }));
-        result.err().map_or_else(String::new, |said| match said.downcast::<String>() {
-            Ok(text) => text.lines().last().unwrap_or_default().to_owned(),
-            Err(_) => "a panic of another kind".to_owned(),
         })
     }
 

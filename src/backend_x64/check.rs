@@ -551,37 +551,23 @@ mod tests {
     use super::super::features::Features;
     use super::super::regs::{RAX, RCX, host_int, slot};
     use super::*;
+    use crate::backend::check::{buffer, context, said_by};
     use crate::backend::emit::{Checker, LowerFloatMove};
-    use crate::backend::{CodeBuf, EmitContext, Out, Stubs};
+    use crate::backend::{Out, Stubs};
     use crate::ir::{Block, FBinOp, FReg, Fmt, Op, Reg, Rounding};
-    use std::panic::{AssertUnwindSafe, catch_unwind};
 
     const HELPER: CodePtr = CodePtr(0x100);
 
     /// What the checker says of code that `emit` makes for `nodes`; nothing if it is right.
     fn verdict(nodes: &str, emit: impl FnOnce(&mut Emitter<'_, '_>)) -> String {
         let block: Block = format!("block 0x1000 insns 9\n{nodes}").parse().expect("nodes");
-        let ctx = EmitContext {
-            mode: Mode::Identity,
-            stubs: Stubs { helper: HELPER, ..Stubs::default() },
-            exact_flags: false,
-            lookup: &|_| None,
-            conditional_links: true,
-            peek: &|_| None,
-            handler_room: false,
-            counters: None,
-        };
-        let (mut buf, mut ahead) = (CodeBuf::default(), Vec::new());
-        buf.start(0x1000, [0x1000, 0x10_0000], 0);
+        let ctx = context(Stubs { helper: HELPER, ..Stubs::default() });
+        let (mut buf, mut ahead) = (buffer(), Vec::new());
         let mut e = Emitter::new(Out::new(&mut buf), &ctx, Features::detect(), &mut ahead);
         e.pc = 0x1000;
         let mut checker = Checker::<Machine>::new(&e, &block.nodes, 0x2000);
         emit(&mut e);
-        let result = catch_unwind(AssertUnwindSafe(|| checker.emitted(&e, block.nodes.len())));
-        result.err().map_or_else(String::new, |said| match said.downcast::<String>() {
-            Ok(text) => text.lines().last().unwrap_or_default().to_owned(),
-            Err(_) => "a panic of another kind".to_owned(),
-        })
+        said_by(|| checker.emitted(&e, block.nodes.len()))
     }
 
     fn home(r: u8) -> Rm {
