@@ -10,10 +10,9 @@ use super::regs::{LR, MAP, SP, STATE, V29, X0, X1, X16, X17, ZR, field, float_sl
 use super::values::Opnd;
 #[cfg(all(debug_assertions, feature = "tools"))]
 use crate::backend::emit::Aside;
-use crate::backend::emit::{Access, Host, LowerBlock};
+use crate::backend::emit::{Access, Host, Lower, LowerBlock};
 use crate::backend::{Counted, EmitContext, HANDLER_ROOM, Out, RegMap, STATE_BIAS};
-use crate::ir::{Block, Cond, MemSize, Node, Op, Shape};
-use crate::opt::Liveness;
+use crate::ir::{Cond, MemSize, Node, Op};
 use crate::util::CodePtr;
 
 impl<'b> Host<'b> for Asm<'b> {
@@ -37,10 +36,6 @@ impl<'b> Host<'b> for Asm<'b> {
 
     fn new(out: Out<'b>, _ctx: &EmitContext<'_>) -> Self {
         Self::new(out)
-    }
-
-    fn keeps(_shape: Shape, _cpu: Features) -> u8 {
-        0
     }
 
     fn condition(cond: Cond) -> Cc {
@@ -132,8 +127,6 @@ impl<'b> Host<'b> for Asm<'b> {
         self.mem(Mem::LoadW, ZR, At::Index(SP, LR, false));
     }
 
-    fn begin_jump(&mut self) {}
-
     fn jump_word(&mut self, site: CodePtr, target: CodePtr, call: bool) {
         self.word(if call { patch::bl(site, target) } else { patch::b(site, target) });
     }
@@ -189,11 +182,9 @@ impl<'b> Host<'b> for Asm<'b> {
     }
 }
 
+impl<'b> Lower<'b, Asm<'b>> for Emitter<'b, '_> {}
+
 impl LowerBlock for Emitter<'_, '_> {
-    fn begin_run(&mut self) {}
-
-    fn begin_node(&mut self, _node: &Node, _ahead: &Liveness) {}
-
     fn joined(&mut self, op: &Op, following: &[Node]) -> usize {
         let Some(second) = following.first() else { return 0 };
         usize::from(self.pair(op, &second.op) || self.fcmp_branch(op, second))
@@ -205,40 +196,5 @@ impl LowerBlock for Emitter<'_, '_> {
             self.count(Counted::Guest(end));
         }
         self.taken_branches();
-    }
-
-    fn grouped(&mut self, _block: &Block) -> bool {
-        false
-    }
-}
-
-impl Emitter<'_, '_> {
-    /// Emits two operations that are one instruction here, if they are.
-    fn pair(&mut self, first: &Op, second: &Op) -> bool {
-        match (*first, *second) {
-            (
-                Op::Store { size, src, base, off },
-                Op::Store { size: size2, src: src2, base: base2, off: off2 },
-            ) if (size, base) == (size2, base2) => {
-                self.store_pair(size, base, (src, off), (src2, off2))
-            }
-            (
-                Op::Load { kind, rd, base, off },
-                Op::Load { kind: kind2, rd: rd2, base: base2, off: off2 },
-            ) if (kind, base) == (kind2, base2) => {
-                self.load_pair(kind, base, (rd, off), (rd2, off2))
-            }
-            (
-                Op::FStore { fmt, fs, base, off },
-                Op::FStore { fmt: fmt2, fs: fs2, base: base2, off: off2 },
-            ) if (fmt, base) == (fmt2, base2) => {
-                self.fstore_pair(fmt, base, (fs, off), (fs2, off2))
-            }
-            (
-                Op::FLoad { fmt, fd, base, off },
-                Op::FLoad { fmt: fmt2, fd: fd2, base: base2, off: off2 },
-            ) if (fmt, base) == (fmt2, base2) => self.fload_pair(fmt, base, (fd, off), (fd2, off2)),
-            _ => false,
-        }
     }
 }

@@ -109,10 +109,6 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
         });
     }
 
-    fn return_at_once(&mut self, _base: Reg, _off: i32, _link: Reg) -> bool {
-        false
-    }
-
     fn return_to(&mut self, target: u8) {
         // The pair of the latest call: go there if it was to return to this guest address.
         a64!(self.a ; ldp X(LR), X(X16), [sp], 16);
@@ -121,10 +117,6 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
         self.deferred.misses.push((miss, target));
         self.count(Counted::Return);
         a64!(self.a ; ret);
-    }
-
-    fn check_return(&mut self, _link: Reg, _ret: u64) {
-        // The guest address is the one that was pushed.
     }
 
     fn read_counter(&mut self, counter: Counter, rd: Reg) {

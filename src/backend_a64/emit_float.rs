@@ -16,32 +16,19 @@ use super::Emitter;
 use super::asm::{Alu, Asm, At, Cc, Mem, Sz, Test, a64, scalar, sized};
 use super::regs::{BOX, STATE, V29, V30, V31, X0, X1, X16, X30, ZR, field, float_slot, host_float};
 use crate::backend::emit::{
-    Access, Host, LowerArith, LowerFloat, LowerFloatMove, LowerMemory, Writes,
+    Access, Host, LowerArith, LowerFloat, LowerFloatMove, LowerMemory, Writes, on_result,
 };
 use crate::cpu::fflags;
-use crate::ir::{Cond, FBinOp, FCmpOp, FReg, FUnOp, Fmt, Node, Op, Reg, Rounding};
+use crate::ir::{FBinOp, FCmpOp, FReg, FUnOp, Fmt, Node, Op, Reg, Rounding};
 use crate::util::CodePtr;
 
 /// Number of the underflow flag in FPSR.
 const UF_BIT: u8 = 3;
 
 impl<'b> LowerFloat<'b, Asm<'b>> for Emitter<'b, '_> {
-    fn canonical(&mut self, _f: FReg) {}
-
-    fn interpret_and_leave(&mut self, _operands: &[FReg], writes: Writes) {
-        let (sym, fp) = (self.sym.clone(), self.fp.clone());
-        self.in_cold(|e| {
-            // Operands that are known to be boxed are so for the interpreter too.
-            e.flush();
-            e.call_helper();
-            match writes {
-                Writes::Float(fd) => e.fp.define(fd, false),
-                Writes::Int(rd) if rd.is_zero() => {}
-                Writes::Int(rd) => e.sym.set_home(rd.0, false),
-            }
-            e.jump_to(e.pc + 4);
-        });
-        (self.sym, self.fp) = (sym, fp);
+    fn ready_for_interpreter(&mut self, _operands: &[FReg]) {
+        // Operands that are known to be boxed are so for the interpreter too.
+        self.flush();
     }
 
     fn interpret(&mut self, operands: &[FReg]) {
@@ -62,10 +49,6 @@ impl<'b> LowerFloat<'b, Asm<'b>> for Emitter<'b, '_> {
 
     fn box_up(&mut self, x: u8) {
         a64!(self.a ; orr V(x).b8, V(x).b8, V(BOX).b8);
-    }
-
-    fn flush_canon(&mut self, _keep: u32) {
-        debug_assert_eq!(self.fp.canon(), 0, "arithmetic makes canonical NaNs");
     }
 
     fn test_nan(&mut self, _fmt: Fmt, _f: FReg) -> Test {
@@ -174,7 +157,7 @@ impl LowerArith for Emitter<'_, '_> {
         &mut self,
         fmt: Fmt,
         rm: Rounding,
-        (neg_product, neg_addend): (bool, bool),
+        neg: (bool, bool),
         fd: FReg,
         [a, b, c]: [FReg; 3],
     ) {
@@ -185,7 +168,7 @@ impl LowerArith for Emitter<'_, '_> {
         let x = self.fuse(fmt, a, V29);
         let y = self.fuse(fmt, b, V30);
         let z = self.fuse(fmt, c, V31);
-        self.underflowing(fmt, fd, &[a, b, c], |e, dst| match (neg_product, neg_addend) {
+        self.underflowing(fmt, fd, &[a, b, c], |e, dst| match neg {
             (false, false) => scalar!(e.a, fmt ; fmadd dst, x, y, z),
             (true, false) => scalar!(e.a, fmt ; fmsub dst, x, y, z),
             (true, true) => scalar!(e.a, fmt ; fnmadd dst, x, y, z),
@@ -219,8 +202,7 @@ impl LowerFloatMove for Emitter<'_, '_> {
         // (operand size, bits of the fraction, infinity shifted left by one)
         let (sz, fraction, infinity) = match fmt {
             Fmt::D => (Sz::X, 52, 0xffe0_0000_0000_0000),
-            Fmt::S => (Sz::W, 23, 0xff00_0000),
-            Fmt::H => return self.helper(1 << rd.0),
+            Fmt::S | Fmt::H => (Sz::W, 23, 0xff00_0000),
         };
         let dst = if rd.is_zero() { X30 } else { self.dest(rd) };
         self.check_boxed(fmt, &[a], Writes::Int(rd));
@@ -254,12 +236,6 @@ impl LowerFloatMove for Emitter<'_, '_> {
     // Moves between register files, loads and stores.
 
     fn move_to_int(&mut self, fmt: Fmt, rd: Reg, a: FReg) {
-        if rd.is_zero() {
-            return;
-        }
-        if fmt == Fmt::H {
-            return self.helper(1 << rd.0);
-        }
         let dst = self.dest(rd);
         let x = self.fuse(fmt, a, V29);
         if fmt == Fmt::D {
@@ -272,9 +248,6 @@ impl LowerFloatMove for Emitter<'_, '_> {
     }
 
     fn move_from_int(&mut self, fmt: Fmt, fd: FReg, a: Reg) {
-        if fmt == Fmt::H {
-            return self.helper(0);
-        }
         let sz = if fmt == Fmt::D { Sz::X } else { Sz::W };
         let x = self.use_sz(sz, a, X1);
         let dst = Self::fdest(fd);
@@ -283,9 +256,6 @@ impl LowerFloatMove for Emitter<'_, '_> {
     }
 
     fn fload(&mut self, fmt: Fmt, fd: FReg, base: Reg, off: i32) {
-        if fmt == Fmt::H {
-            return self.helper(0);
-        }
         let from = self.address(Access::FLoad(fmt), base, off);
         let dst = Self::fdest(fd);
         self.fault_point();
@@ -294,9 +264,6 @@ impl LowerFloatMove for Emitter<'_, '_> {
     }
 
     fn fstore(&mut self, fmt: Fmt, fs: FReg, base: Reg, off: i32) {
-        if fmt == Fmt::H {
-            return self.helper(0);
-        }
         let x = self.fuse(fmt, fs, V29);
         let to = self.address(Access::FStore(fmt), base, off);
         self.fault_point();
@@ -320,22 +287,18 @@ impl Emitter<'_, '_> {
     /// the interpreter executes the instruction, and the block is
     /// left, since what follows takes them for boxed.
     pub(super) fn check_boxed(&mut self, fmt: Fmt, operands: &[FReg], writes: Writes) {
-        let unknown = |e: &Self, f: &FReg| e.fp.boxed & 1 << f.0 == 0;
-        if fmt != Fmt::S || !operands.iter().any(|f| unknown(self, f)) {
+        if fmt != Fmt::S || operands.iter().all(|f| self.fp.is_boxed(*f)) {
             return;
         }
         let slow = self.a.buf.cold_pos();
         for (i, f) in operands.iter().enumerate() {
-            if unknown(self, f) && !operands[..i].contains(f) {
+            if !self.fp.is_boxed(*f) && !operands[..i].contains(f) {
                 let other = self.test_unboxed(*f);
                 self.a.jump_if(other, slow);
             }
         }
         self.interpret_and_leave(operands, writes);
-        for f in operands {
-            self.fp.checked |= !self.fp.boxed & 1 << f.0;
-            self.fp.boxed |= 1 << f.0;
-        }
+        self.fp.know_boxed(operands);
     }
 
     /// An operation on `operands` that may underflow, emitted by `emit` for a destination. (Sums
@@ -466,15 +429,9 @@ impl Emitter<'_, '_> {
     /// is a constant on either path, and mostly overwritten before anybody wants it.
     pub(super) fn fcmp_branch(&mut self, compare: &Op, branch: &Node) -> bool {
         let Op::FCmp { op, fmt, rd, a, b } = *compare else { return false };
-        let Op::Branch { cond, a: left, b: right, target } = branch.op else { return false };
-        let on_result = (left == rd && right.is_zero()) || (left.is_zero() && right == rd);
-        let if_true = match cond {
-            Cond::Ne => true,
-            Cond::Eq => false,
-            Cond::Lt | Cond::Ge | Cond::Ltu | Cond::Geu => return false,
-        };
-        let redefined = self.redefined & 1 << rd.0 != 0;
-        if rd.is_zero() || !on_result || !redefined || target <= branch.pc {
+        let Op::Branch { target, .. } = branch.op else { return false };
+        let Some(if_true) = on_result(&branch.op, rd) else { return false };
+        if self.redefined & 1 << rd.0 == 0 || target <= branch.pc {
             return false;
         }
         self.settle_dependents(rd.0);

@@ -5,7 +5,7 @@ use super::asm::{Alu, Asm, Cc, Sz, Test, a64, bits, is_logical, sized};
 use super::regs::{V31, X0, X1, X30, ZR};
 use super::values::Opnd;
 use crate::backend::emit::{Host, LowerInt, Place};
-use crate::backend::{KeptHome, ShiftOp, Sum};
+use crate::backend::{KeptHome, ShiftOp};
 use crate::ir::{BinOp, Cond, Reg, Src, UnOp, Width};
 
 pub(super) const fn size(w: Width) -> Sz {
@@ -16,7 +16,7 @@ pub(super) const fn size(w: Width) -> Sz {
 }
 
 /// The instruction on two registers that an operation is, if it is one.
-const fn alu(op: BinOp) -> Option<Alu> {
+pub(super) const fn alu(op: BinOp) -> Option<Alu> {
     Some(match op {
         BinOp::Add => Alu::Add,
         BinOp::Sub => Alu::Sub,
@@ -33,10 +33,6 @@ const fn alu(op: BinOp) -> Option<Alu> {
 impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
     fn lacks(&self, op: BinOp) -> bool {
         matches!(op, BinOp::Clmul | BinOp::Clmulh | BinOp::Clmulr) && !self.cpu.pmull
-    }
-
-    fn lacks_un(&self, _op: UnOp) -> bool {
-        false
     }
 
     fn second(&mut self, op: BinOp, w: Width, b: Src) -> Opnd {
@@ -174,10 +170,6 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
 
     fn low_half_will_do(&self, r: Reg) -> bool {
         self.sym.is_sext(r.0)
-    }
-
-    fn sum_is_dear(&mut self, _rd: Reg, _sum: Sum) -> bool {
-        false
     }
 
     fn copy_home(&mut self, rd: Reg, a: Reg) {
@@ -332,15 +324,13 @@ impl Emitter<'_, '_> {
         let equality = matches!(cc, Cc::EQ | Cc::NE);
         let exchange = equality && self.sym.constant(a.0) == Some(0);
         let (a, b) = if exchange { (b, a) } else { (a, b) };
-        if equality && self.sym.constant(b.0) == Some(0) {
+        if self.sym.constant(b.0) == Some(0) && (equality || matches!(cc, Cc::LT | Cc::GE)) {
             let sz = self.compare_size(a, Src::Reg(b));
             let x = self.use_sz(sz, a, X0);
-            return Test::Zero(sz, x, cc == Cc::EQ);
-        }
-        if matches!(cc, Cc::LT | Cc::GE) && self.sym.constant(b.0) == Some(0) {
-            let sz = self.compare_size(a, Src::Reg(b));
-            let x = self.use_sz(sz, a, X0);
-            return Test::negative(sz, x, cc == Cc::LT);
+            return match cc {
+                Cc::EQ | Cc::NE => Test::Zero(sz, x, cc == Cc::EQ),
+                _ => Test::negative(sz, x, cc == Cc::LT),
+            };
         }
         Test::Flags(self.compare(cc, a, Src::Reg(b)))
     }

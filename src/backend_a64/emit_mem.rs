@@ -5,7 +5,7 @@ use super::asm::{Asm, At, Mem, Sz, a64};
 use super::regs::{V29, V30, X0, X1, host_float, host_int};
 use super::values::Opnd;
 use crate::backend::emit::{Access, Host, LowerMemory};
-use crate::ir::{FReg, Fence, Fmt, LoadKind, MemSize, Reg};
+use crate::ir::{FReg, Fence, Fmt, LoadKind, MemSize, Op, Reg};
 use crate::mem::Mode;
 
 /// What the host calls an access.
@@ -59,87 +59,64 @@ impl<'b> LowerMemory<'b, Asm<'b>> for Emitter<'b, '_> {
 }
 
 impl Emitter<'_, '_> {
-    // Two neighbouring accesses in one instruction, if they are that: at `base` plus each offset.
-    // Each of the two is as atomic as it would be alone. If the host faults, nothing has happened
-    // that the interpreter would not do again: it begins with the first of the two. (The
-    // architecture would let a pair across two pages, as it would an unaligned access, leave half
-    // of it done.)
-
-    pub(super) fn store_pair(
-        &mut self,
-        size: MemSize,
-        base: Reg,
-        first: (Reg, i32),
-        second: (Reg, i32),
-    ) -> bool {
-        let mem = kind(Access::Store(size));
-        let Some((low, high, off)) = self.neighbours(mem, first, second) else { return false };
-        let sz = if mem == Mem::StoreX { Sz::X } else { Sz::W };
-        // Bringing them home may change what `base` is made of, which is looked at after that.
-        let (x, y) = (self.use_sz(sz, low, X0), self.use_sz(sz, high, X1));
-        self.access_pair(mem, (x, y), base, off)
-    }
-
-    pub(super) fn load_pair(
-        &mut self,
-        kind: LoadKind,
-        base: Reg,
-        first: (Reg, i32),
-        second: (Reg, i32),
-    ) -> bool {
-        let mem = super::emit_mem::kind(Access::Load(kind));
-        let Some((low, high, off)) = self.neighbours(mem, first, second) else { return false };
-        let (Some(x), Some(y)) = (host_int(low.0), host_int(high.0)) else { return false };
-        if low == high || first.0 == base {
+    /// Emits two neighbouring accesses as one instruction, if they are that. Each of the two is as
+    /// atomic as it would be alone. If the host faults, nothing has happened that the interpreter
+    /// would not do again: it begins with the first of the two. (The architecture would let a pair
+    /// across two pages, as it would an unaligned access, leave half of it done.)
+    pub(super) fn pair(&mut self, first: &Op, second: &Op) -> bool {
+        let Some((access, r, base, at)) = parts(first) else { return false };
+        let Some((access2, r2, base2, at2)) = parts(second) else { return false };
+        let mem = kind(access);
+        let (low, high, off) = if at < at2 { (r, r2, at) } else { (r2, r, at2) };
+        let near = mem.log2() >= 2 && at.max(at2).wrapping_sub(off) == 1 << mem.log2();
+        if !near || (access, base) != (access2, base2) || self.ctx.mode != Mode::Identity {
             return false;
         }
-        self.settle_dependents(low.0);
-        self.settle_dependents(high.0);
-        let done = self.access_pair(mem, (x, y), base, off);
-        if done {
-            let narrow = mem == Mem::LoadSw;
-            self.sym.set_home(low.0, narrow);
-            self.sym.set_home(high.0, narrow);
+        let (x, y) = match access {
+            Access::Store(_) => {
+                let sz = if mem == Mem::StoreX { Sz::X } else { Sz::W };
+                // Bringing them home may change what `base` is made of, which is looked at later.
+                (self.use_sz(sz, Reg(low), X0), self.use_sz(sz, Reg(high), X1))
+            }
+            Access::FStore(fmt) => {
+                (self.fuse(fmt, FReg(low), V29), self.fuse(fmt, FReg(high), V30))
+            }
+            Access::Load(_) => {
+                let (Some(x), Some(y)) = (host_int(low), host_int(high)) else { return false };
+                if low == high || r == base.0 {
+                    return false;
+                }
+                self.settle_dependents(low);
+                self.settle_dependents(high);
+                (x, y)
+            }
+            Access::FLoad(_) => match (host_float(low), host_float(high)) {
+                (Some(x), Some(y)) if low != high => (x, y),
+                _ => return false,
+            },
+        };
+        if !self.access_pair(mem, (x, y), base, off) {
+            return false;
         }
-        done
-    }
-
-    pub(super) fn fstore_pair(
-        &mut self,
-        fmt: Fmt,
-        base: Reg,
-        first: (FReg, i32),
-        second: (FReg, i32),
-    ) -> bool {
-        let mem = kind(Access::FStore(fmt));
-        let Some((low, high, off)) = self.neighbours(mem, first, second) else { return false };
-        let (x, y) = (self.fuse(fmt, low, V29), self.fuse(fmt, high, V30));
-        self.access_pair(mem, (x, y), base, off)
-    }
-
-    pub(super) fn fload_pair(
-        &mut self,
-        fmt: Fmt,
-        base: Reg,
-        first: (FReg, i32),
-        second: (FReg, i32),
-    ) -> bool {
-        let mem = kind(Access::FLoad(fmt));
-        let Some((low, high, off)) = self.neighbours(mem, first, second) else { return false };
-        let (Some(x), Some(y)) = (host_float(low.0), host_float(high.0)) else { return false };
-        let done = low != high && self.access_pair(mem, (x, y), base, off);
-        if done {
-            self.fdone(fmt, low, x, true);
-            self.fdone(fmt, high, y, true);
+        for (r, host) in [(low, x), (high, y)] {
+            match access {
+                Access::Load(_) => self.sym.set_home(r, mem == Mem::LoadSw),
+                Access::FLoad(fmt) => self.fdone(fmt, FReg(r), host, true),
+                Access::Store(_) | Access::FStore(_) => {}
+            }
         }
-        done
+        true
     }
+}
 
-    /// The registers of two neighbouring accesses, the one at the lower displacement first, and
-    /// that displacement.
-    fn neighbours<R>(&self, mem: Mem, one: (R, i32), other: (R, i32)) -> Option<(R, R, i32)> {
-        let (low, high) = if one.1 < other.1 { (one, other) } else { (other, one) };
-        let near = mem.log2() >= 2 && high.1.wrapping_sub(low.1) == 1 << mem.log2();
-        (near && self.ctx.mode == Mode::Identity).then_some((low.0, high.0, low.1))
-    }
+/// Kind, register, base and displacement of an access that may have a neighbour.
+const fn parts(op: &Op) -> Option<(Access, u8, Reg, i32)> {
+    Some(match *op {
+        Op::Store { size, src, base, off } => (Access::Store(size), src.0, base, off),
+        Op::Load { kind, rd, base, off } => (Access::Load(kind), rd.0, base, off),
+        Op::FStore { fmt: Fmt::H, .. } | Op::FLoad { fmt: Fmt::H, .. } => return None,
+        Op::FStore { fmt, fs, base, off } => (Access::FStore(fmt), fs.0, base, off),
+        Op::FLoad { fmt, fd, base, off } => (Access::FLoad(fmt), fd.0, base, off),
+        _ => return None,
+    })
 }

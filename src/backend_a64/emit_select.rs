@@ -1,8 +1,8 @@
 //! Operations on a condition: `csel` and `fcsel`.
 
 use super::Emitter;
-use super::asm::{Alu, Sz, a64, scalar};
-use super::emit_int::size;
+use super::asm::{Sz, a64, scalar};
+use super::emit_int::{alu, size};
 use super::regs::{V29, V30, X0, X1, X16, X30, host_float, host_int};
 use crate::backend::ShiftOp;
 use crate::backend::emit::{Host, LowerFloat, LowerSelect, Unless};
@@ -75,13 +75,7 @@ impl Emitter<'_, '_> {
             self.a.shift(by, w, X30, x, n as u8);
         } else {
             let y = self.use_src(sz, b, X1);
-            let alu = match op {
-                BinOp::Sub => Alu::Sub,
-                BinOp::And => Alu::And,
-                BinOp::Or => Alu::Or,
-                BinOp::Xor => Alu::Eor,
-                _ => Alu::Add,
-            };
+            let Some(alu) = alu(op) else { unreachable!("{op:?} depends on no condition") };
             self.a.alu(alu, sz, X30, x, y);
         }
         if w == Width::W {
@@ -99,7 +93,7 @@ impl Emitter<'_, '_> {
             a64!(self.a ; fmov D(V30), X(X16));
             return (V30, fmt == Fmt::S);
         }
-        let boxed = self.fp.boxed & 1 << a.0 != 0;
+        let boxed = self.fp.is_boxed(a);
         if op == FSelectOp::Move && (fmt == Fmt::D || boxed) {
             let x = self.fuse(Fmt::S, a, V30);
             return (x, boxed);

@@ -63,8 +63,7 @@ impl Backend for A64 {
     }
 
     fn emit_block(&mut self, block: &Block, buf: &mut CodeBuf, context: &EmitContext<'_>) {
-        let out = Out::new(buf);
-        Emitter::new(out, context, self.features, &mut self.ahead).block(block);
+        Emitter::new(Out::new(buf), context, self.features, &mut self.ahead).block(block);
     }
 
     fn link_word(link: &LinkSite, target: CodePtr) -> Option<u32> {

@@ -12,7 +12,6 @@ use super::regs::{STATE, X0, X1, X16, X17, X30, ZR, host_int, slot};
 use crate::backend::Val;
 use crate::backend::emit::{LowerValues, Place};
 use crate::ir::{Reg, Src, Width};
-use crate::opt::RegSet;
 
 /// An operand of an integer instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,10 +64,6 @@ impl<'b> LowerValues<'b, Asm<'b>> for Emitter<'b, '_> {
         }
         self.sym.settle(r);
     }
-
-    fn store_held(&mut self, _registers: RegSet) {}
-
-    fn pin(&mut self, _r: u8) {}
 
     fn home_of(&mut self, r: u8, place: Place) -> Opnd {
         Opnd::Reg(self.home_in_reg(r, scratch(place)))

@@ -121,46 +121,30 @@ pub(super) enum Shift {
     Sar = 7,
 }
 
-/// Condition codes, by the number in their opcode.
+/// A condition code, by the number in opcodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cc {
-    O = 0,
-    B = 2,
-    Ae = 3,
-    E = 4,
-    Ne = 5,
-    Be = 6,
-    A = 7,
-    S = 8,
-    Ns = 9,
-    P = 10,
-    Np = 11,
-    L = 12,
-    Ge = 13,
-    Le = 14,
-    G = 15,
-}
+pub(super) struct Cc(pub(super) u8);
 
 impl Cc {
+    pub(super) const O: Self = Self(0);
+    pub(super) const B: Self = Self(2);
+    pub(super) const AE: Self = Self(3);
+    pub(super) const E: Self = Self(4);
+    pub(super) const NE: Self = Self(5);
+    pub(super) const BE: Self = Self(6);
+    pub(super) const A: Self = Self(7);
+    pub(super) const S: Self = Self(8);
+    pub(super) const NS: Self = Self(9);
+    pub(super) const P: Self = Self(10);
+    pub(super) const NP: Self = Self(11);
+    pub(super) const L: Self = Self(12);
+    pub(super) const GE: Self = Self(13);
+    pub(super) const LE: Self = Self(14);
+    pub(super) const G: Self = Self(15);
+
     /// The condition that holds exactly when this one does not.
     pub(super) const fn inverse(self) -> Self {
-        match self {
-            Self::B => Self::Ae,
-            Self::Ae => Self::B,
-            Self::E => Self::Ne,
-            Self::Ne => Self::E,
-            Self::Be => Self::A,
-            Self::A => Self::Be,
-            Self::P => Self::Np,
-            Self::Np => Self::P,
-            Self::L => Self::Ge,
-            Self::Ge => Self::L,
-            Self::Le => Self::G,
-            Self::G => Self::Le,
-            Self::S => Self::Ns,
-            Self::Ns => Self::S,
-            Self::O => unreachable!(),
-        }
+        Self(self.0 ^ 1)
     }
 }
 
@@ -525,7 +509,7 @@ impl<'b> Asm<'b> {
 
     /// `to = 0 or 1`, upper bits unchanged.
     pub(super) fn setcc(&mut self, cc: Cc, to: u8) {
-        self.ins8(Pp::None, Map::M0F, 0x90 | cc as u8, 0, Rm::R(to));
+        self.ins8(Pp::None, Map::M0F, 0x90 | cc.0, 0, Rm::R(to));
     }
 
     pub(super) fn movzx8(&mut self, to: u8, from: Rm) {
@@ -533,7 +517,7 @@ impl<'b> Asm<'b> {
     }
 
     pub(super) fn cmov(&mut self, cc: Cc, sz: Sz, to: u8, from: Rm) {
-        self.ins(Pp::None, Map::M0F, sz, 0x40 | cc as u8, to, from);
+        self.ins(Pp::None, Map::M0F, sz, 0x40 | cc.0, to, from);
     }
 
     // Control flow. Displacements of 32 bits only: targets are mostly far or unknown.
@@ -554,10 +538,9 @@ impl<'b> Asm<'b> {
 
     /// `jcc` to a known place.
     pub(super) fn jcc(&mut self, cc: Cc, target: CodePtr) {
-        self.jump_by(&[0x0f, 0x80 | cc as u8], target);
+        self.jump_by(&[0x0f, 0x80 | cc.0], target);
     }
 
-    /// `call` of a known place.
     /// A jump to a known place whose opcode is `op`.
     #[inline]
     pub(super) fn jump_by<const N: usize>(&mut self, op: &[u8; N], target: CodePtr) {
@@ -573,7 +556,7 @@ impl<'b> Asm<'b> {
 
     /// `jcc` forward over a few bytes; bind it with [`Self::bind_short`].
     pub(super) fn jcc_short(&mut self, cc: Cc) -> ShortLabel {
-        self.bytes(&[0x70 | cc as u8, 0]);
+        self.bytes(&[0x70 | cc.0, 0]);
         ShortLabel { at: self.code().len(), cold: self.cold, bound: false }
     }
 
@@ -668,7 +651,7 @@ mod tests {
         (Mnemonic::Mov, Some(1), 0, None, |a, r, rm| {
             a.ins(Pp::P66, Map::One, Sz::D, 0x89, r, rm);
         }),
-        (Mnemonic::Cmovle, Some(0), 1, None, |a, r, rm| a.cmov(Cc::Le, Sz::Q, r, rm)),
+        (Mnemonic::Cmovle, Some(0), 1, None, |a, r, rm| a.cmov(Cc::LE, Sz::Q, r, rm)),
         (Mnemonic::Popcnt, Some(0), 1, None, |a, r, rm| {
             a.ins(Pp::F3, Map::M0F, Sz::Q, 0xb8, r, rm);
         }),
@@ -818,18 +801,18 @@ mod tests {
         for (n, cc) in [
             (1, Cc::O),
             (3, Cc::B),
-            (4, Cc::Ae),
+            (4, Cc::AE),
             (5, Cc::E),
-            (6, Cc::Ne),
-            (7, Cc::Be),
+            (6, Cc::NE),
+            (7, Cc::BE),
             (8, Cc::A),
             (9, Cc::S),
-            (10, Cc::Ns),
+            (10, Cc::NS),
             (11, Cc::P),
-            (12, Cc::Np),
+            (12, Cc::NP),
             (13, Cc::L),
-            (14, Cc::Ge),
-            (15, Cc::Le),
+            (14, Cc::GE),
+            (15, Cc::LE),
             (16, Cc::G),
         ] {
             let jump = made(Mode::Identity, |a| a.jcc(cc, CodePtr(0x800)));

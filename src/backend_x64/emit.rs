@@ -8,7 +8,7 @@ use super::regs::{MAP, RAX, RDX, XMM0, field, float_slot};
 use super::values::{Copies, Opnd, spares};
 #[cfg(all(debug_assertions, feature = "tools"))]
 use crate::backend::emit::Aside;
-use crate::backend::emit::{Access, Host, LowerBlock};
+use crate::backend::emit::{Access, Host, Lower, LowerBlock};
 use crate::backend::{EmitContext, HANDLER_ROOM, Out, RegMap, STATE_BIAS};
 use crate::ir::{Block, Cond, LoadKind, MemSize, Node, Op, Reg, Shape};
 use crate::opt::Liveness;
@@ -44,11 +44,11 @@ impl<'b> Host<'b> for Asm<'b> {
     fn condition(cond: Cond) -> Cc {
         match cond {
             Cond::Eq => Cc::E,
-            Cond::Ne => Cc::Ne,
+            Cond::Ne => Cc::NE,
             Cond::Lt => Cc::L,
-            Cond::Ge => Cc::Ge,
+            Cond::Ge => Cc::GE,
             Cond::Ltu => Cc::B,
-            Cond::Geu => Cc::Ae,
+            Cond::Geu => Cc::AE,
         }
     }
 
@@ -118,7 +118,7 @@ impl<'b> Host<'b> for Asm<'b> {
 
     fn test_misaligned(&mut self, size: MemSize) -> Cc {
         self.test_imm8(RDX, size.bytes() as u8 - 1);
-        Cc::Ne
+        Cc::NE
     }
 
     fn atomic_result(&mut self, size: MemSize, to: u8) {
@@ -131,7 +131,7 @@ impl<'b> Host<'b> for Asm<'b> {
     }
 
     fn branch_if(&mut self, cc: Cc) -> CodePtr {
-        self.bytes(&[0x0f, 0x80 | cc as u8]);
+        self.bytes(&[0x0f, 0x80 | cc.0]);
         let site = self.pos();
         self.imm32(0);
         site
@@ -209,6 +209,8 @@ impl<'b> Host<'b> for Asm<'b> {
     }
 }
 
+impl<'b> Lower<'b, Asm<'b>> for Emitter<'b, '_> {}
+
 impl LowerBlock for Emitter<'_, '_> {
     #[inline]
     fn begin_run(&mut self) {
@@ -241,8 +243,6 @@ impl LowerBlock for Emitter<'_, '_> {
             _ => 0,
         }
     }
-
-    fn end_run(&mut self, _end: u64) {}
 
     fn grouped(&mut self, block: &Block) -> bool {
         self.vector_loop(block)

@@ -63,17 +63,17 @@ impl<'b> LowerAtomic<'b, Asm<'b>> for Emitter<'b, '_> {
         self.load_opnd(Sz::Q, RCX, value);
         self.copy_base(base, RAX);
         self.a.alu(Alu::Cmp, Sz::Q, RAX, Rm::S(field!(hart.reservation.addr)));
-        let other_address = self.a.jcc_short(Cc::Ne);
+        let other_address = self.a.jcc_short(Cc::NE);
         let sized = Rm::S(field!(hart.reservation.size));
         self.a.alu_imm(Alu::Cmp, Sz::Q, sized, size.bytes() as i32);
-        let other_size = self.a.jcc_short(Cc::Ne);
+        let other_size = self.a.jcc_short(Cc::NE);
         self.a.mov(Sz::Q, RAX, Rm::S(field!(hart.reservation.value)));
         self.fault_point();
         self.lock_sized(Map::M0F, 0xb1, size, RCX, AT);
         self.a.bind_short(other_address);
         self.a.bind_short(other_size);
         // All three ways come here with "equal" meaning success.
-        self.a.set_if(Cc::Ne, RAX);
+        self.a.set_if(Cc::NE, RAX);
         self.a.mov_mem_imm(Sz::Q, Rm::S(field!(hart.reservation.addr)), -1);
         true
     }
@@ -139,7 +139,7 @@ impl Emitter<'_, '_> {
         // The loop's own access faults with nothing done either.
         self.fault_point();
         self.lock_sized(Map::M0F, 0xb1, size, RCX, at);
-        self.a.jcc(Cc::Ne, again);
+        self.a.jcc(Cc::NE, again);
     }
 
     /// rcx = the operand if it is to replace the value in rax, else that value.

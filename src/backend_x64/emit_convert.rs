@@ -177,7 +177,7 @@ impl Emitter<'_, '_> {
         if sz == Sz::D {
             self.a.movsxd(RCX, Rm::R(RAX));
             self.a.alu(Alu::Cmp, Sz::Q, RCX, Rm::R(RAX));
-            self.a.jcc(Cc::Ne, slow);
+            self.a.jcc(Cc::NE, slow);
         }
     }
 
@@ -199,7 +199,7 @@ impl Emitter<'_, '_> {
             self.a.ins(Pp::P66, Map::M0F, Sz::D, 0x7e, x, Rm::R(RAX));
             self.a.alu_imm(Alu::Cmp, Sz::D, Rm::R(RAX), bound as u32 as i32);
         }
-        self.a.jcc(Cc::Ae, slow);
+        self.a.jcc(Cc::AE, slow);
     }
 
     /// A static rounding mode makes no difference to integers that the format can hold; the
@@ -219,7 +219,7 @@ impl Emitter<'_, '_> {
         self.a.shift_imm(Shift::Sar, Sz::Q, Rm::R(RCX), if fmt == Fmt::D { 53 } else { 24 });
         if int == IntFmt::Lu {
             self.a.test(Sz::Q, RCX, RCX);
-            self.a.jcc(Cc::Ne, slow);
+            self.a.jcc(Cc::NE, slow);
         } else {
             // 0 or -1.
             self.a.alu_imm(Alu::Add, Sz::Q, Rm::R(RCX), 1);

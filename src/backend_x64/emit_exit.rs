@@ -49,7 +49,7 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
         match cc {
             Some(cc) => {
                 self.a.pad_for_patch(2);
-                self.a.bytes(&[0x0f, 0x80 | cc as u8]);
+                self.a.bytes(&[0x0f, 0x80 | cc.0]);
             }
             None => {
                 self.a.pad_for_patch(1);
@@ -123,7 +123,7 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
         if self.a.cold {
             self.a.mov_imm_keep_flags(RCX, 0);
             self.a.alu(Alu::Cmp, Sz::Q, RAX, Rm::S(field!(table_limit)));
-            let beyond = self.a.jcc_short(Cc::Ae);
+            let beyond = self.a.jcc_short(Cc::AE);
             self.a.mov(Sz::Q, RCX, Rm::S(field!(table)));
             self.a.mov(Sz::D, RCX, Rm::X(RCX, RAX, 2, 0));
             self.a.bind_short(beyond);
@@ -133,7 +133,7 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
         }
         self.a.alu(Alu::Cmp, Sz::Q, RAX, Rm::S(field!(table_limit)));
         let cold = self.a.buf.cold_pos();
-        self.a.jcc(Cc::Ae, cold);
+        self.a.jcc(Cc::AE, cold);
         self.a.mov(Sz::Q, RCX, Rm::S(field!(table)));
         self.a.mov(Sz::D, RCX, Rm::X(RCX, RAX, 2, 0));
         self.a.alu(Alu::Add, Sz::Q, RCX, Rm::S(field!(arena)));
@@ -169,7 +169,7 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
                 self.a.mov_imm_keep_flags(RCX, ret);
                 self.a.alu(Alu::Cmp, Sz::Q, RCX, home);
             }
-            self.a.jcc(Cc::Ne, self.ctx.stubs.return_miss);
+            self.a.jcc(Cc::NE, self.ctx.stubs.return_miss);
             self.count(Counted::Return);
         }
     }
@@ -193,7 +193,7 @@ impl Emitter<'_, '_> {
             Way::Head => return self.branch_to_head(Some(cc)),
             Way::Direct => {
                 self.a.pad_for_patch(2);
-                self.a.bytes(&[0x0f, 0x80 | cc as u8]);
+                self.a.bytes(&[0x0f, 0x80 | cc.0]);
                 return self.link(target, false);
             }
             Way::Flush => {}
@@ -241,7 +241,7 @@ impl Emitter<'_, '_> {
         let at = self.memory(base, off);
         self.fault_point();
         self.a.alu_imm(Alu::Cmp, Sz::Q, at, guess);
-        let wrong = self.a.branch_if(Cc::Ne);
+        let wrong = self.a.branch_if(Cc::NE);
         let (sym, fp, copies) = (self.sym.clone(), self.fp.clone(), self.copies.clone());
         let load_pc = std::mem::replace(&mut self.pc, jump.pc);
 

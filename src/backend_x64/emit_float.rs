@@ -70,25 +70,19 @@ impl<'b> LowerFloat<'b, Asm<'b>> for Emitter<'b, '_> {
         }
     }
 
-    fn interpret_and_leave(&mut self, operands: &[FReg], writes: Writes) {
-        let (sym, fp) = (self.sym.clone(), self.fp.clone());
-        self.in_cold(|e| {
-            e.tighten_for_interpreter(operands);
-            e.call_helper();
-            match writes {
-                Writes::Float(fd) => e.fp.define(fd, false),
-                Writes::Int(rd) if rd.is_zero() => {}
-                Writes::Int(rd) => e.sym.set_home(rd.0, false),
+    fn ready_for_interpreter(&mut self, operands: &[FReg]) {
+        for f in operands {
+            if self.fp.is_loose(*f)
+                && let Some(x) = host_float(f.0)
+            {
+                self.box_up(x);
             }
-            e.flush();
-            e.jump_to(e.pc + 4);
-        });
-        (self.sym, self.fp) = (sym, fp);
+        }
     }
 
     fn interpret(&mut self, operands: &[FReg]) {
         // Payloads of NaNs make no difference to it.
-        self.tighten_for_interpreter(operands);
+        self.ready_for_interpreter(operands);
         self.call_helper();
     }
 
@@ -137,12 +131,12 @@ impl<'b> LowerFloat<'b, Asm<'b>> for Emitter<'b, '_> {
 
     fn test_unboxed(&mut self, f: FReg) -> Cc {
         self.compare_box(f);
-        Cc::Ne
+        Cc::NE
     }
 
     fn test_unboxed_in(&mut self, x: u8) -> Cc {
         self.compare_box_in(x);
-        Cc::Ne
+        Cc::NE
     }
 
     fn and_boxes(&mut self, all: Option<u8>, x: u8) -> u8 {
@@ -156,7 +150,7 @@ impl<'b> LowerFloat<'b, Asm<'b>> for Emitter<'b, '_> {
     fn test_rounding_is_not(&mut self, code: u8) -> Cc {
         self.a.ins(Pp::None, Map::One, Sz::D, 0x80, 7, Rm::S(field!(hart.frm))); // cmp byte
         self.a.byte(code);
-        Cc::Ne
+        Cc::NE
     }
 }
 
@@ -207,7 +201,7 @@ impl Emitter<'_, '_> {
     }
 
     fn load_nan_if_unordered(&mut self, fmt: Fmt, x: u8) {
-        let ordered = self.a.jcc_short(Cc::Np);
+        let ordered = self.a.jcc_short(Cc::NP);
         self.load_nan(fmt, x);
         self.a.bind_short(ordered);
     }
@@ -252,7 +246,7 @@ impl Emitter<'_, '_> {
                 }
             };
             if self.a.cold {
-                let ordered = self.a.jcc_short(Cc::Np);
+                let ordered = self.a.jcc_short(Cc::NP);
                 fix(self);
                 self.a.bind_short(ordered);
             } else {
@@ -285,8 +279,7 @@ impl Emitter<'_, '_> {
             operands.iter().for_each(|f| self.tighten(*f));
             return;
         }
-        let unknown = |e: &Self, f: &FReg| e.fp.boxed & 1 << f.0 == 0;
-        if !operands.iter().any(|f| unknown(self, f)) {
+        if operands.iter().all(|f| self.fp.is_boxed(*f)) {
             return;
         }
         // A double NaN whose payload the host has taken from a boxed single looks boxed.
@@ -297,16 +290,13 @@ impl Emitter<'_, '_> {
         }
         let slow = self.a.buf.cold_pos();
         for f in operands {
-            if unknown(self, f) {
+            if !self.fp.is_boxed(*f) {
                 self.compare_box(*f);
-                self.a.jcc(Cc::Ne, slow);
+                self.a.jcc(Cc::NE, slow);
             }
         }
         self.interpret_and_leave(operands, writes);
-        for f in operands {
-            self.fp.checked |= !self.fp.boxed & 1 << f.0;
-            self.fp.boxed |= 1 << f.0;
-        }
+        self.fp.know_boxed(operands);
     }
 
     /// Compares the upper half of `f` with all ones.
@@ -395,18 +385,6 @@ impl Emitter<'_, '_> {
     pub(super) fn int_dest(&mut self, rd: Reg) -> u8 {
         self.settle_dependents(rd.0);
         host_int(rd.0).unwrap_or(RAX)
-    }
-
-    /// As [`Self::tighten`] for all `operands`, where the interpreter takes over for a while:
-    /// afterwards they may or may not be loose.
-    fn tighten_for_interpreter(&mut self, operands: &[FReg]) {
-        for f in operands {
-            if self.fp.is_loose(*f)
-                && let Some(x) = host_float(f.0)
-            {
-                self.box_up(x);
-            }
-        }
     }
 }
 

@@ -23,27 +23,10 @@ pub(super) const MIN: u8 = 0x5d;
 const DIV: u8 = 0x5e;
 pub(super) const MAX: u8 = 0x5f;
 
-/// What `vfmadd` and kin compute.
-struct Fma {
-    neg_product: bool,
-    neg_addend: bool,
-}
-
-impl Fma {
-    /// The opcode in map 0F38 of the form whose destination is a factor (213).
-    const fn opcode_213(&self) -> u8 {
-        match (self.neg_product, self.neg_addend) {
-            (false, false) => 0xa9,
-            (false, true) => 0xab,
-            (true, false) => 0xad,
-            (true, true) => 0xaf,
-        }
-    }
-
-    /// The opcode of the form whose destination is the addend (231).
-    const fn opcode_231(&self) -> u8 {
-        self.opcode_213() + 0x10
-    }
+/// The opcode in map 0F38 of `vfmadd` or one of its kin, in the form whose destination is a factor
+/// (213); that whose destination is the addend (231) lies 0x10 above.
+const fn fma_213((neg_product, neg_addend): (bool, bool)) -> u8 {
+    0xa9 + ((neg_product as u8) << 2) + ((neg_addend as u8) << 1)
 }
 
 impl LowerArith for Emitter<'_, '_> {
@@ -92,20 +75,13 @@ impl LowerArith for Emitter<'_, '_> {
         self.fdone_arith(fmt, fd, dst, true, &[a]);
     }
 
-    fn fmuladd(
-        &mut self,
-        fmt: Fmt,
-        rm: Rounding,
-        (neg_product, neg_addend): (bool, bool),
-        fd: FReg,
-        [a, b, c]: [FReg; 3],
-    ) {
+    fn fmuladd(&mut self, fmt: Fmt, rm: Rounding, neg: (bool, bool), fd: FReg, abc: [FReg; 3]) {
         if !self.cpu.fma || rm == Rounding::Rmm {
             return self.helper(0);
         }
-        self.check_boxed(fmt, &[a, b, c], Writes::Float(fd));
-        self.check_rounding(rm, &[a, b, c], Writes::Float(fd));
-        let fma = Fma { neg_product, neg_addend };
+        self.check_boxed(fmt, &abc, Writes::Float(fd));
+        self.check_rounding(rm, &abc, Writes::Float(fd));
+        let [a, b, c] = abc;
         let mapped = host_float(fd.0).is_some();
         // The factors must outlive the operation, for the slow path.
         let (a, b) = if fd == b || host_float(a.0).is_none() { (b, a) } else { (a, b) };
@@ -116,7 +92,7 @@ impl LowerArith for Emitter<'_, '_> {
             let x = Self::fdest(fd);
             self.fmove(XMM0, x);
             let y = self.float_in_reg(b, XMM1);
-            self.a.vex(Pp::P66, Map::M0F38, wide, fma.opcode_213(), x, y, Self::fhome(c));
+            self.a.vex(Pp::P66, Map::M0F38, wide, fma_213(neg), x, y, Self::fhome(c));
             factors = (XMM0, Rm::R(if b == a { XMM0 } else { y }));
             (dst, loose) = (x, self.fp.is_loose(a));
         } else {
@@ -124,7 +100,7 @@ impl LowerArith for Emitter<'_, '_> {
             let z = self.float_in_reg(c, into);
             self.fmove(into, z);
             let x = self.float_in_reg(a, XMM1);
-            self.a.vex(Pp::P66, Map::M0F38, wide, fma.opcode_231(), into, x, Self::fhome(b));
+            self.a.vex(Pp::P66, Map::M0F38, wide, fma_213(neg) + 0x10, into, x, Self::fhome(b));
             factors = (x, Self::fhome(b));
             (dst, loose) = (into, self.fp.is_loose(c));
         }

@@ -5,8 +5,10 @@ use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit_exit::Way;
 use super::emit_float::{BOX, MOVU_LOAD, UCOMI, constant};
 use super::regs::{RAX, RCX, RDX, XMM0, float_slot, host_float};
-use crate::backend::emit::{Access, Host, LowerFloat, LowerFloatMove, LowerMemory, Writes};
-use crate::ir::{Cond, FCmpOp, FReg, Fmt, Op, Reg};
+use crate::backend::emit::{
+    Access, Host, LowerFloat, LowerFloatMove, LowerMemory, Writes, on_result,
+};
+use crate::ir::{FCmpOp, FReg, Fmt, Op, Reg};
 
 const COMI: u8 = 0x2f;
 
@@ -26,7 +28,7 @@ impl LowerFloatMove for Emitter<'_, '_> {
         self.check_boxed(fmt, &[a, b], Writes::Int(rd));
         match self.fcompare(op, fmt, a, b) {
             Cc::E => {
-                self.a.setcc(Cc::Np, RCX);
+                self.a.setcc(Cc::NP, RCX);
                 self.a.setcc(Cc::E, RAX);
                 self.a.ins8(Pp::None, Map::One, 0x22, RAX, Rm::R(RCX)); // and al, cl
             }
@@ -39,9 +41,6 @@ impl LowerFloatMove for Emitter<'_, '_> {
     }
 
     fn fclass(&mut self, fmt: Fmt, rd: Reg, a: FReg) {
-        if fmt == Fmt::H {
-            return self.helper(1 << rd.0);
-        }
         let dst = self.int_dest(rd);
         self.canonical(a);
         self.check_boxed(fmt, &[a], Writes::Int(rd));
@@ -61,7 +60,7 @@ impl LowerFloatMove for Emitter<'_, '_> {
         self.a.alu_imm(Alu::Sub, Sz::D, Rm::R(RCX), 1);
         self.a.alu_imm(Alu::Cmp, Sz::D, Rm::R(RCX), top);
         let cold = self.a.buf.cold_pos();
-        self.a.jcc(Cc::Ae, cold);
+        self.a.jcc(Cc::AE, cold);
         // 1 << 6, or 1 << 1 if it is negative.
         let sign = if sz == Sz::Q { 63 } else { 31 };
         self.a.shift_imm(Shift::Sar, sz, Rm::R(RAX), sign);
@@ -78,7 +77,7 @@ impl LowerFloatMove for Emitter<'_, '_> {
             let infinite = e.a.jcc_short(Cc::E);
             e.a.mov_imm_keep_flags(RCX, 0);
             e.a.test(sz, RDX, RDX);
-            e.a.setcc(Cc::Ne, RCX);
+            e.a.setcc(Cc::NE, RCX);
             e.a.bind_short(infinite);
             e.a.test(sz, RAX, RAX);
             let negative = e.a.jcc_short(Cc::S);
@@ -104,12 +103,6 @@ impl LowerFloatMove for Emitter<'_, '_> {
     // Moves between register files, loads and stores.
 
     fn move_to_int(&mut self, fmt: Fmt, rd: Reg, a: FReg) {
-        if rd.is_zero() {
-            return;
-        }
-        if fmt == Fmt::H {
-            return self.helper(1 << rd.0);
-        }
         self.canonical(a);
         if fmt == Fmt::D {
             self.tighten(a);
@@ -129,9 +122,6 @@ impl LowerFloatMove for Emitter<'_, '_> {
     }
 
     fn move_from_int(&mut self, fmt: Fmt, fd: FReg, a: Reg) {
-        if fmt == Fmt::H {
-            return self.helper(0);
-        }
         if self.sym.constant(a.0) == Some(0)
             && let Some(x) = host_float(fd.0)
         {
@@ -160,9 +150,6 @@ impl LowerFloatMove for Emitter<'_, '_> {
 
     #[inline(never)]
     fn fload(&mut self, fmt: Fmt, fd: FReg, base: Reg, off: i32) {
-        if fmt == Fmt::H {
-            return self.helper(0);
-        }
         let from = self.address(Access::FLoad(fmt), base, off);
         self.fault_point();
         match (host_float(fd.0), fmt) {
@@ -186,9 +173,6 @@ impl LowerFloatMove for Emitter<'_, '_> {
 
     #[inline(never)]
     fn fstore(&mut self, fmt: Fmt, fs: FReg, base: Reg, off: i32) {
-        if fmt == Fmt::H {
-            return self.helper(0);
-        }
         self.canonical(fs);
         if fmt == Fmt::D {
             self.tighten(fs);
@@ -221,9 +205,9 @@ impl Emitter<'_, '_> {
                 return Cc::E;
             }
             FCmpOp::Lt => (COMI, Cc::A),
-            FCmpOp::Le => (COMI, Cc::Ae),
+            FCmpOp::Le => (COMI, Cc::AE),
             FCmpOp::Ltq | FCmpOp::LtKeep => (UCOMI, Cc::A),
-            FCmpOp::Leq | FCmpOp::LeKeep => (UCOMI, Cc::Ae),
+            FCmpOp::Leq | FCmpOp::LeKeep => (UCOMI, Cc::AE),
         };
         let nan = if matches!(op, FCmpOp::LtKeep | FCmpOp::LeKeep) {
             let cold = self.a.buf.cold_pos();
@@ -260,16 +244,8 @@ impl Emitter<'_, '_> {
     #[inline(never)]
     pub(super) fn fcmp_branch(&mut self, compare: &Op, branch: &Op, branch_pc: u64) -> bool {
         let Op::FCmp { op, fmt, rd, a, b } = *compare else { return false };
-        let Op::Branch { cond, a: left, b: right, target } = *branch else { return false };
-        let on_result = (left == rd && right.is_zero()) || (left.is_zero() && right == rd);
-        let if_true = match cond {
-            Cond::Ne => true,
-            Cond::Eq => false,
-            Cond::Lt | Cond::Ge | Cond::Ltu | Cond::Geu => return false,
-        };
-        if rd.is_zero() || !on_result {
-            return false;
-        }
+        let Op::Branch { target, .. } = *branch else { return false };
+        let Some(if_true) = on_result(branch, rd) else { return false };
         self.settle_dependents(rd.0);
         self.check_boxed(fmt, &[a, b], Writes::Int(rd));
         let backward = target <= branch_pc;
@@ -304,10 +280,10 @@ impl Emitter<'_, '_> {
             }
             (Cc::E, false) => {
                 self.branch_on(Cc::P, target, way);
-                self.branch_on(Cc::Ne, target, way);
+                self.branch_on(Cc::NE, target, way);
             }
             (cc, true) => self.branch_on(cc, target, way),
-            (Cc::A, false) => self.branch_on(Cc::Be, target, way),
+            (Cc::A, false) => self.branch_on(Cc::BE, target, way),
             (_, false) => self.branch_on(Cc::B, target, way),
         }
         self.sym.set_const(rd.0, u64::from(!if_true), false);

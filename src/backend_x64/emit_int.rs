@@ -48,7 +48,7 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
             BinOp::Max => self.min_max(Cc::G, dst, x, y),
             BinOp::Maxu => self.min_max(Cc::A, dst, x, y),
             BinOp::CzeroEqz => self.conditional_zero(Cc::E, dst, x, y),
-            BinOp::CzeroNez => self.conditional_zero(Cc::Ne, dst, x, y),
+            BinOp::CzeroNez => self.conditional_zero(Cc::NE, dst, x, y),
             BinOp::Bclr => self.single_bit(6, dst, x, y),
             BinOp::Binv => self.single_bit(7, dst, x, y),
             BinOp::Bset => self.single_bit(5, dst, x, y),
@@ -148,10 +148,6 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
             self.a.mov(Sz::D, dst, Rm::R(dst));
         }
         self.rotate_right(w, dst, x, n);
-    }
-
-    fn with_shifted(&mut self, _op: BinOp, _rd: Reg, _a: Reg, _b: Src) -> bool {
-        false
     }
 
     fn shift_again(&mut self, op: ShiftOp, w: Width, rd: Reg, a: Reg, n: u8) -> bool {
@@ -341,7 +337,7 @@ impl Emitter<'_, '_> {
         // The sign and the zeroness of a low half that was shifted up.
         if let (Val::Shift { op: ShiftOp::Left, w: Width::D, a, n: 32 }, Some(0)) =
             (self.sym.val(a.0), self.const_of(b))
-            && !matches!(cc, Cc::B | Cc::Ae | Cc::Be | Cc::A)
+            && !matches!(cc, Cc::B | Cc::AE | Cc::BE | Cc::A)
         {
             self.compare_low_with_zero(a);
             return cc;
@@ -353,10 +349,10 @@ impl Emitter<'_, '_> {
         let x = self.use_sz(sz, a);
         match (x, y) {
             (Opnd::Rm(Rm::R(h)), Opnd::Imm(0)) => match cc {
-                Cc::E | Cc::Ne if self.a.flags_tell(h, sz) => {}
+                Cc::E | Cc::NE if self.a.flags_tell(h, sz) => {}
                 // The overflow of what set the flags is not that of the comparison, which has none.
                 Cc::L if self.a.flags_tell(h, sz) => return Cc::S,
-                Cc::Ge if self.a.flags_tell(h, sz) => return Cc::Ns,
+                Cc::GE if self.a.flags_tell(h, sz) => return Cc::NS,
                 _ => self.a.test(sz, h, h),
             },
             (Opnd::Rm(rm), Opnd::Imm(i)) => self.a.alu_imm(Alu::Cmp, sz, rm, i),
@@ -479,12 +475,12 @@ const fn exchange(cc: Cc) -> Cc {
     match cc {
         Cc::B => Cc::A,
         Cc::A => Cc::B,
-        Cc::Ae => Cc::Be,
-        Cc::Be => Cc::Ae,
+        Cc::AE => Cc::BE,
+        Cc::BE => Cc::AE,
         Cc::L => Cc::G,
         Cc::G => Cc::L,
-        Cc::Ge => Cc::Le,
-        Cc::Le => Cc::Ge,
+        Cc::GE => Cc::LE,
+        Cc::LE => Cc::GE,
         other => other,
     }
 }

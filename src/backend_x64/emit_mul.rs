@@ -72,7 +72,7 @@ impl Emitter<'_, '_> {
             if signed {
                 self.a.lea(sz, RDX, Rm::B(RCX, 1));
                 self.a.alu_imm(Alu::Cmp, sz, Rm::R(RDX), 1);
-                self.a.jcc(Cc::Be, cold);
+                self.a.jcc(Cc::BE, cold);
             } else {
                 self.a.test(sz, RCX, RCX);
                 self.a.jcc(Cc::E, cold);

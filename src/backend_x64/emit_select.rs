@@ -9,8 +9,8 @@ use super::emit_float_arith::{AND, MAX, MIN};
 use super::emit_int::size;
 use super::regs::{RAX, RCX, XMM0, XMM1, float_slot, host_float};
 use super::values::Opnd;
-use crate::backend::emit::{LowerFloat, LowerSelect, LowerValues, Unless, Writes};
-use crate::ir::{BinOp, Cond, FCmpOp, FReg, FSelectOp, Fmt, Node, Op, Reg, Src, Width};
+use crate::backend::emit::{LowerFloat, LowerSelect, LowerValues, Unless, Writes, on_result};
+use crate::ir::{BinOp, FCmpOp, FReg, FSelectOp, Fmt, Node, Op, Reg, Src, Width};
 
 impl LowerSelect for Emitter<'_, '_> {
     #[inline(never)]
@@ -171,7 +171,7 @@ impl Emitter<'_, '_> {
         if fmt == Fmt::S && !boxed {
             self.compare_box(a);
             let slow = self.a.buf.cold_pos();
-            self.a.jcc(Cc::Ne, slow);
+            self.a.jcc(Cc::NE, slow);
             let back = self.a.pos();
             self.in_cold(|e| {
                 e.load_nan(Fmt::S, XMM1);
@@ -271,7 +271,7 @@ impl Emitter<'_, '_> {
         let cc = if masked && float.is_some() == (group.len() == 1) {
             self.a.ins(Pp::P66, Map::M0F, Sz::D, 0x7e, XMM1, Rm::R(dst)); // movd
             self.a.alu_imm(Alu::And, Sz::D, Rm::R(dst), 1);
-            Cc::Ne
+            Cc::NE
         } else {
             let cc = self.fcompare(op, fmt, a, b);
             self.a.setcc(cc, RAX);
@@ -348,21 +348,6 @@ impl Emitter<'_, '_> {
             }
             _ => false,
         }
-    }
-}
-
-/// For what happens on the result of a comparison: whether it happens if it is true.
-fn on_result(op: &Op, result: Reg) -> Option<bool> {
-    let (Op::Select { cond, x, y, .. } | Op::FSelect { cond, x, y, .. }) = *op else {
-        return None;
-    };
-    if result.is_zero() || (x, y) != (result, Reg::ZERO) && (x, y) != (Reg::ZERO, result) {
-        return None;
-    }
-    match cond {
-        Cond::Eq => Some(true),
-        Cond::Ne => Some(false),
-        Cond::Lt | Cond::Ge | Cond::Ltu | Cond::Geu => None,
     }
 }
 

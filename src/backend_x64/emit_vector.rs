@@ -72,7 +72,7 @@ impl Emitter<'_, '_> {
         let early = self.group(&l, &pointers.of);
         self.a.alu_imm(Alu::Add, Sz::Q, Rm::R(RAX), GROUP);
         self.a.alu(Alu::Cmp, Sz::Q, RAX, Rm::S(field!(scratch)));
-        self.a.jcc(Cc::Be, head);
+        self.a.jcc(Cc::BE, head);
 
         self.count(Counted::Cold);
         let here = self.a.pos();
@@ -246,7 +246,7 @@ impl Emitter<'_, '_> {
     /// Leaves the group if a comparison in the scratch register holds for any element.
     fn leave_if_any(&mut self, early: &mut Vec<CodePtr>) {
         self.a.vex256(Pp::P66, Map::M0F38, false, 0x17, XMM0, 0, Rm::R(XMM0)); // vptest
-        early.push(self.a.branch_if(Cc::Ne));
+        early.push(self.a.branch_if(Cc::NE));
     }
 
     fn vector(&mut self, pp: Pp, op: u8, to: u8, a: u8, b: Rm) {

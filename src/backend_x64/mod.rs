@@ -63,16 +63,15 @@ impl Backend for X64 {
     }
 
     fn emit_block(&mut self, block: &Block, buf: &mut CodeBuf, context: &EmitContext<'_>) {
-        let out = Out::new(buf);
-        Emitter::new(out, context, self.features, &mut self.ahead).block(block);
-    }
-
-    fn link_word(link: &LinkSite, target: CodePtr) -> Option<u32> {
-        Some(patch::rel32(link.site, target))
+        Emitter::new(Out::new(buf), context, self.features, &mut self.ahead).block(block);
     }
 
     fn fp_word(frm: u8, fflags: u8) -> u32 {
         emit_float::mxcsr(frm, fflags)
+    }
+
+    fn link_word(link: &LinkSite, target: CodePtr) -> Option<u32> {
+        Some(patch::rel32(link.site, target))
     }
 
     fn fp_trap(state: &mut ThreadState, word: u32) -> Option<u32> {

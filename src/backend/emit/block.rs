@@ -7,7 +7,7 @@ use super::{
     LowerMemory, LowerSelect,
 };
 use crate::backend::{CountPoint, Counted, MAX_COUNTERS};
-use crate::ir::{Block, Node, Op};
+use crate::ir::{Block, Fmt, Node, Op};
 use crate::opt::Liveness;
 use crate::util::CodePtr;
 
@@ -85,6 +85,7 @@ where
             Op::Un { op, w, rd, a } => self.un(op, w, rd, a),
             Op::Load { kind, rd, base, off } => self.load(kind, rd, base, off),
             Op::Store { size, src, base, off } => self.store(size, src, base, off),
+            Op::FLoad { fmt: Fmt::H, .. } | Op::FStore { fmt: Fmt::H, .. } => self.helper(0),
             Op::FLoad { fmt, fd, base, off } => self.fload(fmt, fd, base, off),
             Op::FStore { fmt, fs, base, off } => self.fstore(fmt, fs, base, off),
             Op::Amo { op, size, rd, base, src } => self.amo(op, size, rd, base, src),

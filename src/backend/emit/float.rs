@@ -21,6 +21,11 @@ where
                 self.fmuladd(fmt, rm, (neg_product, neg_addend), fd, [a, b, c]);
             }
             Op::FCmp { op, fmt, rd, a, b } => self.fcmp(op, fmt, rd, a, b),
+            Op::FMoveToInt { rd, .. } if rd.is_zero() => {}
+            Op::FClass { fmt: Fmt::H, rd, .. } | Op::FMoveToInt { fmt: Fmt::H, rd, .. } => {
+                self.helper(1 << rd.0);
+            }
+            Op::FMoveFromInt { fmt: Fmt::H, .. } => self.helper(0),
             Op::FClass { fmt, rd, a } => self.fclass(fmt, rd, a),
             Op::FToInt { fmt, int, rm, rd, a } => self.float_to_int(fmt, int, rm, rd, a),
             Op::FFromInt { fmt, int, rm, fd, a } => self.float_from_int(fmt, int, rm, fd, a),
@@ -110,6 +115,25 @@ where
         self.interpret_and_leave(operands, writes);
         self.fp.frm = Some(rm);
         true
+    }
+
+    /// In cold code that begins here: the interpreter executes the instruction on `operands`, and
+    /// the block is left. (None that comes here has a compressed form; a comparison that keeps the
+    /// flags is followed by the instruction that restores them.)
+    pub(crate) fn interpret_and_leave(&mut self, operands: &[FReg], writes: Writes) {
+        let (sym, fp) = (self.sym.clone(), self.fp.clone());
+        self.in_cold(|e| {
+            e.ready_for_interpreter(operands);
+            e.call_helper();
+            match writes {
+                Writes::Float(fd) => e.fp.define(fd, false),
+                Writes::Int(rd) if rd.is_zero() => {}
+                Writes::Int(rd) => e.sym.set_home(rd.0, false),
+            }
+            e.flush();
+            e.jump_to(e.pc + 4);
+        });
+        (self.sym, self.fp) = (sym, fp);
     }
 
     /// The slow path at `slow`: the interpreter executes the instruction on `operands`, then hot

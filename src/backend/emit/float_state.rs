@@ -43,6 +43,18 @@ impl FloatState {
         self.loose & 1 << f.0 != 0
     }
 
+    pub(crate) fn is_boxed(&self, f: FReg) -> bool {
+        self.boxed & 1 << f.0 != 0
+    }
+
+    /// `operands` have been found to be boxed.
+    pub(crate) fn know_boxed(&mut self, operands: &[FReg]) {
+        for f in operands {
+            self.checked |= !self.boxed & 1 << f.0;
+            self.boxed |= 1 << f.0;
+        }
+    }
+
     /// True if somebody who looks at the registers must be kept waiting until they are brought
     /// home.
     #[inline]

@@ -45,8 +45,10 @@ pub(crate) trait Host<'b>: DerefMut<Target = Out<'b>> + Sized {
     /// One that writes to `out`.
     fn new(out: Out<'b>, ctx: &EmitContext<'_>) -> Self;
 
-    /// What is kept beyond an operation of `shape`; see `Liveness::of`.
-    fn keeps(shape: Shape, cpu: Self::Features) -> u8;
+    /// What is kept beyond an operation of a shape; see `Liveness::of`.
+    fn keeps(_shape: Shape, _cpu: Self::Features) -> u8 {
+        0
+    }
 
     /// The condition code for what has been compared.
     fn condition(cond: Cond) -> Self::Cc;
@@ -101,7 +103,7 @@ pub(crate) trait Host<'b>: DerefMut<Target = Out<'b>> + Sized {
     fn touch_handler_room(&mut self);
 
     /// Makes ready for [`Self::jump_word`].
-    fn begin_jump(&mut self);
+    fn begin_jump(&mut self) {}
 
     /// The four bytes at `site` of a jump to `target`, or of a call.
     fn jump_word(&mut self, site: CodePtr, target: CodePtr, call: bool);

@@ -21,42 +21,33 @@ pub(crate) trait Lower<'b, H: Host<'b>>:
     + LowerMemory<'b, H>
     + LowerAtomic<'b, H>
     + LowerFloat<'b, H>
-    + LowerFloatOps
+    + LowerArith
+    + LowerFloatMove
+    + LowerConvert
     + LowerExit<'b, H>
-{
-}
-
-impl<'b, H: Host<'b>, T> Lower<'b, H> for T where
-    T: LowerBlock
-        + LowerValues<'b, H>
-        + LowerInt<'b, H>
-        + LowerSelect
-        + LowerMemory<'b, H>
-        + LowerAtomic<'b, H>
-        + LowerFloat<'b, H>
-        + LowerFloatOps
-        + LowerExit<'b, H>
 {
 }
 
 /// Around operations.
 pub(crate) trait LowerBlock {
     /// Makes ready for a run of nodes.
-    fn begin_run(&mut self);
+    fn begin_run(&mut self) {}
 
-    /// Makes ready for `node`; `ahead` is what is known behind it.
-    fn begin_node(&mut self, node: &Node, ahead: &Liveness);
+    /// Makes ready for a node; the other is what is known behind it.
+    fn begin_node(&mut self, _node: &Node, _ahead: &Liveness) {}
 
     /// Emits `op` together with the first of `following`, if they are something together: how many
     /// of them, or none if nothing has been emitted.
     fn joined(&mut self, op: &Op, following: &[Node]) -> usize;
 
-    /// Emits what was deferred until after a run of nodes, behind which execution goes on at `end`;
-    /// nowhere if that is -1.
-    fn end_run(&mut self, end: u64);
+    /// Emits what was deferred until after a run of nodes, behind which execution goes on at an
+    /// address; nowhere if that is -1.
+    fn end_run(&mut self, _end: u64) {}
 
-    /// Emits iterations of a loop in groups, if `block` begins with one that this is good for.
-    fn grouped(&mut self, block: &Block) -> bool;
+    /// Emits iterations of a loop in groups, if the block begins with one that this is good for.
+    fn grouped(&mut self, _block: &Block) -> bool {
+        false
+    }
 }
 
 /// Where integer registers are.
@@ -64,12 +55,12 @@ pub(crate) trait LowerValues<'b, H: Host<'b>> {
     /// Brings `r` home, which is pending, and before it those whose value is made of that home.
     fn settle_pending(&mut self, r: u8);
 
-    /// Stores those of `registers` whose slots are out of date. Flags are unchanged.
-    fn store_held(&mut self, registers: RegSet);
+    /// Stores those registers whose slots are out of date. Flags are unchanged.
+    fn store_held(&mut self, _registers: RegSet) {}
 
-    /// Keeps what holds a copy of the home of `r` from being used for anything else by the current
-    /// operation.
-    fn pin(&mut self, r: u8);
+    /// Keeps what holds a copy of the home of a register from being used for anything else by the
+    /// current operation.
+    fn pin(&mut self, _r: u8) {}
 
     /// What the home of `r` holds, in `place` if it has to be loaded.
     fn home_of(&mut self, r: u8, place: Place) -> H::Operand;
@@ -92,7 +83,9 @@ pub(crate) trait LowerInt<'b, H: Host<'b>> {
     fn lacks(&self, op: BinOp) -> bool;
 
     /// The same.
-    fn lacks_un(&self, op: UnOp) -> bool;
+    fn lacks_un(&self, _op: UnOp) -> bool {
+        false
+    }
 
     /// The second operand of an operation, as far as the instruction for it takes it.
     fn second(&mut self, op: BinOp, w: Width, b: Src) -> H::Operand;
@@ -133,7 +126,9 @@ pub(crate) trait LowerInt<'b, H: Host<'b>> {
 
     /// Emits `rd = a op b` as an instruction that shifts an operand, if one of them is a pending
     /// shift that the host has such an instruction for; false if not.
-    fn with_shifted(&mut self, op: BinOp, rd: Reg, a: Reg, b: Src) -> bool;
+    fn with_shifted(&mut self, _op: BinOp, _rd: Reg, _a: Reg, _b: Src) -> bool {
+        false
+    }
 
     /// Emits the shift of what is a pending shift itself, if both are one instruction; false if
     /// not.
@@ -148,8 +143,10 @@ pub(crate) trait LowerInt<'b, H: Host<'b>> {
     /// True if an operation on the low half of `r` alone is cheaper, as the rest is pending.
     fn low_half_will_do(&self, r: Reg) -> bool;
 
-    /// True if the sum that `rd` is now had better be computed at once.
-    fn sum_is_dear(&mut self, rd: Reg, sum: Sum) -> bool;
+    /// True if the sum that a register is now had better be computed at once.
+    fn sum_is_dear(&mut self, _rd: Reg, _sum: Sum) -> bool {
+        false
+    }
 
     /// `rd = a`, neither constant nor the same.
     fn copy_home(&mut self, rd: Reg, a: Reg);
@@ -194,18 +191,17 @@ pub(crate) trait LowerFloat<'b, H: Host<'b>> {
     fn box_up(&mut self, x: u8);
     /// A vector register that holds `f`, pending or not: its own, or `scratch`.
     fn float_in_reg(&mut self, f: FReg, scratch: u8) -> u8;
-    /// Makes `f` canonical, before somebody looks at its low half.
-    fn canonical(&mut self, f: FReg);
+    /// Makes a register canonical, before somebody looks at its low half.
+    fn canonical(&mut self, _f: FReg) {}
     /// Lets the interpreter execute the instruction, which looks at no other registers than
     /// `operands`. What is pending stays so; the upper halves of operands are set, which they may
     /// be once more.
     fn interpret(&mut self, operands: &[FReg]);
-    /// In cold code that begins here: the interpreter executes the instruction on `operands`, and
-    /// the block is left. (None that comes here has a compressed form; a comparison that keeps the
-    /// flags is followed by the instruction that restores them.)
-    fn interpret_and_leave(&mut self, operands: &[FReg], writes: Writes);
-    /// Makes all registers canonical but those in `keep`.
-    fn flush_canon(&mut self, keep: u32);
+    /// In cold code, makes ready for the interpreter, which looks at `operands`: the upper halves
+    /// of those are set, which they may be once more. What is pending otherwise may stay so.
+    fn ready_for_interpreter(&mut self, operands: &[FReg]);
+    /// Makes all registers canonical but those in a set.
+    fn flush_canon(&mut self, _keep: u32) {}
     /// Asks whether `f` is a NaN. Raises no flags.
     fn test_nan(&mut self, fmt: Fmt, f: FReg) -> H::Test;
     /// Asks whether `f` is no boxed single.
@@ -217,11 +213,6 @@ pub(crate) trait LowerFloat<'b, H: Host<'b>> {
     /// Asks whether the dynamic rounding mode is another one than that whose number is `code`.
     fn test_rounding_is_not(&mut self, code: u8) -> H::Test;
 }
-
-/// Operations on floating point.
-pub(crate) trait LowerFloatOps: LowerArith + LowerFloatMove + LowerConvert {}
-
-impl<T: LowerArith + LowerFloatMove + LowerConvert> LowerFloatOps for T {}
 
 /// Floating-point arithmetic.
 pub(crate) trait LowerArith {
@@ -304,14 +295,16 @@ pub(crate) trait LowerExit<'b, H: Host<'b>> {
     /// lookup stub. All ways to that stub come with the rotated address.
     fn dispatch(&mut self, target: u8, call: Option<(Reg, u64)>);
 
-    /// Returns by what is in `base`, if that needs nothing in a register of its own.
-    fn return_at_once(&mut self, base: Reg, off: i32, link: Reg) -> bool;
+    /// Returns by what is in a register, if that needs nothing in a register of its own.
+    fn return_at_once(&mut self, _base: Reg, _off: i32, _link: Reg) -> bool {
+        false
+    }
 
     /// Returns to the guest address in `target`, which came from [`Self::indirect_target`].
     fn return_to(&mut self, target: u8);
 
-    /// Behind a call: makes sure that what returned here was to.
-    fn check_return(&mut self, link: Reg, ret: u64);
+    /// Behind a call: makes sure that what returned here was to, if the return itself did not.
+    fn check_return(&mut self, _link: Reg, _ret: u64) {}
 
     fn read_counter(&mut self, counter: Counter, rd: Reg);
 }

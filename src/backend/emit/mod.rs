@@ -25,6 +25,7 @@ mod values;
 #[cfg(all(debug_assertions, feature = "tools"))]
 pub(crate) use checker::Checker;
 pub(crate) use float_state::{FloatState, LoopHead};
+pub(crate) use select::on_result;
 
 #[cfg(all(debug_assertions, feature = "tools"))]
 pub(crate) use host::Aside;
