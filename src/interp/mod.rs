@@ -2,7 +2,8 @@
 //! translator. One file per extension, one function per instruction.
 //!
 //! Reading order: `rv_i` for the shape of an instruction, `dispatch` for the table of all, then any
-//! extension; `block` for how it runs fast, `path` for how it keeps to what translated code does.
+//! extension; `block` for how it runs fast, `path` for how it keeps to what translated code does,
+//! `watch` for who wants to know what an instruction accesses.
 //!
 //! Invariants:
 //! - An instruction that does not complete changes nothing: every function here reads its
@@ -60,10 +61,12 @@ mod rv_f;
 mod rv_i;
 mod rv_m;
 mod rv_zb;
+mod watch;
 mod zic;
 
 pub use block::Interp;
 pub use path::{End, Path, Place, Taken};
+pub use watch::{Touched, WatchKind, Watchpoint, step_watched};
 
 /// Why an instruction did not complete. Boxed, so that a [`Step`] is returned in two registers.
 struct Stop(Box<Exit>);

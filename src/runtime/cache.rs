@@ -10,12 +10,12 @@ use super::observe::{Observer, TranslatedBlock};
 use super::options::{EngineKind, Options};
 
 use super::pc_table::{PcTable, STEP};
-use super::source::Source;
+use super::source::{GuestCode, Source};
 use super::stats::{Counters, add, add_alone};
 use crate::backend::{Backend, CodeBuf, EmitContext, Recipe, Stubs};
 use crate::ir;
 use crate::lift::{CodeSource, Lifter, Limits, names_flags};
-use crate::mem::{Memory, Mode};
+use crate::mem::Mode;
 use crate::opt::facts;
 use crate::sys::icache;
 use crate::sys::time::thread_cpu_ns;
@@ -174,7 +174,7 @@ impl CodeCache {
     pub(super) fn translate(
         &self,
         pc: u64,
-        memory: &Memory,
+        code: GuestCode<'_>,
         (options, limits): (&Options, &Limits),
         counters: &Counters,
         observer: &mut Option<Box<dyn Observer>>,
@@ -189,7 +189,8 @@ impl CodeCache {
         if inner.hot + HEADROOM > half || inner.cold + HEADROOM > 2 * half {
             return Err(Full::NoRoom);
         }
-        let mut source = inner.source.over(memory);
+        let memory = code.memory;
+        let mut source = inner.source.over(code);
         let block = inner.lifter.lift(&mut source, &options.isa, pc, limits);
         // What is no code (zeros, where a guest has strayed) is not kept, and takes no table.
         let refused = !self.alone

@@ -12,7 +12,7 @@ use super::stats::add;
 use super::thread::{Remote, Thread};
 use crate::backend::LeaveKind;
 use crate::cpu::{Exit, Hart};
-use crate::interp::{self, Interp};
+use crate::interp::{self, Interp, Watchpoint};
 use crate::lift::Limits;
 use crate::sys::signal::ensure_alt_stack;
 use crate::util::{CodePtr, HostAddr};
@@ -43,6 +43,10 @@ impl Shared {
         self.remote.arm();
     }
 
+    pub(super) fn interrupt(&self) {
+        self.raise(INTERRUPT);
+    }
+
     pub(super) fn kick(&self) {
         self.raise(KICK);
     }
@@ -62,7 +66,7 @@ impl Interrupter {
     /// Makes [`Cpu::run`] return [`Exit::Interrupted`] soon, or at once when it is called next.
     /// Async-signal-safe.
     pub fn interrupt(&self) {
-        self.0.raise(INTERRUPT);
+        self.0.interrupt();
     }
 }
 
@@ -237,6 +241,18 @@ impl Cpu {
         interp::step(hart, self.machine.memory(), self.machine.isa())
     }
 
+    /// As [`Self::step`], and says which of `watchpoints` the instruction has touched.
+    ///
+    /// # Errors
+    /// Why it did not complete.
+    pub fn step_watched(
+        &mut self,
+        watchpoints: &[Watchpoint],
+    ) -> Result<Option<interp::Touched>, Exit> {
+        let hart = &mut self.thread.state_mut().hart;
+        interp::step_watched(hart, self.machine.memory(), self.machine.isa(), watchpoints)
+    }
+
     /// Takes stop requests; true if `run` must return.
     fn take_flags(&mut self) -> bool {
         if !self.shared.requests.any() {
@@ -257,6 +273,9 @@ impl Cpu {
     }
 
     fn run_interpreted(&mut self) -> Option<Exit> {
+        if self.machine.breakpoints.any() {
+            return self.run_to_breakpoint();
+        }
         let epoch = self.machine.code_epoch.load(Ordering::Acquire);
         if epoch != self.interp_epoch {
             self.interp.clear();
@@ -277,6 +296,27 @@ impl Cpu {
             }
             exit => Some(exit),
         }
+    }
+
+    /// As [`Self::run_interpreted`], looking for a breakpoint at each instruction.
+    fn run_to_breakpoint(&mut self) -> Option<Exit> {
+        /// Instructions until the loop around looks whether there is something else to do.
+        const BUDGET: u32 = 64;
+        for _ in 0..BUDGET {
+            if self.at_breakpoint() {
+                return Some(Exit::Ebreak);
+            }
+            if let Err(exit) = self.step() {
+                return Some(exit);
+            }
+        }
+        None
+    }
+
+    /// True if the machine has a breakpoint at the pc.
+    #[must_use]
+    pub fn at_breakpoint(&self) -> bool {
+        self.machine.is_breakpoint(self.hart().pc)
     }
 
     /// Runs translated code until it must be left for good (`Some`) or for something that the

@@ -1,6 +1,7 @@
 //! What the harts of one guest share: memory, the code cache, and each other's addresses.
 
 use super::baton::Baton;
+use super::breakpoints::Breakpoints;
 use super::cache::{CodeCache, Full};
 use super::counts::Counts;
 use super::cpu::Shared;
@@ -8,8 +9,9 @@ use super::fault;
 use super::handshake::InvalidationLock;
 use super::observe::{Difference, Observer};
 use super::options::{EngineKind, Options};
+use super::source::GuestCode;
 use super::stats::{Counters, Stats, add};
-use crate::isa::{Isa, Op};
+use crate::isa::{Ext, Isa, Op};
 use crate::lift::Limits;
 use crate::mem::{CodeEvent, Memory, Mode};
 use crate::sys::mmap::limits;
@@ -42,6 +44,7 @@ pub struct Machine {
     /// There is an observer.
     observed: AtomicBool,
     harts: Mutex<Vec<Weak<Shared>>>,
+    pub(super) breakpoints: Breakpoints,
 }
 
 /// A code cache that the fault handler knows.
@@ -126,6 +129,7 @@ impl Machine {
             observer: Mutex::new(None),
             observed: AtomicBool::new(false),
             harts: Mutex::new(Vec::new()),
+            breakpoints: Breakpoints::default(),
         }))
     }
 
@@ -267,7 +271,7 @@ impl Machine {
         let cache = &generation.cache;
         let options = (&self.options, limits);
         let translate =
-            |observer| cache.translate(pc, &self.memory, options, &self.counters, observer);
+            |observer| cache.translate(pc, self.code(), options, &self.counters, observer);
         let result = if self.observed.load(Ordering::Acquire) {
             translate(&mut lock(&self.observer))
         } else {
@@ -352,6 +356,46 @@ impl Machine {
         }
     }
 
+    /// The code to translate.
+    fn code(&self) -> GuestCode<'_> {
+        GuestCode {
+            memory: &self.memory,
+            breakpoints: &self.breakpoints,
+            compressed: self.isa().has(Ext::Zca),
+        }
+    }
+
+    /// Makes every hart that comes to `pc` stop there with [`Exit::Ebreak`](crate::cpu::Exit), or
+    /// no longer. Memory stays as it is. For harts that run at this moment it holds soon.
+    pub fn set_breakpoint(&self, pc: u64, on: bool) {
+        let pc = self.memory.effective(pc);
+        if self.breakpoints.set(pc, on) {
+            self.forget_code(pc..pc.saturating_add(4));
+        }
+    }
+
+    /// True if execution stops at `pc`, other than by what is in memory there.
+    #[must_use]
+    pub fn is_breakpoint(&self, pc: u64) -> bool {
+        self.breakpoints.contains(self.memory.effective(pc))
+    }
+
+    /// Removes all breakpoints.
+    pub fn clear_breakpoints(&self) {
+        for pc in self.breakpoints.all() {
+            self.set_breakpoint(pc, false);
+        }
+    }
+
+    /// Forgets translations of a range of addresses, such as one that somebody has written to who
+    /// is not the guest.
+    pub fn forget_code(&self, range: std::ops::Range<u64>) {
+        let turn = self.invalidation.take();
+        self.invalidate(range);
+        drop(turn);
+        self.kick_all();
+    }
+
     /// Forgets all translations at once, if the caller has the machine's only hart, which is not
     /// running.
     pub(super) fn forget_translations(&self) -> bool {
@@ -383,6 +427,14 @@ impl Machine {
         lock(&self.harts).iter().filter(|h| h.strong_count() > 0).count() > 1
     }
 
+    /// Makes [`Cpu::run`](super::Cpu::run) return for every hart, as
+    /// [`Interrupter::interrupt`](super::Interrupter::interrupt) does.
+    pub fn interrupt_all(&self) {
+        for hart in lock(&self.harts).iter().filter_map(Weak::upgrade) {
+            hart.interrupt();
+        }
+    }
+
     /// Makes all harts look at what has changed.
     pub(super) fn kick_all(&self) {
         for hart in lock(&self.harts).iter().filter_map(Weak::upgrade) {
@@ -404,6 +456,7 @@ impl Machine {
         let mut current = lock(&self.generation);
         let mut harts = lock(&self.harts);
         let _observer = lock(&self.observer);
+        let _breakpoints = self.breakpoints.hold();
         let old = current.clone();
         let cache = old.as_ref().map(|g| g.cache.freeze());
         let memory = self.memory.freeze();
@@ -446,7 +499,7 @@ impl Machine {
         let counters = Counters::default();
         // A new cache has room for any one block.
         let options = (&self.options, &Limits::default());
-        let _ = cache.translate(pc, &self.memory, options, &counters, &mut observer);
+        let _ = cache.translate(pc, self.code(), options, &counters, &mut observer);
         receive.try_recv().map_err(io::Error::other)
     }
 }

@@ -7,7 +7,7 @@
 //! (where), `source` (guest code for the lifter), `helpers` (what translated code calls), `counts`
 //! (what translated code counts), `host` (the one place that names the host's backend), `lockstep`
 //! (translated code and interpreter in lockstep), `alone` (blocks for that), `baton` (one hart at a
-//! time).
+//! time), `breakpoints` (where a debugger stops execution).
 //!
 //! Invariants:
 //! - A [`Cpu`] runs code of one `cache::CodeCache` only. A full cache is not emptied: a new one
@@ -19,6 +19,7 @@
 mod alone;
 mod arena;
 mod baton;
+mod breakpoints;
 mod cache;
 mod counts;
 mod cpu;

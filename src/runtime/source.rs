@@ -4,6 +4,7 @@
 //! version. So is the beginning of the page behind it once a block is near the end. Pages that can
 //! change unnoticed, and the end of code, are read anew each time.
 
+use super::breakpoints::Breakpoints;
 use crate::lift::{CodeSource, Marks, Piece, TAIL};
 use crate::mem::Memory;
 use crate::util::{PAGE_SIZE, page_down};
@@ -24,7 +25,7 @@ pub(super) struct Source {
 
 struct Page {
     addr: u64,
-    version: u64,
+    version: (u64, u64),
     bytes: Vec<u8>,
     marks: Marks,
 }
@@ -32,20 +33,30 @@ struct Page {
 impl Source {
     pub(super) fn new() -> Self {
         let page =
-            || Page { addr: u64::MAX, version: 0, bytes: Vec::new(), marks: Marks::default() };
+            || Page { addr: u64::MAX, version: (0, 0), bytes: Vec::new(), marks: Marks::default() };
         Self { pages: std::array::from_fn(|_| page()), piece: Vec::new(), start: 0 }
     }
 
     /// The code of `memory` for one block.
-    pub(super) fn over<'a>(&'a mut self, memory: &'a Memory) -> SourceOver<'a> {
+    pub(super) fn over<'a>(&'a mut self, code: GuestCode<'a>) -> SourceOver<'a> {
         self.piece.clear();
-        SourceOver { source: self, memory }
+        SourceOver { source: self, code, memory: code.memory }
     }
+}
+
+/// The code of a memory, and where a debugger stops it.
+#[derive(Clone, Copy)]
+pub(super) struct GuestCode<'a> {
+    pub(super) memory: &'a Memory,
+    pub(super) breakpoints: &'a Breakpoints,
+    /// Instructions may have two bytes.
+    pub(super) compressed: bool,
 }
 
 /// The code of a memory.
 pub(super) struct SourceOver<'a> {
     source: &'a mut Source,
+    code: GuestCode<'a>,
     memory: &'a Memory,
 }
 
@@ -53,7 +64,7 @@ impl SourceOver<'_> {
     /// The slot that holds `page` up to byte `end`, if it can be kept.
     #[inline]
     fn page(&mut self, page: u64, end: u64) -> Option<usize> {
-        let version = self.memory.code_version();
+        let version = (self.memory.code_version(), self.code.breakpoints.version());
         let n = (page / PAGE_SIZE) as usize % SLOTS;
         let slot = &self.source.pages[n];
         if slot.addr == page && slot.version == version && slot.bytes.len() as u64 >= end {
@@ -64,7 +75,7 @@ impl SourceOver<'_> {
 
     /// Reads `page` and the first `tail` bytes of the next one into slot `n`.
     #[cold]
-    fn read_page(&mut self, n: usize, page: u64, version: u64, tail: u64) -> Option<usize> {
+    fn read_page(&mut self, n: usize, page: u64, version: (u64, u64), tail: u64) -> Option<usize> {
         // Watched before it is read, so that no write in between is missed.
         let end = page.saturating_add(PAGE_SIZE + tail);
         let watched = self.memory.watch_code(page..end)?;
@@ -78,6 +89,7 @@ impl SourceOver<'_> {
         slot.bytes.resize((PAGE_SIZE + tail) as usize, 0);
         slot.marks.forget();
         self.memory.read_bytes(page + there, &mut slot.bytes[there as usize..]).ok()?;
+        self.code.breakpoints.mark(page, &mut slot.bytes, self.code.compressed);
         (slot.addr, slot.version) = (page, version);
         Some(n)
     }
@@ -112,6 +124,7 @@ impl SourceOver<'_> {
                 s.piece.clear();
                 return None;
             }
+            self.code.breakpoints.mark(addr, &mut s.piece, self.code.compressed);
         }
         Some(Piece { code: &s.piece, start: (addr - s.start) as usize, marks: None })
     }
