@@ -101,6 +101,12 @@ pub mod runtime;
 #[cfg(not(feature = "internals"))]
 mod runtime;
 
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod gdb;
+#[cfg(not(feature = "internals"))]
+mod gdb;
+
 pub mod vm;
 
 #[cfg(feature = "tools")]
