@@ -16,6 +16,8 @@ use std::path::PathBuf;
 enum Detail {
     /// Where, why, and the calls.
     Report,
+    /// The same, and a debugger is waited for.
+    Debugger,
     /// One line, if an instruction is missing.
     Brief,
 }
@@ -29,6 +31,7 @@ fn detail(settings: &Settings) -> Option<Detail> {
     }
     match settings.get(Key::OnCrash).and_then(|v| v.to_str()) {
         Some("report") => Some(Detail::Report),
+        Some("gdb") => Some(Detail::Debugger),
         Some("brief") => Some(Detail::Brief),
         Some("quiet") => None,
         _ if std::io::stderr().is_terminal() => Some(Detail::Report),
@@ -40,9 +43,15 @@ fn detail(settings: &Settings) -> Option<Detail> {
 /// are.
 pub(super) fn watch(command: &mut Command, settings: &Settings, roots: Vec<PathBuf>) {
     let Some(detail) = detail(settings) else { return };
-    command.on_crash(detail == Detail::Report, move |crash| {
+    command.debug_crashes(detail == Detail::Debugger);
+    command.on_crash(detail != Detail::Brief, move |crash| {
         let text = match detail {
             Detail::Report => report(crash, &roots),
+            Detail::Debugger => {
+                let socket = rvnative::linux::debugger_socket(std::process::id());
+                let connect = format!("  in gdb: target remote {}\n", socket.display());
+                report(crash, &roots) + &connect
+            }
             Detail::Brief => brief(crash),
         };
         let _ = std::io::stderr().write_all(text.as_bytes());

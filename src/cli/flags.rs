@@ -3,6 +3,7 @@
 use super::binfmt;
 use super::settings::{FILES, Settings};
 use clap::{Args, Parser, Subcommand};
+use rvnative::linux::Address;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -25,6 +26,11 @@ pub(super) enum Command {
     Run(Box<RunFlags>),
     /// Run a program and show the code that it executed most.
     Profile(Box<ProfileFlags>),
+    /// Let gdb or lldb connect to a program that runs already: prints where.
+    Debug {
+        /// Its process id.
+        pid: u32,
+    },
     /// List the code of a program, for the guest and as translated.
     Disasm(DisasmFlags),
     /// List the engines: name, `engine` or `check`, and what it does, in columns.
@@ -70,6 +76,11 @@ pub(super) struct RunFlags {
     /// Name of the program as it sees it itself (argv[0]).
     #[arg(short = '0', long, value_name = "NAME")]
     pub(super) argv0: Option<OsString>,
+
+    /// Wait for gdb or lldb at PORT, HOST:PORT or unix:PATH, in which %p is the process's id,
+    /// before the program starts; with `,nowait` behind it, do not wait.
+    #[arg(short = 'g', long, value_name = "WHERE", value_parser = debugger)]
+    pub(super) gdb: Option<Address>,
 
     /// Directory to start in.
     #[arg(short = 'w', long, value_name = "DIR", help_heading = FILES)]
@@ -260,6 +271,11 @@ pub(super) struct FuzzFlags {
     /// Threads; one per processor by default.
     #[arg(long, value_name = "N")]
     pub(super) jobs: Option<usize>,
+}
+
+/// Where a debugger connects.
+pub(super) fn debugger(text: &str) -> Result<Address, String> {
+    Address::parse(text).ok_or_else(|| format!("`{text}` is no port and no unix:PATH"))
 }
 
 /// A number with or without `0x`; without, it is hexadecimal too, as listings print addresses.

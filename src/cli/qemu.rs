@@ -4,8 +4,10 @@
 
 use super::binfmt;
 use super::fail::Failure;
+use super::flags::debugger;
 use super::run::Launch;
 use super::settings::{Key, Settings, isa};
+use rvnative::linux::Address;
 use rvnative::sys::process::Invocation;
 use std::ffi::{OsStr, OsString};
 use std::io::Read as _;
@@ -113,6 +115,7 @@ struct Said {
     /// See `cpu`.
     seed: Option<OsString>,
     strace: bool,
+    debugger: Option<Address>,
     log_file: Option<OsString>,
     warnings: Vec<String>,
 }
@@ -127,7 +130,13 @@ struct Opt(&'static str, &'static str, &'static str, &'static str, Effect);
 const OPTIONS: &[Opt] = &[
     Opt("h", "", "", "print this help", |_, _| Err(Stop::Help(0))),
     Opt("help", "", "", "", |_, _| Err(Stop::Help(0))),
-    Opt("g", "port", "QEMU_GDB", "not supported", |_, _| wrong("there is no gdb server")),
+    Opt("g", "port", "QEMU_GDB", "wait gdb connection to 'port'", |said, place| {
+        match debugger(&place.to_string_lossy()) {
+            Ok(address) => said.debugger = Some(address),
+            Err(e) => return wrong(e),
+        }
+        Ok(())
+    }),
     Opt("L", "path", "QEMU_LD_PREFIX", "look up absolute paths below 'path' first", prefix),
     Opt("s", "size", "QEMU_STACK_SIZE", "size of the main stack", stack),
     Opt("cpu", "model", "QEMU_CPU", "select CPU (-cpu help for list)", |said, model| {
@@ -238,6 +247,9 @@ fn started(args: &[OsString]) -> Result<(Failure, u8), Stop> {
     };
     if let Some(argv0) = said.argv0.take() {
         launch.called(argv0);
+    }
+    if let Some(address) = said.debugger.take() {
+        launch.debugged(address);
     }
     let mut settings = said.settings;
     if settings.get(Key::Sysroot).is_none()

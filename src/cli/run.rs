@@ -4,9 +4,9 @@ use super::fail::{Failure, describe};
 use super::flags::RunFlags;
 use super::profile::Writer;
 use super::settings::{Key, Settings};
-use super::{crash, info, log, stats};
+use super::{crash, info, log, monitor, stats};
 use rvnative::debug::{JitDump, PerfMap, Profiler, Symbols, dump};
-use rvnative::linux::{Command, LoadError, Reentry, RootFs};
+use rvnative::linux::{Address, Command, LoadError, Reentry, RootFs};
 use rvnative::runtime::{Difference, EngineKind, Observer, Options, TranslatedBlock};
 use rvnative::sys::process::{Invocation, executed_as};
 use std::ffi::{OsStr, OsString};
@@ -60,6 +60,9 @@ pub(super) fn run_watched(flags: RunFlags, profile: Option<Writer>) -> Result<Ex
         command.arg0(program);
     }
     environment(&mut command, &flags);
+    if let Some(address) = flags.gdb {
+        command.debugger(address);
+    }
     start(command, &settings, profile)
 }
 
@@ -70,6 +73,8 @@ pub(super) struct Launch {
     args: Vec<OsString>,
     /// The program's file, where the kernel has found it, and the name by which it was called.
     file: Option<(File, OsString)>,
+    /// Where a debugger is waited for.
+    debugger: Option<Address>,
 }
 
 impl Launch {
@@ -90,7 +95,13 @@ impl Launch {
             argv0: argv0.clone(),
             args: args.to_vec(),
             file: if invocation.is_for_program() { found(invocation, program) } else { None },
+            debugger: None,
         })
+    }
+
+    /// Waits for a debugger there.
+    pub(super) fn debugged(&mut self, at: Address) {
+        self.debugger = Some(at);
     }
 
     /// Gives the program another `argv[0]`.
@@ -118,6 +129,9 @@ impl Launch {
             command.program_file(file, called);
         }
         hide_ours(&mut command);
+        if let Some(address) = self.debugger {
+            command.debugger(address);
+        }
         for (name, value) in changed {
             match value {
                 Some(value) => command.env(name, value),
@@ -172,6 +186,7 @@ fn start(
         command.strace(trace);
     }
     crash::watch(&mut command, settings, roots(settings));
+    command.monitor(monitor::answer);
     command.host_exec(settings.get(Key::AllowHostExec).is_some());
     command.reentry_flags(settings.to_words());
     Err(load_failure(&command.exec()))

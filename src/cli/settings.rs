@@ -156,6 +156,7 @@ settings! {
         choices: || vec![
             ("report", "Where and why, and the calls that led there"),
             ("brief", "A line, and only if an instruction is missing"),
+            ("gdb", "As `report`, and wait for gdb or lldb"),
             ("quiet", "Nothing"),
         ],
         help: "What to say when a program dies of a fault: `report` on a terminal, else `brief`",

@@ -63,6 +63,13 @@ impl Printer {
     }
 }
 
+/// The counters of a machine, as a debugger's user reads them.
+pub(super) fn text(machine: &Machine) -> String {
+    let helpers = machine.helper_calls();
+    let helpers: Vec<_> = helpers.iter().map(|(op, n)| (op.mnemonic(), *n)).collect();
+    as_text("", &machine.stats().list(), &helpers)
+}
+
 fn as_text(program: &str, values: &[(&str, u64)], helpers: &[(&str, u64)]) -> String {
     let mut out = format!("{:<24} {program}\n", "program");
     for (name, n) in values {

@@ -21,6 +21,7 @@ mod report;
 mod rig;
 mod rng;
 
+pub use crate::gdb::mock::converse as check_gdb;
 pub use campaign::{Campaign, Progress, check_bytes, replay, run};
 pub use decoder::check_decoder;
 pub use elf::{check_elf, mutate};

@@ -13,8 +13,7 @@ pub enum After {
     Reply(Vec<u8>),
     /// The threads go on as [`Target::resume`] was told.
     Resume,
-    /// This is sent, and the process goes on by itself. `child`: not all of it, what a fork has
-    /// made stays with the client.
+    /// This is sent, and the process goes on by itself.
     Detach(Vec<u8>),
     /// This is sent, if anything, and the process is killed.
     Kill(Option<Vec<u8>>),

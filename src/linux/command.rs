@@ -11,6 +11,9 @@ use crate::linux::fs::busy;
 use crate::linux::fs::namespace::{Namespace, open_path};
 use crate::linux::fs::proc::shown::ProcDevice;
 use crate::linux::fs::rootfs::{RootFs, Want, World, Worlds, fd_path};
+use crate::linux::gdb::attach;
+use crate::linux::gdb::socket::Address;
+use crate::linux::gdb::state::{Debug, Monitor};
 use crate::linux::host::limit;
 use crate::linux::mm::layout::{self, Layout};
 use crate::linux::process::{ExitHook, Options, Process, Thread};
@@ -35,6 +38,7 @@ use crate::util::HostAddr;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -75,6 +79,10 @@ pub struct Command {
     /// What [`World::to_words`] says, if a guest has started this program.
     world: Vec<Vec<u8>>,
     directory: Option<PathBuf>,
+    /// Where a debugger is waited for.
+    debugger: Option<Address>,
+    /// What the program before this one has said about its debugger; empty if it had none.
+    handed_over: String,
 }
 
 impl std::fmt::Debug for Command {
@@ -114,6 +122,8 @@ impl Command {
             root: RootFs::host(),
             world: Vec::new(),
             directory: None,
+            debugger: None,
+            handed_over: String::new(),
         }
     }
 
@@ -269,6 +279,33 @@ impl Command {
         hook: impl Fn(&Crash<'_>) + Send + Sync + 'static,
     ) -> &mut Self {
         self.options.on_crash = Some(crash::Hook { all, tell: Arc::new(hook) });
+        self
+    }
+
+    /// Lets a debugger connect that speaks gdb's remote protocol, and waits for it unless the
+    /// address says otherwise.
+    #[doc(hidden)]
+    pub fn debugger(&mut self, address: Address) -> &mut Self {
+        self.debugger = Some(address);
+        self
+    }
+
+    /// Lets a program that crashes wait for a debugger at [`debugger_socket`].
+    ///
+    /// [`debugger_socket`]: crate::linux::debugger_socket
+    #[doc(hidden)]
+    pub fn debug_crashes(&mut self, on: bool) -> &mut Self {
+        self.options.debug_crashes = on;
+        self
+    }
+
+    /// Lets `hook` answer commands of the debugger's user that are for us (`monitor`).
+    #[doc(hidden)]
+    pub fn monitor(
+        &mut self,
+        hook: impl Fn(&Machine, &str) -> String + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.options.monitor = Some(Monitor(Arc::new(hook)));
         self
     }
 
@@ -446,17 +483,32 @@ impl Command {
             tracees: Tracees::default(),
             rewritten: Rewritten::new(),
             personality: Personality::new(inherited.personality),
+            debug: Debug::default(),
             credentials: Mutex::new(self.options.credentials.clone()),
             on_exit: Mutex::new(self.on_exit.take()),
             machine,
         });
         core_dump::settle(&process);
+        self.attach_debugger(&process)?;
         for &fd in &self.close {
             // One that is not open is as it should be.
             let _ = host::host_call(libc::SYS_close, &[fd.into()]);
         }
         let sigmask = self.sigmask.unwrap_or(before);
         first_thread(process, (loaded.start, built.sp), sigmask, &inherited)
+    }
+
+    /// Lets a debugger connect, or go on where the program before this one was.
+    fn attach_debugger(&self, process: &Arc<Process>) -> Result<(), LoadError> {
+        match &self.debugger {
+            Some(address) => attach::listen(process, address).map_err(|e| {
+                let error = io::Error::new(e.kind(), format!("no debugger can connect: {e}"));
+                LoadError::Host(error)
+            })?,
+            None if self.handed_over.is_empty() => {}
+            None => attach::take_over(process, &self.handed_over)?,
+        }
+        Ok(())
     }
 
     /// Finds the program, unless that has been done, and reads its file's headers.
@@ -612,6 +664,7 @@ impl Reentry {
         command.inherited = Some(self.inherited);
         command.close = self.close;
         command.options.reentry = self.flags;
+        command.handed_over = self.debug;
         command.world = self.world;
         command.options.credentials = Credentials::from_text(&self.credentials);
         command

@@ -25,6 +25,7 @@ mod command;
 pub mod doc;
 mod exec;
 mod fs;
+mod gdb;
 mod host;
 mod ipc;
 mod lock;
@@ -50,6 +51,10 @@ pub use command::Command;
 pub use exec::loader::LoadError;
 pub use exec::reentry::Reentry;
 pub use fs::rootfs::RootFs;
+#[doc(hidden)]
+pub use gdb::attach::{request as request_debugger, socket_of as debugger_socket};
+#[doc(hidden)]
+pub use gdb::socket::Address;
 #[doc(hidden)]
 pub use signal::crash::Crash;
 pub use status::ExitStatus;

@@ -4,6 +4,8 @@ use crate::linux::abi::{NSIG, SigAction, SigStack};
 use crate::linux::fs::aio_contexts;
 use crate::linux::fs::namespace::Namespace;
 use crate::linux::fs::proc::shown::{ProcDevice, Shown};
+use crate::linux::gdb::state::{Debug, Monitor};
+use crate::linux::gdb::tracee::Tracee;
 use crate::linux::mm::layout::Layout;
 use crate::linux::ptrace::area::{Area, Kind, Made, Rewritten};
 use crate::linux::ptrace::tracees::Tracees;
@@ -42,6 +44,10 @@ pub struct Options {
     pub host_exec: bool,
     /// What `uname` reports as release; the host's if absent.
     pub uname_release: Option<String>,
+    /// Commands of a debugger's user that are for us.
+    pub(crate) monitor: Option<Monitor>,
+    /// A program that crashes waits for a debugger.
+    pub(crate) debug_crashes: bool,
     /// Who is told of a crash.
     pub(crate) on_crash: Option<crash::Hook>,
     /// Arguments for our own command line that a program started by `execve` inherits, in the
@@ -106,6 +112,8 @@ pub struct Process {
     pub(crate) rewritten: Arc<Rewritten>,
     /// The loop that runs its threads.
     pub(crate) dispatch: &'static Dispatch,
+    /// Its debugger.
+    pub(crate) debug: Debug,
     /// Called once when the process ends, if its end is ours to see.
     pub(crate) on_exit: Mutex<Option<ExitHook>>,
 }
@@ -162,6 +170,8 @@ pub struct Thread {
     pub(crate) restart: Option<Made>,
     /// What its tracer is shown as the result of such a call.
     pub(crate) shown_result: Option<u64>,
+    /// What it knows of the process's debugger.
+    pub(crate) tracee: Option<Box<Tracee>>,
     /// True once the thread has made its last system call.
     pub(crate) ended: bool,
 }
@@ -172,6 +182,10 @@ pub(crate) struct Dispatch {
     pub run: fn(&mut Thread),
     /// Shows a call that is about to succeed and does not return, where calls are traced.
     pub show_success: fn(&Thread),
+    /// Goes on with the conversation with a debugger that another process had, which said this.
+    pub take_over_debugger: fn(&Arc<Process>, &str) -> std::io::Result<()>,
+    /// Lets a debugger connect to a process that runs. Says where.
+    pub let_debug: fn(&Arc<Process>) -> std::io::Result<PathBuf>,
     /// The guest's number of the system call that the host numbers so, if it is served.
     pub number: fn(i64) -> Option<u16>,
 }

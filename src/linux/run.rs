@@ -2,6 +2,7 @@
 
 use crate::cpu::Exit;
 use crate::linux::abi::{Errno, SysResult};
+use crate::linux::gdb::attach;
 use crate::linux::process::{Dispatch, Thread};
 use crate::linux::ptrace::area::Made;
 use crate::linux::ptrace::stop;
@@ -12,8 +13,13 @@ use crate::linux::task::futex;
 use crate::linux::{order, strace, table};
 
 /// This loop, for handlers that start threads or ask what is served.
-pub(crate) static DISPATCH: Dispatch =
-    Dispatch { run, show_success: strace::succeeds, number: table::number_of_host };
+pub(crate) static DISPATCH: Dispatch = Dispatch {
+    run,
+    show_success: strace::succeeds,
+    take_over_debugger: attach::take_over,
+    let_debug: attach::let_debug,
+    number: table::number_of_host,
+};
 
 /// Runs the thread until it ends.
 pub(crate) fn run(t: &mut Thread) {
@@ -22,12 +28,20 @@ pub(crate) fn run(t: &mut Thread) {
         if t.process.core.begun() {
             core_dump::stop(t);
         }
+        let debugged = t.process.debug.is_on();
+        if debugged && let Some(info) = t.checkpoint() {
+            t.deliver_unasked(&info);
+        }
         if t.signals.is_pending() {
             t.deliver_signals();
         }
-        match next_exit(t) {
+        match if debugged { t.execute() } else { next_exit(t) } {
             // A signal that came before the call is delivered before it is made.
             Exit::Ecall if !t.signals.is_pending() => {
+                if debugged && !t.before_call() {
+                    continue;
+                }
+                let number = t.syscall_number();
                 futex::tell_host(t);
                 let shown = strace::begin(t);
                 let hart = t.cpu.hart();
@@ -42,6 +56,10 @@ pub(crate) fn run(t: &mut Thread) {
                     Ok(()) => table::dispatch(t).or_else(|e| order::of_kernel(t, e)),
                     Err(refused) => refused,
                 };
+                let result = match result {
+                    Err(Errno::EINTR) => Err(t.interrupted()),
+                    other => other,
+                };
                 t.memory().kernel_has_written();
                 if let Some(call) = shown {
                     strace::end(t, &call, result);
@@ -50,12 +68,21 @@ pub(crate) fn run(t: &mut Thread) {
                 if t.trace.is_some() || result == Err(Errno::EINTR) {
                     stop::after_call(t, made, result);
                 }
+                if debugged {
+                    t.after_call(number);
+                }
             }
             Exit::Ecall | Exit::Interrupted | Exit::OutOfFuel => {}
             Exit::FenceI => {
                 t.process.machine.flush_icache();
                 let hart = t.cpu.hart_mut();
                 hart.pc = hart.pc.wrapping_add(4);
+            }
+            // That of a process which shares its memory with this one, whose debugger it is.
+            Exit::Ebreak if !debugged && t.cpu.at_breakpoint() => {
+                if let Err(exit) = t.cpu.step() {
+                    t.raise_for(exit);
+                }
             }
             fault
             @ (Exit::Ebreak | Exit::Illegal { .. } | Exit::Fault(_) | Exit::Misaligned(_)) => {

@@ -195,6 +195,15 @@ impl Slot {
         Some(info)
     }
 
+    /// A fault signal that was sent, if nothing else waits. To be called by the owning thread.
+    #[must_use]
+    pub fn only_sent(&self) -> Option<RawInfo> {
+        let sent = self.sent();
+        let place = FAULT_SIGNALS.iter().position(|s| sent == 1 << (s - 1))?;
+        let info = || self.faults[place].each_ref().map(|word| word.load(Ordering::Relaxed));
+        (!self.is_full()).then(info)
+    }
+
     /// Keeps a fault signal that was sent. As with all but real-time signals, one that waits
     /// already stands for those that follow. Async-signal-safe, also against itself.
     fn keep_sent(&self, signal: i32, info: &RawInfo) {

@@ -52,6 +52,15 @@ pub fn kept_aside() -> impl Iterator<Item = i32> {
     ALL.iter().map(|n| n.load(Ordering::Acquire)).filter(|&n| n != NONE)
 }
 
+/// Closes a descriptor that was kept aside by the process that this one is a copy of, and whose
+/// owner will not be dropped here.
+pub fn close_aside(fd: i32) {
+    if replace(fd, NONE) {
+        // SAFETY: nobody in this process uses it any more, as the caller says.
+        unsafe { libc::close(fd) };
+    }
+}
+
 impl Aside {
     /// Leaves the descriptor alone: its number means nothing in this process's table.
     pub fn forget(self) {

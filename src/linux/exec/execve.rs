@@ -384,6 +384,7 @@ fn exec(
         return Err(Errno::RESTART);
     }
     let credentials = new_credentials(t, &program);
+    let debug = t.hand_over_debugger().unwrap_or_default();
     let reentry = Reentry {
         flags: t.process.options.reentry.clone(),
         host: program.host,
@@ -393,6 +394,7 @@ fn exec(
         inherited: Inherited::of(t),
         close,
         credentials,
+        debug,
         world: t.process.options.files.world().map_or_else(Vec::new, |w| w.to_words()),
         args: program.args,
         env,
@@ -410,6 +412,7 @@ fn exec(
     if reentry.inherited.traced {
         mirror::record_all(&t.process);
     }
+    t.keep_debugger();
     if open_file(&reentry.host).is_some() {
         // Ours, or as good as never opened.
         let _ = reentry.close.last().map(|&fd| host_call(libc::SYS_close, &[fd.into()]));

@@ -21,6 +21,8 @@ pub struct Reentry {
     pub(crate) called: PathBuf,
     pub(crate) sigmask: u64,
     pub(crate) inherited: Inherited,
+    /// What [`hand_over_debugger`](crate::linux::Thread) says; empty without a debugger.
+    pub(crate) debug: String,
     /// Descriptors that the program must not find open.
     pub(crate) close: Vec<i32>,
     /// What [`to_words`](crate::linux::fs::rootfs::World::to_words) of the world says.
@@ -61,6 +63,7 @@ impl Reentry {
         let close = numbers.map(|n| n.parse().ok()).collect::<Option<_>>()?;
         let flags = args.by_ref().take(flags).collect();
         let credentials = args.next()?.into_string().ok()?;
+        let debug = args.next()?.into_string().ok()?;
         let world = args.by_ref().take(world).map(OsStringExt::into_vec).collect();
         let rest: Vec<Vec<u8>> = args.map(OsStringExt::into_vec).collect();
         let env = rest.get(count..)?.to_vec();
@@ -74,6 +77,7 @@ impl Reentry {
             close,
             world,
             credentials,
+            debug,
             args: rest[..count].to_vec(),
             env,
         })
@@ -100,6 +104,7 @@ impl Reentry {
         all.push(self.inherited.to_text().into_bytes());
         all.extend(self.flags.iter().map(|f| f.as_bytes().to_vec()));
         all.push(self.credentials.clone().into_bytes());
+        all.push(self.debug.clone().into_bytes());
         all.extend(self.world.iter().cloned());
         all.extend(self.args.iter().cloned());
         all.extend(self.env.iter().cloned());
@@ -122,6 +127,7 @@ mod tests {
             inherited: Inherited::from_host(),
             close: vec![0, 2, 100],
             credentials: "0,0".into(),
+            debug: "9,0,1,0,-".into(),
             world: vec![b"".to_vec(), b"1000".to_vec(), b"rw".to_vec()],
             args: vec![b"sh".to_vec(), b"-c".to_vec(), b"".to_vec()],
             env: vec![b"A=\xff".to_vec()],

@@ -10,7 +10,8 @@ use crate::linux::process::{Process, Thread};
 use std::path::{Path, PathBuf};
 
 impl Process {
-    fn program(&self) -> Program<'_> {
+    /// The running program, for lookups.
+    pub(crate) fn program(&self) -> Program<'_> {
         Program { path: &self.exe_host, file: self.exe_file.as_deref() }
     }
 

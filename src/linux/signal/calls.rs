@@ -12,6 +12,7 @@ use crate::linux::abi::{
     TimeSpec, UContext,
 };
 use crate::linux::args::host;
+use crate::linux::gdb::state as debug;
 use crate::linux::host::HostArg;
 use crate::linux::lock::lock;
 use crate::linux::mm::mman::grow_stack;
@@ -368,11 +369,44 @@ impl Thread {
         self.signals.recheck(self.sigmask);
     }
 
-    /// Delivers one signal that is not blocked.
+    /// Delivers one signal that is not blocked, as tracer and debugger want it if there are such.
     fn deliver(&mut self, info: &SigInfo) {
-        if let Some(info) = stop::before_signal(self, info) {
+        if let Some(request) = debug::request(info) {
+            return self.let_debug(request);
+        }
+        let traced = stop::before_signal(self, info);
+        let info = match traced {
+            Some(info) if self.process.debug.is_on() => self.signal_for(info),
+            other => other,
+        };
+        if let Some(info) = info {
             self.act_on(&info);
         }
+    }
+
+    /// What a system call's `EINTR` is to be: one that only a request to be debugged has ended is
+    /// made again.
+    pub(crate) fn interrupted(&self) -> Errno {
+        match self.signals.only_sent() {
+            Some(raw) if debug::request(&info_of(&raw)).is_some() => Errno::RESTART,
+            _ => Errno::EINTR,
+        }
+    }
+
+    /// Somebody with the right to send us signals wants to debug the process.
+    fn let_debug(&self, request: u64) {
+        if request == debug::ATTACH && !self.process.debug.is_on() {
+            async_signal::set_mask(!0);
+            if let Err(e) = (self.process.dispatch.let_debug)(&self.process) {
+                tracing::warn!("no debugger can connect: {e}");
+            }
+        }
+    }
+
+    /// Delivers a signal of the debugger's.
+    pub(crate) fn deliver_unasked(&mut self, info: &SigInfo) {
+        self.act_on(info);
+        self.settle_mask();
     }
 
     /// Runs the action of one signal.
@@ -384,6 +418,7 @@ impl Thread {
             SIG_DFL if info.code <= 0 && std::process::id() == 1 => {}
             SIG_DFL if core_dump::is_core_signal(info.signo) => exit::die_of_signal(self, info),
             SIG_DFL if mirror::records_all() => stop::default_action(self, info),
+            SIG_DFL if debug::records(info.signo) => exit::die_of_signal(self, info),
             // The action changed after the signal was recorded; the host does the default one.
             SIG_DFL => self.send_again(info),
             _ => self.enter_handler(info, &action),
@@ -400,7 +435,12 @@ impl Thread {
 
     /// Raises a signal that the thread's own instruction caused: it cannot be blocked or ignored.
     pub(crate) fn force_signal(&mut self, info: &SigInfo) {
-        let Some(info) = &stop::before_signal(self, info) else { return };
+        let Some(mut info) = stop::before_signal(self, info) else { return };
+        if self.process.debug.is_on() {
+            let Some(kept) = self.signal_for(info) else { return };
+            info = kept;
+        }
+        let info = &info;
         let signal = info.signo;
         let action = self.process.take_action(signal);
         if action.handler <= SIG_IGN || self.sigmask & bit(signal) != 0 {

@@ -2,6 +2,7 @@
 //! that its threads are told of each.
 
 use crate::linux::abi::{NSIG, SigAction};
+use crate::linux::gdb::state as debug;
 use crate::linux::lock::lock;
 use crate::linux::process::Process;
 use crate::linux::signal::actions::{
@@ -94,7 +95,7 @@ pub(super) fn mirror(signal: i32, action: &SigAction) {
             no_child_stop: action.flags & SA_NOCLDSTOP != 0,
             no_child_wait: action.handler == SIG_IGN || action.flags & SA_NOCLDWAIT != 0,
         },
-        SIG_DFL if core_dump::records(signal) => {
+        SIG_DFL if core_dump::records(signal) || debug::records(signal) => {
             Disposition::Record { restart: true, no_child_stop: false, no_child_wait: false }
         }
         SIG_DFL => Disposition::Default,

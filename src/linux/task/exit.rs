@@ -1,5 +1,6 @@
 //! How threads and processes end (exit(2), exit_group(2); kernel: `kernel/exit.c`).
 
+use crate::gdb::Stop;
 use crate::linux::abi::{Errno, SigInfo, SysResult};
 use crate::linux::host::{HostArg, host_call};
 use crate::linux::lock::lock;
@@ -32,6 +33,7 @@ pub(crate) fn sys_exit(t: &mut Thread, code: i32) -> SysResult {
         }
     }
     futex::release_robust(t);
+    t.debugged_no_more();
     if t.tid == std::process::id() as i32 {
         // The process's first thread: returning from it would end the process.
         futex::clear_tid(t.memory(), t.clear_child_tid);
@@ -58,6 +60,13 @@ pub(crate) fn sys_exit_group(t: &mut Thread, code: i32) -> SysResult {
 pub(crate) fn die_of_signal(t: &mut Thread, info: &SigInfo) -> ! {
     tell(t, info);
     stop::before_exit(t, info.signo);
+    if t.process.options.debug_crashes && FAULTS.contains(&info.signo) && !t.process.debug.is_on() {
+        async_signal::set_mask(!0);
+        if (t.process.dispatch.let_debug)(&t.process).is_ok() {
+            // The program dies of it in any case once the client has seen enough.
+            t.signal_for(*info);
+        }
+    }
     let dumped = core_dump::dump(t, info);
     at_end(t, ExitStatus::killed(info.signo));
     futex::release_robust(t);
@@ -105,6 +114,12 @@ pub(crate) fn before_exec(t: &Thread) {
 }
 
 fn at_end(t: &Thread, status: ExitStatus) {
+    if let Some(debugger) = t.process.debug.get() {
+        debugger.process_gone(match status.signal() {
+            Some(signal) => Stop::Killed(signal),
+            None => Stop::Exited(status.code().unwrap_or(0)),
+        });
+    }
     let hook = lock(&t.process.on_exit).take();
     if let Some(hook) = hook {
         hook(&t.process.machine, status);

@@ -3,6 +3,8 @@
 
 use crate::linux::abi::{CloneArgs, Errno, GuestPtr, Pod, SysResult};
 use crate::linux::exec::executable;
+use crate::linux::gdb::park::{announce_child, await_decision};
+use crate::linux::gdb::state::Debug;
 use crate::linux::host::limit;
 use crate::linux::lock::lock;
 use crate::linux::process::{Options, Process, Thread};
@@ -18,6 +20,7 @@ use crate::linux::task::others;
 use crate::linux::task::personality::Personality;
 use crate::linux::task::thread::spawn;
 use crate::sys::async_signal::{self, Slot};
+use crate::sys::fd::Aside;
 use crate::sys::process as sys;
 use crate::sys::robust::RobustList;
 use std::io;
@@ -66,6 +69,7 @@ impl CloneRequest {
     fn fork(&self, t: &mut Thread) -> SysResult {
         let flags = self.host_flags();
         let mut pidfd = -1;
+        let waits = t.prepare_fork();
         let process = Arc::clone(&t.process);
         // No other thread holds these while the process is copied.
         let held = (
@@ -75,7 +79,7 @@ impl CloneRequest {
             process.options.files.world().map(|world| world.bound()),
             lock(&process.on_exit),
             (lock(&process.limits), lock(&process.aio), lock(&process.restrictions)),
-            (limit::hold(), process.tracees.hold()),
+            (limit::hold(), process.tracees.hold(), process.debug.hold()),
         );
         let rings = lock(&process.rings);
         rings.before_fork();
@@ -102,6 +106,9 @@ impl CloneRequest {
         let pid = pid?;
         if pid != 0 {
             self.tell_parent(t, pid, pidfd);
+            if let Some([_, answer]) = waits {
+                t.has_forked(pid, answer);
+            }
             return Ok(pid as u64);
         }
         limit::after_fork();
@@ -118,9 +125,11 @@ impl CloneRequest {
         lock(&t.process.rings).after_fork();
         t.registered_rings.clear();
         t.user_dispatch = None;
+        t.tracee = None;
         lock(&t.process.restrictions).clear();
         t.inherit_restriction();
         self.start_child(t);
+        settle_debugger(t, waits);
         (t.trace, t.begins) = t.inherited_trace();
         stop::at_start(t);
         Err(Errno::NO_RESULT)
@@ -157,6 +166,9 @@ impl CloneRequest {
         let hart = *t.cpu.hart();
         let before = (t.tid, t.sigmask, t.altstack, t.clear_child_tid, t.robust_list);
         let (robust, trace) = (t.robust.take(), t.trace.clone());
+        let waits = if self.flags & CLONE_FILES == 0 { t.prepare_fork() } else { None };
+        let (read, mut write) = waits.map(|[r, w]| (r, w)).unzip();
+        let tracee = t.tracee.take();
         let parent = Arc::clone(&t.process);
         let signals = Arc::clone(&t.signals);
         let restriction = Arc::clone(&t.restriction);
@@ -174,6 +186,9 @@ impl CloneRequest {
             let attached = t.signals.attach();
             self.tell_parent(t, t.tid, pidfd.load(Ordering::Relaxed));
             started(t.tid);
+            if let (Some(tracee), Some(read), Some(write)) = (&tracee, &read, write.take()) {
+                announce_child(tracee, before.0, read, write);
+            }
             self.start_child(t);
             (t.trace, t.begins) = t.inherited_trace();
             async_signal::set_mask(t.sigmask);
@@ -200,6 +215,7 @@ impl CloneRequest {
         t.signals = signals;
         t.restriction = restriction;
         (t.trace, t.begins, t.restart) = (trace, None, None);
+        t.tracee = tracee;
         t.ended = false;
         t.signals.reattach();
         Ok(pid? as u64)
@@ -229,6 +245,26 @@ impl CloneRequest {
         };
         spawn(t, body)?;
         started.recv().map_err(|_| Errno::EAGAIN)?
+    }
+}
+
+/// In a new process with memory of its own: goes on without a debugger, or with its parent's, if
+/// the client decides so where one waits for that.
+fn settle_debugger(t: &Thread, waits: Option<[Aside; 2]>) {
+    let process = &t.process;
+    if !process.debug.is_on() {
+        return;
+    }
+    process.machine.clear_breakpoints();
+    let answer = waits.map_or_else(String::new, |[read, write]| {
+        // Its end is the parent's.
+        drop(write);
+        await_decision(&read)
+    });
+    if answer.is_empty() || (process.dispatch.take_over_debugger)(process, &answer).is_err() {
+        process.debug.after_fork();
+        // Signals do again what they do without a debugger.
+        (1..=64).for_each(|signal| process.mirror_default(signal));
     }
 }
 
@@ -267,6 +303,7 @@ fn child_of(parent: &Process, shares_actions: bool) -> Process {
         core: Gathering::default(),
         dispatch: parent.dispatch,
         restrictions: Mutex::new(Vec::new()),
+        debug: Debug::default(),
     }
 }
 

@@ -58,6 +58,7 @@ impl Thread {
             begins: None,
             restart: None,
             shown_result: None,
+            tracee: None,
             ended: false,
         })
     }

@@ -2,7 +2,7 @@
 //! what the host's kernel knows of each.
 
 use crate::linux::abi::Errno;
-use crate::linux::process::Thread;
+use crate::linux::process::{Process, Thread};
 use crate::linux::task::others::{self, Other};
 use crate::mem::{Backing, Prot};
 use crate::util::{PAGE_SIZE, page_down};
@@ -139,17 +139,17 @@ pub(crate) struct Areas<'a> {
 
 impl<'a> Areas<'a> {
     /// Those of the calling process; `host` is what the host tells of it.
-    pub(crate) fn own(t: &Thread, host: &'a str) -> Self {
-        let base = t.memory().base().0 as u64;
+    pub(crate) fn own(process: &Process, host: &'a str) -> Self {
+        let base = process.memory().base().0 as u64;
         let host = host_areas(host);
         // Many are of one file.
         let mut names: BTreeMap<String, String> = BTreeMap::new();
         let mut file_name = |path: &str| {
             let known = names.entry(path.to_owned());
-            let name = || t.process.file_name(path.as_ref()).to_string_lossy().into_owned();
+            let name = || process.file_name(path.as_ref()).to_string_lossy().into_owned();
             known.or_insert_with(name).clone()
         };
-        let areas = t.memory().mappings().into_iter().map(|(range, m)| {
+        let areas = process.memory().mappings().into_iter().map(|(range, m)| {
             let (offset, dev, inode, name) = match &m.backing {
                 Backing::Anonymous(name) => (0, 0, 0, name.unwrap_or("").to_owned()),
                 Backing::File { path, offset, dev, inode } => {
@@ -362,7 +362,7 @@ pub(crate) fn areas_of<'a>(
     who: Option<u32>,
     host: &'a str,
 ) -> Result<Areas<'a>, Errno> {
-    let Some(pid) = who else { return Ok(Areas::own(t, host)) };
+    let Some(pid) = who else { return Ok(Areas::own(&t.process, host)) };
     let other = others::find(pid).ok_or(Errno::ENOENT)?;
     let name = |path: &str| t.process.file_name(path.as_ref()).to_string_lossy().into_owned();
     Ok(Areas::other(&other, host, name))
