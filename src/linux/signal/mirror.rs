@@ -33,8 +33,8 @@ pub(crate) fn record_all(process: &Process) {
     mirror_actions(process);
 }
 
-/// The inverse of [`record_all`], also for a child, which has inherited what the host does; and what
-/// is to be done before another program is started, which inherits what is ignored.
+/// The inverse of [`record_all`], also for a child, which has inherited what the host does; and
+/// what is to be done before another program is started, which inherits what is ignored.
 pub(crate) fn record_wanted(process: &Process) {
     if records_all() {
         RECORDS_ALL.store(0, Ordering::Relaxed);
