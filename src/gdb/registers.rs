@@ -1,6 +1,7 @@
 //! Registers by gdb's numbers: x0-x31, pc, f0-f31, fflags, frm, fcsr; and their description.
 
 use crate::cpu::Hart;
+use crate::isa::reg::{f_name, x_name};
 use std::fmt::Write as _;
 
 /// Number of registers.
@@ -9,20 +10,6 @@ const PC: usize = 32;
 const F0: usize = 33;
 const FFLAGS: usize = 65;
 const FRM: usize = 66;
-
-/// Names of the integer registers in the psABI.
-const INT: [&str; 32] = [
-    "zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "fp", "s1", "a0", "a1", "a2", "a3", "a4",
-    "a5", "a6", "a7", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4",
-    "t5", "t6",
-];
-
-/// Names of the floating-point registers.
-const FLOAT: [&str; 32] = [
-    "ft0", "ft1", "ft2", "ft3", "ft4", "ft5", "ft6", "ft7", "fs0", "fs1", "fa0", "fa1", "fa2",
-    "fa3", "fa4", "fa5", "fa6", "fa7", "fs2", "fs3", "fs4", "fs5", "fs6", "fs7", "fs8", "fs9",
-    "fs10", "fs11", "ft8", "ft9", "ft10", "ft11",
-];
 
 /// Bytes of a register; `None` if there is no such register.
 #[must_use]
@@ -104,20 +91,22 @@ pub fn target_xml() -> String {
          <target version=\"1.0\">\n<architecture>riscv:rv64</architecture>\n\
          <osabi>GNU/Linux</osabi>\n<feature name=\"org.gnu.gdb.riscv.cpu\">\n",
     );
-    for (n, name) in INT.iter().enumerate() {
-        let kind = match *name {
+    for n in 0..32_u8 {
+        // gdb knows x8 by its other name.
+        let name = if n == 8 { "fp" } else { x_name(n) };
+        let kind = match name {
             "ra" => "code_ptr",
             "sp" | "gp" | "tp" | "fp" => "data_ptr",
             _ => "int",
         };
-        register(&mut xml, (n, 64), name, kind, "general");
+        register(&mut xml, (n.into(), 64), name, kind, "general");
     }
     register(&mut xml, (PC, 64), "pc", "code_ptr", "general");
     xml += "</feature>\n<feature name=\"org.gnu.gdb.riscv.fpu\">\n<union id=\"riscv_double\">\n\
             <field name=\"float\" type=\"ieee_single\"/>\n\
             <field name=\"double\" type=\"ieee_double\"/>\n</union>\n";
-    for (n, name) in FLOAT.iter().enumerate() {
-        register(&mut xml, (F0 + n, 64), name, "riscv_double", "float");
+    for n in 0..32_u8 {
+        register(&mut xml, (F0 + usize::from(n), 64), f_name(n), "riscv_double", "float");
     }
     for (n, name) in ["fflags", "frm", "fcsr"].iter().enumerate() {
         register(&mut xml, (FFLAGS + n, 32), name, "int", "float");

@@ -32,9 +32,9 @@ pub const UNBLOCKABLE: u64 = {
     bits
 };
 
-/// `si_code` of a SIGSEGV that tells of tracing: user space may send any negative one. The first
-/// word of its fields behind process and user has bits of `ASKED_*`, or 0 for what only a tracer is
-/// to see.
+/// `si_code` of a SIGSEGV that is between processes of ours, of which their guests know nothing:
+/// user space may send any negative one. The first word of its fields behind process and user has
+/// bits of `ASKED_*`, or 0 for what only a tracer is to see.
 pub const TRACE_CODE: i32 = -0x5256;
 /// The thread shall tell its tracer where its state is.
 pub const ASKED_HELLO: u64 = 1;
@@ -42,6 +42,10 @@ pub const ASKED_HELLO: u64 = 1;
 pub const ASKED_INTERRUPT: u64 = 2;
 /// A SIGSTOP has come, which its tracer has taken away.
 pub const ASKED_STOP: u64 = 4;
+/// The process shall let a debugger connect.
+pub const ASKED_DEBUG: u64 = 8;
+/// The thread shall look whether there is a debugger.
+pub const ASKED_LOOK: u64 = 16;
 
 /// What the handler leaves for one thread.
 pub struct Slot {
@@ -155,6 +159,12 @@ impl Slot {
         self.asked.load(Ordering::Acquire) != 0
     }
 
+    /// True if that is all that waits. To be called by the owning thread.
+    #[must_use]
+    pub fn is_only_asked(&self) -> bool {
+        self.is_asked() && !self.is_full() && self.sent() == 0
+    }
+
     /// Takes what the thread has been asked for, if anything.
     #[must_use]
     pub fn take_asked(&self) -> Option<u64> {
@@ -193,15 +203,6 @@ impl Slot {
         self.sent.fetch_and(!bit, Ordering::AcqRel);
         self.claimed.fetch_and(!bit, Ordering::AcqRel);
         Some(info)
-    }
-
-    /// A fault signal that was sent, if nothing else waits. To be called by the owning thread.
-    #[must_use]
-    pub fn only_sent(&self) -> Option<RawInfo> {
-        let sent = self.sent();
-        let place = FAULT_SIGNALS.iter().position(|s| sent == 1 << (s - 1))?;
-        let info = || self.faults[place].each_ref().map(|word| word.load(Ordering::Relaxed));
-        (!self.is_full()).then(info)
     }
 
     /// Keeps a fault signal that was sent. As with all but real-time signals, one that waits

@@ -5,14 +5,15 @@ use crate::linux::abi::{Errno, Pod as _, SigInfo};
 use crate::linux::gdb::server::{self, Talk};
 use crate::linux::gdb::socket::{Address, Connection};
 use crate::linux::gdb::state::Debugger;
-use crate::linux::gdb::state::{ATTACH, LOOK};
 use crate::linux::host::{HostArg, borrow_fd, host_call};
 use crate::linux::process::Process;
 use crate::linux::task::others;
+use crate::sys::async_signal::{ASKED_DEBUG, ASKED_LOOK, TRACE_CODE};
 use crate::sys::fd::keep_aside;
 use crate::sys::process::{Invocation, spawn};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,15 +95,14 @@ pub(crate) fn let_debug(process: &Arc<Process>) -> io::Result<PathBuf> {
     listen(process, &Address::at(&path, false))?;
     // Threads that wait in a system call are not known before they have looked.
     for tid in process.thread_ids() {
-        send(std::process::id(), tid, LOOK)?;
+        send(std::process::id(), tid, ASKED_LOOK)?;
     }
     Ok(path)
 }
 
-fn send(pid: u32, tid: i32, request: u64) -> io::Result<()> {
-    let mut info = SigInfo { signo: libc::SIGSEGV, code: libc::SI_QUEUE, ..SigInfo::zeroed() };
-    info.fields[0] = u64::from(std::process::id());
-    info.fields[1] = request;
+fn send(pid: u32, tid: i32, asked: u64) -> io::Result<()> {
+    let mut info = SigInfo { signo: libc::SIGSEGV, code: TRACE_CODE, ..SigInfo::zeroed() };
+    info.fields[1] = asked;
     let args = [pid.into(), tid.into(), libc::SIGSEGV.into(), HostArg::of(&info)];
     host_call(libc::SYS_rt_tgsigqueueinfo, &args)?;
     Ok(())
@@ -111,20 +111,21 @@ fn send(pid: u32, tid: i32, request: u64) -> io::Result<()> {
 /// Asks a guest process to let a debugger connect. Returns the path of the socket.
 ///
 /// # Errors
-/// `ESRCH` if there is no such guest process that we may look into, `ETIMEDOUT` if it does not
-/// answer, and what the host says.
+/// `ESRCH` if there is no such guest process that we may look into, `EEXIST` if somebody else has
+/// put a socket where its own would be, `ETIMEDOUT` if it does not answer, and what the host says.
 pub fn request(pid: u32) -> io::Result<PathBuf> {
     const PATIENCE: Duration = Duration::from_secs(5);
     const PAUSE: Duration = Duration::from_millis(10);
     let id = i32::try_from(pid).map_err(|_| Errno::ESRCH)?;
     others::find_by_id(id).ok_or(Errno::ESRCH)?;
     let path = socket_of(pid);
-    if is_socket(&path) {
+    let owner = std::fs::metadata(format!("/proc/{pid}"))?.uid();
+    if is_socket(&path, owner)? {
         return Ok(path);
     }
-    send(pid, id, ATTACH)?;
+    send(pid, id, ASKED_DEBUG)?;
     let begin = std::time::Instant::now();
-    while !is_socket(&path) {
+    while !is_socket(&path, owner)? {
         if begin.elapsed() > PATIENCE {
             return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT));
         }
@@ -133,7 +134,11 @@ pub fn request(pid: u32) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-fn is_socket(path: &Path) -> bool {
-    use std::os::unix::fs::FileTypeExt as _;
-    std::fs::symlink_metadata(path).is_ok_and(|m| m.file_type().is_socket())
+/// True if there is a socket of that user's: anybody may write to the folder.
+fn is_socket(path: &Path, owner: u32) -> io::Result<bool> {
+    match std::fs::symlink_metadata(path) {
+        Ok(m) if m.file_type().is_socket() && m.uid() == owner => Ok(true),
+        Ok(_) => Err(Errno::EEXIST.into()),
+        Err(_) => Ok(false),
+    }
 }

@@ -169,17 +169,6 @@ impl Child {
     }
 }
 
-/// The user of a process asks it to let a debugger connect, by a SIGSEGV with this value.
-pub(crate) const ATTACH: u64 = 0x7276_6e61_7469_7665;
-/// With this one, a thread shall look whether there is a debugger.
-pub(crate) const LOOK: u64 = ATTACH + 1;
-
-/// What a signal asks for that is ours and not the program's: [`ATTACH`] or [`LOOK`].
-pub(crate) fn request(info: &SigInfo) -> Option<u64> {
-    let ours = info.signo == libc::SIGSEGV && info.code == libc::SI_QUEUE;
-    Some(info.fields[1]).filter(|n| ours && [ATTACH, LOOK].contains(n))
-}
-
 /// What is locked.
 #[derive(Default)]
 pub(crate) struct World {

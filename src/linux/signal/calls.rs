@@ -27,7 +27,7 @@ use crate::linux::signal::core_dump;
 use crate::linux::signal::mirror::{self, UNCATCHABLE, mirror};
 use crate::linux::task::exit;
 use crate::mem::Access;
-use crate::sys::async_signal::{self, RawInfo, UNBLOCKABLE};
+use crate::sys::async_signal::{self, ASKED_DEBUG, ASKED_LOOK, RawInfo, UNBLOCKABLE};
 
 const SA_SIGINFO: u64 = 4;
 /// Has no effect here; programs learn from it that flags which there are not are taken away.
@@ -337,7 +337,13 @@ impl Thread {
     pub(crate) fn deliver_signals(&mut self) {
         loop {
             if let Some(asked) = self.signals.take_asked() {
-                if let Some(info) = stop::attend(self, asked) {
+                if asked & ASKED_DEBUG != 0 {
+                    self.let_debug();
+                }
+                let of_tracer = asked & !(ASKED_DEBUG | ASKED_LOOK);
+                if of_tracer != 0
+                    && let Some(info) = stop::attend(self, of_tracer)
+                {
                     self.act_on(&info);
                 }
                 continue;
@@ -371,9 +377,6 @@ impl Thread {
 
     /// Delivers one signal that is not blocked, as tracer and debugger want it if there are such.
     fn deliver(&mut self, info: &SigInfo) {
-        if let Some(request) = debug::request(info) {
-            return self.let_debug(request);
-        }
         let traced = stop::before_signal(self, info);
         let info = match traced {
             Some(info) if self.process.debug.is_on() => self.signal_for(info),
@@ -384,18 +387,15 @@ impl Thread {
         }
     }
 
-    /// What a system call's `EINTR` is to be: one that only a request to be debugged has ended is
-    /// made again.
+    /// What a system call's `EINTR` is to be: one that no signal of the guest's has ended is made
+    /// again.
     pub(crate) fn interrupted(&self) -> Errno {
-        match self.signals.only_sent() {
-            Some(raw) if debug::request(&info_of(&raw)).is_some() => Errno::RESTART,
-            _ => Errno::EINTR,
-        }
+        if self.signals.is_only_asked() { Errno::RESTART } else { Errno::EINTR }
     }
 
     /// Somebody with the right to send us signals wants to debug the process.
-    fn let_debug(&self, request: u64) {
-        if request == debug::ATTACH && !self.process.debug.is_on() {
+    fn let_debug(&self) {
+        if !self.process.debug.is_on() {
             async_signal::set_mask(!0);
             if let Err(e) = (self.process.dispatch.let_debug)(&self.process) {
                 tracing::warn!("no debugger can connect: {e}");
