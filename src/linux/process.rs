@@ -4,8 +4,8 @@ use crate::linux::abi::{NSIG, SigAction, SigStack};
 use crate::linux::fs::aio_contexts;
 use crate::linux::fs::namespace::Namespace;
 use crate::linux::fs::proc::shown::{ProcDevice, Shown};
+use crate::linux::gdb::debuggee::Debuggee;
 use crate::linux::gdb::state::{Debug, Monitor};
-use crate::linux::gdb::tracee::Tracee;
 use crate::linux::mm::layout::Layout;
 use crate::linux::ptrace::area::{Area, Kind, Made, Rewritten};
 use crate::linux::ptrace::tracees::Tracees;
@@ -171,7 +171,7 @@ pub struct Thread {
     /// What its tracer is shown as the result of such a call.
     pub(crate) shown_result: Option<u64>,
     /// What it knows of the process's debugger.
-    pub(crate) tracee: Option<Box<Tracee>>,
+    pub(crate) debuggee: Option<Box<Debuggee>>,
     /// True once the thread has made its last system call.
     pub(crate) ended: bool,
 }

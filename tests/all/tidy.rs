@@ -48,7 +48,7 @@ const LINUX_LAYERS: &[&[&str]] = &[
         "fs/busy",
         "fs/proc/shown",
         "gdb/state",
-        "gdb/tracee",
+        "gdb/debuggee",
         "mm/layout",
         "ptrace/area",
         "seccomp/dispatch_range",

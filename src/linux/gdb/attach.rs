@@ -29,7 +29,10 @@ pub(crate) fn listen(process: &Arc<Process>, address: &Address) -> io::Result<()
     let listener = address.listen()?;
     let debugger = begin(process, address.wait)?;
     let process = Arc::clone(process);
-    spawn(STACK, move || server::serve_first(process, debugger, listener))
+    spawn(STACK, move || {
+        others::name_helper();
+        server::serve_first(process, debugger, listener);
+    })
 }
 
 /// Goes on with the conversation that the program before this one had. All signals are blocked.
@@ -65,6 +68,7 @@ pub(crate) fn take_over(process: &Arc<Process>, text: &str) -> io::Result<()> {
     };
     let process = Arc::clone(process);
     spawn(STACK, move || {
+        others::name_helper();
         server::serve(process, debugger, Talk { connection, session, first });
     })
 }

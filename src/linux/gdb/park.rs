@@ -5,8 +5,8 @@ use crate::cpu::Exit;
 use crate::gdb::{Action, Stop, What, agent};
 use crate::interp::Watchpoint;
 use crate::linux::abi::{Pod, SigInfo};
+use crate::linux::gdb::debuggee::Debuggee;
 use crate::linux::gdb::state::{Child, Debugger, Entry, Status, World};
-use crate::linux::gdb::tracee::Tracee;
 use crate::linux::host::{HostArg, host_call, inherited_fd};
 use crate::linux::process::Thread;
 use crate::linux::signal::actions::bit;
@@ -29,11 +29,11 @@ impl Thread {
     /// thread is to get without being asked about it.
     pub(crate) fn checkpoint(&mut self) -> Option<SigInfo> {
         self.enroll();
-        let tracee = self.tracee.as_mut()?;
-        if std::mem::take(&mut tracee.stepped) {
+        let debuggee = self.debuggee.as_mut()?;
+        if std::mem::take(&mut debuggee.stepped) {
             return self.stop_for(What::Step, None);
         }
-        let debugger = Arc::clone(&tracee.debugger);
+        let debugger = Arc::clone(&debuggee.debugger);
         let world = debugger.world();
         if !waits(&world, self.tid) {
             return None;
@@ -44,10 +44,10 @@ impl Thread {
     /// Makes the thread known to the debugger of its process.
     fn enroll(&mut self) {
         let Some(debugger) = self.process.debug.get() else {
-            self.tracee = None;
+            self.debuggee = None;
             return;
         };
-        if self.tracee.as_ref().is_some_and(|t| Arc::ptr_eq(&t.debugger, &debugger)) {
+        if self.debuggee.as_ref().is_some_and(|t| Arc::ptr_eq(&t.debugger, &debugger)) {
             return;
         }
         let wake = Arc::new(Condvar::new());
@@ -75,7 +75,7 @@ impl Thread {
         }
         drop(world);
         debugger.changed.notify_all();
-        self.tracee = Some(Box::new(Tracee {
+        self.debuggee = Some(Box::new(Debuggee {
             debugger,
             wake,
             action: Action::Continue,
@@ -90,7 +90,7 @@ impl Thread {
 
     /// Tells of a stop and waits until the client lets the thread go on.
     pub(crate) fn stop_for(&mut self, what: What, info: Option<SigInfo>) -> Option<SigInfo> {
-        let debugger = Arc::clone(&self.tracee.as_ref()?.debugger);
+        let debugger = Arc::clone(&self.debuggee.as_ref()?.debugger);
         let mut world = debugger.world();
         debugger.report(&mut world, self.tid, what);
         if let Some(entry) = world.threads.get_mut(&self.tid) {
@@ -108,7 +108,7 @@ impl Thread {
         from_call: bool,
     ) -> Option<SigInfo> {
         let tid = self.tid;
-        let wake = Arc::clone(&self.tracee.as_ref()?.wake);
+        let wake = Arc::clone(&self.debuggee.as_ref()?.wake);
         let entry = world.threads.get_mut(&tid)?;
         if !from_call {
             (entry.hart, entry.changed) = (*self.cpu.hart(), false);
@@ -137,10 +137,10 @@ impl Thread {
             *self.cpu.hart_mut() = entry.hart;
         }
         let signal = entry.signal.take();
-        let tracee = self.tracee.as_mut()?;
-        (tracee.action, tracee.points) = (entry.action.clone(), points);
-        (tracee.stepped, tracee.first) = (false, true);
-        tracee.signal = signal;
+        let debuggee = self.debuggee.as_mut()?;
+        (debuggee.action, debuggee.points) = (entry.action.clone(), points);
+        (debuggee.stepped, debuggee.first) = (false, true);
+        debuggee.signal = signal;
         let signo = signal.filter(|&n| n != 0)?;
         Some(match &entry.siginfo {
             Some(info) if info.signo == signo => *info,
@@ -151,8 +151,8 @@ impl Thread {
     /// A signal is about to be delivered: asks the debugger, and returns what it is to be.
     pub(crate) fn signal_for(&mut self, info: SigInfo) -> Option<SigInfo> {
         self.enroll();
-        let Some(tracee) = &self.tracee else { return Some(info) };
-        let debugger = Arc::clone(&tracee.debugger);
+        let Some(debuggee) = &self.debuggee else { return Some(info) };
+        let debugger = Arc::clone(&debuggee.debugger);
         let mut world = debugger.world();
         let pass = world.gone || world.pass & bit(info.signo) != 0;
         if let Some(entry) = world.threads.get_mut(&self.tid)
@@ -167,12 +167,12 @@ impl Thread {
             return Some(info);
         }
         let result = self.stop_for(What::Signal(info.signo), Some(info));
-        if let Some(tracee) = &mut self.tracee
+        if let Some(debuggee) = &mut self.debuggee
             && result.is_some()
-            && tracee.action != Action::Continue
+            && debuggee.action != Action::Continue
         {
             // A step into a handler ends at its first instruction.
-            tracee.stepped = true;
+            debuggee.stepped = true;
         }
         result
     }
@@ -181,8 +181,8 @@ impl Thread {
     /// nothing to be served.
     pub(crate) fn execute(&mut self) -> Exit {
         loop {
-            let Some(tracee) = &self.tracee else { return self.cpu.run() };
-            if tracee.action != Action::Continue || !tracee.points.data.is_empty() {
+            let Some(debuggee) = &self.debuggee else { return self.cpu.run() };
+            if debuggee.action != Action::Continue || !debuggee.points.data.is_empty() {
                 return self.execute_singly();
             }
             let exit = self.cpu.run();
@@ -211,7 +211,7 @@ impl Thread {
     /// evaluated.
     fn breakpoint(&self) -> Option<bool> {
         let hart = self.cpu.hart();
-        let points = &self.tracee.as_ref()?.points;
+        let points = &self.debuggee.as_ref()?.points;
         let mut read = |addr: u64, to: &mut [u8]| self.memory().read_bytes(addr, to).is_ok();
         let found = points.code.range((hart.pc, false)..=(hart.pc, true)).find(|(_, b)| {
             let holds = |c: &Vec<u8>| agent::evaluate(c, hart, &mut read) != Some(0);
@@ -223,14 +223,14 @@ impl Thread {
     /// Executes one instruction after the other: a step, a range, or because of watchpoints.
     fn execute_singly(&mut self) -> Exit {
         loop {
-            let Some(tracee) = &mut self.tracee else { return Exit::Interrupted };
-            let stop = tracee.debugger.stopping.load(Ordering::Acquire);
+            let Some(debuggee) = &mut self.debuggee else { return Exit::Interrupted };
+            let stop = debuggee.debugger.stopping.load(Ordering::Acquire);
             if stop || self.signals.is_pending() || self.process.core.begun() {
                 return Exit::Interrupted;
             }
-            let first = std::mem::take(&mut tracee.first);
-            let points = Arc::clone(&tracee.points);
-            let leaves = match &tracee.action {
+            let first = std::mem::take(&mut debuggee.first);
+            let points = Arc::clone(&debuggee.points);
+            let leaves = match &debuggee.action {
                 Action::Continue | Action::Stop => None,
                 Action::Step => Some(0..0),
                 Action::Range(range) => Some(range.clone()),
@@ -259,8 +259,8 @@ impl Thread {
                 }
                 Ok(None) => {}
                 Err(exit) => {
-                    if let Some(tracee) = &mut self.tracee {
-                        tracee.stepped = exit == Exit::FenceI && leaves.is_some();
+                    if let Some(debuggee) = &mut self.debuggee {
+                        debuggee.stepped = exit == Exit::FenceI && leaves.is_some();
                     }
                     return exit;
                 }
@@ -280,11 +280,11 @@ impl Thread {
         if self.cpu.hart().pc != pc {
             return false;
         }
-        let Some(tracee) = &self.tracee else { return true };
-        let watched = tracee.points.written().map(|w| self.contents(w)).collect();
-        let debugger = Arc::clone(&tracee.debugger);
-        if let Some(tracee) = &mut self.tracee {
-            tracee.before = watched;
+        let Some(debuggee) = &self.debuggee else { return true };
+        let watched = debuggee.points.written().map(|w| self.contents(w)).collect();
+        let debugger = Arc::clone(&debuggee.debugger);
+        if let Some(debuggee) = &mut self.debuggee {
+            debuggee.before = watched;
         }
         let mut world = debugger.world();
         // The call is made only if the thread is known to be in it before it can be stopped.
@@ -306,9 +306,9 @@ impl Thread {
 
     /// After it, with its result in place; `number` is the call's.
     pub(crate) fn after_call(&mut self, number: u64) {
-        let Some(tracee) = &mut self.tracee else { return };
-        let debugger = Arc::clone(&tracee.debugger);
-        let before = std::mem::take(&mut tracee.before);
+        let Some(debuggee) = &mut self.debuggee else { return };
+        let debugger = Arc::clone(&debuggee.debugger);
+        let before = std::mem::take(&mut debuggee.before);
         let mut world = debugger.world();
         let Some(entry) = world.threads.get_mut(&self.tid) else { return };
         if std::mem::take(&mut entry.abandon) {
@@ -317,15 +317,15 @@ impl Thread {
             entry.kicks -= u32::from(sent.is_some() && entry.kicks > 0);
         }
         entry.status = Status::Running;
-        (tracee.action, tracee.points) = (entry.action.clone(), Arc::clone(&world.points));
+        (debuggee.action, debuggee.points) = (entry.action.clone(), Arc::clone(&world.points));
         // The thread may have been let go on by a step into the call, or by one that began in it.
-        tracee.stepped = match &tracee.action {
+        debuggee.stepped = match &debuggee.action {
             Action::Step => true,
             Action::Range(range) => !range.contains(&self.cpu.hart().pc),
             Action::Continue | Action::Stop => false,
         };
         if waits(&world, self.tid) {
-            tracee.stepped = false;
+            debuggee.stepped = false;
             if let Some(info) = self.park(&debugger, world, true) {
                 self.deliver_unasked(&info);
             }
@@ -339,8 +339,8 @@ impl Thread {
     /// Before a fork: where the child will wait for the client's decision, and where the answer is
     /// written. `None` if the client does not want to know.
     pub(crate) fn prepare_fork(&self) -> Option<[Aside; 2]> {
-        let tracee = self.tracee.as_ref().filter(|_| self.process.debug.is_on())?;
-        if !tracee.debugger.world().wanted.fork {
+        let debuggee = self.debuggee.as_ref().filter(|_| self.process.debug.is_on())?;
+        if !debuggee.debugger.world().wanted.fork {
             return None;
         }
         let mut ends = [0_i32; 2];
@@ -357,16 +357,16 @@ impl Thread {
     /// In the parent: the client is told of the child when the call has returned.
     pub(crate) fn has_forked(&mut self, pid: i32, answer: Aside) {
         let parent = self.tid;
-        if let Some(tracee) = &mut self.tracee {
-            tracee.forked = Some(Child { pid, parent, answer, can_follow: true });
+        if let Some(debuggee) = &mut self.debuggee {
+            debuggee.forked = Some(Child { pid, parent, answer, can_follow: true });
         }
     }
 
     fn tell_of_fork(&mut self) {
-        let Some(tracee) = &mut self.tracee else { return };
-        let Some(child) = tracee.forked.take() else { return };
+        let Some(debuggee) = &mut self.debuggee else { return };
+        let Some(child) = debuggee.forked.take() else { return };
         let pid = child.pid;
-        let mut world = tracee.debugger.world();
+        let mut world = debuggee.debugger.world();
         if world.gone {
             // Nobody else would let it go.
             drop(world);
@@ -403,8 +403,8 @@ impl Thread {
     }
 
     fn catches(&self, number: u64) -> bool {
-        let Some(tracee) = &self.tracee else { return false };
-        let world = tracee.debugger.world();
+        let Some(debuggee) = &self.debuggee else { return false };
+        let world = debuggee.debugger.world();
         world.catch.as_ref().is_some_and(|list| list.is_empty() || list.contains(&number))
     }
 
@@ -433,8 +433,8 @@ impl Thread {
 
     /// The thread ends.
     pub(crate) fn debugged_no_more(&mut self) {
-        if let Some(tracee) = self.tracee.take() {
-            tracee.debugger.thread_gone(self.tid);
+        if let Some(debuggee) = self.debuggee.take() {
+            debuggee.debugger.thread_gone(self.tid);
         }
     }
 }
@@ -465,8 +465,8 @@ pub(crate) fn await_decision(read: &Aside) -> String {
 /// In a child that shares its parent's memory, whose thread `parent` waits in the kernel: tells the
 /// client, and waits until it lets the child go. Such a child cannot be followed: it has no threads
 /// to spare.
-pub(crate) fn announce_child(tracee: &Tracee, parent: i32, read: &Aside, write: Aside) {
-    let debugger = &tracee.debugger;
+pub(crate) fn announce_child(debuggee: &Debuggee, parent: i32, read: &Aside, write: Aside) {
+    let debugger = &debuggee.debugger;
     let pid = std::process::id() as i32;
     let own = write.as_raw_fd();
     let mut world = debugger.world();

@@ -72,11 +72,14 @@ fn guest_stop(process: &Process, tid: i32, code: u32) -> Option<u32> {
     }
     tracee.stop = None;
     let first = known.is_none();
+    let ours = info.signo == libc::SIGSEGV && info.code == TRACE_CODE;
+    let own = event == 0 && asked.is_ok() && ours && info.fields[1] == 0;
     let told = match event {
-        0 if asked == Err(Errno::EINVAL) => host_stop(&mut tracee, tid, 0).then_some(code),
-        0 if info.signo == libc::SIGSEGV && info.code == TRACE_CODE && info.fields[1] == 0 => {
-            own_stop(&mut tracee, tid, info.fields[2])
+        0 if asked == Err(Errno::EINVAL) => {
+            host_stop(&mut tracee, tid, 0);
+            Some(code)
         }
+        0 if own => own_stop(&mut tracee, tid, info.fields[2]),
         0 => {
             tracee.born |= first && !is_initial(&info);
             pass_signal(&mut tracee, tid, signal, &info, first);
@@ -90,14 +93,20 @@ fn guest_stop(process: &Process, tid: i32, code: u32) -> Option<u32> {
             }
             // Threads of ours that run no guest are not told of.
             let by_guest = tracee.report(tid).is_some_and(|r| r.kind() == Some(Kind::Event));
-            (by_guest && host_stop(&mut tracee, tid, event)).then_some(code)
+            if by_guest {
+                host_stop(&mut tracee, tid, event);
+            }
+            by_guest.then_some(code)
         }
-        EVENT_VFORK_DONE => host_stop(&mut tracee, tid, event).then_some(code),
-        EVENT_STOP if signal != SIGTRAP => host_stop(&mut tracee, tid, event).then_some(code),
-        EVENT_STOP if tracee.born => {
+        EVENT_STOP if signal == SIGTRAP && !tracee.born => None,
+        EVENT_STOP if signal == SIGTRAP => {
             // The end of a group's stop: the guest is told where its registers are in order.
             let _ = ask(tid, &mut tracee, ASKED_INTERRUPT);
             None
+        }
+        EVENT_VFORK_DONE | EVENT_STOP => {
+            host_stop(&mut tracee, tid, event);
+            Some(code)
         }
         EVENT_EXEC => {
             tracee.area = 0;
@@ -106,26 +115,15 @@ fn guest_stop(process: &Process, tid: i32, code: u32) -> Option<u32> {
         _ => None,
     };
     all.set(tid, tracee);
-    if told.is_none() && (event != 0 || info.code == TRACE_CODE && tracee.stop.is_none()) {
-        pass_over(tid, event, &info, &tracee);
+    // Whoever has got a signal goes on already.
+    if told.is_none() && (event != 0 || own) {
+        if own && let Some(mut report) = tracee.report(tid) {
+            report.reply(tracee.mode, 0, tracee.options);
+            let _ = tracee.answer(tid, &report);
+        }
+        resume(tid, 0);
     }
     told
-}
-
-/// Lets a thread go on from a stop that the guest is not told of.
-fn pass_over(tid: i32, event: u32, info: &SigInfo, tracee: &Tracee) {
-    let own = event == 0 && info.fields[1] == 0 && info.signo == libc::SIGSEGV;
-    if !own {
-        if event != 0 {
-            resume(tid, 0);
-        }
-        return;
-    }
-    if let Some(mut report) = tracee.report(tid) {
-        report.reply(tracee.mode, 0, tracee.options);
-        let _ = tracee.answer(tid, &report);
-    }
-    resume(tid, 0);
 }
 
 /// A traced thread that nobody has told of: a child that has asked for it (`PTRACE_TRACEME`), or
@@ -144,10 +142,9 @@ fn is_initial(info: &SigInfo) -> bool {
 }
 
 /// Notes a stop of the host's that the guest is told of.
-fn host_stop(tracee: &mut Tracee, tid: i32, event: u32) -> bool {
+fn host_stop(tracee: &mut Tracee, tid: i32, event: u32) {
     let report = tracee.report(tid).filter(|r| r.kind() != Some(Kind::Running));
     tracee.stop = Some(Stop::Host { event, report });
-    true
 }
 
 /// A stop at a boundary between guest instructions, told by the words at `area`.

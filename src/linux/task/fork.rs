@@ -125,7 +125,7 @@ impl CloneRequest {
         lock(&t.process.rings).after_fork();
         t.registered_rings.clear();
         t.user_dispatch = None;
-        t.tracee = None;
+        t.debuggee = None;
         lock(&t.process.restrictions).clear();
         t.inherit_restriction();
         self.start_child(t);
@@ -168,7 +168,7 @@ impl CloneRequest {
         let (robust, trace) = (t.robust.take(), t.trace.clone());
         let waits = if self.flags & CLONE_FILES == 0 { t.prepare_fork() } else { None };
         let (read, mut write) = waits.map(|[r, w]| (r, w)).unzip();
-        let tracee = t.tracee.take();
+        let debuggee = t.debuggee.take();
         let parent = Arc::clone(&t.process);
         let signals = Arc::clone(&t.signals);
         let restriction = Arc::clone(&t.restriction);
@@ -186,8 +186,8 @@ impl CloneRequest {
             let attached = t.signals.attach();
             self.tell_parent(t, t.tid, pidfd.load(Ordering::Relaxed));
             started(t.tid);
-            if let (Some(tracee), Some(read), Some(write)) = (&tracee, &read, write.take()) {
-                announce_child(tracee, before.0, read, write);
+            if let (Some(debuggee), Some(read), Some(write)) = (&debuggee, &read, write.take()) {
+                announce_child(debuggee, before.0, read, write);
             }
             self.start_child(t);
             (t.trace, t.begins) = t.inherited_trace();
@@ -215,7 +215,7 @@ impl CloneRequest {
         t.signals = signals;
         t.restriction = restriction;
         (t.trace, t.begins, t.restart) = (trace, None, None);
-        t.tracee = tracee;
+        t.debuggee = debuggee;
         t.ended = false;
         t.signals.reattach();
         Ok(pid? as u64)

@@ -8,7 +8,7 @@ use crate::linux::process::{Process, Thread};
 use crate::linux::seccomp::filter::Restriction;
 use crate::linux::signal::actions;
 use crate::linux::task::clone::CloneRequest;
-use crate::linux::task::futex;
+use crate::linux::task::{futex, others};
 use crate::runtime::Cpu;
 use crate::sys::async_signal::{self, Slot};
 use crate::sys::process;
@@ -58,7 +58,7 @@ impl Thread {
             begins: None,
             restart: None,
             shown_result: None,
-            tracee: None,
+            debuggee: None,
             ended: false,
         })
     }
@@ -105,7 +105,9 @@ impl Thread {
             }
             // The C library makes no threads with chosen ids: this one lends another what it keeps.
             let mut body = Some(body);
+            let name = others::name_helper();
             let lent = process::lend(&more, &mut || {
+                others::set_name(&name);
                 if let Some(body) = body.take() {
                     body();
                 }

@@ -5,7 +5,7 @@ use crate::linux::gdb::state::{Child, Debugger, Points};
 use std::sync::{Arc, Condvar};
 
 /// What a thread knows of its debugger.
-pub(crate) struct Tracee {
+pub(crate) struct Debuggee {
     pub debugger: Arc<Debugger>,
     pub wake: Arc<Condvar>,
     pub action: Action,
