@@ -29,22 +29,14 @@ impl RegMap {
         self.float[f as usize]
     }
 
+    /// The integer registers that have a host register, and which.
+    pub fn ints(&self) -> impl Iterator<Item = (u8, u8)> + use<> {
+        self.ints.iter().copied()
+    }
+
     /// The floating-point registers that have a vector register, and which.
-    #[must_use]
-    pub const fn floats(&self) -> &'static [(u8, u8)] {
-        self.floats
-    }
-
-    /// Guest register that lives in host register `n`, if any.
-    #[must_use]
-    pub fn guest_int(&self, n: usize) -> Option<u8> {
-        guest(self.ints, n)
-    }
-
-    /// Guest floating-point register that lives in vector register `n`, if any.
-    #[must_use]
-    pub fn guest_float(&self, n: usize) -> Option<u8> {
-        guest(self.floats, n)
+    pub fn floats(&self) -> impl Iterator<Item = (u8, u8)> + use<> {
+        self.floats.iter().copied()
     }
 }
 
@@ -56,8 +48,4 @@ const fn homes(pairs: &[(u8, u8)]) -> [Option<u8>; 32] {
         i += 1;
     }
     out
-}
-
-fn guest(pairs: &[(u8, u8)], n: usize) -> Option<u8> {
-    pairs.iter().find(|(_, h)| usize::from(*h) == n).map(|(g, _)| *g)
 }

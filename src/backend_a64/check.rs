@@ -564,7 +564,7 @@ mod tests {
         let block: Block = format!("block 0x1000 insns 9\n{nodes}").parse().expect("nodes");
         let ctx = context(Stubs::default());
         let (mut buf, mut ahead) = (buffer(), Vec::new());
-        let mut e = Emitter::new(Out::new(&mut buf), &ctx, Features::detect(), &mut ahead);
+        let mut e = Emitter::new(Out::new(&mut buf), (&ctx, &MAP), Features::detect(), &mut ahead);
         e.pc = 0x1000;
         let mut checker = Checker::<Machine>::new(&e, &block.nodes, 0x2000);
         emit(&mut e);

@@ -6,12 +6,12 @@ use super::emit_exit::Deferred;
 use super::emit_mem::kind;
 use super::features::Features;
 use super::patch;
-use super::regs::{LR, MAP, SP, STATE, V29, X0, X1, X16, X17, ZR, field, float_slot};
+use super::regs::{LR, SP, STATE, V29, X0, X1, X16, X17, ZR, field, float_slot};
 use super::values::Opnd;
 #[cfg(all(debug_assertions, feature = "tools"))]
 use crate::backend::emit::Aside;
 use crate::backend::emit::{Access, Host, Lower, LowerBlock};
-use crate::backend::{Counted, EmitContext, HANDLER_ROOM, Out, RegMap, STATE_BIAS};
+use crate::backend::{Counted, EmitContext, HANDLER_ROOM, Out, STATE_BIAS};
 use crate::ir::{Cond, MemSize, Node, Op};
 use crate::util::CodePtr;
 
@@ -31,7 +31,6 @@ impl<'b> Host<'b> for Asm<'b> {
     const POLLS_AT_CALLS: bool = false;
     const ROTATES_WORDS: bool = true;
     const NOWHERE: u8 = ZR;
-    const MAP: &'static RegMap = &MAP;
     const FLOAT_SCRATCH: u8 = V29;
 
     fn new(out: Out<'b>, _ctx: &EmitContext<'_>) -> Self {

@@ -81,7 +81,7 @@ impl LowerConvert for Emitter<'_, '_> {
         }
         let (sz, signed) = int_size(int);
         let x = self.use_sz(sz, a, X1);
-        let dst = Self::fdest(fd);
+        let dst = self.fdest(fd);
         match (sz, fmt, signed) {
             (Sz::W, Fmt::D, true) => a64!(self.a ; scvtf D(dst), W(x)),
             (Sz::W, Fmt::D, false) => a64!(self.a ; ucvtf D(dst), W(x)),
@@ -106,7 +106,7 @@ impl LowerConvert for Emitter<'_, '_> {
         if narrows {
             return self.underflowing(to, fd, &[a], |e, dst| a64!(e.a ; fcvt S(dst), D(x)));
         }
-        let dst = Self::fdest(fd);
+        let dst = self.fdest(fd);
         a64!(self.a ; fcvt D(dst), S(x));
         self.fdone(to, fd, dst, true);
     }

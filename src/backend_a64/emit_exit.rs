@@ -3,7 +3,7 @@
 use super::Emitter;
 use super::asm::{Asm, At, Cc, Mem, Sz, Test, a64};
 use super::patch;
-use super::regs::{LR, X0, X1, X16, field, host_int, slot};
+use super::regs::{LR, X0, X1, X16, field, slot};
 use crate::backend::emit::{FloatState, Host, LoopHead, LowerExit};
 use crate::backend::{Counted, LinkSite, Symbolic};
 use crate::ir::{Cond, Reg};
@@ -73,9 +73,9 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
     }
 
     fn write_return_address(&mut self, link: Reg, ret: u64) {
-        let to = host_int(link.0).unwrap_or(X1);
+        let to = self.map.int(link.0).unwrap_or(X1);
         self.a.mov_imm(to, ret);
-        if host_int(link.0).is_none() {
+        if self.map.int(link.0).is_none() {
             self.a.store_field(slot(link.0), to);
         }
     }
@@ -181,7 +181,7 @@ impl Emitter<'_, '_> {
     /// Pushes the pair of a call that returns behind `n` instructions from the one that says so.
     fn push_return(&mut self, link: Reg, ret: u64, n: u32) {
         // The guest's return address is in the link register already.
-        let guest = host_int(link.0).unwrap_or_else(|| {
+        let guest = self.map.int(link.0).unwrap_or_else(|| {
             self.a.mov_imm(X1, ret);
             X1
         });

@@ -14,7 +14,7 @@
 
 use super::Emitter;
 use super::asm::{Alu, Asm, At, Cc, Mem, Sz, Test, a64, scalar, sized};
-use super::regs::{BOX, STATE, V29, V30, V31, X0, X1, X16, X30, ZR, field, float_slot, host_float};
+use super::regs::{BOX, STATE, V29, V30, V31, X0, X1, X16, X30, ZR, field, float_slot};
 use crate::backend::emit::{
     Access, Host, LowerArith, LowerFloat, LowerFloatMove, LowerMemory, Writes, on_result,
 };
@@ -41,7 +41,7 @@ impl<'b> LowerFloat<'b, Asm<'b>> for Emitter<'b, '_> {
     }
 
     fn float_in_reg(&mut self, f: FReg, scratch: u8) -> u8 {
-        host_float(f.0).unwrap_or_else(|| {
+        self.map.float(f.0).unwrap_or_else(|| {
             self.a.mem(Mem::LoadD, scratch, At::Disp(STATE, float_slot(f.0)));
             scratch
         })
@@ -56,7 +56,7 @@ impl<'b> LowerFloat<'b, Asm<'b>> for Emitter<'b, '_> {
     }
 
     fn test_unboxed(&mut self, f: FReg) -> Test {
-        match host_float(f.0) {
+        match self.map.float(f.0) {
             Some(x) => self.test_unboxed_in(x),
             None => {
                 self.a.mem(Mem::LoadW, X16, At::Disp(STATE, float_slot(f.0) + 4));
@@ -110,7 +110,7 @@ impl LowerArith for Emitter<'_, '_> {
                 _ => scalar!(e.a, fmt ; fdiv dst, x, y),
             });
         }
-        let dst = Self::fdest(fd);
+        let dst = self.fdest(fd);
         match op {
             FBinOp::Add => scalar!(self.a, fmt ; fadd dst, x, y),
             FBinOp::Sub => scalar!(self.a, fmt ; fsub dst, x, y),
@@ -127,7 +127,7 @@ impl LowerArith for Emitter<'_, '_> {
         }
         self.check_boxed(fmt, &[a], Writes::Float(fd));
         let x = self.fuse(fmt, a, V29);
-        let dst = Self::fdest(fd);
+        let dst = self.fdest(fd);
         scalar!(self.a, fmt ; fsqrt dst, x);
         self.fdone(fmt, fd, dst, true);
     }
@@ -138,7 +138,7 @@ impl LowerArith for Emitter<'_, '_> {
         }
         self.check_boxed(fmt, &[a], Writes::Float(fd));
         let x = self.fuse(fmt, a, V29);
-        let dst = Self::fdest(fd);
+        let dst = self.fdest(fd);
         match (op, rm) {
             (FUnOp::Sqrt, _) => unreachable!("rounds otherwise"),
             // In the mode of FPCR, raising the inexact flag, and not raising it.
@@ -180,7 +180,7 @@ impl LowerArith for Emitter<'_, '_> {
 impl LowerFloatMove for Emitter<'_, '_> {
     fn load_bits(&mut self, fd: FReg, bits: u64) {
         self.a.mov_imm(X0, bits);
-        match host_float(fd.0) {
+        match self.map.float(fd.0) {
             Some(x) => a64!(self.a ; fmov D(x), X(X0)),
             None => self.a.store_field(float_slot(fd.0), X0),
         }
@@ -250,14 +250,14 @@ impl LowerFloatMove for Emitter<'_, '_> {
     fn move_from_int(&mut self, fmt: Fmt, fd: FReg, a: Reg) {
         let sz = if fmt == Fmt::D { Sz::X } else { Sz::W };
         let x = self.use_sz(sz, a, X1);
-        let dst = Self::fdest(fd);
+        let dst = self.fdest(fd);
         self.a.float_from_int(sz, dst, x);
         self.fdone(fmt, fd, dst, true);
     }
 
     fn fload(&mut self, fmt: Fmt, fd: FReg, base: Reg, off: i32) {
         let from = self.address(Access::FLoad(fmt), base, off);
-        let dst = Self::fdest(fd);
+        let dst = self.fdest(fd);
         self.fault_point();
         self.a.access(Access::FLoad(fmt), dst, from);
         self.fdone(fmt, fd, dst, true);
@@ -314,7 +314,7 @@ impl Emitter<'_, '_> {
         operands: &[FReg],
         emit: impl FnOnce(&mut Self, u8),
     ) {
-        let dst = Self::fdest(fd);
+        let dst = self.fdest(fd);
         if !self.ctx.exact_flags {
             emit(self, dst);
             return self.fdone(fmt, fd, dst, true);
@@ -327,7 +327,7 @@ impl Emitter<'_, '_> {
         self.fmove(dst, V31);
         let before = self.fp.clone();
         // In its slot before the slow path joins, which leaves the result there.
-        let in_slot = host_float(fd.0).is_none();
+        let in_slot = self.map.float(fd.0).is_none();
         if in_slot {
             self.fdone(fmt, fd, dst, true);
         }
@@ -364,9 +364,9 @@ impl Emitter<'_, '_> {
         }
         scalar!(self.a, fmt ; fcmp V31, V31);
         self.a.jump_if(Test::Flags(Cc::VS), slow);
-        let dst = Self::fdest(fd);
+        let dst = self.fdest(fd);
         self.fmove(dst, V31);
-        if host_float(fd.0).is_none() {
+        if self.map.float(fd.0).is_none() {
             // In its slot before the slow path joins, which leaves the result there.
             self.fdone(fmt, fd, dst, true);
             return self.slow_path(slow, &[a, b]);
@@ -391,7 +391,7 @@ impl Emitter<'_, '_> {
         }
         let x = self.fuse(fmt, a, V29);
         let y = if a == b { x } else { self.fuse(fmt, b, V30) };
-        let dst = Self::fdest(fd);
+        let dst = self.fdest(fd);
         match op {
             FBinOp::Sgnjn if a == b => scalar!(self.a, fmt ; fneg dst, x),
             FBinOp::Sgnjx if a == b => scalar!(self.a, fmt ; fabs dst, x),

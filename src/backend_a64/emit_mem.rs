@@ -2,7 +2,7 @@
 
 use super::Emitter;
 use super::asm::{Asm, At, Mem, Sz, a64};
-use super::regs::{V29, V30, X0, X1, host_float, host_int};
+use super::regs::{V29, V30, X0, X1};
 use super::values::Opnd;
 use crate::backend::emit::{Access, Host, LowerMemory};
 use crate::ir::{FReg, Fence, Fmt, LoadKind, MemSize, Op, Reg};
@@ -82,7 +82,9 @@ impl Emitter<'_, '_> {
                 (self.fuse(fmt, FReg(low), V29), self.fuse(fmt, FReg(high), V30))
             }
             Access::Load(_) => {
-                let (Some(x), Some(y)) = (host_int(low), host_int(high)) else { return false };
+                let (Some(x), Some(y)) = (self.map.int(low), self.map.int(high)) else {
+                    return false;
+                };
                 if low == high || r == base.0 {
                     return false;
                 }
@@ -90,7 +92,7 @@ impl Emitter<'_, '_> {
                 self.settle_dependents(high);
                 (x, y)
             }
-            Access::FLoad(_) => match (host_float(low), host_float(high)) {
+            Access::FLoad(_) => match (self.map.float(low), self.map.float(high)) {
                 (Some(x), Some(y)) if low != high => (x, y),
                 _ => return false,
             },

@@ -3,7 +3,7 @@
 use super::Emitter;
 use super::asm::{Sz, a64, scalar};
 use super::emit_int::{alu, size};
-use super::regs::{V29, V30, X0, X1, X16, X30, host_float, host_int};
+use super::regs::{V29, V30, X0, X1, X16, X30};
 use crate::backend::ShiftOp;
 use crate::backend::emit::{Host, LowerFloat, LowerSelect, Unless};
 use crate::cpu::canonical;
@@ -20,7 +20,7 @@ impl LowerSelect for Emitter<'_, '_> {
         let narrow = narrow && self.sym.is_narrow(rd.0);
         let cc = self.compare_for_select(unless);
         let old = self.settled_in_reg(rd, X0);
-        let dst = host_int(rd.0).unwrap_or(X0);
+        let dst = self.map.int(rd.0).unwrap_or(X0);
         self.a.csel(cc, Sz::X, dst, value, old);
         self.done(rd, dst, narrow);
     }
@@ -30,7 +30,7 @@ impl LowerSelect for Emitter<'_, '_> {
         let (value, boxed) = self.fselect_value(op, fmt, a);
         let both = boxed && set(self.fp.boxed, fd);
         let loose = (value != V30 && set(self.fp.loose, a)) || set(self.fp.loose, fd);
-        let keeps_loose = both && host_float(fd.0).is_some();
+        let keeps_loose = both && self.map.float(fd.0).is_some();
         if !keeps_loose {
             self.tighten(fd);
             if value != V30 {
@@ -39,7 +39,7 @@ impl LowerSelect for Emitter<'_, '_> {
         }
         let cc = self.compare_for_select(unless);
         let old = self.fuse(Fmt::S, fd, V29);
-        let dst = Self::fdest(fd);
+        let dst = self.fdest(fd);
         self.a.fcsel(cc, dst, value, old);
         self.fdone(Fmt::D, fd, dst, false);
         self.fp.boxed |= u32::from(both) << fd.0;

@@ -63,6 +63,7 @@ impl Backend for A64 {
     }
 
     fn emit_block(&mut self, block: &Block, buf: &mut CodeBuf, context: &EmitContext<'_>) {
+        let context = (context, Self::MAP);
         Emitter::new(Out::new(buf), context, self.features, &mut self.ahead).block(block);
     }
 

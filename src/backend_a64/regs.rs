@@ -82,13 +82,3 @@ pub(super) const FLOAT_MAP: [(u8, u8); 28] = {
 
 /// Both.
 pub(super) static MAP: RegMap = RegMap::new(&INT_MAP, &FLOAT_MAP);
-
-/// Host register of a guest integer register.
-pub(super) const fn host_int(r: u8) -> Option<u8> {
-    MAP.int(r)
-}
-
-/// Vector register of a guest floating-point register.
-pub(super) const fn host_float(r: u8) -> Option<u8> {
-    MAP.float(r)
-}

@@ -8,7 +8,7 @@ mod address;
 use super::Emitter;
 use super::asm::{Asm, At, Mem, Sz, a64};
 use super::emit_int::size;
-use super::regs::{STATE, X0, X1, X16, X17, X30, ZR, host_int, slot};
+use super::regs::{STATE, X0, X1, X16, X17, X30, ZR, slot};
 use crate::backend::Val;
 use crate::backend::emit::{LowerValues, Place};
 use crate::ir::{Reg, Src, Width};
@@ -43,14 +43,14 @@ const fn scratch(place: Place) -> u8 {
 impl<'b> LowerValues<'b, Asm<'b>> for Emitter<'b, '_> {
     fn settle_pending(&mut self, r: u8) {
         self.settle_dependents(r);
-        let mut dst = host_int(r).unwrap_or(X16);
+        let mut dst = self.map.int(r).unwrap_or(X16);
         if self.sym.is_sext(r) {
             let from = self.home_in_reg(r, X16);
             self.a.sxtw(dst, from);
         } else {
             match self.sym.val(r) {
                 Val::Home => {}
-                Val::Const(0) if host_int(r).is_none() => dst = ZR,
+                Val::Const(0) if self.map.int(r).is_none() => dst = ZR,
                 Val::Const(k) => self.a.mov_imm(dst, k),
                 Val::Shift { op, w, a, n } => {
                     let from = self.home_in_reg(a, X16);
@@ -59,7 +59,7 @@ impl<'b> LowerValues<'b, Asm<'b>> for Emitter<'b, '_> {
                 Val::Lin { a, b, shift, imm } => self.compute(dst, (a, b, shift, imm)),
             }
         }
-        if host_int(r).is_none() {
+        if self.map.int(r).is_none() {
             self.a.store_field(slot(r), dst);
         }
         self.sym.settle(r);
@@ -75,11 +75,11 @@ impl<'b> LowerValues<'b, Asm<'b>> for Emitter<'b, '_> {
 
     fn result_reg(&mut self, r: u8) -> u8 {
         // Operands that were put into x0 or x1 before stay there.
-        host_int(r).unwrap_or(X30)
+        self.map.int(r).unwrap_or(X30)
     }
 
     fn write_home(&mut self, r: u8, from: u8) {
-        if host_int(r).is_none() {
+        if self.map.int(r).is_none() {
             self.a.store_field(slot(r), from);
         }
     }
@@ -89,7 +89,7 @@ impl Emitter<'_, '_> {
     /// A register that holds what is in the home of `r`: that home, or `scratch`.
     fn home_in_reg(&mut self, r: u8, scratch: u8) -> u8 {
         debug_assert!(r != 0, "x0 has no home");
-        host_int(r).unwrap_or_else(|| {
+        self.map.int(r).unwrap_or_else(|| {
             self.a.mem(Mem::LoadX, scratch, At::Disp(STATE, slot(r)));
             scratch
         })
@@ -126,7 +126,7 @@ impl Emitter<'_, '_> {
     pub(super) fn use64(&mut self, r: Reg, scratch: u8) -> u8 {
         match self.sym.constant(r.0) {
             Some(0) => return ZR,
-            Some(k) if self.sym.is_pending(r.0) && host_int(r.0).is_none() => {
+            Some(k) if self.sym.is_pending(r.0) && self.map.int(r.0).is_none() => {
                 self.a.mov_imm(scratch, k);
                 return scratch;
             }
@@ -140,7 +140,7 @@ impl Emitter<'_, '_> {
     pub(super) fn use32(&mut self, r: Reg, scratch: u8) -> u8 {
         match self.sym.constant(r.0) {
             Some(k) if k as u32 == 0 => return ZR,
-            Some(k) if self.sym.is_pending(r.0) && host_int(r.0).is_none() => {
+            Some(k) if self.sym.is_pending(r.0) && self.map.int(r.0).is_none() => {
                 self.a.mov_imm(scratch, u64::from(k as u32));
                 return scratch;
             }

@@ -549,7 +549,7 @@ mod tests {
     use super::super::Emitter;
     use super::super::asm::{Alu, Map, Pp, Rm, Sz};
     use super::super::features::Features;
-    use super::super::regs::{RAX, RCX, host_int, slot};
+    use super::super::regs::{RAX, RCX, slot};
     use super::*;
     use crate::backend::check::{buffer, context, said_by};
     use crate::backend::emit::{Checker, LowerFloatMove};
@@ -563,7 +563,7 @@ mod tests {
         let block: Block = format!("block 0x1000 insns 9\n{nodes}").parse().expect("nodes");
         let ctx = context(Stubs { helper: HELPER, ..Stubs::default() });
         let (mut buf, mut ahead) = (buffer(), Vec::new());
-        let mut e = Emitter::new(Out::new(&mut buf), &ctx, Features::detect(), &mut ahead);
+        let mut e = Emitter::new(Out::new(&mut buf), (&ctx, &MAP), Features::detect(), &mut ahead);
         e.pc = 0x1000;
         let mut checker = Checker::<Machine>::new(&e, &block.nodes, 0x2000);
         emit(&mut e);
@@ -571,7 +571,7 @@ mod tests {
     }
 
     fn home(r: u8) -> Rm {
-        host_int(r).map_or(Rm::S(slot(r)), Rm::R)
+        MAP.int(r).map_or(Rm::S(slot(r)), Rm::R)
     }
 
     #[test]

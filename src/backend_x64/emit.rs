@@ -4,12 +4,12 @@ use super::Emitter;
 use super::asm::{Asm, Cc, Map, Pp, Rm, ShortLabel, Sz};
 use super::emit_float::{MOVAPS, MOVU_LOAD, MOVU_STORE, scalar};
 use super::features::Features;
-use super::regs::{MAP, RAX, RDX, XMM0, field, float_slot};
+use super::regs::{RAX, RDX, XMM0, field, float_slot};
 use super::values::{Copies, Opnd, spares};
 #[cfg(all(debug_assertions, feature = "tools"))]
 use crate::backend::emit::Aside;
 use crate::backend::emit::{Access, Host, Lower, LowerBlock};
-use crate::backend::{EmitContext, HANDLER_ROOM, Out, RegMap, STATE_BIAS};
+use crate::backend::{EmitContext, HANDLER_ROOM, Out, STATE_BIAS};
 use crate::ir::{Block, Cond, LoadKind, MemSize, Node, Op, Reg, Shape};
 use crate::opt::Liveness;
 use crate::util::CodePtr;
@@ -30,7 +30,6 @@ impl<'b> Host<'b> for Asm<'b> {
     const POLLS_AT_CALLS: bool = true;
     const ROTATES_WORDS: bool = false;
     const NOWHERE: u8 = RAX;
-    const MAP: &'static RegMap = &MAP;
     const FLOAT_SCRATCH: u8 = XMM0;
 
     fn new(out: Out<'b>, ctx: &EmitContext<'_>) -> Self {

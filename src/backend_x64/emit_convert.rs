@@ -31,15 +31,15 @@ impl LowerConvert for Emitter<'_, '_> {
         }
         // cvtt truncates, cvt uses MXCSR's mode.
         match rm {
-            Rounding::Rtz => self.convert_to_int(0x2c, fmt, sz, RAX, Self::fhome(a)),
-            Rounding::Dyn => self.convert_to_int(0x2d, fmt, sz, RAX, Self::fhome(a)),
+            Rounding::Rtz => self.convert_to_int(0x2c, fmt, sz, RAX, self.fhome(a)),
+            Rounding::Dyn => self.convert_to_int(0x2d, fmt, sz, RAX, self.fhome(a)),
             Rounding::Rmm => self.round_away(fmt, sz, a, slow),
             Rounding::Rne | Rounding::Rdn | Rounding::Rup => {
                 let mode = Self::round_immediate(rm).unwrap_or_default();
                 // What is too large for an integer has no fraction, but for doubles and words:
                 // there the inexact flag must wait until the range is known.
                 let quiet = if (fmt, int) == (Fmt::D, IntFmt::W) { 8 } else { 0 };
-                self.round(fmt, XMM0, Self::fhome(a), mode | quiet);
+                self.round(fmt, XMM0, self.fhome(a), mode | quiet);
                 self.convert_to_int(0x2c, fmt, sz, RAX, Rm::R(XMM0));
             }
         }
@@ -50,7 +50,7 @@ impl LowerConvert for Emitter<'_, '_> {
         }
         if rm == Rounding::Rmm || rounds && (fmt, int) == (Fmt::D, IntFmt::W) {
             // Raises the inexact flag.
-            self.round(fmt, XMM0, Self::fhome(a), 3);
+            self.round(fmt, XMM0, self.fhome(a), 3);
         }
         // Home before the slow path joins, which leaves the result there.
         if !rd.is_zero() {
@@ -67,7 +67,7 @@ impl LowerConvert for Emitter<'_, '_> {
 
     fn float_from_int(&mut self, fmt: Fmt, int: IntFmt, rm: Rounding, fd: FReg, a: Reg) {
         let exact = fmt == Fmt::D && matches!(int, IntFmt::W | IntFmt::Wu);
-        let dst = Self::fdest(fd);
+        let dst = self.fdest(fd);
         if rm != Rounding::Dyn && !exact {
             return self.float_from_few_bits(fmt, int, fd, a);
         }
@@ -105,9 +105,9 @@ impl LowerConvert for Emitter<'_, '_> {
         if narrows {
             self.check_rounding(rm, &[a], Writes::Float(fd));
         }
-        let dst = Self::fdest(fd);
+        let dst = self.fdest(fd);
         // cvtss2sd, cvtsd2ss: the prefix is the operand's.
-        self.scalar_unary(scalar(from), Map::M0F, 0x5a, dst, Self::fhome(a));
+        self.scalar_unary(scalar(from), Map::M0F, 0x5a, dst, self.fhome(a));
         self.fdone_arith(to, fd, dst, true, &[a]);
     }
 
@@ -164,7 +164,7 @@ impl Emitter<'_, '_> {
         const TRUNCATE_QUIETLY: u8 = 3 | 8;
         const SUB: u8 = 0x5c;
         const ADD: u8 = 0x58;
-        self.round(fmt, XMM0, Self::fhome(a), TRUNCATE_QUIETLY);
+        self.round(fmt, XMM0, self.fhome(a), TRUNCATE_QUIETLY);
         self.convert_to_int(0x2c, fmt, Sz::Q, RAX, Rm::R(XMM0));
         self.a.alu_imm(Alu::Cmp, Sz::Q, Rm::R(RAX), 1);
         self.a.jcc(Cc::O, slow);
@@ -205,7 +205,7 @@ impl Emitter<'_, '_> {
     /// A static rounding mode makes no difference to integers that the format can hold; the
     /// interpreter converts others.
     fn float_from_few_bits(&mut self, fmt: Fmt, int: IntFmt, fd: FReg, a: Reg) {
-        let dst = Self::fdest(fd);
+        let dst = self.fdest(fd);
         self.settle(a.0);
         let o = self.use64(a);
         match (int, o) {
@@ -241,7 +241,7 @@ impl Emitter<'_, '_> {
     /// rounding sees it, and the result doubled.
     fn float_from_u64(&mut self, fmt: Fmt, fd: FReg, a: Reg) {
         let o = self.use64(a);
-        let dst = Self::fdest(fd);
+        let dst = self.fdest(fd);
         self.load_opnd(Sz::Q, RAX, o);
         let cold = self.a.buf.cold_pos();
         self.a.test(Sz::Q, RAX, RAX);

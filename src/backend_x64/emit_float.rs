@@ -17,7 +17,7 @@
 use super::Emitter;
 use super::asm::{Alu, Asm, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit_float_arith::AND;
-use super::regs::{RAX, XMM0, field, float_slot, host_float, host_int};
+use super::regs::{RAX, XMM0, field, float_slot};
 use crate::backend::emit::{Host, LowerFloat, Writes};
 use crate::backend::{FLAGS_UNKNOWN, ThreadState};
 use crate::cpu::fflags;
@@ -73,7 +73,7 @@ impl<'b> LowerFloat<'b, Asm<'b>> for Emitter<'b, '_> {
     fn ready_for_interpreter(&mut self, operands: &[FReg]) {
         for f in operands {
             if self.fp.is_loose(*f)
-                && let Some(x) = host_float(f.0)
+                && let Some(x) = self.map.float(f.0)
             {
                 self.box_up(x);
             }
@@ -87,7 +87,7 @@ impl<'b> LowerFloat<'b, Asm<'b>> for Emitter<'b, '_> {
     }
 
     fn float_in_reg(&mut self, f: FReg, scratch: u8) -> u8 {
-        match Self::fhome(f) {
+        match self.fhome(f) {
             Rm::R(x) => x,
             slot => {
                 self.a.ins(Pp::F2, Map::M0F, Sz::D, MOVU_LOAD, scratch, slot);
@@ -114,7 +114,7 @@ impl<'b> LowerFloat<'b, Asm<'b>> for Emitter<'b, '_> {
     }
 
     fn test_nan(&mut self, fmt: Fmt, f: FReg) -> Cc {
-        match (Self::fhome(f), fmt) {
+        match (self.fhome(f), fmt) {
             (Rm::R(x), Fmt::D) => self.movq_from_vector(RAX, x),
             (Rm::R(x), _) => self.a.ins(Pp::P66, Map::M0F, Sz::D, 0x7e, x, Rm::R(RAX)),
             (slot, _) => self.a.mov(Sz::Q, RAX, slot),
@@ -158,8 +158,8 @@ impl Emitter<'_, '_> {
     // Operands and results.
 
     /// Where a register is.
-    pub(super) fn fhome(f: FReg) -> Rm {
-        host_float(f.0).map_or(Rm::S(float_slot(f.0)), Rm::R)
+    pub(super) fn fhome(&self, f: FReg) -> Rm {
+        self.map.float(f.0).map_or(Rm::S(float_slot(f.0)), Rm::R)
     }
 
     /// `fd` has a new value in `dst` that may be a NaN of the host's kind, and is one if one of
@@ -172,7 +172,7 @@ impl Emitter<'_, '_> {
         loose: bool,
         operands: &[FReg],
     ) {
-        if host_float(fd.0).is_none() {
+        if self.map.float(fd.0).is_none() {
             self.canonicalize_slot(fmt, dst);
             return self.fdone(fmt, fd, dst, loose);
         }
@@ -222,7 +222,7 @@ impl Emitter<'_, '_> {
         while left != 0 {
             let f = left.trailing_zeros() as u8;
             left &= left - 1;
-            let (fmt, x) = (self.canon_format(f), host_float(f).unwrap_or(XMM0));
+            let (fmt, x) = (self.canon_format(f), self.map.float(f).unwrap_or(XMM0));
             self.compare_float(UCOMI, fmt, x, Rm::R(x));
             self.load_nan_if_unordered(fmt, x);
         }
@@ -236,7 +236,7 @@ impl Emitter<'_, '_> {
         if self.a.cold && set.count_ones() > 4 {
             self.canonicalize_each(set);
         } else {
-            let [x, y] = roots.map(|f| host_float(f.0).unwrap_or(XMM0));
+            let [x, y] = roots.map(|f| self.map.float(f.0).unwrap_or(XMM0));
             self.compare_float(UCOMI, fmt, x, Rm::R(y));
             let fix = |e: &mut Self| {
                 if set.is_power_of_two() {
@@ -301,7 +301,7 @@ impl Emitter<'_, '_> {
 
     /// Compares the upper half of `f` with all ones.
     pub(super) fn compare_box(&mut self, f: FReg) {
-        match Self::fhome(f) {
+        match self.fhome(f) {
             Rm::R(x) => self.compare_box_in(x),
             _ => self.a.alu_imm(Alu::Cmp, Sz::D, Rm::S(float_slot(f.0) + 4), -1),
         }
@@ -332,7 +332,7 @@ impl Emitter<'_, '_> {
     /// As [`Self::interpret`], with the result in `dst`.
     pub(super) fn interpret_float(&mut self, operands: &[FReg], fd: FReg, dst: u8) {
         self.interpret(operands);
-        if host_float(fd.0).is_none() {
+        if self.map.float(fd.0).is_none() {
             self.a.ins(Pp::F2, Map::M0F, Sz::D, MOVU_LOAD, dst, Rm::S(float_slot(fd.0)));
         }
     }
@@ -384,7 +384,7 @@ impl Emitter<'_, '_> {
     /// A host register for an integer result of a conversion.
     pub(super) fn int_dest(&mut self, rd: Reg) -> u8 {
         self.settle_dependents(rd.0);
-        host_int(rd.0).unwrap_or(RAX)
+        self.map.int(rd.0).unwrap_or(RAX)
     }
 }
 

@@ -5,7 +5,7 @@ use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit_float::{
     ALL_MASKS, MAGNITUDE_D, MAGNITUDE_S, MASKS, OR, SIGN_D, SIGN_S, UCOMI, XOR, constant, scalar,
 };
-use super::regs::{RAX, XMM0, XMM1, field, host_float};
+use super::regs::{RAX, XMM0, XMM1, field};
 use crate::backend::emit::{LowerArith, LowerFloat, Writes};
 use crate::cpu::fflags;
 use crate::ir::{FBinOp, FReg, FUnOp, Fmt, Rounding};
@@ -48,8 +48,8 @@ impl LowerArith for Emitter<'_, '_> {
         self.check_rounding(rm, &[a, b], Writes::Float(fd));
         let loose = self.fp.is_loose(a);
         let x = self.float_in_reg(a, XMM0);
-        let dst = Self::fdest(fd);
-        self.scalar_op(scalar(fmt), opcode, dst, x, Self::fhome(b));
+        let dst = self.fdest(fd);
+        self.scalar_op(scalar(fmt), opcode, dst, x, self.fhome(b));
         self.fdone_arith(fmt, fd, dst, loose, &[a, b]);
     }
 
@@ -59,8 +59,8 @@ impl LowerArith for Emitter<'_, '_> {
         }
         self.check_boxed(fmt, &[a], Writes::Float(fd));
         self.check_rounding(rm, &[a], Writes::Float(fd));
-        let dst = Self::fdest(fd);
-        self.scalar_unary(scalar(fmt), Map::M0F, SQRT, dst, Self::fhome(a));
+        let dst = self.fdest(fd);
+        self.scalar_unary(scalar(fmt), Map::M0F, SQRT, dst, self.fhome(a));
         self.fdone_arith(fmt, fd, dst, true, &[a]);
     }
 
@@ -70,8 +70,8 @@ impl LowerArith for Emitter<'_, '_> {
         };
         let quiet = if op == FUnOp::RoundNx { 0 } else { 8 };
         self.check_boxed(fmt, &[a], Writes::Float(fd));
-        let dst = Self::fdest(fd);
-        self.round(fmt, dst, Self::fhome(a), mode | quiet);
+        let dst = self.fdest(fd);
+        self.round(fmt, dst, self.fhome(a), mode | quiet);
         self.fdone_arith(fmt, fd, dst, true, &[a]);
     }
 
@@ -82,31 +82,31 @@ impl LowerArith for Emitter<'_, '_> {
         self.check_boxed(fmt, &abc, Writes::Float(fd));
         self.check_rounding(rm, &abc, Writes::Float(fd));
         let [a, b, c] = abc;
-        let mapped = host_float(fd.0).is_some();
+        let mapped = self.map.float(fd.0).is_some();
         // The factors must outlive the operation, for the slow path.
-        let (a, b) = if fd == b || host_float(a.0).is_none() { (b, a) } else { (a, b) };
+        let (a, b) = if fd == b || self.map.float(a.0).is_none() { (b, a) } else { (a, b) };
         let wide = fmt == Fmt::D;
         let known = [a, b, c].iter().fold(0, |set, f| set | self.fp.with_implied(*f));
         let (dst, loose, factors);
         if mapped && fd == a && fd != c {
-            let x = Self::fdest(fd);
+            let x = self.fdest(fd);
             self.fmove(XMM0, x);
             let y = self.float_in_reg(b, XMM1);
-            self.a.vex(Pp::P66, Map::M0F38, wide, fma_213(neg), x, y, Self::fhome(c));
+            self.a.vex(Pp::P66, Map::M0F38, wide, fma_213(neg), x, y, self.fhome(c));
             factors = (XMM0, Rm::R(if b == a { XMM0 } else { y }));
             (dst, loose) = (x, self.fp.is_loose(a));
         } else {
-            let into = if mapped && fd != a && fd != b { Self::fdest(fd) } else { XMM0 };
+            let into = if mapped && fd != a && fd != b { self.fdest(fd) } else { XMM0 };
             let z = self.float_in_reg(c, into);
             self.fmove(into, z);
             let x = self.float_in_reg(a, XMM1);
-            self.a.vex(Pp::P66, Map::M0F38, wide, fma_213(neg) + 0x10, into, x, Self::fhome(b));
-            factors = (x, Self::fhome(b));
+            self.a.vex(Pp::P66, Map::M0F38, wide, fma_213(neg) + 0x10, into, x, self.fhome(b));
+            factors = (x, self.fhome(b));
             (dst, loose) = (into, self.fp.is_loose(c));
         }
         let overwritten = if dst == XMM0 { 0 } else { 1 << fd.0 };
         self.fma_nan(fmt, dst, factors, known & !overwritten);
-        let home = Self::fdest(fd);
+        let home = self.fdest(fd);
         self.fmove(home, dst);
         self.fdone(fmt, fd, home, loose);
     }
@@ -173,7 +173,7 @@ impl Emitter<'_, '_> {
         let loose = self.fp.is_loose(a) || self.fp.is_loose(b);
         let x = self.float_in_reg(a, XMM0);
         let y = self.float_in_reg(b, XMM1);
-        let dst = Self::fdest(fd);
+        let dst = self.fdest(fd);
         self.compare_float(UCOMI, fmt, x, Rm::R(y));
         let cold = self.a.buf.cold_pos();
         self.a.jcc(Cc::E, cold);
@@ -208,7 +208,7 @@ impl Emitter<'_, '_> {
         self.check_boxed(fmt, &[a, b], Writes::Float(fd));
         let loose = self.fp.is_loose(a);
         let x = self.float_in_reg(a, XMM0);
-        let dst = Self::fdest(fd);
+        let dst = self.fdest(fd);
         match op {
             _ if a != b => {
                 // xmm1 = sign to take.

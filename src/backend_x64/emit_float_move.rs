@@ -4,7 +4,7 @@ use super::Emitter;
 use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit_exit::Way;
 use super::emit_float::{BOX, MOVU_LOAD, UCOMI, constant};
-use super::regs::{RAX, RCX, RDX, XMM0, float_slot, host_float};
+use super::regs::{RAX, RCX, RDX, XMM0, float_slot};
 use crate::backend::emit::{
     Access, Host, LowerFloat, LowerFloatMove, LowerMemory, Writes, on_result,
 };
@@ -15,7 +15,7 @@ const COMI: u8 = 0x2f;
 impl LowerFloatMove for Emitter<'_, '_> {
     fn load_bits(&mut self, fd: FReg, bits: u64) {
         self.a.mov_imm_keep_flags(RAX, bits);
-        match host_float(fd.0) {
+        match self.map.float(fd.0) {
             Some(x) => self.movq_to_vector(x, RAX),
             None => self.a.mov_to(Sz::Q, Rm::S(float_slot(fd.0)), RAX),
         }
@@ -49,7 +49,7 @@ impl LowerFloatMove for Emitter<'_, '_> {
             Fmt::D => (Sz::Q, 52, 0x7fe, 0xffe0_0000_0000_0000),
             Fmt::S | Fmt::H => (Sz::D, 23, 0xfe, 0xff00_0000),
         };
-        match (Self::fhome(a), sz) {
+        match (self.fhome(a), sz) {
             (Rm::R(x), Sz::Q) => self.movq_from_vector(RAX, x),
             (Rm::R(x), Sz::D) => self.a.ins(Pp::P66, Map::M0F, Sz::D, 0x7e, x, Rm::R(RAX)),
             (slot, _) => self.a.mov(sz, RAX, slot),
@@ -108,7 +108,7 @@ impl LowerFloatMove for Emitter<'_, '_> {
             self.tighten(a);
         }
         let dst = self.dest(rd);
-        match (Self::fhome(a), fmt) {
+        match (self.fhome(a), fmt) {
             (Rm::R(x), Fmt::D) => self.movq_from_vector(dst, x),
             (Rm::R(x), _) => self.a.ins(Pp::P66, Map::M0F, Sz::D, 0x7e, x, Rm::R(dst)),
             (slot, Fmt::D) => self.a.mov(Sz::Q, dst, slot),
@@ -123,7 +123,7 @@ impl LowerFloatMove for Emitter<'_, '_> {
 
     fn move_from_int(&mut self, fmt: Fmt, fd: FReg, a: Reg) {
         if self.sym.constant(a.0) == Some(0)
-            && let Some(x) = host_float(fd.0)
+            && let Some(x) = self.map.float(fd.0)
         {
             if fmt == Fmt::D {
                 self.zero(x);
@@ -135,7 +135,7 @@ impl LowerFloatMove for Emitter<'_, '_> {
         if fmt == Fmt::D {
             let o = self.use64(a);
             let r = self.opnd_in_reg(Sz::Q, o, RAX);
-            match host_float(fd.0) {
+            match self.map.float(fd.0) {
                 Some(x) => self.movq_to_vector(x, r),
                 None => self.a.mov_to(Sz::Q, Rm::S(float_slot(fd.0)), r),
             }
@@ -143,7 +143,7 @@ impl LowerFloatMove for Emitter<'_, '_> {
         }
         let o = self.use32(a);
         let r = self.opnd_in_reg(Sz::D, o, RAX);
-        let dst = Self::fdest(fd);
+        let dst = self.fdest(fd);
         self.a.ins(Pp::P66, Map::M0F, Sz::D, 0x6e, dst, Rm::R(r));
         self.fdone(Fmt::S, fd, dst, true);
     }
@@ -152,7 +152,7 @@ impl LowerFloatMove for Emitter<'_, '_> {
     fn fload(&mut self, fmt: Fmt, fd: FReg, base: Reg, off: i32) {
         let from = self.address(Access::FLoad(fmt), base, off);
         self.fault_point();
-        match (host_float(fd.0), fmt) {
+        match (self.map.float(fd.0), fmt) {
             (None, Fmt::D) => {
                 self.a.mov(Sz::Q, RAX, from);
                 self.a.mov_to(Sz::Q, Rm::S(float_slot(fd.0)), RAX);
@@ -178,7 +178,7 @@ impl LowerFloatMove for Emitter<'_, '_> {
             self.tighten(fs);
         }
         let to = self.address(Access::FStore(fmt), base, off);
-        match Self::fhome(fs) {
+        match self.fhome(fs) {
             Rm::R(x) => {
                 self.fault_point();
                 self.a.access(Access::FStore(fmt), x, to);
@@ -201,7 +201,7 @@ impl Emitter<'_, '_> {
         let (opcode, cc) = match op {
             FCmpOp::Eq => {
                 let x = self.float_in_reg(a, XMM0);
-                self.compare_float(UCOMI, fmt, x, Self::fhome(b));
+                self.compare_float(UCOMI, fmt, x, self.fhome(b));
                 return Cc::E;
             }
             FCmpOp::Lt => (COMI, Cc::A),
@@ -220,7 +220,7 @@ impl Emitter<'_, '_> {
             None
         };
         let y = self.float_in_reg(b, XMM0);
-        self.compare_float(opcode, fmt, y, Self::fhome(a));
+        self.compare_float(opcode, fmt, y, self.fhome(a));
         if let Some(cold) = nan {
             let back = self.a.pos();
             debug_assert_eq!(self.a.buf.cold_pos(), cold, "the checks jump to where this is");

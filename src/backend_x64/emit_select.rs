@@ -7,7 +7,7 @@ use super::emit_float::{
 };
 use super::emit_float_arith::{AND, MAX, MIN};
 use super::emit_int::size;
-use super::regs::{RAX, RCX, XMM0, XMM1, float_slot, host_float};
+use super::regs::{RAX, RCX, XMM0, XMM1, float_slot};
 use super::values::Opnd;
 use crate::backend::emit::{LowerFloat, LowerSelect, LowerValues, Unless, Writes, on_result};
 use crate::ir::{BinOp, FCmpOp, FReg, FSelectOp, Fmt, Node, Op, Reg, Src, Width};
@@ -41,7 +41,7 @@ impl LowerSelect for Emitter<'_, '_> {
     fn fselect(&mut self, unless: Unless, (op, fmt): (FSelectOp, Fmt), fd: FReg, a: FReg) {
         let from = self.fselect_value(op, fmt, fd, a);
         let cc = self.compare_for_select(unless);
-        match host_float(fd.0) {
+        match self.map.float(fd.0) {
             Some(dst) if self.cpu.avx => {
                 self.a.setcc(cc, RAX);
                 self.a.movzx8(RAX, Rm::R(RAX));
@@ -204,7 +204,10 @@ impl Emitter<'_, '_> {
     /// As [`Self::merge`], if `a` is known not to be a NaN where it is taken.
     fn merge_boxes(&mut self, fd: FReg, a: FReg) {
         let (fd_bit, a_bit) = (1u32 << fd.0, 1u32 << a.0);
-        if self.fp.boxed & fd_bit == 0 || self.fp.boxed & a_bit == 0 || host_float(fd.0).is_none() {
+        if self.fp.boxed & fd_bit == 0
+            || self.fp.boxed & a_bit == 0
+            || self.map.float(fd.0).is_none()
+        {
             self.tighten(fd);
             self.tighten(a);
         }
@@ -264,7 +267,7 @@ impl Emitter<'_, '_> {
         let masked = op == FCmpOp::Eq || float.is_some() && extremum.is_none();
         if masked {
             let x = self.float_in_reg(a, XMM0);
-            self.a.vex(scalar(fmt), Map::M0F, false, 0xc2, XMM1, x, Self::fhome(b)); // vcmpsd
+            self.a.vex(scalar(fmt), Map::M0F, false, 0xc2, XMM1, x, self.fhome(b)); // vcmpsd
             self.a.byte(predicate);
         }
         let dst = self.result_reg(rd.0);
@@ -292,7 +295,7 @@ impl Emitter<'_, '_> {
         match (float, extremum) {
             (Some(Op::FSelect { fd, .. }), Some((opcode, x, y))) => {
                 let x = self.float_in_reg(x, XMM0);
-                self.scalar_op(scalar(fmt), opcode, Self::fdest(fd), x, Self::fhome(y));
+                self.scalar_op(scalar(fmt), opcode, self.fdest(fd), x, self.fhome(y));
             }
             (Some(Op::FSelect { fd, a: from, .. }), None) => {
                 self.select_by_mask(fmt, fd, from, if_true);
@@ -327,7 +330,7 @@ impl Emitter<'_, '_> {
 
     /// `fd = from` where the mask of a comparison in xmm1 is set or, without `if_true`, clear.
     fn select_by_mask(&mut self, fmt: Fmt, fd: FReg, from: FReg, if_true: bool) {
-        let (dst, from) = (Self::fdest(fd), self.float_in_reg(from, XMM0));
+        let (dst, from) = (self.fdest(fd), self.float_in_reg(from, XMM0));
         if fmt == Fmt::S {
             self.shift_left(XMM1, 32);
         }
@@ -344,7 +347,7 @@ impl Emitter<'_, '_> {
             }
             Op::FSelect { op: FSelectOp::Move, fmt: format, fd, a, .. } => {
                 let boxed = self.fp.boxed & 1 << a.0 != 0 || fmt == Fmt::S && operands.contains(&a);
-                host_float(fd.0).is_some() && (format == Fmt::D || boxed)
+                self.map.float(fd.0).is_some() && (format == Fmt::D || boxed)
             }
             _ => false,
         }

@@ -20,11 +20,9 @@ use super::emit_float::{
     constant, packed,
 };
 use super::emit_float_arith::AND;
-use super::regs::{
-    COPIES, FLOAT_MAP, INT_MAP, RAX, RCX, XMM0, XMM1, field, host_float, host_int, slot,
-};
-use crate::backend::Counted;
+use super::regs::{COPIES, RAX, RCX, XMM0, XMM1, field, slot};
 use crate::backend::emit::Host;
+use crate::backend::{Counted, RegMap};
 use crate::ir::{Block, FBinOp, FCmpOp, FReg, Fmt, Op, Reg};
 use crate::mem::Mode;
 use crate::opt::{AliasCheck, Array, Elementwise, Induction, LiveOut, Role, size_of};
@@ -54,8 +52,8 @@ impl Emitter<'_, '_> {
             return false;
         }
         let Some(l) = Elementwise::find(block, GROUP) else { return false };
-        let Some(pointers) = pointers(&l) else { return false };
-        if (0..32).any(|f| (l.constants | l.written) & 1 << f != 0 && host_float(f).is_none()) {
+        let Some(pointers) = pointers(self.map, &l) else { return false };
+        if (0..32).any(|f| (l.constants | l.written) & 1 << f != 0 && self.map.float(f).is_none()) {
             return false;
         }
         self.count(Counted::Cold);
@@ -175,8 +173,8 @@ impl Emitter<'_, '_> {
         for (to, array) in &pointers.loaded {
             self.begin_of(*to, *array);
         }
-        for (_, x) in FLOAT_MAP.iter().filter(|(f, _)| l.constants & 1 << f != 0) {
-            self.broadcast(l.fmt, *x, Rm::R(*x));
+        for (_, x) in self.map.floats().filter(|(f, _)| l.constants & 1 << f != 0) {
+            self.broadcast(l.fmt, x, Rm::R(x));
         }
         self.a.mov_imm(RAX, 0);
         recovery
@@ -198,10 +196,10 @@ impl Emitter<'_, '_> {
                     let index = Some((RAX, 0));
                     let at = Rm::M(Guest { base: Some(pointers[array]), index, disp });
                     match op {
-                        Op::FLoad { fd, .. } => self.vector(pp, MOVU_LOAD, x(fd), 0, at),
+                        Op::FLoad { fd, .. } => self.vector(pp, MOVU_LOAD, self.x(fd), 0, at),
                         Op::FStore { fs, .. } => {
                             self.check_nans(l, &mut early);
-                            self.vector(pp, MOVU_STORE, x(fs), 0, at);
+                            self.vector(pp, MOVU_STORE, self.x(fs), 0, at);
                         }
                         _ => unreachable!("no access"),
                     }
@@ -212,12 +210,14 @@ impl Emitter<'_, '_> {
                         FCmpOp::Le => 2,
                         _ => 0,
                     } | if expected { 4 } else { 0 };
-                    self.vector(pp, COMPARE, XMM0, x(a), Rm::R(x(b)));
+                    self.vector(pp, COMPARE, XMM0, self.x(a), Rm::R(self.x(b)));
                     self.a.byte(unexpected);
                     self.leave_if_any(&mut early);
                 }
                 (Op::FBin { op, fd, a, b, .. }, _) => self.vector_fbin(op, l.fmt, fd, a, b),
-                (Op::FUn { fd, a, .. }, _) => self.vector(pp, 0x51, x(fd), 0, Rm::R(x(a))),
+                (Op::FUn { fd, a, .. }, _) => {
+                    self.vector(pp, 0x51, self.x(fd), 0, Rm::R(self.x(a)))
+                }
                 (Op::FMulAdd { neg_product, neg_addend, fd, a, b, c, .. }, _) => {
                     self.vector_fmuladd(l.fmt, (neg_product, neg_addend), fd, [a, b, c]);
                 }
@@ -232,7 +232,7 @@ impl Emitter<'_, '_> {
         for (n, pair) in l.nans.chunks(2).enumerate() {
             let to = if n == 0 { XMM0 } else { XMM1 };
             let second = pair.last().copied().unwrap_or(pair[0]);
-            self.vector(packed(l.fmt), COMPARE, to, x(pair[0]), Rm::R(x(second)));
+            self.vector(packed(l.fmt), COMPARE, to, self.x(pair[0]), Rm::R(self.x(second)));
             self.a.byte(UNORDERED);
             if n > 0 {
                 self.vector(Pp::None, OR, XMM0, XMM0, Rm::R(XMM1));
@@ -260,7 +260,7 @@ impl Emitter<'_, '_> {
             FBinOp::Sub => 0x5c,
             FBinOp::Mul => 0x59,
             FBinOp::Div => 0x5e,
-            FBinOp::Sgnj => return self.vector(pp, MOVAPS, x(fd), 0, Rm::R(x(a))),
+            FBinOp::Sgnj => return self.vector(pp, MOVAPS, self.x(fd), 0, Rm::R(self.x(a))),
             FBinOp::Sgnjn | FBinOp::Sgnjx => {
                 let (code, index) = match (op, fmt) {
                     (FBinOp::Sgnjn, Fmt::D) => (XOR, SIGN_D),
@@ -269,16 +269,16 @@ impl Emitter<'_, '_> {
                     _ => (AND, MAGNITUDE_S),
                 };
                 self.broadcast(fmt, XMM0, constant(index));
-                return self.vector(pp, code, x(fd), x(a), Rm::R(XMM0));
+                return self.vector(pp, code, self.x(fd), self.x(a), Rm::R(XMM0));
             }
             _ => unreachable!("not elementwise"),
         };
-        self.vector(pp, code, x(fd), x(a), Rm::R(x(b)));
+        self.vector(pp, code, self.x(fd), self.x(a), Rm::R(self.x(b)));
     }
 
     fn vector_fmuladd(&mut self, fmt: Fmt, neg: (bool, bool), fd: FReg, operands: [FReg; 3]) {
-        let [a, b, c] = operands.map(x);
-        let fd = x(fd);
+        let [a, b, c] = operands.map(|f| self.x(f));
+        let fd = self.x(fd);
         // The sum is in the place of the addend, or of a factor.
         let (form, first, second) = match fd {
             _ if fd == c => (0xb0, a, b),
@@ -304,19 +304,20 @@ impl Emitter<'_, '_> {
         for (guest, host) in &pointers.moved {
             self.a.mov(Sz::Q, *host, Rm::S(slot(*guest)));
         }
-        let mapped = |set: u32| FLOAT_MAP.iter().filter(move |(f, _)| set & 1 << f != 0);
+        let map = self.map;
+        let mapped = |set: u32| map.floats().filter(move |(f, _)| set & 1 << f != 0);
         let mut none = Vec::new();
         self.a.test(Sz::Q, RAX, RAX);
         none.push(self.a.branch_if(Cc::E));
         for (_, x) in mapped(l.written) {
-            self.a.vex256(Pp::P66, Map::M0F3A, false, 0x19, *x, 0, Rm::R(XMM0)); // vextractf128
+            self.a.vex256(Pp::P66, Map::M0F3A, false, 0x19, x, 0, Rm::R(XMM0)); // vextractf128
             self.a.byte(1);
             if l.fmt == Fmt::D {
-                self.a.vex(Pp::P66, Map::M0F, false, 0x15, *x, XMM0, Rm::R(XMM0)); // vunpckhpd
+                self.a.vex(Pp::P66, Map::M0F, false, 0x15, x, XMM0, Rm::R(XMM0)); // vunpckhpd
             } else {
-                self.a.vex(Pp::P66, Map::M0F3A, false, 0x04, *x, 0, Rm::R(XMM0)); // vpermilps
+                self.a.vex(Pp::P66, Map::M0F3A, false, 0x04, x, 0, Rm::R(XMM0)); // vpermilps
                 self.a.byte(0xff);
-                self.a.vex(Pp::None, Map::M0F, false, OR, *x, *x, constant(BOX));
+                self.a.vex(Pp::None, Map::M0F, false, OR, x, x, constant(BOX));
             }
         }
         for step in &l.inductions {
@@ -335,7 +336,7 @@ impl Emitter<'_, '_> {
         none.into_iter().for_each(|branch| self.a.bind(branch));
         if l.fmt == Fmt::S {
             for (_, x) in mapped(l.constants) {
-                self.a.vex(Pp::None, Map::M0F, false, OR, *x, *x, constant(BOX));
+                self.a.vex(Pp::None, Map::M0F, false, OR, x, x, constant(BOX));
             }
         }
         self.a.bytes(&[0xc5, 0xf8, 0x77]); // vzeroupper
@@ -354,6 +355,11 @@ impl Emitter<'_, '_> {
         self.a.alu_to(Alu::Add, Sz::Q, home, RCX);
     }
 
+    /// The vector register of a floating-point register that has one.
+    fn x(&self, f: FReg) -> u8 {
+        self.map.float(f.0).unwrap_or(XMM0)
+    }
+
     fn compare_counter(&mut self, l: &Elementwise<'_>) {
         let counter = self.settled(l.counter.reg);
         if l.bound.is_zero() {
@@ -364,23 +370,18 @@ impl Emitter<'_, '_> {
     }
 }
 
-/// The vector register of a floating-point register that has one.
-fn x(f: FReg) -> u8 {
-    host_float(f.0).unwrap_or(XMM0)
-}
-
 /// Which host registers point to the arrays of `l`: those of their guest registers, others that
 /// hold no copies here, and those of registers that the loop does not use.
-fn pointers(l: &Elementwise<'_>) -> Option<Pointers> {
+fn pointers(map: &RegMap, l: &Elementwise<'_>) -> Option<Pointers> {
     let mut used = 1 << l.bound.0;
     for node in l.nodes {
         used |= node.reads() | node.writes();
     }
-    let unused = INT_MAP.iter().filter(|(guest, _)| used & 1 << guest == 0);
-    let mut spare = COPIES.iter().map(|host| (0, *host)).chain(unused.copied());
+    let unused = map.ints().filter(|(guest, _)| used & 1 << guest == 0);
+    let mut spare = COPIES.iter().map(|host| (0, *host)).chain(unused);
     let mut pointers = Pointers { of: Vec::new(), loaded: Vec::new(), moved: Vec::new() };
     for &(a, b) in &l.arrays {
-        let home = host_int(a.0).filter(|_| b.is_zero());
+        let home = map.int(a.0).filter(|_| b.is_zero());
         let host = match home {
             Some(host) => host,
             None => {

@@ -389,15 +389,29 @@ pub enum FSelectOp {
 
 /// Why a block ends in leaving translated code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u64)]
 pub enum ExitKind {
     /// Environment call.
-    Ecall,
+    Ecall = 0,
     /// Breakpoint.
-    Ebreak,
+    Ebreak = 1,
     /// Instruction fence.
-    FenceI,
+    FenceI = 2,
     /// An encoding that is not legal, or that cannot be fetched: the interpreter finds out which.
-    Fetch,
+    Fetch = 3,
+}
+
+impl ExitKind {
+    /// From the number that translated code is left with.
+    #[must_use]
+    pub const fn from_raw(n: u64) -> Self {
+        match n {
+            0 => Self::Ecall,
+            1 => Self::Ebreak,
+            2 => Self::FenceI,
+            _ => Self::Fetch,
+        }
+    }
 }
 
 /// One operation.

@@ -3,23 +3,23 @@
 use super::alone::Alone;
 use super::arena::Arena;
 use super::counts::{BlockCounts, Counts};
-use super::fault_map::FaultMap;
+use super::fault::Restore;
 use super::host::Host;
 use super::links::Links;
 use super::observe::{Observer, TranslatedBlock};
 use super::options::{EngineKind, Options};
-
 use super::pc_table::{PcTable, STEP};
 use super::source::{GuestCode, Source};
 use super::stats::{Counters, add, add_alone};
-use crate::backend::{Backend, CodeBuf, EmitContext, Recipe, Stubs};
+use super::units::{BlockKey, Units};
+use crate::backend::{Backend, CodeBuf, EmitContext, Stubs};
 use crate::ir;
-use crate::lift::{CodeSource, Lifter, Limits, names_flags};
+use crate::lift::{CodeSource, Lifter, names_flags};
 use crate::mem::Mode;
 use crate::opt::facts;
 use crate::sys::icache;
 use crate::sys::time::thread_cpu_ns;
-use crate::util::{Chunks, CodePtr, PAGE_SIZE, PageMap, page_down};
+use crate::util::{CodePtr, PAGE_SIZE, PageMap, page_down};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::io;
 use std::ops::Range;
@@ -55,8 +55,8 @@ pub(super) struct CodeCache {
 }
 
 struct Inner {
-    /// Blocks that are not connected, by address and limit of instructions.
-    alone: FxHashMap<(u64, u32), Arc<Alone>>,
+    /// Blocks that are not connected.
+    alone: FxHashMap<BlockKey, Arc<Alone>>,
     backend: Host,
     buf: CodeBuf,
     lifter: Lifter,
@@ -65,9 +65,7 @@ struct Inner {
     first: u32,
     hot: u32,
     cold: u32,
-    blocks: Chunks<BlockInfo>,
-    /// Guest code that blocks were made from, each block's in a row.
-    ranges: Chunks<(u64, u32)>,
+    units: Units,
     links: Links,
     /// Parts of the table that have memory, by address / [`STEP`].
     ready: FxHashSet<u64>,
@@ -75,29 +73,10 @@ struct Inner {
     ready_last: u64,
     /// Blocks that read code of a page.
     pages: PageMap<Vec<u32>>,
-    faults: FaultMap,
     /// Several harts may execute the code, so conditional branches are not linked.
     shared: bool,
     /// Blocks that only jump to where memory says, and have been executed once.
     stubs_seen: FxHashSet<u64>,
-}
-
-/// Where a block's hot code, its ranges and its links begin; they end where the next block's begin.
-struct BlockInfo {
-    hot: CodePtr,
-    ranges: u32,
-    links: u32,
-    /// It is still valid.
-    live: bool,
-}
-
-impl Inner {
-    /// Guest code that block `id` was made from.
-    fn ranges_of(&self, id: u32) -> impl Iterator<Item = (u64, u32)> {
-        let next = self.blocks.get(id as usize + 1);
-        let end = next.map_or(self.ranges.len(), |b| b.ranges as usize);
-        (self.blocks[id as usize].ranges as usize..end).map(|n| self.ranges[n])
-    }
 }
 
 /// Bytes that a block may take of either part at most.
@@ -130,13 +109,11 @@ impl CodeCache {
             first: hot,
             hot,
             cold: half,
-            blocks: Chunks::default(),
-            ranges: Chunks::default(),
+            units: Units::default(),
             links: Links::default(),
             ready: FxHashSet::default(),
             ready_last: u64::MAX,
             pages: PageMap::default(),
-            faults: FaultMap::default(),
             shared: false,
             stubs_seen: FxHashSet::default(),
         };
@@ -164,21 +141,21 @@ impl CodeCache {
         Frozen { _inner: self.lock() }
     }
 
-    /// The block at `pc` of a cache whose blocks are not connected, if it was translated with at
-    /// most `max_insns` instructions.
-    pub(super) fn find_alone(&self, pc: u64, max_insns: u32) -> Option<Arc<Alone>> {
-        self.lock().alone.get(&(pc, max_insns)).cloned()
+    /// The block of a cache whose blocks are not connected, if it was translated.
+    pub(super) fn find_alone(&self, key: BlockKey) -> Option<Arc<Alone>> {
+        self.lock().alone.get(&key).cloned()
     }
 
-    /// Code for `pc`, translating it if there is none.
+    /// Code for `key`, translating it if there is none.
     pub(super) fn translate(
         &self,
-        pc: u64,
+        key: BlockKey,
         code: GuestCode<'_>,
-        (options, limits): (&Options, &Limits),
+        options: &Options,
         counters: &Counters,
         observer: &mut Option<Box<dyn Observer>>,
     ) -> Result<CodePtr, Full> {
+        let pc = key.pc;
         let mut guard = self.lock();
         if let Some(code) = self.table.get(pc) {
             return Ok(code);
@@ -191,7 +168,7 @@ impl CodeCache {
         }
         let memory = code.memory;
         let mut source = inner.source.over(code);
-        let block = inner.lifter.lift(&mut source, &options.isa, pc, limits);
+        let block = inner.lifter.lift(&mut source, &options.isa, pc, &key.limits());
         // What is no code (zeros, where a guest has strayed) is not kept, and takes no table.
         let refused = !self.alone
             && matches!(block.nodes[..], [ir::Node { op: ir::Op::Exit(ir::ExitKind::Fetch), .. }]);
@@ -248,15 +225,14 @@ impl CodeCache {
         add_alone(&counters.guest_bytes, block.ranges.iter().map(|r| u64::from(r.1)).sum());
         let place = (CodePtr(inner.buf.hot_base), Host::UNROLL);
         let alone = self.alone.then(|| Alone::new(block, &mut source, &options.isa, place));
-        let first_range = inner.ranges.len();
         // What is to be made again when it is known where it leads runs once and is not kept. Nor
         // is what depends on no code, as it cannot be fetched.
-        if !provisional && !refused {
-            block.ranges.iter().for_each(|range| inner.ranges.push(*range));
-        }
-        let code = self.publish(inner, pc, first_range, counters);
+        let kept = !provisional && !refused && !block.ranges.is_empty();
+        let ranges = if kept { &block.ranges[..] } else { &[] };
+        let id = inner.units.push((pc, Host::MAP), ranges, inner.links.len(), &inner.buf);
+        let code = self.publish(inner, (pc, id), kept, counters);
         if let Some(alone) = alone {
-            inner.alone.insert((pc, limits.max_insns), Arc::new(alone));
+            inner.alone.insert(key, Arc::new(alone));
         }
         if let Some(started) = started {
             add_alone(&counters.translate_ns, thread_cpu_ns() - started);
@@ -264,12 +240,13 @@ impl CodeCache {
         Ok(code)
     }
 
-    /// Writes what is in the buffer to its place and makes it reachable.
+    /// Writes what is in the buffer, unit `id` for the code at `pc`, to its place, and makes it
+    /// reachable if it is kept.
     fn publish(
         &self,
         inner: &mut Inner,
-        pc: u64,
-        first_range: usize,
+        (pc, id): (u64, u32),
+        kept: bool,
         counters: &Counters,
     ) -> CodePtr {
         let start = CodePtr(inner.buf.hot_base);
@@ -283,22 +260,15 @@ impl CodeCache {
         inner.hot = align(inner.hot + inner.buf.hot.len() as u32);
         inner.cold += inner.buf.cold.len() as u32;
 
-        inner.faults.push(pc, &inner.buf);
-
         add_alone(&counters.links, inner.buf.links.len() as u64);
-        let links = inner.links.len() as u32;
         inner.buf.links.iter().for_each(|link| inner.links.push(link));
-        if inner.ranges.len() == first_range {
+        if !kept {
             return start;
         }
-        let id = inner.blocks.len() as u32;
-        inner.blocks.push(BlockInfo { hot: start, ranges: first_range as u32, links, live: true });
-        for n in first_range..inner.ranges.len() {
-            for page in pages_of(inner.ranges[n]) {
-                let blocks = inner.pages.entry(page);
-                if blocks.last() != Some(&id) {
-                    blocks.push(id);
-                }
+        for page in inner.units.ranges_of(id).flat_map(pages_of) {
+            let blocks = inner.pages.entry(page);
+            if blocks.last() != Some(&id) {
+                blocks.push(id);
             }
         }
         for i in 0..inner.buf.entries.len() {
@@ -366,8 +336,8 @@ impl CodeCache {
             // Those that died on account of another page are still here.
             blocks.retain(|&id| {
                 let overlaps = |(a, n): (u64, u32)| a < range.end && a + u64::from(n) > range.start;
-                let live = inner.blocks[id as usize].live;
-                if live && inner.ranges_of(id).any(overlaps) {
+                let live = inner.units.is_live(id);
+                if live && inner.units.ranges_of(id).any(overlaps) {
                     self.kill(inner, id);
                     add(&counters.invalidated, 1);
                     any = true;
@@ -388,7 +358,7 @@ impl CodeCache {
         let mut guard = self.lock();
         let inner = &mut *guard;
         // All entries of a block are addresses of its code.
-        for &(pc, len) in inner.ranges.iter() {
+        for (pc, len) in inner.units.all_ranges() {
             for pc in (pc..pc + u64::from(len)).step_by(2) {
                 if self.table.get(pc).is_some() {
                     self.table.set(pc, None);
@@ -397,24 +367,18 @@ impl CodeCache {
         }
         (inner.hot, inner.cold) = (inner.first, (self.arena.size() / 2) as u32);
         inner.alone.clear();
-        inner.blocks.clear();
-        inner.ranges.clear();
+        inner.units.clear();
         inner.links.clear();
         inner.pages.clear();
-        inner.faults.clear();
         inner.stubs_seen.clear();
         self.invalidations.fetch_add(1, Ordering::Release);
     }
 
     fn kill(&self, inner: &mut Inner, id: u32) {
-        inner.blocks[id as usize].live = false;
-        let start = inner.blocks[id as usize].hot;
-        let end = inner.blocks.get(id as usize + 1).map_or(CodePtr(inner.hot), |b| b.hot);
-        let ranges: Vec<_> = inner.ranges_of(id).collect();
-        let links = inner.blocks[id as usize].links as usize;
-        let links_end =
-            inner.blocks.get(id as usize + 1).map_or(inner.links.len(), |b| b.links as usize);
-        for n in links..links_end {
+        inner.units.bury(id);
+        let code = inner.units.hot_of(id, inner.hot);
+        let ranges: Vec<_> = inner.units.ranges_of(id).collect();
+        for n in inner.units.links_of(id, inner.links.len()) {
             // Whoever is still in the block leaves it at its end: nobody redirects the link again.
             let link = inner.links.bury(n);
             if let Some(word) = Host::link_word(&link, link.stub) {
@@ -423,16 +387,16 @@ impl CodeCache {
         }
         // All entries of a block are addresses of its code.
         for pc in ranges.iter().flat_map(|&(pc, len)| (pc..pc + u64::from(len)).step_by(2)) {
-            if self.table.get(pc).is_some_and(|at| (start..end).contains(&at)) {
+            if self.table.get(pc).is_some_and(|at| code.contains(&at)) {
                 self.table.set(pc, None);
                 self.relink(inner, pc, None);
             }
         }
     }
 
-    /// The guest's pc at a place of the arena where code may be left, and what is pending there.
-    pub(super) fn fault_point(&self, at: CodePtr) -> Option<(u64, Vec<Recipe>)> {
-        self.lock().faults.find(at, at.0 as usize >= self.arena.size() / 2)
+    /// What restores the guest's state where code is left at a place of the arena.
+    pub(super) fn restore(&self, at: CodePtr) -> Option<Restore> {
+        self.lock().units.restore(at, at.0 as usize >= self.arena.size() / 2)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::alone::Alone;
 use super::cache::CodeCache;
-use super::fault;
 use super::handshake::StopRequests;
 use super::helpers::{HelperContext, interpret_one, read_counter};
 use super::host::{fp_flags, load_fp};
@@ -10,11 +9,13 @@ use super::lockstep::Lockstep;
 use super::machine::{Generation, Machine};
 use super::stats::add;
 use super::thread::{Remote, Thread};
+use super::units::BlockKey;
 use crate::backend::LeaveKind;
 use crate::cpu::{Exit, Hart};
 use crate::interp::{self, Interp, Watchpoint};
-use crate::lift::Limits;
+use crate::ir::ExitKind;
 use crate::sys::signal::ensure_alt_stack;
+use crate::sys::ucontext::Registers;
 use crate::util::{CodePtr, HostAddr};
 use std::io;
 use std::sync::Arc;
@@ -359,20 +360,20 @@ impl Cpu {
         self.left(LeaveKind::from_raw(kind))
     }
 
-    /// The block at `pc` in a cache whose blocks are not connected; `None` if there is none.
-    pub(super) fn block_alone(&mut self, pc: u64, limits: &Limits) -> Option<Arc<Alone>> {
-        if pc & 1 != 0 || pc / 2 >= self.table_limit() {
+    /// The block for `key` in a cache whose blocks are not connected; `None` if there is none.
+    pub(super) fn block_alone(&mut self, key: BlockKey) -> Option<Arc<Alone>> {
+        if key.pc & 1 != 0 || key.pc / 2 >= self.table_limit() {
             return None;
         }
-        if let Some(found) = self.cache().find_alone(pc, limits.max_insns) {
+        if let Some(found) = self.cache().find_alone(key) {
             return Some(found);
         }
         while let Some(generation) = self.generation.clone()
-            && let Ok(None) = self.machine.translate(&generation, pc, limits)
+            && let Ok(None) = self.machine.translate(&generation, key)
         {
             self.adopt_changes();
         }
-        self.cache().find_alone(pc, limits.max_insns)
+        self.cache().find_alone(key)
     }
 
     /// Runs a block that is not connected. `polled`: it is left at the next poll too.
@@ -403,7 +404,7 @@ impl Cpu {
             // No block begins there; the interpreter knows what happens.
             return Some(Err(self.run_interpreted()));
         };
-        match self.machine.translate(generation, pc, &Limits::default()) {
+        match self.machine.translate(generation, BlockKey::new(pc)) {
             // Other pages with code may have lost their protection for this one's.
             Ok(Some(_)) if self.machine.memory().has_code_events() => None,
             Ok(Some(code)) => Some(Ok(code)),
@@ -430,21 +431,22 @@ impl Cpu {
                 }
                 None
             }
-            LeaveKind::Exit => match payload {
-                0 => {
+            LeaveKind::Exit => match ExitKind::from_raw(payload) {
+                ExitKind::Ecall => {
                     add(&counters.ecalls, 1);
                     Some(Exit::Ecall)
                 }
-                1 => Some(Exit::Ebreak),
-                2 => Some(Exit::FenceI),
-                _ => self.step().err(),
+                ExitKind::Ebreak => Some(Exit::Ebreak),
+                ExitKind::FenceI => Some(Exit::FenceI),
+                ExitKind::Fetch => self.step().err(),
             },
             LeaveKind::Helper => {
                 // The fault point is the last byte of the call.
                 let at = HostAddr(self.thread.pop_return().0 - 1);
                 let next = self.hart().pc;
-                // No host register but those of the map holds anything across a call.
-                self.recover(at, &[]);
+                // The stub has brought the map's registers home, and no other one holds anything
+                // across a call.
+                self.recover(at, None);
                 self.hart_mut().pc = next;
                 self.context.exit.take()
             }
@@ -458,20 +460,10 @@ impl Cpu {
     fn left_by_fault(&mut self) -> Option<Exit> {
         let saved = self.thread.state().fault;
         let state = self.thread.state_mut();
-        for (n, value) in saved.general.iter().enumerate() {
-            if let Some(r) = super::host::MAP.guest_int(n) {
-                state.hart.x[usize::from(r)] = *value;
-            }
-        }
-        for (n, value) in saved.vector.iter().enumerate() {
-            if let Some(r) = super::host::MAP.guest_float(n) {
-                state.hart.f[usize::from(r)] = *value;
-            }
-        }
         state.return_sp = saved.general[super::host::STACK_REGISTER];
         state.guest_fp = saved.fp_control;
         state.hart.fflags = fp_flags(saved.fp_control);
-        self.recover(saved.pc, &saved.general);
+        self.recover(saved.pc, Some(&saved));
         if self.thread.is_poll(saved.fault_addr) {
             // Who was slow to arm may have done so after its flag was taken.
             self.disarm();
@@ -481,18 +473,15 @@ impl Cpu {
         self.step().err()
     }
 
-    /// Sets pc and pending registers after translated code was left at host address `at` with
-    /// `general` in the host's registers.
-    fn recover(&mut self, at: HostAddr, general: &[u64]) {
+    /// Makes the hart's state that at host address `at`, where translated code was left with
+    /// `saved` in the host's registers, or with the map's registers in their slots.
+    fn recover(&mut self, at: HostAddr, saved: Option<&Registers>) {
         let cache = self.cache();
-        let found = cache.arena.place(at).and_then(|place| cache.fault_point(place));
-        let Some((pc, recipes)) = found else {
+        let Some(restore) = cache.arena.place(at).and_then(|place| cache.restore(place)) else {
             // Every instruction that may fault has a fault point: this is a bug of the emitter.
             unreachable!("translated code was left at {at}, where it cannot be left")
         };
-        let hart = self.hart_mut();
-        hart.pc = pc;
-        fault::apply(hart, &recipes, general);
+        restore.apply(self.hart_mut(), saved);
     }
 
     /// The code cache of a hart that translates.

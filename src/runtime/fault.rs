@@ -10,10 +10,10 @@
 
 use super::pc_table;
 use super::thread::{fp_trap, recovery, return_stack_overflow, save_registers};
-use crate::backend::Recipe;
+use crate::backend::{Recipe, RegMap};
 use crate::cpu::{Hart, canonical};
 use crate::sys::signal::HostFaultInfo;
-use crate::sys::ucontext::Context;
+use crate::sys::ucontext::{Context, Registers};
 use crate::util::HostAddr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -117,31 +117,52 @@ pub(super) fn hook(context: &mut Context, info: &HostFaultInfo) -> bool {
     false
 }
 
-/// Brings home what was pending when translated code was left in the middle of a block; `general`
-/// are the host's registers at that point, where it is a fault.
-pub(super) fn apply(hart: &mut Hart, recipes: &[Recipe], general: &[u64]) {
-    for recipe in recipes {
-        if let Recipe::Held(r, host) = *recipe {
-            hart.set_x(r, general[usize::from(host)]);
-        }
-    }
-    let home = hart.x;
-    for recipe in recipes {
-        match *recipe {
-            Recipe::Int(r, value) => hart.set_x(r, evaluate(&home, r, value)),
-            Recipe::Sext(r) => hart.set_x(r, home[usize::from(r)] as i32 as u64),
-            Recipe::CanonD(r) => {
-                let f = &mut hart.f[usize::from(r)];
-                if f64::from_bits(*f).is_nan() {
-                    *f = canonical::NAN64;
+/// What makes the guest's state of the host's registers where translated code was left in the
+/// middle of a unit.
+#[derive(Debug)]
+pub(super) struct Restore {
+    /// The guest's pc there.
+    pub(super) pc: u64,
+    /// The unit's map of registers.
+    pub(super) map: &'static RegMap,
+    /// What was pending.
+    pub(super) recipes: Vec<Recipe>,
+}
+
+impl Restore {
+    /// Makes `hart` what it was there. `saved` are the host's registers at that point, if what they
+    /// hold by the unit's map is not in the hart yet.
+    pub(super) fn apply(&self, hart: &mut Hart, saved: Option<&Registers>) {
+        hart.pc = self.pc;
+        if let Some(saved) = saved {
+            self.map.ints().for_each(|(r, h)| hart.set_x(r, saved.general[usize::from(h)]));
+            self.map
+                .floats()
+                .for_each(|(r, h)| hart.f[usize::from(r)] = saved.vector[usize::from(h)]);
+            for recipe in &self.recipes {
+                if let Recipe::Held(r, h) = *recipe {
+                    hart.set_x(r, saved.general[usize::from(h)]);
                 }
             }
-            Recipe::Held(..) => {}
-            Recipe::Box(r) => hart.f[usize::from(r)] |= u64::from(u32::MAX) << 32,
-            Recipe::CanonS(r) => {
-                let f = &mut hart.f[usize::from(r)];
-                if f32::from_bits(*f as u32).is_nan() {
-                    *f = u64::from(u32::MAX) << 32 | u64::from(canonical::NAN32);
+        }
+        let home = hart.x;
+        for recipe in &self.recipes {
+            match *recipe {
+                Recipe::Int(r, value) => hart.set_x(r, evaluate(&home, r, value)),
+                Recipe::Sext(r) => hart.set_x(r, home[usize::from(r)] as i32 as u64),
+                Recipe::CanonD(r) => {
+                    let f = &mut hart.f[usize::from(r)];
+                    if f64::from_bits(*f).is_nan() {
+                        *f = canonical::NAN64;
+                    }
+                }
+                Recipe::Held(..) => {}
+                Recipe::Box(r) => hart.f[usize::from(r)] |= u64::from(u32::MAX) << 32,
+                Recipe::CanonS(r) => {
+                    let f = &mut hart.f[usize::from(r)];
+                    if f32::from_bits(*f as u32).is_nan() {
+                        *f = u64::from(u32::MAX) << 32 | u64::from(canonical::NAN32);
+                    }
                 }
             }
         }

@@ -82,6 +82,3 @@ pub(super) fn fp_trap(state: &mut ThreadState, word: u32) -> Option<u32> {
 pub(super) fn fp_flags(word: u32) -> u8 {
     Host::fp_flags(word)
 }
-
-/// Where guest registers live in translated code.
-pub(super) const MAP: &crate::backend::RegMap = Host::MAP;

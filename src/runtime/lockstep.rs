@@ -26,10 +26,10 @@ use super::cpu::Cpu;
 use super::machine::Machine;
 use super::observe::Difference;
 use super::stats::{add, add_alone};
+use super::units::{BlockKey, TransMode};
 use crate::cpu::{Exit, Hart};
 use crate::interp::{End, Place};
 use crate::isa::{self, reg};
-use crate::lift::Limits;
 use crate::mem::{Overlay, Stored};
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -58,7 +58,7 @@ pub(super) struct Lockstep {
     /// Blocks left of its turn.
     left: u32,
     /// Blocks by address and limit, and what they depend on.
-    recent: Vec<Option<(u64, u32, Arc<Alone>)>>,
+    recent: Vec<Option<(BlockKey, Arc<Alone>)>>,
     version: (u64, u64),
 }
 
@@ -138,8 +138,7 @@ impl Cpu {
     /// Chooses what to execute, and does.
     fn verify(&mut self, l: &mut Lockstep) -> Option<Exit> {
         self.adopt_changes();
-        let whole = Limits::default();
-        let block = match self.find_alone(l, &whole) {
+        let block = match self.find_alone(l, TransMode::default()) {
             Some(block) if !block.path.is_empty() => block,
             _ => return self.step().err(),
         };
@@ -162,31 +161,31 @@ impl Cpu {
 
     /// Executes the block, cut before instruction `at`.
     fn verify_until(&mut self, l: &mut Lockstep, at: u32) -> Option<Exit> {
-        let limits = Limits { max_insns: at, ..Limits::default() };
-        let block = if at == 0 { None } else { self.find_alone(l, &limits) };
+        let cut = TransMode { max_insns: at };
+        let block = if at == 0 { None } else { self.find_alone(l, cut) };
         match block.map(|block| self.verify_block(l, &block)) {
             Some(Ok(exit)) => exit,
             _ => self.step().err(),
         }
     }
 
-    /// The block at the pc.
-    fn find_alone(&mut self, l: &mut Lockstep, limits: &Limits) -> Option<Arc<Alone>> {
-        let (pc, max) = (self.hart().pc, limits.max_insns);
+    /// The block at the pc, made for `mode`.
+    fn find_alone(&mut self, l: &mut Lockstep, mode: TransMode) -> Option<Arc<Alone>> {
+        let key = BlockKey { pc: self.hart().pc, mode };
         let version = self.version();
         if l.version != version {
             l.version = version;
             l.recent.fill(None);
         }
-        let slot = (pc >> 1 ^ u64::from(max) << 5) as usize % RECENT;
-        if let Some((at, limit, block)) = &l.recent[slot]
-            && (*at, *limit) == (pc, max)
+        let slot = (key.pc >> 1 ^ u64::from(mode.max_insns) << 5) as usize % RECENT;
+        if let Some((of, block)) = &l.recent[slot]
+            && *of == key
         {
             return Some(Arc::clone(block));
         }
-        let block = self.block_alone(pc, limits)?;
+        let block = self.block_alone(key)?;
         if self.version() == version {
-            l.recent[slot] = Some((pc, max, Arc::clone(&block)));
+            l.recent[slot] = Some((key, Arc::clone(&block)));
         }
         Some(block)
     }
@@ -381,6 +380,7 @@ fn same(a: &Hart, b: &Hart) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lift::Limits;
     use crate::lift::{Code, Lifter};
     use crate::mem::{Memory, Mode, Prot};
     use crate::util::CodePtr;

@@ -11,8 +11,8 @@ use super::observe::{Difference, Observer};
 use super::options::{EngineKind, Options};
 use super::source::GuestCode;
 use super::stats::{Counters, Stats, add};
+use super::units::BlockKey;
 use crate::isa::{Ext, Isa, Op};
-use crate::lift::Limits;
 use crate::mem::{CodeEvent, Memory, Mode};
 use crate::sys::mmap::limits;
 use crate::sys::{forks, signal};
@@ -265,13 +265,11 @@ impl Machine {
     pub(super) fn translate(
         &self,
         generation: &Generation,
-        pc: u64,
-        limits: &Limits,
+        key: BlockKey,
     ) -> io::Result<Option<CodePtr>> {
         let cache = &generation.cache;
-        let options = (&self.options, limits);
         let translate =
-            |observer| cache.translate(pc, self.code(), options, &self.counters, observer);
+            |observer| cache.translate(key, self.code(), &self.options, &self.counters, observer);
         let result = if self.observed.load(Ordering::Acquire) {
             translate(&mut lock(&self.observer))
         } else {
@@ -296,7 +294,7 @@ impl Machine {
         for pc in pcs {
             if pc & 1 == 0
                 && pc / 2 < generation.cache.table.limit()
-                && self.translate(&generation, pc, &Limits::default())?.is_none()
+                && self.translate(&generation, BlockKey::new(pc))?.is_none()
                 && let Some(new) = self.generation()
             {
                 generation = new;
@@ -498,8 +496,8 @@ impl Machine {
         let cache = CodeCache::new(&self.options, self.memory.size(), &Arc::default())?;
         let counters = Counters::default();
         // A new cache has room for any one block.
-        let options = (&self.options, &Limits::default());
-        let _ = cache.translate(pc, self.code(), options, &counters, &mut observer);
+        let key = BlockKey::new(pc);
+        let _ = cache.translate(key, self.code(), &self.options, &counters, &mut observer);
         receive.try_recv().map_err(io::Error::other)
     }
 }

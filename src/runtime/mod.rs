@@ -2,12 +2,13 @@
 //! host faults become the guest's.
 //!
 //! Reading order: `machine` (what harts share), `cpu` (one hart: the loop), `cache` (blocks and the
-//! table), `links` (jumps between blocks), `arena` and `pc_table` (their memory), `thread` (the
-//! state that translated code works on), `fault` (from a host fault to guest state), `fault_map`
-//! (where), `source` (guest code for the lifter), `helpers` (what translated code calls), `counts`
-//! (what translated code counts), `host` (the one place that names the host's backend), `lockstep`
-//! (translated code and interpreter in lockstep), `alone` (blocks for that), `baton` (one hart at a
-//! time), `breakpoints` (where a debugger stops execution).
+//! table), `units` (what belongs to each piece of code, and how blocks are known), `links` (jumps
+//! between blocks), `arena` and `pc_table` (their memory), `thread` (the state that translated code
+//! works on), `fault` (from a host fault to guest state), `source` (guest code for the lifter),
+//! `helpers` (what translated code calls), `counts` (what translated code counts), `host` (the one
+//! place that names the host's backend), `lockstep` (translated code and interpreter in lockstep),
+//! `alone` (blocks for that), `baton` (one hart at a time), `breakpoints` (where a debugger stops
+//! execution).
 //!
 //! Invariants:
 //! - A [`Cpu`] runs code of one `cache::CodeCache` only. A full cache is not emptied: a new one
@@ -24,7 +25,6 @@ mod cache;
 mod counts;
 mod cpu;
 mod fault;
-mod fault_map;
 mod handshake;
 mod helpers;
 mod host;
@@ -37,6 +37,7 @@ mod pc_table;
 mod source;
 mod stats;
 mod thread;
+mod units;
 
 pub use counts::BlockCounts;
 pub use cpu::{Cpu, Interrupter};

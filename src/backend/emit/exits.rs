@@ -199,12 +199,6 @@ where
     pub(super) fn exit(&mut self, kind: ExitKind) {
         self.flush();
         self.a.store_pc(self.pc);
-        let code = match kind {
-            ExitKind::Ecall => 0,
-            ExitKind::Ebreak => 1,
-            ExitKind::FenceI => 2,
-            ExitKind::Fetch => 3,
-        };
-        self.a.exit(code, self.ctx.stubs.exit);
+        self.a.exit(kind as u64, self.ctx.stubs.exit);
     }
 }

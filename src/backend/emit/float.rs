@@ -43,14 +43,14 @@ where
     // Operands and results.
 
     /// The register to compute `fd` in.
-    pub(crate) fn fdest(fd: FReg) -> u8 {
-        H::MAP.float(fd.0).unwrap_or(H::FLOAT_SCRATCH)
+    pub(crate) fn fdest(&self, fd: FReg) -> u8 {
+        self.map.float(fd.0).unwrap_or(H::FLOAT_SCRATCH)
     }
 
     /// `fd` has a new value in `dst`, canonical already; the upper half of a single is all ones
     /// unless it is `loose`.
     pub(crate) fn fdone(&mut self, fmt: Fmt, fd: FReg, dst: u8, loose: bool) {
-        let mapped = H::MAP.float(fd.0).is_some();
+        let mapped = self.map.float(fd.0).is_some();
         let loose = loose && fmt == Fmt::S;
         if !mapped {
             if loose {
@@ -67,12 +67,12 @@ where
         if fd == a {
             return;
         }
-        let mapped = H::MAP.float(fd.0).is_some();
+        let mapped = self.map.float(fd.0).is_some();
         if !mapped {
             self.fsettle(a);
         }
         let x = self.float_in_reg(a, H::FLOAT_SCRATCH);
-        let dst = Self::fdest(fd);
+        let dst = self.fdest(fd);
         self.a.float_move(dst, x);
         let known = self.fp.with_implied(a) & !(1 << fd.0);
         self.fdone(Fmt::D, fd, dst, false);
@@ -152,7 +152,7 @@ where
     /// Sets the upper half of a single whose bits somebody looks at.
     pub(crate) fn tighten(&mut self, f: FReg) {
         if self.fp.is_loose(f)
-            && let Some(x) = H::MAP.float(f.0)
+            && let Some(x) = self.map.float(f.0)
         {
             self.box_up(x);
             self.fp.loose &= !(1 << f.0);
@@ -181,7 +181,7 @@ where
     /// Says what is pending, for the fault point that comes next.
     pub(super) fn float_recipes(&mut self) {
         let faults = self.a.faults();
-        for &(f, _) in H::MAP.floats() {
+        for (f, _) in self.map.floats() {
             let pending = |set: u32| set & 1 << f != 0;
             if pending(self.fp.loose) {
                 faults.push(Recipe::Box(f));

@@ -1,6 +1,6 @@
 //! What the emitter needs of a host's assembler.
 
-use crate::backend::{EmitContext, FaultPoints, Out, RegMap};
+use crate::backend::{EmitContext, FaultPoints, Out};
 use crate::ir::{Cond, Fmt, LoadKind, MemSize, Shape};
 use crate::opt::RegSet;
 use crate::util::CodePtr;
@@ -37,8 +37,6 @@ pub(crate) trait Host<'b>: DerefMut<Target = Out<'b>> + Sized {
     const ROTATES_WORDS: bool;
     /// What a load writes whose value nobody wants.
     const NOWHERE: u8;
-    /// Where guest registers live.
-    const MAP: &'static RegMap;
     /// The vector register for results that go to a slot.
     const FLOAT_SCRATCH: u8;
 

@@ -102,7 +102,7 @@ where
     pub(crate) fn branch_unless_boxed(&mut self, set: u32, branches: &mut Vec<H::Branch>) {
         let mut boxes = None;
         for f in (0..32).filter(|f| set & 1 << f != 0) {
-            match H::MAP.float(f) {
+            match self.map.float(f) {
                 Some(x) => boxes = Some(self.and_boxes(boxes, x)),
                 None => {
                     let other = self.test_unboxed(FReg(f));

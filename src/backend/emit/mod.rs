@@ -35,7 +35,7 @@ pub(crate) use lower::{
     LowerFloatMove, LowerInt, LowerMemory, LowerSelect, LowerValues, Unless, Writes,
 };
 
-use super::{EmitContext, Out, Symbolic};
+use super::{EmitContext, Out, RegMap, Symbolic};
 use crate::opt::{Liveness, RegSet};
 
 /// Everything that is known while a block is emitted.
@@ -51,6 +51,8 @@ pub(crate) struct Emitter<'b, 'c, H: Host<'b>> {
     /// Where a loop begins that is emitted for nothing, and what holds at its back-edge.
     pub(crate) probe: Option<(u64, Option<FloatState>)>,
     pub(crate) ctx: &'c EmitContext<'c>,
+    /// Which registers of the guest live in host registers.
+    pub(crate) map: &'static RegMap,
     pub(crate) cpu: H::Features,
     /// Address of the guest instruction that is being emitted.
     pub(crate) pc: u64,
@@ -78,7 +80,7 @@ pub(crate) struct Emitter<'b, 'c, H: Host<'b>> {
 impl<'b, 'c, H: Host<'b>> Emitter<'b, 'c, H> {
     pub(crate) fn new(
         out: Out<'b>,
-        ctx: &'c EmitContext<'c>,
+        (ctx, map): (&'c EmitContext<'c>, &'static RegMap),
         cpu: H::Features,
         ahead: &'b mut Vec<Liveness>,
     ) -> Self {
@@ -89,6 +91,7 @@ impl<'b, 'c, H: Host<'b>> Emitter<'b, 'c, H> {
             head: None,
             probe: None,
             ctx,
+            map,
             cpu,
             pc: 0,
             next: 0,

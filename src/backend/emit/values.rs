@@ -127,7 +127,7 @@ where
     /// The low half of the destination holds a 32-bit result and the upper half is zero; the
     /// value is the sign-extension.
     pub(crate) fn done_word(&mut self, rd: Reg, dst: u8) {
-        if H::MAP.int(rd.0).is_some() || self.redefined & 1 << rd.0 != 0 {
+        if self.map.int(rd.0).is_some() || self.redefined & 1 << rd.0 != 0 {
             self.write_home(rd.0, dst);
             self.sym.set_sext(rd.0);
         } else {

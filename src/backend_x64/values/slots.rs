@@ -9,7 +9,7 @@
 use super::super::Emitter;
 use super::super::asm::{Guest, Rm, Sz};
 use super::super::features::Features;
-use super::super::regs::{COPIES, RAX, RCX, RDX, host_int, slot};
+use super::super::regs::{COPIES, RAX, RCX, RDX, slot};
 use crate::backend::emit::HeldCopies;
 use crate::backend::{FaultPoints, Recipe};
 use crate::ir::Shape;
@@ -166,7 +166,7 @@ impl Emitter<'_, '_> {
     /// Where the home of a register is, or a copy of it.
     pub(super) fn home(&self, r: u8) -> Rm {
         debug_assert!(r != 0, "x0 has no home");
-        if let Some(h) = host_int(r) {
+        if let Some(h) = self.map.int(r) {
             return Rm::R(h);
         }
         match self.copies.position(r) {
@@ -215,7 +215,8 @@ impl Emitter<'_, '_> {
 
     /// The register to compute a new home of `r` into: its own, one for a copy, or `scratch`.
     pub(in crate::backend_x64) fn target(&mut self, r: u8, scratch: u8) -> u8 {
-        host_int(r)
+        self.map
+            .int(r)
             .or_else(|| {
                 self.copies.place(r, true).map(|n| {
                     // What is there is lost; the new copy is one when it is written home.
@@ -232,7 +233,7 @@ impl Emitter<'_, '_> {
     /// The home of `r`, which is computed in `from`, which came from [`Self::target`] or is a
     /// scratch register, is stored if it is a slot and the value lasts.
     pub(in crate::backend_x64) fn write_copy(&mut self, r: u8, from: u8) {
-        if host_int(r).is_some() {
+        if self.map.int(r).is_some() {
             return;
         }
         self.copies.forget(r);
@@ -264,7 +265,7 @@ impl Emitter<'_, '_> {
 
     /// As [`Self::write_copy`], for a constant; false if that needs a register.
     pub(super) fn write_home_imm(&mut self, r: u8, value: u64) -> bool {
-        match (host_int(r), i32::try_from(value as i64)) {
+        match (self.map.int(r), i32::try_from(value as i64)) {
             (None, Ok(value)) => {
                 self.a.mov_mem_imm(Sz::Q, Rm::S(slot(r)), value);
                 self.copies.forget(r);
