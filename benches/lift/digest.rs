@@ -3,8 +3,8 @@
 //!
 //! A line for each way of translating: how guest addresses become host addresses, and what of the
 //! host may be used. A digest covers, block after block in order of address, the host code of both
-//! parts, where it lies, the jumps that can be redirected, and the fault points with their recipes.
-//! None of it depends on where the host has put the arena or the guest's memory.
+//! parts, where it lies, the jumps that can be redirected, and the fault points with their restore
+//! operations. None of it depends on where the host has put the arena or the guest's memory.
 //!
 //! Code that no function's blocks reach (in a program without symbols, most of it) is taken from
 //! its first byte on, so that all of the program is translated, tables between functions too.

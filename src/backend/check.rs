@@ -22,7 +22,7 @@ pub use belief::Belief;
 pub use float::Floats;
 pub use guest::{Guest, Random};
 
-use super::faults::{Recipe, points};
+use super::faults::{RestoreOp, points};
 use super::{CodeBuf, EmitContext, LinkSite, MAX_COUNTERS};
 use crate::ir::{self, Flow, Node, Op, Registers};
 use crate::opt::RegSet;
@@ -144,7 +144,7 @@ struct State<'c, H> {
 }
 
 /// A fault point to be checked: the guest's pc and what is pending.
-type Point = (u64, Vec<Recipe>);
+type Point = (u64, Vec<RestoreOp>);
 
 /// The model of one run of nodes.
 pub struct Check<'n, 'c, H: Host> {
@@ -252,7 +252,7 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
         let mut unseen = vec![0; nodes.len()];
         for i in (1..nodes.len()).rev() {
             let n = &nodes[i];
-            if n.shape().is_plain() {
+            if n.class().is_plain() {
                 unseen[i - 1] = (unseen[i] | n.writes()) & !n.reads();
             }
         }
@@ -747,8 +747,8 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
     fn read_points(&mut self, buf: &CodeBuf) {
         for (read, faults) in self.read.iter_mut().zip([&buf.hot_faults, &buf.cold_faults]) {
             let (start, host, pc) = *read;
-            for (place, pc, recipes) in points(&faults.packed()[start..], (host, pc)) {
-                self.points.insert(place.0, (pc, recipes));
+            for (place, pc, restore_ops) in points(&faults.packed()[start..], (host, pc)) {
+                self.points.insert(place.0, (pc, restore_ops));
             }
             let (len, (host, pc)) = faults.mark();
             *read = (len, host, pc);
@@ -756,28 +756,28 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
     }
 
     /// Checks that a fault now would show the guest its registers before the operation.
-    fn fault(&self, state: &State<'c, H>, now: &Now<'_, '_>, (pc, recipes): &Point) {
+    fn fault(&self, state: &State<'c, H>, now: &Now<'_, '_>, (pc, restore_ops): &Point) {
         let mut homes: [u64; 32] = std::array::from_fn(|r| match r as u8 {
             0 => 0,
             r => state.host.home(r),
         });
-        for recipe in recipes {
-            if let Recipe::Held(r, h) = *recipe {
+        for restore_op in restore_ops {
+            if let RestoreOp::Held(r, h) = *restore_op {
                 homes[usize::from(r)] = state.host.register(h);
             }
         }
         let mut x = homes;
         let mut floats = Floats::default();
-        for recipe in recipes {
-            match *recipe {
-                Recipe::Int(r, val) => {
+        for restore_op in restore_ops {
+            match *restore_op {
+                RestoreOp::Int(r, val) => {
                     x[usize::from(r)] = value(val, r, |r| homes[usize::from(r)]);
                 }
-                Recipe::Sext(r) => x[usize::from(r)] = homes[usize::from(r)] as i32 as u64,
-                Recipe::CanonD(f) => floats.canon_d |= 1 << f,
-                Recipe::CanonS(f) => floats.canon_s |= 1 << f,
-                Recipe::Box(f) => floats.loose |= 1 << f,
-                Recipe::Held(..) => {}
+                RestoreOp::Sext(r) => x[usize::from(r)] = homes[usize::from(r)] as i32 as u64,
+                RestoreOp::CanonD(f) => floats.canon_d |= 1 << f,
+                RestoreOp::CanonS(f) => floats.canon_s |= 1 << f,
+                RestoreOp::Box(f) => floats.loose |= 1 << f,
+                RestoreOp::Held(..) => {}
             }
         }
         let jumped =
@@ -792,7 +792,7 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
             if found != value {
                 self.fail(
                     now,
-                    &format!("x{r} is {found:#x} at a fault, not {value:#x}: {recipes:?}"),
+                    &format!("x{r} is {found:#x} at a fault, not {value:#x}: {restore_ops:?}"),
                 );
             }
         }

@@ -10,7 +10,7 @@ use crate::util::CodePtr;
 
 /// A guest register that is not at home when a fault occurs, and what its value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recipe {
+pub enum RestoreOp {
     /// Integer register `.0` has a value computed from homes.
     Int(u8, Val),
     /// The home of integer register `.0` has the right low half; it must be sign-extended.
@@ -34,9 +34,9 @@ pub struct FaultPoints {
     last: (u32, u64),
 }
 
-// Kinds of recipes: the low half of their first byte. The second is the register. The high half is
-// the number of bytes at the end that are a signed number. Behind its recipes comes the point
-// itself.
+// Kinds of restore operations: the low half of their first byte. The second is the register. The
+// high half is the number of bytes at the end that are a signed number. Behind its restore
+// operations comes the point itself.
 const HOME: u8 = 0;
 const CONST: u8 = 1;
 const LIN: u8 = 2;
@@ -74,7 +74,7 @@ impl FaultPoints {
     }
 
     /// Adds a host instruction that may fault, or a call of the helper stub, at `host` on behalf of
-    /// the guest instruction at `pc`. Its recipes have been added before.
+    /// the guest instruction at `pc`. Its restore operations have been added before.
     #[inline]
     pub fn point(&mut self, host: CodePtr, pc: u64) {
         let (last_host, last_pc) = self.last;
@@ -97,27 +97,27 @@ impl FaultPoints {
         self.number(pc_step);
     }
 
-    /// Adds a recipe to the point that comes next.
+    /// Adds a restore operation to the point that comes next.
     #[inline]
-    pub fn push(&mut self, recipe: Recipe) {
+    pub fn push(&mut self, restore_op: RestoreOp) {
         let word = |head: [u8; 4]| u64::from(u32::from_le_bytes(head));
-        let (word, len) = match recipe {
-            Recipe::Sext(r) => (word([SEXT, r, 0, 0]), 2),
-            Recipe::CanonD(r) => (word([CANON_D, r, 0, 0]), 2),
-            Recipe::CanonS(r) => (word([CANON_S, r, 0, 0]), 2),
-            Recipe::Box(r) => (word([BOX, r, 0, 0]), 2),
-            Recipe::Held(r, host) => (word([HELD, r, host, 0]), 3),
-            Recipe::Int(r, Val::Home) => (word([HOME, r, 0, 0]), 2),
-            Recipe::Int(r, Val::Const(k)) => {
+        let (word, len) = match restore_op {
+            RestoreOp::Sext(r) => (word([SEXT, r, 0, 0]), 2),
+            RestoreOp::CanonD(r) => (word([CANON_D, r, 0, 0]), 2),
+            RestoreOp::CanonS(r) => (word([CANON_S, r, 0, 0]), 2),
+            RestoreOp::Box(r) => (word([BOX, r, 0, 0]), 2),
+            RestoreOp::Held(r, host) => (word([HELD, r, host, 0]), 3),
+            RestoreOp::Int(r, Val::Home) => (word([HOME, r, 0, 0]), 2),
+            RestoreOp::Int(r, Val::Const(k)) => {
                 let len = signed_len(k as i64);
                 let head = word([CONST | (len as u8) << 4, r, 0, 0]);
                 return self.bytes.put((head, 2), (k, len));
             }
-            Recipe::Int(r, Val::Shift { op, w, a, n }) => {
+            RestoreOp::Int(r, Val::Shift { op, w, a, n }) => {
                 let op = op as u8 | u8::from(w == Width::D) << 2;
                 (word([SHIFT, r, op, a]) | u64::from(n) << 32, 5)
             }
-            Recipe::Int(r, Val::Lin { a, b, shift, imm }) => {
+            RestoreOp::Int(r, Val::Lin { a, b, shift, imm }) => {
                 let len = signed_len(imm.into());
                 let head = word([LIN | (len as u8) << 4, r, a, shift << 5 | b]);
                 (head | u64::from(imm as u32) << 32, 4 + len)
@@ -126,13 +126,18 @@ impl FaultPoints {
         self.bytes.put_word(word, len);
     }
 
-    /// Adds a recipe for each integer register that is pending to the point that comes next.
+    /// Adds a restore operation for each integer register that is pending to the point that comes
+    /// next.
     pub fn push_pending(&mut self, sym: &Symbolic) {
         let mut left = sym.pending();
         while left != 0 {
             let r = left.trailing_zeros() as u8;
             left &= left - 1;
-            self.push(if sym.is_sext(r) { Recipe::Sext(r) } else { Recipe::Int(r, sym.val(r)) });
+            self.push(if sym.is_sext(r) {
+                RestoreOp::Sext(r)
+            } else {
+                RestoreOp::Int(r, sym.val(r))
+            });
         }
     }
 
@@ -157,20 +162,20 @@ const fn signed_len(n: i64) -> u32 {
 pub fn points(
     packed: &[u8],
     (mut host, mut pc): (u32, u64),
-) -> impl Iterator<Item = (CodePtr, u64, Vec<Recipe>)> {
+) -> impl Iterator<Item = (CodePtr, u64, Vec<RestoreOp>)> {
     let mut reader = Reader(packed);
     std::iter::from_fn(move || {
-        let mut recipes = Vec::new();
+        let mut restore_ops = Vec::new();
         loop {
             let kind = reader.byte()?;
             if kind != POINT {
-                recipes.push(reader.recipe(kind)?);
+                restore_ops.push(reader.restore_op(kind)?);
                 continue;
             }
             host += reader.number()? as u32;
             let step = reader.number()?;
             pc = pc.wrapping_add(step >> 1 ^ (step & 1).wrapping_neg());
-            return Some((CodePtr(host), pc, recipes));
+            return Some((CodePtr(host), pc, restore_ops));
         }
     })
 }
@@ -178,9 +183,9 @@ pub fn points(
 /// Finds in the packed points of a part that lies at `base`, of the block at `pc`, the one at
 /// `place`: the guest's pc, and what is pending there.
 #[must_use]
-pub fn find(packed: &[u8], start: (u32, u64), place: CodePtr) -> Option<(u64, Vec<Recipe>)> {
-    let (_, pc, recipes) = points(packed, start).find(|point| point.0 == place)?;
-    Some((pc, recipes))
+pub fn find(packed: &[u8], start: (u32, u64), place: CodePtr) -> Option<(u64, Vec<RestoreOp>)> {
+    let (_, pc, restore_ops) = points(packed, start).find(|point| point.0 == place)?;
+    Some((pc, restore_ops))
 }
 
 /// A signed number as an unsigned one that is small if it is close to zero.
@@ -219,28 +224,28 @@ impl Reader<'_> {
         Some(i64::from_le_bytes(all))
     }
 
-    /// The recipe whose first byte is `kind`.
-    fn recipe(&mut self, kind: u8) -> Option<Recipe> {
+    /// The restore operation whose first byte is `kind`.
+    fn restore_op(&mut self, kind: u8) -> Option<RestoreOp> {
         let r = self.byte()?;
         let (kind, len) = (kind & 15, kind >> 4);
         Some(match kind {
-            SEXT => Recipe::Sext(r),
-            CANON_D => Recipe::CanonD(r),
-            CANON_S => Recipe::CanonS(r),
-            BOX => Recipe::Box(r),
-            HELD => Recipe::Held(r, self.byte()?),
-            HOME => Recipe::Int(r, Val::Home),
-            CONST => Recipe::Int(r, Val::Const(self.signed(len)? as u64)),
+            SEXT => RestoreOp::Sext(r),
+            CANON_D => RestoreOp::CanonD(r),
+            CANON_S => RestoreOp::CanonS(r),
+            BOX => RestoreOp::Box(r),
+            HELD => RestoreOp::Held(r, self.byte()?),
+            HOME => RestoreOp::Int(r, Val::Home),
+            CONST => RestoreOp::Int(r, Val::Const(self.signed(len)? as u64)),
             SHIFT => {
                 let (op, a, n) = (self.byte()?, self.byte()?, self.byte()?);
                 let w = if op & 4 != 0 { Width::D } else { Width::W };
                 let op = [ShiftOp::Left, ShiftOp::Right, ShiftOp::Signed][usize::from(op & 3)];
-                Recipe::Int(r, Val::Shift { op, w, a, n })
+                RestoreOp::Int(r, Val::Shift { op, w, a, n })
             }
             _ => {
                 let (a, b) = (self.byte()?, self.byte()?);
                 let imm = self.signed(len)? as i32;
-                Recipe::Int(r, Val::Lin { a, b: b & 31, shift: b >> 5, imm })
+                RestoreOp::Int(r, Val::Lin { a, b: b & 31, shift: b >> 5, imm })
             }
         })
     }
@@ -252,42 +257,42 @@ mod tests {
 
     #[test]
     fn points_are_found_as_they_were_packed() {
-        let recipes = [
-            Recipe::Int(31, Val::Const(u64::MAX)),
-            Recipe::Int(1, Val::Const(0x8000_0000_0000_0000)),
-            Recipe::Int(7, Val::Lin { a: 31, b: 30, shift: 3, imm: i32::MIN }),
-            Recipe::Int(8, Val::Home),
-            Recipe::Sext(9),
-            Recipe::CanonD(10),
-            Recipe::CanonS(11),
-            Recipe::Box(31),
-            Recipe::Int(9, Val::Shift { op: ShiftOp::Signed, w: Width::D, a: 31, n: 63 }),
-            Recipe::Int(9, Val::Shift { op: ShiftOp::Left, w: Width::W, a: 1, n: 1 }),
-            Recipe::Held(31, 15),
+        let restore_ops = [
+            RestoreOp::Int(31, Val::Const(u64::MAX)),
+            RestoreOp::Int(1, Val::Const(0x8000_0000_0000_0000)),
+            RestoreOp::Int(7, Val::Lin { a: 31, b: 30, shift: 3, imm: i32::MIN }),
+            RestoreOp::Int(8, Val::Home),
+            RestoreOp::Sext(9),
+            RestoreOp::CanonD(10),
+            RestoreOp::CanonS(11),
+            RestoreOp::Box(31),
+            RestoreOp::Int(9, Val::Shift { op: ShiftOp::Signed, w: Width::D, a: 31, n: 63 }),
+            RestoreOp::Int(9, Val::Shift { op: ShiftOp::Left, w: Width::W, a: 1, n: 1 }),
+            RestoreOp::Held(31, 15),
         ];
         let pcs = [0x10000, u64::MAX - 1, 0x1234_5678_9abc];
         let mut points = FaultPoints::default();
         points.start(1000, 0x10000);
         points.point(CodePtr(1000), pcs[0]);
-        recipes.iter().for_each(|recipe| points.push(*recipe));
+        restore_ops.iter().for_each(|restore_op| points.push(*restore_op));
         points.point(CodePtr(1007), pcs[1]);
         let mark = points.mark();
-        points.push(recipes[0]);
+        points.push(restore_ops[0]);
         points.point(CodePtr(1008), 3);
         points.rewind(mark);
-        recipes[4..6].iter().for_each(|recipe| points.push(*recipe));
+        restore_ops[4..6].iter().for_each(|restore_op| points.push(*restore_op));
         points.point(CodePtr(1300), pcs[2]);
         let at = |place| find(points.packed(), (1000, 0x10000), CodePtr(place));
         assert_eq!(at(1000), Some((pcs[0], vec![])));
-        assert_eq!(at(1007), Some((pcs[1], recipes.to_vec())));
+        assert_eq!(at(1007), Some((pcs[1], restore_ops.to_vec())));
         assert_eq!(at(1008), None);
-        assert_eq!(at(1300), Some((pcs[2], recipes[4..6].to_vec())));
+        assert_eq!(at(1300), Some((pcs[2], restore_ops[4..6].to_vec())));
         for n in (0..64).flat_map(|n| [1 << n, (1 << n) - 1, !(1 << n)]) {
             points.start(0, 0);
-            let recipe = Recipe::Int(1, Val::Const(n));
-            points.push(recipe);
+            let restore_op = RestoreOp::Int(1, Val::Const(n));
+            points.push(restore_op);
             points.point(CodePtr(0), 0);
-            assert_eq!(find(points.packed(), (0, 0), CodePtr(0)), Some((0, vec![recipe])));
+            assert_eq!(find(points.packed(), (0, 0), CodePtr(0)), Some((0, vec![restore_op])));
         }
         assert_eq!(find(&[], (1000, 0), CodePtr(1000)), None);
     }

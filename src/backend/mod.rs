@@ -19,11 +19,11 @@ mod symbolic;
 pub(crate) use buf::writes_to_out;
 pub use buf::{CodeBuf, CountPoint, Counted, LinkSite, Mark, Out};
 pub use code::Code;
-pub use faults::{FaultPoints, Recipe};
+pub use faults::{FaultPoints, RestoreOp};
 pub use regmap::RegMap;
 pub(crate) use state::field;
 pub use state::{
-    CONSTANTS, Constants, FLAGS_UNKNOWN, HANDLER_ROOM, LeaveKind, STATE_BIAS, ThreadState,
+    CONSTANTS, Constants, ExitReason, FLAGS_UNKNOWN, HANDLER_ROOM, STATE_BIAS, ThreadState,
     float_slot, slot,
 };
 pub use sum::{Sum, join};
@@ -50,7 +50,7 @@ pub struct Stubs {
     pub return_miss: CodePtr,
     /// What the sentinel at the bottom of the return stack leads to.
     pub return_empty: CodePtr,
-    /// Leaves with [`LeaveKind::Exit`]; the block has set pc and kind.
+    /// Leaves with [`ExitReason::Exit`]; the block has set pc and kind.
     pub exit: CodePtr,
     /// Calls the interpreter for one instruction.
     pub helper: CodePtr,

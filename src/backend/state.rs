@@ -36,7 +36,7 @@ pub(crate) use field;
 /// Why translated code was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
-pub enum LeaveKind {
+pub enum ExitReason {
     /// `payload` is a link id: its target is not translated, or not linked yet.
     Link = 0,
     /// `payload` is a guest address that the table does not know.
@@ -49,7 +49,7 @@ pub enum LeaveKind {
     Fault = 4,
 }
 
-impl LeaveKind {
+impl ExitReason {
     /// From the number that the enter stub returns.
     #[must_use]
     pub fn from_raw(n: u64) -> Self {
@@ -83,7 +83,7 @@ pub struct ThreadState {
     pub return_sp: u64,
     /// Its empty position, at which the sentinel lies.
     pub return_top: u64,
-    /// What was left with; see [`LeaveKind`].
+    /// What was left with; see [`ExitReason`].
     pub payload: u64,
     /// Address of the function that the helper stub calls.
     pub helper: u64,

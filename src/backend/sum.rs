@@ -114,9 +114,9 @@ mod tests {
         // Its source is about to be written.
         s.set_lin(10, 11, 0, 0, 0);
         assert_eq!((s.rotation(Width::D, 5, 6), s.kept_shift(5)), (None, None));
-        s.settle(5);
-        s.settle(6);
-        s.settle(10);
+        s.materialise(5);
+        s.materialise(6);
+        s.materialise(10);
         s.set_shift(5, ShiftOp::Left, Width::W, 10, 8);
         s.set_shift(6, ShiftOp::Right, Width::W, 10, 23);
         assert_eq!(s.rotation(Width::D, 5, 6), None);

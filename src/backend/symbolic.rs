@@ -169,8 +169,8 @@ impl Symbolic {
     }
 
     /// The home of `r`, of which the pending registers `users` are made, if it is kept: `r` is
-    /// settled (a pending sign-extension leaves the low half, of which alone others are made), or
-    /// is among `users`, and so is made of its own home.
+    /// materialised (a pending sign-extension leaves the low half, of which alone others are made),
+    /// or is among `users`, and so is made of its own home.
     pub(super) fn kept(&self, r: u8, users: RegSet) -> Option<KeptHome> {
         (!self.is_pending(r) || self.is_sext(r) || users & bit(r) != 0).then_some(KeptHome(r))
     }
@@ -223,7 +223,7 @@ impl Symbolic {
     }
 
     /// The value has been brought home.
-    pub fn settle(&mut self, r: u8) {
+    pub fn materialise(&mut self, r: u8) {
         self.pending &= !bit(r);
         self.sext &= !bit(r);
         if matches!(self.vals[r as usize], Val::Lin { .. } | Val::Shift { .. }) {
@@ -264,7 +264,7 @@ mod tests {
         s.set_lin(10, 10, 0, 0, 16);
         assert_eq!(s.dependents(10), 1 << 5 | 1 << 6);
         assert_eq!(s.dependents(11), 1 << 5);
-        s.settle(5);
+        s.materialise(5);
         assert_eq!(s.val(5), Val::Home);
         assert_eq!(s.dependents(11), 0);
     }

@@ -184,7 +184,7 @@ impl<'b> Host<'b> for Asm<'b> {
 impl<'b> Lower<'b, Asm<'b>> for Emitter<'b, '_> {}
 
 impl LowerBlock for Emitter<'_, '_> {
-    fn joined(&mut self, op: &Op, following: &[Node]) -> usize {
+    fn fuse_with_next(&mut self, op: &Op, following: &[Node]) -> usize {
         let Some(second) = following.first() else { return 0 };
         usize::from(self.pair(op, &second.op) || self.fcmp_branch(op, second))
     }

@@ -64,7 +64,7 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
             self.a.mov_imm(X0, i64::from(off) as u64);
             return X0;
         }
-        let home = self.settled_in_reg(base, X0);
+        let home = self.materialised_in_reg(base, X0);
         if off == 0 && base != link {
             return home;
         }

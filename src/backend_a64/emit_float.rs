@@ -434,10 +434,10 @@ impl Emitter<'_, '_> {
         if self.redefined & 1 << rd.0 == 0 || target <= branch.pc {
             return false;
         }
-        self.settle_dependents(rd.0);
+        self.materialise_dependents(rd.0);
         self.check_boxed(fmt, &[a, b], Writes::Int(rd));
         self.sym.set_home(rd.0, false);
-        self.settle_lasting();
+        self.materialise_live_out();
         let cc = self.fcompare(op, fmt, a, b);
         self.pc = branch.pc;
         self.sym.set_const(rd.0, u64::from(if_true), false);

@@ -88,8 +88,8 @@ impl Emitter<'_, '_> {
                 if low == high || r == base.0 {
                     return false;
                 }
-                self.settle_dependents(low);
-                self.settle_dependents(high);
+                self.materialise_dependents(low);
+                self.materialise_dependents(high);
                 (x, y)
             }
             Access::FLoad(_) => match (self.map.float(low), self.map.float(high)) {

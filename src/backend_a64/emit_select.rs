@@ -14,12 +14,12 @@ impl LowerSelect for Emitter<'_, '_> {
         if rd.is_zero() {
             return;
         }
-        self.settle_dependents(rd.0);
-        self.settle(rd.0);
+        self.materialise_dependents(rd.0);
+        self.materialise(rd.0);
         let (value, narrow) = self.select_value(op, w, a, b);
         let narrow = narrow && self.sym.is_narrow(rd.0);
         let cc = self.compare_for_select(unless);
-        let old = self.settled_in_reg(rd, X0);
+        let old = self.materialised_in_reg(rd, X0);
         let dst = self.map.int(rd.0).unwrap_or(X0);
         self.a.csel(cc, Sz::X, dst, value, old);
         self.done(rd, dst, narrow);
@@ -63,7 +63,7 @@ impl Emitter<'_, '_> {
             return (self.use64(a, X30), self.sym.is_narrow(a.0));
         }
         let sz = size(w);
-        // What is settled for the second operand may use its register.
+        // What is materialised for the second operand may use its register.
         self.use_src(sz, b, X1);
         let x = self.use_sz(sz, a, X0);
         if let (BinOp::Sll | BinOp::Srl | BinOp::Sra, Src::Imm(n)) = (op, b) {

@@ -1,6 +1,6 @@
 //! Host code for aarch64.
 //!
-//! Reading order: `regs` (which register is what), `asm` (the assembler), `entry` (common stubs),
+//! Reading order: `regs` (which register is what), `asm` (the assembler), `stubs` (common stubs),
 //! `emit` (the primitives of the shared emitter, `backend::emit`), `values` (where guest registers
 //! are), `emit_*` (what each kind of operation is lowered to), `patch`, `features`. File for file
 //! the counterpart of `backend_x64`. All of it is safe code: emitting is bytes, only running them
@@ -20,10 +20,10 @@ mod emit_int;
 mod emit_mem;
 mod emit_mul;
 mod emit_select;
-mod entry;
 mod features;
 mod patch;
 mod regs;
+mod stubs;
 mod values;
 
 pub use features::Features;
@@ -59,7 +59,7 @@ impl Backend for A64 {
     const MAP: &'static RegMap = &regs::MAP;
 
     fn emit_stubs(&mut self, buf: &mut CodeBuf) -> Stubs {
-        entry::emit_stubs(buf)
+        stubs::emit_stubs(buf)
     }
 
     fn emit_block(&mut self, block: &Block, buf: &mut CodeBuf, context: &EmitContext<'_>) {

@@ -41,8 +41,8 @@ const fn scratch(place: Place) -> u8 {
 }
 
 impl<'b> LowerValues<'b, Asm<'b>> for Emitter<'b, '_> {
-    fn settle_pending(&mut self, r: u8) {
-        self.settle_dependents(r);
+    fn materialise_pending(&mut self, r: u8) {
+        self.materialise_dependents(r);
         let mut dst = self.map.int(r).unwrap_or(X16);
         if self.sym.is_sext(r) {
             let from = self.home_in_reg(r, X16);
@@ -62,7 +62,7 @@ impl<'b> LowerValues<'b, Asm<'b>> for Emitter<'b, '_> {
         if self.map.int(r).is_none() {
             self.a.store_field(slot(r), dst);
         }
-        self.sym.settle(r);
+        self.sym.materialise(r);
     }
 
     fn home_of(&mut self, r: u8, place: Place) -> Opnd {
@@ -132,7 +132,7 @@ impl Emitter<'_, '_> {
             }
             _ => {}
         }
-        self.settle(r.0);
+        self.materialise(r.0);
         self.home_in_reg(r.0, scratch)
     }
 
@@ -147,7 +147,7 @@ impl Emitter<'_, '_> {
             _ => {}
         }
         if !self.sym.is_sext(r.0) {
-            self.settle(r.0);
+            self.materialise(r.0);
         }
         self.home_in_reg(r.0, scratch)
     }
@@ -172,8 +172,8 @@ impl Emitter<'_, '_> {
         }
     }
 
-    /// A register that holds the home of `r`, which is settled: that home, or `scratch`.
-    pub(super) fn settled_in_reg(&mut self, r: Reg, scratch: u8) -> u8 {
+    /// A register that holds the home of `r`, which is materialised: that home, or `scratch`.
+    pub(super) fn materialised_in_reg(&mut self, r: Reg, scratch: u8) -> u8 {
         debug_assert!(!self.sym.is_pending(r.0), "the home of x{} has another value", r.0);
         self.home_in_reg(r.0, scratch)
     }

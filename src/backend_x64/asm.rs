@@ -2,7 +2,7 @@
 //!
 //! dynasm's dynamic registers rule out every short form (8-bit displacements and immediates, no
 //! SIB, no superfluous REX), which would make hot code half as large again; so the few shapes that
-//! blocks use are written here, always in their shortest form. Fixed code (`entry`) is dynasm's.
+//! blocks use are written here, always in their shortest form. Fixed code (`stubs`) is dynasm's.
 
 use super::regs::RBP;
 use crate::backend::{Out, writes_to_out};

@@ -10,7 +10,7 @@ use super::values::{Copies, Opnd, spares};
 use crate::backend::emit::Aside;
 use crate::backend::emit::{Access, Host, Lower, LowerBlock};
 use crate::backend::{EmitContext, HANDLER_ROOM, Out, STATE_BIAS};
-use crate::ir::{Block, Cond, LoadKind, MemSize, Node, Op, Reg, Shape};
+use crate::ir::{Block, Cond, LoadKind, MemSize, Node, Op, OpClass, Reg};
 use crate::opt::Liveness;
 use crate::util::CodePtr;
 
@@ -36,7 +36,7 @@ impl<'b> Host<'b> for Asm<'b> {
         Self::new(out, ctx.mode)
     }
 
-    fn keeps(shape: Shape, cpu: Features) -> u8 {
+    fn keeps(shape: OpClass, cpu: Features) -> u8 {
         spares(shape, cpu)
     }
 
@@ -220,14 +220,14 @@ impl LowerBlock for Emitter<'_, '_> {
     #[inline]
     fn begin_node(&mut self, node: &Node, ahead: &Liveness) {
         self.begin_copies(ahead);
-        self.settled_last = match node.op {
-            Op::Branch { a, b: Reg::ZERO, .. } if node.shape().may_leave() => 1 << a.0,
+        self.materialised_last = match node.op {
+            Op::Branch { a, b: Reg::ZERO, .. } if node.class().may_leave() => 1 << a.0,
             _ => 0,
         };
     }
 
     #[inline]
-    fn joined(&mut self, op: &Op, following: &[Node]) -> usize {
+    fn fuse_with_next(&mut self, op: &Op, following: &[Node]) -> usize {
         let Some(next) = following.first() else { return 0 };
         match (op, &next.op) {
             (Op::FCmp { .. }, Op::Branch { .. }) => {

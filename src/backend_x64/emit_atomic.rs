@@ -92,7 +92,7 @@ impl Emitter<'_, '_> {
         if base.is_zero() {
             self.a.mov_imm(to, 0);
         } else {
-            let home = self.settled(base);
+            let home = self.materialised(base);
             self.a.mov(Sz::Q, to, home);
         }
     }

@@ -206,7 +206,7 @@ impl Emitter<'_, '_> {
     /// interpreter converts others.
     fn float_from_few_bits(&mut self, fmt: Fmt, int: IntFmt, fd: FReg, a: Reg) {
         let dst = self.fdest(fd);
-        self.settle(a.0);
+        self.materialise(a.0);
         let o = self.use64(a);
         match (int, o) {
             (IntFmt::W, Opnd::Rm(rm)) => self.a.movsxd(RAX, rm),

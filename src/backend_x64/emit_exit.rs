@@ -91,7 +91,7 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
             self.a.mov_imm(RAX, i64::from(off) as u64);
             return RAX;
         }
-        match self.settled(base) {
+        match self.materialised(base) {
             Rm::R(h) if off != 0 => self.a.lea(Sz::Q, RAX, Rm::B(h, off)),
             home => {
                 self.a.mov(Sz::Q, RAX, home);
@@ -104,7 +104,7 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
     }
 
     fn write_return_address(&mut self, link: Reg, ret: u64) {
-        match (self.settled(link), i32::try_from(ret)) {
+        match (self.materialised(link), i32::try_from(ret)) {
             (Rm::R(h), _) => self.a.mov_imm_keep_flags(h, ret),
             (slot, Ok(ret)) => self.a.mov_mem_imm(Sz::Q, slot, ret),
             (slot, Err(_)) => {
@@ -162,7 +162,7 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
         // By a host return it comes with the guest address that it returns to in ra, as the only
         // host return there is stands for `jr ra`.
         if link == RA {
-            let home = self.settled(RA);
+            let home = self.materialised(RA);
             if let Ok(imm) = i32::try_from(ret) {
                 self.a.alu_imm(Alu::Cmp, Sz::Q, home, imm);
             } else {
@@ -237,7 +237,7 @@ impl Emitter<'_, '_> {
         if rd.is_zero() {
             return false;
         }
-        self.settle_dependents(rd.0);
+        self.materialise_dependents(rd.0);
         let at = self.memory(base, off);
         self.fault_point();
         self.a.alu_imm(Alu::Cmp, Sz::Q, at, guess);

@@ -383,7 +383,7 @@ impl Emitter<'_, '_> {
 
     /// A host register for an integer result of a conversion.
     pub(super) fn int_dest(&mut self, rd: Reg) -> u8 {
-        self.settle_dependents(rd.0);
+        self.materialise_dependents(rd.0);
         self.map.int(rd.0).unwrap_or(RAX)
     }
 }

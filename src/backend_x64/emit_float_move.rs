@@ -246,7 +246,7 @@ impl Emitter<'_, '_> {
         let Op::FCmp { op, fmt, rd, a, b } = *compare else { return false };
         let Op::Branch { target, .. } = *branch else { return false };
         let Some(if_true) = on_result(branch, rd) else { return false };
-        self.settle_dependents(rd.0);
+        self.materialise_dependents(rd.0);
         self.check_boxed(fmt, &[a, b], Writes::Int(rd));
         let backward = target <= branch_pc;
         if backward {
@@ -256,7 +256,7 @@ impl Emitter<'_, '_> {
         self.sym.set_home(rd.0, false);
         let to_head = backward && self.flush_for_back_edge(target);
         if !backward {
-            self.settle_lasting();
+            self.materialise_live_out();
         }
         let cc = self.fcompare(op, fmt, a, b);
         self.pc = branch_pc;
@@ -270,7 +270,7 @@ impl Emitter<'_, '_> {
         self.sym.set_const(rd.0, u64::from(if_true), false);
         if way != Way::Flush {
             // Moves leave the flags alone.
-            self.settle(rd.0);
+            self.materialise(rd.0);
         }
         match (cc, if_true) {
             (Cc::E, true) => {

@@ -211,9 +211,9 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
             self.load_opnd(Sz::D, dst, x);
             return self.done_word(rd, dst);
         }
-        self.settle(a.0);
+        self.materialise(a.0);
         let dst = self.dest(rd);
-        let from = self.settled(a);
+        let from = self.materialised(a);
         self.move_home(rd.0, dst, from);
         let narrow = self.sym.is_narrow(a.0);
         self.sym.set_home(rd.0, narrow);

@@ -19,15 +19,15 @@ impl LowerSelect for Emitter<'_, '_> {
             return;
         }
         // Bringing values home changes flags.
-        self.settle_dependents(rd.0);
-        self.settle(rd.0);
+        self.materialise_dependents(rd.0);
+        self.materialise(rd.0);
         let (value, narrow) = match self.select_plain(op, w, a, b) {
             Some(plain) => plain,
             None => {
                 // The comparison must not need rcx then.
                 for r in [unless.1, unless.2] {
                     if !self.sym.is_sext(r.0) {
-                        self.settle(r.0);
+                        self.materialise(r.0);
                     }
                 }
                 self.select_computed(op, w, a, b)
@@ -81,7 +81,7 @@ impl Emitter<'_, '_> {
     /// `a op b` in rcx, and whether it is narrow.
     fn select_computed(&mut self, op: BinOp, w: Width, a: Reg, b: Src) -> (Opnd, bool) {
         let sz = size(w);
-        // What is settled for the second operand changes nothing about the first.
+        // What is materialised for the second operand changes nothing about the first.
         let x = self.use_sz(sz, a);
         let y = self.use_src(sz, b);
         self.load_opnd(sz, RCX, x);
@@ -121,7 +121,7 @@ impl Emitter<'_, '_> {
                 Rm::R(RCX)
             }
         };
-        let home = self.settled(rd);
+        let home = self.materialised(rd);
         let dst = self.target(rd.0, RAX);
         if home != Rm::R(dst) {
             self.a.mov(Sz::Q, dst, home);
@@ -260,9 +260,9 @@ impl Emitter<'_, '_> {
         if group.is_empty() || !self.cpu.avx {
             return 0;
         }
-        self.settle_dependents(rd.0);
+        self.materialise_dependents(rd.0);
         self.check_boxed(fmt, &[a, b], Writes::Int(rd));
-        self.settle_selected(fmt, [a, b], if_true, group);
+        self.materialise_selected(fmt, [a, b], if_true, group);
         let extremum = float.filter(|_| if_true).and_then(|op| extremum(&op, compare));
         let masked = op == FCmpOp::Eq || float.is_some() && extremum.is_none();
         if masked {
@@ -307,13 +307,19 @@ impl Emitter<'_, '_> {
 
     /// Brings home what the selects of `group` need at home, which happen if a comparison of
     /// `operands` is true or, without `if_true`, false.
-    fn settle_selected(&mut self, fmt: Fmt, operands: [FReg; 2], if_true: bool, group: &[Node]) {
+    fn materialise_selected(
+        &mut self,
+        fmt: Fmt,
+        operands: [FReg; 2],
+        if_true: bool,
+        group: &[Node],
+    ) {
         for node in group {
             match node.op {
                 Op::Select { rd: to, a: from, .. } => {
-                    self.settle_dependents(to.0);
-                    self.settle(to.0);
-                    self.settle(from.0);
+                    self.materialise_dependents(to.0);
+                    self.materialise(to.0);
+                    self.materialise(from.0);
                 }
                 // What is taken is no NaN: it was compared.
                 Op::FSelect { fd, a: from, .. } if if_true && operands.contains(&from) => {

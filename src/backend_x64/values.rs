@@ -27,14 +27,14 @@ pub(super) enum Opnd {
 }
 
 impl<'b> LowerValues<'b, Asm<'b>> for Emitter<'b, '_> {
-    fn settle_pending(&mut self, r: u8) {
+    fn materialise_pending(&mut self, r: u8) {
         match self.sym.val(r) {
-            Val::Const(k) => return self.settle_const(r, k),
-            Val::Shift { op, w, a, n } => self.settle_shift(r, op, w, a, n),
+            Val::Const(k) => return self.materialise_const(r, k),
+            Val::Shift { op, w, a, n } => self.materialise_shift(r, op, w, a, n),
             Val::Home | Val::Lin { .. } => {}
         }
         if !self.sym.is_sext(r) {
-            self.settle_dependents(r);
+            self.materialise_dependents(r);
         }
         if !self.sym.is_pending(r) {
             return;
@@ -49,13 +49,13 @@ impl<'b> LowerValues<'b, Asm<'b>> for Emitter<'b, '_> {
                 Val::Lin { a, b: 0, imm: 0, .. } => {
                     let from = self.home(a);
                     self.move_home(r, dst, from);
-                    return self.sym.settle(r);
+                    return self.sym.materialise(r);
                 }
                 Val::Lin { a, b, shift, imm } => self.compute(dst, (a, b, shift, imm)),
             }
         }
         self.write_home(r, dst);
-        self.sym.settle(r);
+        self.sym.materialise(r);
     }
 
     fn store_held(&mut self, registers: RegSet) {
@@ -85,14 +85,14 @@ impl<'b> LowerValues<'b, Asm<'b>> for Emitter<'b, '_> {
 
 impl Emitter<'_, '_> {
     /// Brings home the constant `k` that `r` is.
-    fn settle_const(&mut self, r: u8, k: u64) {
-        self.settle_dependents(r);
+    fn materialise_const(&mut self, r: u8, k: u64) {
+        self.materialise_dependents(r);
         if !self.write_home_imm(r, k) {
             let dst = self.result_reg(r);
             self.a.mov_imm_keep_flags(dst, k);
             self.write_home(r, dst);
         }
-        self.sym.settle(r);
+        self.sym.materialise(r);
     }
 
     /// `dst = home(a) + (home(b) << shift) + imm`. rax may be used.
@@ -173,7 +173,7 @@ impl Emitter<'_, '_> {
         {
             return Opnd::Imm(k);
         }
-        self.settle(r.0);
+        self.materialise(r.0);
         Opnd::Rm(self.home(r.0))
     }
 
@@ -183,10 +183,10 @@ impl Emitter<'_, '_> {
             return Opnd::Imm(k as i32);
         }
         if let Val::Shift { op, w, a, n } = self.sym.val(r.0) {
-            self.settle_shift(r.0, op, w, a, n);
+            self.materialise_shift(r.0, op, w, a, n);
         }
         if !self.sym.is_sext(r.0) {
-            self.settle(r.0);
+            self.materialise(r.0);
         }
         Opnd::Rm(self.home(r.0))
     }
@@ -240,8 +240,8 @@ impl Emitter<'_, '_> {
         }
     }
 
-    /// The home of a register that is settled.
-    pub(super) fn settled(&self, r: Reg) -> Rm {
+    /// The home of a register that is materialised.
+    pub(super) fn materialised(&self, r: Reg) -> Rm {
         debug_assert!(!self.sym.is_pending(r.0), "the home of x{} has another value", r.0);
         self.home(r.0)
     }
@@ -261,7 +261,7 @@ impl Emitter<'_, '_> {
 
     /// Computes the pending shift that `r` is. A word shifted left is then a pending
     /// sign-extension.
-    fn settle_shift(&mut self, r: u8, op: ShiftOp, w: Width, a: u8, n: u8) {
+    fn materialise_shift(&mut self, r: u8, op: ShiftOp, w: Width, a: u8, n: u8) {
         let dst = self.dest(Reg(r));
         let from = Opnd::Rm(self.home(a));
         self.load_opnd(size(w), dst, from);

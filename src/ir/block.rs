@@ -1,6 +1,6 @@
 //! How operations are put together.
 
-use super::Shape;
+use super::OpClass;
 use super::op::Op;
 
 /// An operation and the guest instruction it belongs to.
@@ -12,7 +12,7 @@ pub struct Node {
     pub pc: u64,
     reads: u32,
     writes: u32,
-    shape: Shape,
+    shape: OpClass,
 }
 
 impl Node {
@@ -21,7 +21,7 @@ impl Node {
     #[inline(always)]
     #[must_use]
     pub const fn new(op: Op, pc: u64) -> Self {
-        Self { op, pc, reads: op.reads(), writes: op.writes(), shape: op.shape(pc) }
+        Self { op, pc, reads: op.reads(), writes: op.writes(), shape: op.class(pc) }
     }
 
     /// As [`Op::reads`].
@@ -38,7 +38,7 @@ impl Node {
 
     /// As [`Op::shape`].
     #[must_use]
-    pub const fn shape(&self) -> Shape {
+    pub const fn class(&self) -> OpClass {
         self.shape
     }
 }

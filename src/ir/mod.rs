@@ -10,21 +10,21 @@
 //! (what they mean), `verify` (what holds in every block).
 
 mod block;
+mod class;
+mod defs_uses;
 mod eval;
-mod forms;
 mod op;
-mod operands;
 mod parse;
 mod print;
-mod shape;
+mod syntax;
 mod verify;
 
 pub use block::{Block, Builder, Node};
+pub use class::OpClass;
 pub use eval::{Flow, Memory, Registers, eval};
 pub use op::{
     AmoOp, BinOp, Cond, ExitKind, FBinOp, FCmpOp, FReg, FSelectOp, FUnOp, Fence, Fmt, IntFmt,
     LoadKind, MemSize, Op, Reg, Rounding, Src, UnOp, Width,
 };
 pub use parse::ParseError;
-pub use shape::Shape;
 pub use verify::{VerifyError, verify};

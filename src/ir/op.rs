@@ -806,7 +806,7 @@ impl Op {
 
     /// True if what follows may be executed more or less often: after branches and calls.
     #[must_use]
-    pub const fn may_leave(&self) -> bool {
+    pub const fn is_branch_or_call(&self) -> bool {
         matches!(self, Self::Branch { .. } | Self::Call { .. } | Self::CallIndirect { .. })
     }
 }

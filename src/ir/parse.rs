@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::forms::{Field, for_each_form};
+use super::syntax::{Field, for_each_form};
 use super::{Block, Node, Op};
 
 /// Text that is not what `Display` writes.

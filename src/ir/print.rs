@@ -14,7 +14,7 @@
 
 use std::fmt::{self, Debug, Display, Formatter};
 
-use super::forms::{Field, for_each_form};
+use super::syntax::{Field, for_each_form};
 use super::{Block, Node, Op};
 
 macro_rules! print { ($([$($shape:tt)*] $first:literal $($field:ident $text:literal)*;)*) => {

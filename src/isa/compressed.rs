@@ -2,7 +2,7 @@
 
 use super::imm::Imm;
 use super::op::{Pattern, pattern};
-use super::plan::{CPlan, Field};
+use super::operand_layout::{CPlan, Field};
 use super::{Ext, ExtSet, Op, reg};
 
 /// Where a 16-bit encoding keeps its operands (manual, "Compressed Instruction Formats"). A primed

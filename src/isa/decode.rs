@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use super::compressed::COMPRESSED;
-use super::handle::{Handler, handle};
 use super::imm::{self, bits};
+use super::visit::{Visitor, visit};
 use super::{ExtSet, Format, Insn, Isa, Pattern, TABLE};
 
 /// Decodes one instruction from `bits`, of which the upper half is ignored when the low two bits
@@ -13,17 +13,17 @@ use super::{ExtSet, Format, Insn, Isa, Pattern, TABLE};
 /// `None` means illegal: reserved, unknown, or of an extension that `isa` lacks. HINTs decode as
 /// the base instruction that they are an encoding of.
 pub fn decode(bits: u32, isa: &Isa) -> Option<Insn> {
-    handle::<Decoder>(bits, isa, &mut ())
+    visit::<Decoder>(bits, isa, &mut ())
 }
 
 struct Decoder;
 
-impl Handler for Decoder {
+impl Visitor for Decoder {
     type State<'a> = ();
     type Result = Insn;
 
     #[inline(always)]
-    fn handle((): &mut (), insn: Insn) -> Insn {
+    fn visit((): &mut (), insn: Insn) -> Insn {
         insn
     }
 }

@@ -6,21 +6,21 @@ pub mod csr;
 mod decode;
 pub mod disasm;
 pub mod ext;
-mod handle;
 pub mod hwprobe;
 mod imm;
 pub mod op;
-mod plan;
+mod operand_layout;
 pub mod random;
 pub mod reg;
 pub(crate) mod table;
+mod visit;
 
 pub use decode::{decode, encode};
 pub use disasm::disasm;
 pub use ext::{Ext, ExtSet, Isa, ParseIsaError, Profile};
-pub(crate) use handle::{Handler, handle};
 pub(crate) use imm::jump_offset;
 pub use op::{Format, Op, Pattern, Row, TABLE};
+pub(crate) use visit::{Visitor, visit};
 
 /// A decoded instruction.
 ///

@@ -1,15 +1,16 @@
 //! From guest instructions to IR blocks.
 //!
-//! Reading order: `scan` (which instructions make a block, and why), `heads` (where loops begin),
-//! `rule` (what an instruction becomes), one table of rules per extension (`rv_i`, `rv_m`, `rv_a`,
-//! `rv_f`, `rv_zb`, `csr`, `zic`), `select` (branches over a few instructions), `search` (a loop of
-//! libgcc that becomes a few operations). Operations go through `opt` as they are added.
+//! Reading order: `scan` (which instructions make a block, and why), `loop_headers` (where loops
+//! begin), `rule` (what an instruction becomes), one table of rules per extension (`rv_i`, `rv_m`,
+//! `rv_a`, `rv_f`, `rv_zb`, `csr`, `zic`), `select` (branches over a few instructions), `search` (a
+//! loop of libgcc that becomes a few operations). Operations go through `opt` as they are added.
 //!
 //! The tables together have exactly one rule for each instruction of `isa`; an instruction without
 //! one, or with two, fails the build.
 
 mod csr;
-mod heads;
+mod idioms;
+mod loop_headers;
 mod rule;
 mod rv_a;
 mod rv_f;
@@ -17,12 +18,11 @@ mod rv_i;
 mod rv_m;
 mod rv_zb;
 mod scan;
-mod search;
-mod select;
+mod short_branch;
 mod zic;
 
 pub use csr::names_flags;
-pub use heads::{Marks, TAIL};
+pub use loop_headers::{PageScan, TAIL};
 pub use rule::is_helper;
 
 use crate::ir::{Block, Builder};
@@ -39,18 +39,18 @@ pub trait CodeSource {
 
     /// The same, from who keeps what is found out about code.
     fn piece(&mut self, addr: u64) -> Option<Piece<'_>> {
-        self.bytes(addr).map(|code| Piece { code, start: 0, marks: None })
+        self.bytes(addr).map(|code| Piece { code, start: 0, scanned: None })
     }
 }
 
 /// A piece of code.
 pub struct Piece<'a> {
-    /// Code: with `marks`, a page and perhaps the first [`TAIL`] bytes of the next.
+    /// Code: with `scanned`, a page and perhaps the first [`TAIL`] bytes of the next.
     pub code: &'a [u8],
     /// Where in it the piece begins.
     pub start: usize,
     /// What is kept about `code`, which is as aligned as instructions are.
-    pub marks: Option<&'a mut Marks>,
+    pub scanned: Option<&'a mut PageScan>,
 }
 
 impl<'a> Piece<'a> {
@@ -103,7 +103,7 @@ impl Default for Limits {
 pub struct Lifter {
     builder: Builder,
     /// For code about which its source keeps nothing.
-    marks: Marks,
+    scanned: PageScan,
 }
 
 impl Lifter {
@@ -126,7 +126,7 @@ impl Lifter {
         pc: u64,
         limits: &Limits,
     ) -> &Block {
-        scan::scan((&mut self.builder, &mut self.marks), source, isa, pc, limits);
+        scan::scan((&mut self.builder, &mut self.scanned), source, isa, pc, limits);
         self.builder.block()
     }
 }

@@ -17,7 +17,7 @@
 //!   host return into the middle of it.
 //! - A block ends *before* a loop head: an address that a backward branch or jump further on goes
 //!   to. The head then is a block of its own, and the loop runs in it rather than in a copy of its
-//!   first iteration. Heads are found by a look ahead over the raw encodings, which costs a
+//!   first iteration. LoopHeaders are found by a look ahead over the raw encodings, which costs a
 //!   fraction of decoding; what it misses (loops longer than the look-ahead) costs speed only. So
 //!   does what it finds in data.
 //! - Indirect jumps, environment calls, breakpoints and `fence.i` end a block. So do the limits,
@@ -26,13 +26,13 @@
 //!   that is not aligned to 4 bytes is such an instruction: the interpreter faults on it if it is
 //!   taken. (Of `jalr` only the target could tell. It is found out there, one instruction late.)
 
-use super::heads::{Heads, Marks};
+use super::idioms;
+use super::loop_headers::{LoopHeaders, PageScan};
 use super::rule::{self, Flow};
-use super::search;
-use super::select::select;
+use super::short_branch;
 use super::{CodeSource, Limits, Piece};
 use crate::ir::{Builder, ExitKind, Op};
-use crate::isa::{self, Ext, Format, Handler, Insn, Isa};
+use crate::isa::{self, Ext, Format, Insn, Isa, Visitor};
 use crate::opt;
 
 /// Most instructions of a block.
@@ -40,7 +40,7 @@ const MAX_INSNS: u32 = 1024;
 
 /// Lifts the block at `pc` into `builder`.
 pub(super) fn scan<S: CodeSource + ?Sized>(
-    (builder, marks): (&mut Builder, &mut Marks),
+    (builder, scanned): (&mut Builder, &mut PageScan),
     source: &mut S,
     isa: &Isa,
     pc: u64,
@@ -63,7 +63,7 @@ pub(super) fn scan<S: CodeSource + ?Sized>(
             scan.unfetchable();
             return;
         };
-        match scan.piece(piece, marks) {
+        match scan.piece(piece, scanned) {
             Step::Go => {}
             Step::Done => return,
             Step::Straddle(low) => {
@@ -124,16 +124,16 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    /// Lifts from `piece`, which is what can be read at `pc`. `marks` is for one about which
+    /// Lifts from `piece`, which is what can be read at `pc`. `scanned` is for one about which
     /// nothing is kept.
-    fn piece(&mut self, piece: Piece<'_>, marks: &mut Marks) -> Step {
+    fn piece(&mut self, piece: Piece<'_>, scanned: &mut PageScan) -> Step {
         let left = self.max_insns - self.builder.block().insns;
         let code = piece.rest();
-        let heads = match piece.marks {
-            Some(kept) => Heads::find(kept, piece.code, piece.start, left),
+        let heads = match piece.scanned {
+            Some(kept) => LoopHeaders::find(kept, piece.code, piece.start, left),
             None => {
-                marks.forget();
-                Heads::find(marks, code, 0, left)
+                scanned.forget();
+                LoopHeaders::find(scanned, code, 0, left)
             }
         };
         let base = self.pc;
@@ -185,7 +185,7 @@ impl Scan<'_> {
         if self.builder.block().insns == self.max_insns {
             return After::Step(self.stop());
         }
-        match isa::handle::<Lift>(bits, self.isa, self) {
+        match isa::visit::<Lift>(bits, self.isa, self) {
             // By far the most.
             Some(Flow::Next) => After::Next,
             flow => self.after(flow, bits),
@@ -209,11 +209,11 @@ impl Scan<'_> {
 
     /// Goes on behind the loop that `code` begins with, if it can be done without looping.
     fn search(&mut self, code: &[u8]) -> bool {
-        let room = self.max_insns - self.builder.block().insns >= search::MOST;
+        let room = self.max_insns - self.builder.block().insns >= idioms::MOST_EXECUTED;
         if !room {
             return false;
         }
-        let behind = search::search(self.builder, code, self.isa, self.pc);
+        let behind = idioms::clz_loop(self.builder, code, self.isa, self.pc);
         if let Some(pc) = behind {
             self.pc = pc;
             self.exits_left -= 1;
@@ -224,7 +224,7 @@ impl Scan<'_> {
     /// Goes on behind an instruction that may leave the block, with what `code` says.
     fn exit(&mut self, code: &[u8]) -> Step {
         let left = self.max_insns - self.builder.block().insns;
-        match select(self.builder, code, self.isa, self.pc, left) {
+        match short_branch::convert(self.builder, code, self.isa, self.pc, left) {
             Some(end) => self.pc = end,
             None => self.exits_left -= 1,
         }
@@ -290,12 +290,12 @@ impl Scan<'_> {
 /// Adds the operations of an instruction to the block.
 struct Lift;
 
-impl Handler for Lift {
+impl Visitor for Lift {
     type State<'a> = Scan<'a>;
     type Result = Flow;
 
     #[inline(always)]
-    fn handle(scan: &mut Scan<'_>, insn: Insn) -> Flow {
+    fn visit(scan: &mut Scan<'_>, insn: Insn) -> Flow {
         let pc = scan.pc;
         if !scan.compressed && misaligned(&insn, pc) {
             return Flow::Illegal;

@@ -596,7 +596,7 @@ mod instructions {
     }
 }
 
-mod select {
+mod short_branch {
     use super::*;
 
     /// The operations that `words` become, and nothing else: there is no branch.
@@ -674,7 +674,7 @@ mod select {
     }
 }
 
-mod search {
+mod idioms {
     use super::*;
 
     /// libgcc's loop with counter x15, byte x13 and what is shifted, x10 to x14.

@@ -25,7 +25,7 @@ use crate::linux::signal::crash::{self, Crash};
 use crate::linux::signal::mirror;
 use crate::linux::status::ExitStatus;
 use crate::linux::task::credentials::Credentials;
-use crate::linux::task::others;
+use crate::linux::task::peers;
 use crate::linux::task::personality::Personality;
 use crate::linux::trace::Trace;
 use crate::linux::{host, run};
@@ -435,7 +435,7 @@ impl Command {
         if self.options.credentials.is_none() {
             setid::apply(&image.file);
         }
-        let description = others::describe(mem, &exe, &exe_host);
+        let description = peers::describe(mem, &exe, &exe_host);
         let contents = Contents {
             args: &program.args,
             env: &self.env,
@@ -647,7 +647,7 @@ fn set_name(called: &Path, file: &Path) {
     let file = file.strip_suffix(b" (deleted)").unwrap_or(file);
     let n = file.len().min(15);
     name[..n].copy_from_slice(&file[..n]);
-    others::set_name(&name);
+    peers::set_name(&name);
 }
 
 impl Reentry {

@@ -1,7 +1,7 @@
 //! Liveness: what the rest of a block says about the registers at a point of it.
 
 use super::RegSet;
-use crate::ir::{Node, Shape};
+use crate::ir::{Node, OpClass};
 
 /// Registers behind a node, by what the nodes that follow do with them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,20 +26,20 @@ impl Liveness {
     /// [`Self::used`] is about is, and neither is anything beyond an operation that leaves the
     /// block.
     #[inline]
-    pub fn of(nodes: &[Node], out: &mut Vec<Self>, keeps: impl Fn(Shape) -> u8) {
+    pub fn of(nodes: &[Node], out: &mut Vec<Self>, keeps: impl Fn(OpClass) -> u8) {
         if out.len() < nodes.len() {
             out.resize(nodes.len(), Self::default());
         }
         let mut now = Self::default();
         for (out, node) in out[..nodes.len()].iter_mut().zip(nodes).rev() {
-            let (reads, writes, shape) = (node.reads(), node.writes(), node.shape());
+            let (reads, writes, shape) = (node.reads(), node.writes(), node.class());
             now.keeps = keeps(shape);
             // Sets are all or nothing, so that nothing is decided by a branch.
             let open = all(!is_sync_point(shape));
             let plain = all(shape.is_plain());
             now.dead &= plain;
             *out = now;
-            let kept = all(now.keeps != 0 && shape != Shape::Leave);
+            let kept = all(now.keeps != 0 && shape != OpClass::Leave);
             now.redefined = (now.redefined | writes) & open;
             now.dead = (now.dead | writes) & !reads & plain;
             let (used, reused) = (now.used & !writes, now.reused & !writes);
@@ -55,10 +55,10 @@ const fn all(yes: bool) -> RegSet {
     (yes as RegSet).wrapping_neg()
 }
 
-/// True of a shape for which everything must be at home.
+/// True of a class for which everything must be at home.
 #[inline]
-const fn is_sync_point(shape: Shape) -> bool {
-    matches!(shape, Shape::BranchBack | Shape::Helped | Shape::Leave)
+const fn is_sync_point(shape: OpClass) -> bool {
+    matches!(shape, OpClass::BranchBack | OpClass::Helped | OpClass::Leave)
 }
 
 #[cfg(test)]

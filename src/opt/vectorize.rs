@@ -124,7 +124,7 @@ impl<'a> Elementwise<'a> {
     /// The loop that `block` begins with, if it is elementwise in groups of `bytes` of each array.
     #[must_use]
     pub fn find(block: &'a Block, bytes: i32) -> Option<Self> {
-        let back = block.nodes.iter().position(|n| n.shape().may_leave())?;
+        let back = block.nodes.iter().position(|n| n.class().may_leave())?;
         let (nodes, branch) = (&block.nodes[..back], &block.nodes[back]);
         let Op::Branch { cond: Cond::Ne, a, b, target } = branch.op else { return None };
         if target != block.pc || back > MOST_NODES {

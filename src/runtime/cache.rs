@@ -1,6 +1,5 @@
 //! The code cache: which guest code is translated, where, and how blocks are connected.
 
-use super::alone::Alone;
 use super::arena::Arena;
 use super::counts::{BlockCounts, Counts};
 use super::fault::Restore;
@@ -12,6 +11,7 @@ use super::pc_table::{PcTable, STEP};
 use super::source::{GuestCode, Source};
 use super::stats::{Counters, add, add_alone};
 use super::units::{BlockKey, Units};
+use super::unlinked::UnlinkedBlock;
 use crate::backend::{Backend, CodeBuf, EmitContext, Stubs};
 use crate::ir;
 use crate::lift::{CodeSource, Lifter, names_flags};
@@ -44,9 +44,9 @@ pub(super) struct CodeCache {
     pub(super) stubs: Stubs,
     /// Grows whenever blocks become invalid: return predictions older than that are void.
     pub(super) invalidations: AtomicU64,
-    /// Blocks are not connected: each is left at its end, and found by [`CodeCache::find_alone`]
+    /// Blocks are not connected: each is left at its end, and found by [`CodeCache::find_unlinked`]
     /// only.
-    alone: bool,
+    unlinked: bool,
     /// Accrued flags are exact, or cost nothing.
     pub(super) exact_flags: bool,
     /// The machine's.
@@ -56,7 +56,7 @@ pub(super) struct CodeCache {
 
 struct Inner {
     /// Blocks that are not connected.
-    alone: FxHashMap<BlockKey, Arc<Alone>>,
+    unlinked: FxHashMap<BlockKey, Arc<UnlinkedBlock>>,
     backend: Host,
     buf: CodeBuf,
     lifter: Lifter,
@@ -101,7 +101,7 @@ impl CodeCache {
         icache::sync_cores();
         let hot = align(buf.hot.len() as u32);
         let inner = Inner {
-            alone: FxHashMap::default(),
+            unlinked: FxHashMap::default(),
             backend,
             buf,
             lifter: Lifter::new(),
@@ -123,7 +123,7 @@ impl CodeCache {
             table,
             stubs,
             invalidations: AtomicU64::new(0),
-            alone: options.engine == EngineKind::Verify,
+            unlinked: options.engine == EngineKind::Verify,
             exact_flags: !Host::EXACT_FLAGS_COST
                 || options.exact_flags
                 || options.engine == EngineKind::Verify,
@@ -142,8 +142,8 @@ impl CodeCache {
     }
 
     /// The block of a cache whose blocks are not connected, if it was translated.
-    pub(super) fn find_alone(&self, key: BlockKey) -> Option<Arc<Alone>> {
-        self.lock().alone.get(&key).cloned()
+    pub(super) fn find_unlinked(&self, key: BlockKey) -> Option<Arc<UnlinkedBlock>> {
+        self.lock().unlinked.get(&key).cloned()
     }
 
     /// Code for `key`, translating it if there is none.
@@ -170,7 +170,7 @@ impl CodeCache {
         let mut source = inner.source.over(code);
         let block = inner.lifter.lift(&mut source, &options.isa, pc, &key.limits());
         // What is no code (zeros, where a guest has strayed) is not kept, and takes no table.
-        let refused = !self.alone
+        let refused = !self.unlinked
             && matches!(block.nodes[..], [ir::Node { op: ir::Op::Exit(ir::ExitKind::Fetch), .. }]);
         if !refused && inner.ready_last != pc / STEP {
             inner.ready_last = pc / STEP;
@@ -186,7 +186,7 @@ impl CodeCache {
         let lookup = |pc: u64| self.table.get(pc);
         // Where a stub leads is not known before it has been executed once: it may be bound then.
         let provisional =
-            !self.alone && facts::is_linkage_entry(block) && inner.stubs_seen.insert(pc);
+            !self.unlinked && facts::is_linkage_entry(block) && inner.stubs_seen.insert(pc);
         let peek = |addr: u64| if provisional { None } else { memory.read_u64(addr).ok() };
         let counts = options.count.then(|| self.counts.next());
         let context = EmitContext {
@@ -224,15 +224,16 @@ impl CodeCache {
         add_alone(&counters.guest_insns, u64::from(block.insns));
         add_alone(&counters.guest_bytes, block.ranges.iter().map(|r| u64::from(r.1)).sum());
         let place = (CodePtr(inner.buf.hot_base), Host::UNROLL);
-        let alone = self.alone.then(|| Alone::new(block, &mut source, &options.isa, place));
+        let unlinked =
+            self.unlinked.then(|| UnlinkedBlock::new(block, &mut source, &options.isa, place));
         // What is to be made again when it is known where it leads runs once and is not kept. Nor
         // is what depends on no code, as it cannot be fetched.
         let kept = !provisional && !refused && !block.ranges.is_empty();
         let ranges = if kept { &block.ranges[..] } else { &[] };
         let id = inner.units.push((pc, Host::MAP), ranges, inner.links.len(), &inner.buf);
         let code = self.publish(inner, (pc, id), kept, counters);
-        if let Some(alone) = alone {
-            inner.alone.insert(key, Arc::new(alone));
+        if let Some(unlinked) = unlinked {
+            inner.unlinked.insert(key, Arc::new(unlinked));
         }
         if let Some(started) = started {
             add_alone(&counters.translate_ns, thread_cpu_ns() - started);
@@ -273,7 +274,7 @@ impl CodeCache {
         }
         for i in 0..inner.buf.entries.len() {
             let (entry, at) = inner.buf.entries[i];
-            if !self.alone && (entry == pc || self.table.get(entry).is_none()) {
+            if !self.unlinked && (entry == pc || self.table.get(entry).is_none()) {
                 self.table.set(entry, Some(at));
                 self.relink(inner, entry, Some(at));
             }
@@ -348,7 +349,7 @@ impl CodeCache {
             *inner.pages.entry(page) = blocks;
         }
         if any {
-            inner.alone.clear();
+            inner.unlinked.clear();
             self.invalidations.fetch_add(1, Ordering::Release);
         }
     }
@@ -366,7 +367,7 @@ impl CodeCache {
             }
         }
         (inner.hot, inner.cold) = (inner.first, (self.arena.size() / 2) as u32);
-        inner.alone.clear();
+        inner.unlinked.clear();
         inner.units.clear();
         inner.links.clear();
         inner.pages.clear();

@@ -1,16 +1,16 @@
 //! One hart: the loop around translated code and interpreter.
 
-use super::alone::Alone;
 use super::cache::CodeCache;
-use super::handshake::StopRequests;
 use super::helpers::{HelperContext, interpret_one, read_counter};
 use super::host::{fp_flags, load_fp};
 use super::lockstep::Lockstep;
 use super::machine::{Generation, Machine};
 use super::stats::add;
+use super::stop::StopRequests;
 use super::thread::{Remote, Thread};
 use super::units::BlockKey;
-use crate::backend::LeaveKind;
+use super::unlinked::UnlinkedBlock;
+use crate::backend::ExitReason;
 use crate::cpu::{Exit, Hart};
 use crate::interp::{self, Interp, Watchpoint};
 use crate::ir::ExitKind;
@@ -357,15 +357,15 @@ impl Cpu {
         let kind = self.thread.enter(base, &stubs, code);
         let state = self.thread.state_mut();
         state.hart.fflags = fp_flags(state.guest_fp);
-        self.left(LeaveKind::from_raw(kind))
+        self.left(ExitReason::from_raw(kind))
     }
 
     /// The block for `key` in a cache whose blocks are not connected; `None` if there is none.
-    pub(super) fn block_alone(&mut self, key: BlockKey) -> Option<Arc<Alone>> {
+    pub(super) fn unlinked_block(&mut self, key: BlockKey) -> Option<Arc<UnlinkedBlock>> {
         if key.pc & 1 != 0 || key.pc / 2 >= self.table_limit() {
             return None;
         }
-        if let Some(found) = self.cache().find_alone(key) {
+        if let Some(found) = self.cache().find_unlinked(key) {
             return Some(found);
         }
         while let Some(generation) = self.generation.clone()
@@ -373,11 +373,11 @@ impl Cpu {
         {
             self.adopt_changes();
         }
-        self.cache().find_alone(key)
+        self.cache().find_unlinked(key)
     }
 
     /// Runs a block that is not connected. `polled`: it is left at the next poll too.
-    pub(super) fn enter_alone(&mut self, code: CodePtr, polled: bool) -> Option<Exit> {
+    pub(super) fn enter_unlinked(&mut self, code: CodePtr, polled: bool) -> Option<Exit> {
         let empty = self.return_empty();
         self.thread.reset_returns(empty);
         if polled {
@@ -414,16 +414,16 @@ impl Cpu {
         }
     }
 
-    fn left(&mut self, kind: LeaveKind) -> Option<Exit> {
+    fn left(&mut self, kind: ExitReason) -> Option<Exit> {
         let counters = &self.machine.counters;
         let payload = self.thread.state().payload;
         match kind {
-            LeaveKind::Link => {
+            ExitReason::Link => {
                 add(&counters.link_exits, 1);
                 self.hart_mut().pc = self.cache().link_target(payload);
                 None
             }
-            LeaveKind::Lookup => {
+            ExitReason::Lookup => {
                 add(&counters.lookup_exits, 1);
                 self.hart_mut().pc = payload & !1;
                 if self.thread.state().table_limit == 0 {
@@ -431,7 +431,7 @@ impl Cpu {
                 }
                 None
             }
-            LeaveKind::Exit => match ExitKind::from_raw(payload) {
+            ExitReason::Exit => match ExitKind::from_raw(payload) {
                 ExitKind::Ecall => {
                     add(&counters.ecalls, 1);
                     Some(Exit::Ecall)
@@ -440,7 +440,7 @@ impl Cpu {
                 ExitKind::FenceI => Some(Exit::FenceI),
                 ExitKind::Fetch => self.step().err(),
             },
-            LeaveKind::Helper => {
+            ExitReason::Helper => {
                 // The fault point is the last byte of the call.
                 let at = HostAddr(self.thread.pop_return().0 - 1);
                 let next = self.hart().pc;
@@ -450,7 +450,7 @@ impl Cpu {
                 self.hart_mut().pc = next;
                 self.context.exit.take()
             }
-            LeaveKind::Fault => {
+            ExitReason::Fault => {
                 add(&counters.faults, 1);
                 self.left_by_fault()
             }

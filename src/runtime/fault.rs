@@ -10,7 +10,7 @@
 
 use super::pc_table;
 use super::thread::{fp_trap, recovery, return_stack_overflow, save_registers};
-use crate::backend::{Recipe, RegMap};
+use crate::backend::{RegMap, RestoreOp};
 use crate::cpu::{Hart, canonical};
 use crate::sys::signal::HostFaultInfo;
 use crate::sys::ucontext::{Context, Registers};
@@ -126,7 +126,7 @@ pub(super) struct Restore {
     /// The unit's map of registers.
     pub(super) map: &'static RegMap,
     /// What was pending.
-    pub(super) recipes: Vec<Recipe>,
+    pub(super) restore_ops: Vec<RestoreOp>,
 }
 
 impl Restore {
@@ -139,26 +139,26 @@ impl Restore {
             self.map
                 .floats()
                 .for_each(|(r, h)| hart.f[usize::from(r)] = saved.vector[usize::from(h)]);
-            for recipe in &self.recipes {
-                if let Recipe::Held(r, h) = *recipe {
+            for restore_op in &self.restore_ops {
+                if let RestoreOp::Held(r, h) = *restore_op {
                     hart.set_x(r, saved.general[usize::from(h)]);
                 }
             }
         }
         let home = hart.x;
-        for recipe in &self.recipes {
-            match *recipe {
-                Recipe::Int(r, value) => hart.set_x(r, evaluate(&home, r, value)),
-                Recipe::Sext(r) => hart.set_x(r, home[usize::from(r)] as i32 as u64),
-                Recipe::CanonD(r) => {
+        for restore_op in &self.restore_ops {
+            match *restore_op {
+                RestoreOp::Int(r, value) => hart.set_x(r, evaluate(&home, r, value)),
+                RestoreOp::Sext(r) => hart.set_x(r, home[usize::from(r)] as i32 as u64),
+                RestoreOp::CanonD(r) => {
                     let f = &mut hart.f[usize::from(r)];
                     if f64::from_bits(*f).is_nan() {
                         *f = canonical::NAN64;
                     }
                 }
-                Recipe::Held(..) => {}
-                Recipe::Box(r) => hart.f[usize::from(r)] |= u64::from(u32::MAX) << 32,
-                Recipe::CanonS(r) => {
+                RestoreOp::Held(..) => {}
+                RestoreOp::Box(r) => hart.f[usize::from(r)] |= u64::from(u32::MAX) << 32,
+                RestoreOp::CanonS(r) => {
                     let f = &mut hart.f[usize::from(r)];
                     if f32::from_bits(*f as u32).is_nan() {
                         *f = u64::from(u32::MAX) << 32 | u64::from(canonical::NAN32);

@@ -92,7 +92,7 @@ impl Links {
         self.all.iter().map(Link::site)
     }
 
-    /// Marks link `n`, which is then none of those that lead anywhere, and returns it.
+    /// PageScan link `n`, which is then none of those that lead anywhere, and returns it.
     pub(super) fn bury(&mut self, n: usize) -> LinkSite {
         self.all[n].before |= DEAD;
         self.all[n].site()

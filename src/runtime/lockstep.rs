@@ -21,12 +21,12 @@
 //! iterations. Counters differ from one reading to the next: instructions that read them are left
 //! to the interpreter, and blocks are cut before them.
 
-use super::alone::Alone;
 use super::cpu::Cpu;
 use super::machine::Machine;
 use super::observe::Difference;
 use super::stats::{add, add_alone};
 use super::units::{BlockKey, TransMode};
+use super::unlinked::UnlinkedBlock;
 use crate::cpu::{Exit, Hart};
 use crate::interp::{End, Place};
 use crate::isa::{self, reg};
@@ -58,7 +58,7 @@ pub(super) struct Lockstep {
     /// Blocks left of its turn.
     left: u32,
     /// Blocks by address and limit, and what they depend on.
-    recent: Vec<Option<(BlockKey, Arc<Alone>)>>,
+    recent: Vec<Option<(BlockKey, Arc<UnlinkedBlock>)>>,
     version: (u64, u64),
 }
 
@@ -138,7 +138,7 @@ impl Cpu {
     /// Chooses what to execute, and does.
     fn verify(&mut self, l: &mut Lockstep) -> Option<Exit> {
         self.adopt_changes();
-        let block = match self.find_alone(l, TransMode::default()) {
+        let block = match self.find_unlinked(l, TransMode::default()) {
             Some(block) if !block.path.is_empty() => block,
             _ => return self.step().err(),
         };
@@ -162,7 +162,7 @@ impl Cpu {
     /// Executes the block, cut before instruction `at`.
     fn verify_until(&mut self, l: &mut Lockstep, at: u32) -> Option<Exit> {
         let cut = TransMode { max_insns: at };
-        let block = if at == 0 { None } else { self.find_alone(l, cut) };
+        let block = if at == 0 { None } else { self.find_unlinked(l, cut) };
         match block.map(|block| self.verify_block(l, &block)) {
             Some(Ok(exit)) => exit,
             _ => self.step().err(),
@@ -170,7 +170,7 @@ impl Cpu {
     }
 
     /// The block at the pc, made for `mode`.
-    fn find_alone(&mut self, l: &mut Lockstep, mode: TransMode) -> Option<Arc<Alone>> {
+    fn find_unlinked(&mut self, l: &mut Lockstep, mode: TransMode) -> Option<Arc<UnlinkedBlock>> {
         let key = BlockKey { pc: self.hart().pc, mode };
         let version = self.version();
         if l.version != version {
@@ -183,7 +183,7 @@ impl Cpu {
         {
             return Some(Arc::clone(block));
         }
-        let block = self.block_alone(key)?;
+        let block = self.unlinked_block(key)?;
         if self.version() == version {
             l.recent[slot] = Some((key, Arc::clone(&block)));
         }
@@ -191,7 +191,11 @@ impl Cpu {
     }
 
     /// Executes `block` with both engines. Nothing has happened if that takes too long.
-    fn verify_block(&mut self, l: &Lockstep, block: &Arc<Alone>) -> Result<Option<Exit>, TooLong> {
+    fn verify_block(
+        &mut self,
+        l: &Lockstep,
+        block: &Arc<UnlinkedBlock>,
+    ) -> Result<Option<Exit>, TooLong> {
         let start = *self.hart();
         let polled = block.is_polled();
         let (mut hart, mut place) = (start, Place::default());
@@ -201,7 +205,7 @@ impl Cpu {
         if end == End::Enough && !polled {
             return Err(TooLong);
         }
-        let exit = self.enter_alone(block.code, polled);
+        let exit = self.enter_unlinked(block.code, polled);
         if exit == exit_of(end) && same(&hart, self.hart()) && l.overlay.is_made() {
             add_alone(&self.machine().counters.verified, insns);
             if block.races.load(Ordering::Relaxed) != 0 {
@@ -219,7 +223,7 @@ impl Cpu {
 
     /// Looks for another reason for different results than a fault of the translator; `Err` if
     /// there is none.
-    fn explain(&self, l: &Lockstep, block: &Alone, t: &Trace) -> Result<(), String> {
+    fn explain(&self, l: &Lockstep, block: &UnlinkedBlock, t: &Trace) -> Result<(), String> {
         let (machine, overlay) = (self.machine(), &l.overlay);
         let shared = overlay.is_shared();
         let changed = shared || overlay.has_changed();
@@ -244,7 +248,7 @@ impl Cpu {
         Err(what)
     }
 
-    fn report(&self, l: &Lockstep, block: &Alone, t: &Trace, what: &str) -> ! {
+    fn report(&self, l: &Lockstep, block: &UnlinkedBlock, t: &Trace, what: &str) -> ! {
         let pc = t.start.pc;
         let text = t.describe(block, &l.overlay, what);
         let translation = self.machine().translate_for_dump(pc).ok();
@@ -260,7 +264,12 @@ struct TooLong;
 impl Trace {
     /// Takes the interpreter through the block as before, to a state in which translated code may
     /// have been left.
-    fn replay(&self, block: &Alone, overlay: &Overlay, stored: &[Stored]) -> Result<(), String> {
+    fn replay(
+        &self,
+        block: &UnlinkedBlock,
+        overlay: &Overlay,
+        stored: &[Stored],
+    ) -> Result<(), String> {
         let mut why = String::from("no state of the interpreter is like this one");
         let (mut hart, mut place) = (self.start, Place::default());
         for n in 0..=self.insns {
@@ -279,7 +288,7 @@ impl Trace {
 
     /// Takes the interpreter through the block with what memory holds now. `None` if it comes to
     /// the state in which translated code was left, or else how that ends.
-    fn again(&self, block: &Alone, overlay: &Overlay) -> Option<End> {
+    fn again(&self, block: &UnlinkedBlock, overlay: &Overlay) -> Option<End> {
         let (mut hart, mut place) = (self.start, Place::default());
         let most = self.insns + block.between_polls;
         let mut end = End::Enough;
@@ -322,7 +331,7 @@ impl Trace {
     }
 
     /// The whole story, for people.
-    fn describe(&self, block: &Alone, overlay: &Overlay, what: &str) -> String {
+    fn describe(&self, block: &UnlinkedBlock, overlay: &Overlay, what: &str) -> String {
         let (start, got) = (&self.start, &self.got.hart);
         let (mut hart, mut place) = (self.start, Place::default());
         let mut shown = VecDeque::new();
@@ -395,7 +404,7 @@ mod tests {
     struct Rig {
         memory: Arc<Memory>,
         overlay: Overlay,
-        block: Alone,
+        block: UnlinkedBlock,
         trace: Trace,
         states: Vec<Hart>,
         stored: Vec<Stored>,
@@ -409,7 +418,7 @@ mod tests {
         let mut source = Code { start: CODE, bytes: &bytes };
         let mut lifter = Lifter::new();
         let lifted = lifter.lift(&mut source, &isa::Isa::MAX, CODE, &Limits::default());
-        let block = Alone::new(lifted, &mut source, &isa::Isa::MAX, (CodePtr(0), 1));
+        let block = UnlinkedBlock::new(lifted, &mut source, &isa::Isa::MAX, (CodePtr(0), 1));
         let mut start = Hart::new();
         start.pc = CODE;
         (start.x[10], start.x[11]) = (6, DATA);

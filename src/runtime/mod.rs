@@ -7,8 +7,8 @@
 //! works on), `fault` (from a host fault to guest state), `source` (guest code for the lifter),
 //! `helpers` (what translated code calls), `counts` (what translated code counts), `host` (the one
 //! place that names the host's backend), `lockstep` (translated code and interpreter in lockstep),
-//! `alone` (blocks for that), `baton` (one hart at a time), `breakpoints` (where a debugger stops
-//! execution).
+//! `unlinked` (blocks for that), `baton` (one hart at a time), `breakpoints` (where a debugger
+//! stops execution).
 //!
 //! Invariants:
 //! - A [`Cpu`] runs code of one `cache::CodeCache` only. A full cache is not emptied: a new one
@@ -17,7 +17,6 @@
 //!   unwinding.
 //! - Nothing here knows Linux, and debug tools hang on [`Observer`].
 
-mod alone;
 mod arena;
 mod baton;
 mod breakpoints;
@@ -25,7 +24,6 @@ mod cache;
 mod counts;
 mod cpu;
 mod fault;
-mod handshake;
 mod helpers;
 mod host;
 mod links;
@@ -36,8 +34,10 @@ mod options;
 mod pc_table;
 mod source;
 mod stats;
+mod stop;
 mod thread;
 mod units;
+mod unlinked;
 
 pub use counts::BlockCounts;
 pub use cpu::{Cpu, Interrupter};

@@ -5,7 +5,7 @@
 //! change unnoticed, and the end of code, are read anew each time.
 
 use super::breakpoints::Breakpoints;
-use crate::lift::{CodeSource, Marks, Piece, TAIL};
+use crate::lift::{CodeSource, PageScan, Piece, TAIL};
 use crate::mem::Memory;
 use crate::util::{PAGE_SIZE, page_down};
 
@@ -27,13 +27,17 @@ struct Page {
     addr: u64,
     version: (u64, u64),
     bytes: Vec<u8>,
-    marks: Marks,
+    scanned: PageScan,
 }
 
 impl Source {
     pub(super) fn new() -> Self {
-        let page =
-            || Page { addr: u64::MAX, version: (0, 0), bytes: Vec::new(), marks: Marks::default() };
+        let page = || Page {
+            addr: u64::MAX,
+            version: (0, 0),
+            bytes: Vec::new(),
+            scanned: PageScan::default(),
+        };
         Self { pages: std::array::from_fn(|_| page()), piece: Vec::new(), start: 0 }
     }
 
@@ -87,7 +91,7 @@ impl SourceOver<'_> {
         let there = if (slot.addr, slot.version) == (page, version) { PAGE_SIZE } else { 0 };
         slot.addr = u64::MAX;
         slot.bytes.resize((PAGE_SIZE + tail) as usize, 0);
-        slot.marks.forget();
+        slot.scanned.forget();
         self.memory.read_bytes(page + there, &mut slot.bytes[there as usize..]).ok()?;
         self.code.breakpoints.mark(page, &mut slot.bytes, self.code.compressed);
         (slot.addr, slot.version) = (page, version);
@@ -104,8 +108,8 @@ impl CodeSource for SourceOver<'_> {
         let page = page_down(addr);
         let start = (addr - page) as usize;
         if let Some(n) = self.page(page, start as u64 + PIECE) {
-            let Page { bytes, marks, .. } = &mut self.source.pages[n];
-            return Some(Piece { code: bytes, start, marks: Some(marks) });
+            let Page { bytes, scanned, .. } = &mut self.source.pages[n];
+            return Some(Piece { code: bytes, start, scanned: Some(scanned) });
         }
         self.read_piece(addr)
     }
@@ -126,6 +130,6 @@ impl SourceOver<'_> {
             }
             self.code.breakpoints.mark(addr, &mut s.piece, self.code.compressed);
         }
-        Some(Piece { code: &s.piece, start: (addr - s.start) as usize, marks: None })
+        Some(Piece { code: &s.piece, start: (addr - s.start) as usize, scanned: None })
     }
 }

@@ -117,7 +117,7 @@ impl Thread {
     }
 
     /// Runs translated code at `code` of the arena at `arena` until it is left; the raw
-    /// [`crate::backend::LeaveKind`].
+    /// [`crate::backend::ExitReason`].
     pub(super) fn enter(&mut self, arena: HostAddr, stubs: &Stubs, code: CodePtr) -> u64 {
         super::host::prepare_memory(HostAddr(self.state().memory_base as usize));
         type Enter = unsafe extern "C" fn(*mut ThreadState, *const u8) -> u64;

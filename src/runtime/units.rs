@@ -161,16 +161,16 @@ impl Units {
         let (piece, at) = (usize::from(unit.at.0), usize::from(unit.at.1));
         let [hot, cold_len] = unit.len.map(|len| len as usize);
         let points = if cold { at + hot..at + hot + cold_len } else { at..at + hot };
-        let (pc, recipes) =
+        let (pc, restore_ops) =
             faults::find(&self.points[piece][points], (start(unit), unit.pc), place)?;
-        Some(Restore { pc, map: unit.map, recipes })
+        Some(Restore { pc, map: unit.map, restore_ops })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::Recipe;
+    use crate::backend::RestoreOp;
 
     static MAP: RegMap = RegMap::new(&[], &[]);
 
@@ -183,7 +183,7 @@ mod tests {
             // The last unit has no points, and the third is made from no code.
             if n < 4 {
                 buf.hot_faults.point(CodePtr(n * 1000), 5);
-                buf.hot_faults.push(Recipe::Held(31, 15));
+                buf.hot_faults.push(RestoreOp::Held(31, 15));
                 buf.hot_faults.point(CodePtr(n * 1000 + 7), u64::from(n));
                 buf.cold_faults.point(CodePtr(100_300 + n * 1000), 6);
             }
@@ -191,10 +191,13 @@ mod tests {
             let ranges = if n == 3 { &[] } else { &ranges[..] };
             assert_eq!(units.push((0x2000, &MAP), ranges, 10 * n as usize, &buf), n - 1);
         }
-        let at = |place, cold| units.restore(CodePtr(place), cold).map(|r| (r.pc, r.recipes));
+        let at = |place, cold| units.restore(CodePtr(place), cold).map(|r| (r.pc, r.restore_ops));
         for n in 1..4 {
             assert_eq!(at(n * 1000, false), Some((5, vec![])));
-            assert_eq!(at(n * 1000 + 7, false), Some((u64::from(n), vec![Recipe::Held(31, 15)])));
+            assert_eq!(
+                at(n * 1000 + 7, false),
+                Some((u64::from(n), vec![RestoreOp::Held(31, 15)]))
+            );
             assert_eq!(at(n * 1000 + 8, false), None);
             assert_eq!(at(100_300 + n * 1000, true), Some((6, vec![])));
             assert_eq!(at(100_000 + n * 1000, true), None);

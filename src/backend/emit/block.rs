@@ -32,7 +32,7 @@ where
         self.begin_run();
         let mut ahead = std::mem::take(self.ahead);
         let cpu = self.cpu;
-        Liveness::of(nodes, &mut ahead, |shape| H::keeps(shape, cpu));
+        Liveness::of(nodes, &mut ahead, |class| H::keeps(class, cpu));
         let (mut rest, mut known) = (nodes, &ahead[..]);
         let mut before = None;
         #[cfg(all(debug_assertions, feature = "tools"))]
@@ -47,7 +47,7 @@ where
             self.next = following.first().map_or(after, |n| n.pc);
             (rest, known) = (following, later);
             let mut last = node;
-            match self.joined(&node.op, following) {
+            match self.fuse_with_next(&node.op, following) {
                 0 => self.op(&node.op, following.is_empty()),
                 n => {
                     (rest, known) = (&following[n..], &later[n..]);
@@ -55,7 +55,7 @@ where
                 }
             }
             before = Some(last.pc);
-            if last.shape().may_leave() {
+            if last.class().may_leave() {
                 open = !last.op.ends_block();
             }
             self.count_behind(last, rest, after, open);
@@ -157,7 +157,7 @@ where
     /// As [`Self::fault_point`], for host address `host`.
     pub(crate) fn fault_point_at(&mut self, host: CodePtr) {
         if self.anything_pending() {
-            self.recipes();
+            self.restore_ops();
         }
         let pc = self.pc;
         self.a.faults().point(host, pc);
@@ -165,9 +165,9 @@ where
 
     /// Says what is pending, for the fault point that comes next.
     #[inline(never)]
-    fn recipes(&mut self) {
+    fn restore_ops(&mut self) {
         let faults = self.a.faults();
-        self.copies.recipes(faults);
+        self.copies.restore_ops(faults);
         faults.push_pending(&self.sym);
         if self.fp.is_pending() {
             self.float_recipes();
@@ -209,7 +209,7 @@ where
         if again {
             self.count(Counted::Guest(after));
         }
-        if open && (again || last.op.may_leave()) {
+        if open && (again || last.op.is_branch_or_call()) {
             self.count(Counted::Guest(next));
         }
     }

@@ -78,7 +78,7 @@ where
                 return self.branch_to_head(Some(test));
             }
         } else {
-            self.settle_lasting();
+            self.materialise_live_out();
         }
         let test = self.compare_for_branch(cond, a, b);
         self.branch_out(test, target);

@@ -3,7 +3,7 @@
 use super::{
     Emitter, FloatState, Host, Lower, LowerArith, LowerConvert, LowerFloat, LowerFloatMove, Writes,
 };
-use crate::backend::Recipe;
+use crate::backend::RestoreOp;
 use crate::ir::{FReg, FUnOp, Fmt, Op, Rounding};
 use crate::util::CodePtr;
 
@@ -184,12 +184,12 @@ where
         for (f, _) in self.map.floats() {
             let pending = |set: u32| set & 1 << f != 0;
             if pending(self.fp.loose) {
-                faults.push(Recipe::Box(f));
+                faults.push(RestoreOp::Box(f));
             }
             if pending(self.fp.canon_d) {
-                faults.push(Recipe::CanonD(f));
+                faults.push(RestoreOp::CanonD(f));
             } else if pending(self.fp.canon_s) {
-                faults.push(Recipe::CanonS(f));
+                faults.push(RestoreOp::CanonS(f));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What the emitter needs of a host's assembler.
 
 use crate::backend::{EmitContext, FaultPoints, Out};
-use crate::ir::{Cond, Fmt, LoadKind, MemSize, Shape};
+use crate::ir::{Cond, Fmt, LoadKind, MemSize, OpClass};
 use crate::opt::RegSet;
 use crate::util::CodePtr;
 use std::ops::DerefMut;
@@ -43,8 +43,8 @@ pub(crate) trait Host<'b>: DerefMut<Target = Out<'b>> + Sized {
     /// One that writes to `out`.
     fn new(out: Out<'b>, ctx: &EmitContext<'_>) -> Self;
 
-    /// What is kept beyond an operation of a shape; see `Liveness::of`.
-    fn keeps(_shape: Shape, _cpu: Self::Features) -> u8 {
+    /// What is kept beyond an operation of a class; see `Liveness::of`.
+    fn keeps(_shape: OpClass, _cpu: Self::Features) -> u8 {
         0
     }
 
@@ -167,7 +167,7 @@ pub(crate) trait HeldCopies: Clone + Default {
     fn dirty(&self) -> RegSet;
 
     /// What a fault handler must know of them.
-    fn recipes(&self, to: &mut FaultPoints);
+    fn restore_ops(&self, to: &mut FaultPoints);
 
     /// Forgets all copies. None may be the only place of a value.
     fn forget(&mut self);
@@ -179,7 +179,7 @@ impl HeldCopies for () {
         0
     }
 
-    fn recipes(&self, _to: &mut FaultPoints) {}
+    fn restore_ops(&self, _to: &mut FaultPoints) {}
 
     fn forget(&mut self) {}
 }

@@ -68,7 +68,7 @@ where
     /// `r` as a sum over homes that a new value of `rd` may be made of.
     fn sum(&mut self, rd: Reg, r: Reg) -> Sum {
         self.sym.sum(rd.0, r.0).unwrap_or_else(|| {
-            self.settle(r.0);
+            self.materialise(r.0);
             (r.0, 0, 0, 0)
         })
     }
@@ -77,7 +77,7 @@ where
     fn set_sum(&mut self, rd: Reg, sum: Sum) {
         self.sym.set_sum(rd.0, sum);
         if self.sum_is_dear(rd, sum) {
-            self.settle(rd.0);
+            self.materialise(rd.0);
         }
     }
 
@@ -101,9 +101,9 @@ where
             return;
         }
         // Too many terms: bring the larger one home.
-        self.settle(a.0);
+        self.materialise(a.0);
         if let Src::Reg(r) = b {
-            self.settle(r.0);
+            self.materialise(r.0);
             self.set_sum(rd, (a.0, r.0, 0, 0));
         } else {
             // The constant does not fit beside the one that is there.
@@ -117,8 +117,8 @@ where
 
     fn shift_add(&mut self, n: u8, rd: Reg, a: Reg, b: Src) {
         let Src::Reg(b) = b else { unreachable!("no immediate form") };
-        self.settle_unless_zero(a);
-        self.settle_unless_zero(b);
+        self.materialise_unless_zero(a);
+        self.materialise_unless_zero(b);
         if a.is_zero() {
             return self.add(rd, b, Src::Imm(0));
         }
@@ -226,7 +226,7 @@ where
             return self.bin(BinOp::Add, w, rd, a, Src::Imm(0));
         }
         if op == BinOp::Sll && w == Width::D && n <= 3 {
-            self.settle_unless_zero(a);
+            self.materialise_unless_zero(a);
             return self.set_sum(rd, (0, a.0, n, 0));
         }
         match op {
@@ -273,7 +273,7 @@ where
 
     fn set_less(&mut self, cond: Cond, rd: Reg, a: Reg, b: Src) {
         // Before the comparison, since bringing values home may change flags.
-        self.settle_dependents(rd.0);
+        self.materialise_dependents(rd.0);
         // `sltiu rd, rs, 1` and `sltu rd, x0, rs` are the usual ways to say "is (not) zero".
         let cc = match (cond, self.const_of(b), b) {
             (Cond::Ltu, Some(1), _) => {
@@ -299,7 +299,7 @@ where
         }
         if op == UnOp::ZextW && rd == a && self.sym.is_sext(a.0) {
             // The upper half is zero already: the sign-extension is just not done.
-            self.settle_dependents(rd.0);
+            self.materialise_dependents(rd.0);
             return self.sym.set_home(rd.0, false);
         }
         if self.lacks_un(op) {

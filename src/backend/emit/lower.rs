@@ -38,7 +38,7 @@ pub(crate) trait LowerBlock {
 
     /// Emits `op` together with the first of `following`, if they are something together: how many
     /// of them, or none if nothing has been emitted.
-    fn joined(&mut self, op: &Op, following: &[Node]) -> usize;
+    fn fuse_with_next(&mut self, op: &Op, following: &[Node]) -> usize;
 
     /// Emits what was deferred until after a run of nodes, behind which execution goes on at an
     /// address; nowhere if that is -1.
@@ -53,7 +53,7 @@ pub(crate) trait LowerBlock {
 /// Where integer registers are.
 pub(crate) trait LowerValues<'b, H: Host<'b>> {
     /// Brings `r` home, which is pending, and before it those whose value is made of that home.
-    fn settle_pending(&mut self, r: u8);
+    fn materialise_pending(&mut self, r: u8);
 
     /// Stores those registers whose slots are out of date. Flags are unchanged.
     fn store_held(&mut self, _registers: RegSet) {}

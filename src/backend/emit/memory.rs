@@ -10,7 +10,7 @@ where
     pub(crate) fn load(&mut self, kind: LoadKind, rd: Reg, base: Reg, off: i32) {
         let access = Access::Load(kind);
         if !rd.is_zero() {
-            self.settle_dependents(rd.0);
+            self.materialise_dependents(rd.0);
         }
         let from = self.address(access, base, off);
         let to = if rd.is_zero() { H::NOWHERE } else { self.result_reg(rd.0) };

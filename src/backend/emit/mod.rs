@@ -69,7 +69,7 @@ pub(crate) struct Emitter<'b, 'c, H: Host<'b>> {
     /// The same, but that the current operation may read it.
     pub(crate) dead_later: RegSet,
     /// The register that comes home last, if any: flags may then tell about it.
-    pub(crate) settled_last: RegSet,
+    pub(crate) materialised_last: RegSet,
     pub(crate) copies: H::Copies,
     /// Code that is emitted behind the block.
     pub(crate) deferred: H::Deferred,
@@ -99,7 +99,7 @@ impl<'b, 'c, H: Host<'b>> Emitter<'b, 'c, H> {
             redefined: 0,
             dead: 0,
             dead_later: 0,
-            settled_last: 0,
+            materialised_last: 0,
             copies: H::Copies::default(),
             deferred: H::Deferred::default(),
             ahead,

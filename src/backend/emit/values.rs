@@ -3,9 +3,9 @@
 //! An operand must not change before it is used. Bringing one register home may bring others home
 //! before it, and writes their homes. So:
 //!
-//! - What [`LowerValues::operand`] and its relatives return belongs to a register that is settled.
-//!   No other register's way home writes that home; only a new value of the register does, which
-//!   [`Emitter::dest`] makes ready for, and nothing is settled behind that.
+//! - What [`LowerValues::operand`] and its relatives return belongs to a register that is
+//!   materialised. No other register's way home writes that home; only a new value of the register
+//!   does, which [`Emitter::dest`] makes ready for, and nothing is materialised behind that.
 //! - The home of a register that is pending may be written at any of these steps. Nobody outside of
 //!   the hosts' `values` can see it: what is made of such a home is made of it there, in one step,
 //!   or comes from [`Emitter::dest_from`], which returns the home and the destination together,
@@ -23,21 +23,21 @@ where
     /// Brings a pending register home, and before it those whose value is made of that home. Flags
     /// may change on some hosts.
     #[inline]
-    pub(crate) fn settle(&mut self, r: u8) {
+    pub(crate) fn materialise(&mut self, r: u8) {
         if self.sym.is_pending(r) {
-            self.settle_pending(r);
+            self.materialise_pending(r);
         }
     }
 
-    pub(crate) fn settle_unless_zero(&mut self, r: Reg) {
+    pub(crate) fn materialise_unless_zero(&mut self, r: Reg) {
         if !r.is_zero() {
-            self.settle(r.0);
+            self.materialise(r.0);
         }
     }
 
     /// Brings home what is made of the home of `r`, which is about to change. (The low half, of
     /// which alone shifted words are made, stays when a pending sign-extension comes home.)
-    pub(crate) fn settle_dependents(&mut self, r: u8) {
+    pub(crate) fn materialise_dependents(&mut self, r: u8) {
         let mut left = self.sym.dependents(r);
         while left != 0 {
             let d = left.trailing_zeros() as u8;
@@ -45,33 +45,33 @@ where
             if self.dead & 1 << d != 0 {
                 self.sym.set_home(d, false);
             } else {
-                self.settle(d);
+                self.materialise(d);
             }
         }
     }
 
     /// Brings all integer registers home.
     pub(crate) fn flush_int(&mut self) {
-        self.settle_all(RegSet::MAX);
+        self.materialise_all(RegSet::MAX);
         self.store_held(RegSet::MAX);
     }
 
     /// Brings home what will have to be there sooner or later, before the block can be left: then
     /// leaving it needs no code of its own.
-    pub(crate) fn settle_lasting(&mut self) {
-        self.settle_all(!self.redefined);
+    pub(crate) fn materialise_live_out(&mut self) {
+        self.materialise_all(!self.redefined);
         self.store_held(!self.redefined);
     }
 
     /// Brings those of `registers` home that are pending. That which will be compared with zero
     /// comes last, since flags may then tell about it.
-    fn settle_all(&mut self, registers: RegSet) {
+    fn materialise_all(&mut self, registers: RegSet) {
         loop {
             let left = self.sym.pending() & registers;
-            let others = left & !self.settled_last;
+            let others = left & !self.materialised_last;
             match if others != 0 { others } else { left } {
                 0 => return,
-                set => self.settle(set.trailing_zeros() as u8),
+                set => self.materialise(set.trailing_zeros() as u8),
             }
         }
     }
@@ -95,7 +95,7 @@ where
     /// Makes the home of `rd` ready to be overwritten and returns the register to compute into.
     /// Operands stay where they are.
     pub(crate) fn dest(&mut self, rd: Reg) -> u8 {
-        self.settle_dependents(rd.0);
+        self.materialise_dependents(rd.0);
         self.result_reg(rd.0)
     }
 

@@ -31,7 +31,7 @@ impl Emitter<'_, '_> {
                 (a, b, shift, imm + off)
             }
             _ => {
-                self.settle(base.0);
+                self.materialise(base.0);
                 (base.0, 0, 0, off)
             }
         };
@@ -83,7 +83,7 @@ impl Emitter<'_, '_> {
                 (self.home_in_reg(a, X16), imm.wrapping_add(off))
             }
             _ => {
-                self.settle(base.0);
+                self.materialise(base.0);
                 (self.home_in_reg(base.0, X16), off)
             }
         };

@@ -31,7 +31,7 @@ impl Emitter<'_, '_> {
         let (a, b, shift, disp) = sum.unwrap_or_else(|| {
             // A pending sign-extension makes no difference to the low half.
             if !(sandbox && self.sym.is_sext(base.0)) {
-                self.settle(base.0);
+                self.materialise(base.0);
             }
             (base.0, 0, 0, off)
         });

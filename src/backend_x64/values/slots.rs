@@ -11,8 +11,8 @@ use super::super::asm::{Guest, Rm, Sz};
 use super::super::features::Features;
 use super::super::regs::{COPIES, RAX, RCX, RDX, slot};
 use crate::backend::emit::HeldCopies;
-use crate::backend::{FaultPoints, Recipe};
-use crate::ir::Shape;
+use crate::backend::{FaultPoints, RestoreOp};
+use crate::ir::OpClass;
 use crate::opt::{Liveness, RegSet};
 use std::cell::Cell;
 
@@ -97,10 +97,10 @@ impl HeldCopies for Copies {
         self.dirty
     }
 
-    fn recipes(&self, to: &mut FaultPoints) {
+    fn restore_ops(&self, to: &mut FaultPoints) {
         let pairs = self.held.into_iter().zip(COPIES).filter_map(|(r, h)| Some((r?, h)));
         let dirty = pairs.filter(|(r, _)| self.dirty & 1 << r != 0);
-        dirty.for_each(|(r, h)| to.push(Recipe::Held(r, h)));
+        dirty.for_each(|(r, h)| to.push(RestoreOp::Held(r, h)));
     }
 
     fn forget(&mut self) {
@@ -279,15 +279,15 @@ impl Emitter<'_, '_> {
 /// The places for copies that the code of an operation neither uses as scratch registers nor calls
 /// anybody who does.
 #[inline]
-pub(in crate::backend_x64) const fn spares(shape: Shape, cpu: Features) -> Places {
+pub(in crate::backend_x64) const fn spares(shape: OpClass, cpu: Features) -> Places {
     const _: () = assert!(COPIES[0] == RDX && COPIES[1] == RCX);
     match shape {
-        Shape::Simple | Shape::Memory | Shape::Branch | Shape::BranchBack => ALL,
+        OpClass::Simple | OpClass::Memory | OpClass::Branch | OpClass::BranchBack => ALL,
         // It brings everything home before anything else, and no copies are known behind it.
-        Shape::Leave => ALL,
-        Shape::Shift if cpu.bmi2 => ALL,
-        Shape::Shift | Shape::Scratch | Shape::FloatChoice => RDX_ALONE,
-        Shape::Long | Shape::Other | Shape::Helped => 0,
+        OpClass::Leave => ALL,
+        OpClass::Shift if cpu.bmi2 => ALL,
+        OpClass::Shift | OpClass::Scratch | OpClass::FloatChoice => RDX_ALONE,
+        OpClass::Long | OpClass::Other | OpClass::Helped => 0,
     }
 }
 

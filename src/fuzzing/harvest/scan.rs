@@ -4,7 +4,7 @@ use super::image::Image;
 use crate::interp;
 use crate::ir::{Block, Op};
 use crate::isa::{self, Format, Insn, Isa};
-use crate::lift::{CodeSource, Lifter, Limits, Marks, Piece, TAIL};
+use crate::lift::{CodeSource, Lifter, Limits, PageScan, Piece, TAIL};
 use crate::util::PAGE_SIZE;
 use rustc_hash::FxHasher;
 use std::hash::{Hash, Hasher};
@@ -242,14 +242,14 @@ fn key(block: &Block, bytes: &[u8], isa: &Isa) -> u64 {
     h.finish()
 }
 
-/// Pages whose marks are kept.
+/// Pages about which something is kept.
 const PAGES: usize = 16;
 
 /// An image as a source of code, page by page, as the runtime reads memory: so blocks end where
 /// they do there.
 struct ImageSource<'a> {
     bytes: &'a [u8],
-    pages: Vec<(u64, Marks)>,
+    pages: Vec<(u64, PageScan)>,
     clock: usize,
 }
 
@@ -268,7 +268,7 @@ impl CodeSource for ImageSource<'_> {
         let n = match self.pages.iter().position(|(p, _)| *p == page) {
             Some(n) => n,
             None if self.pages.len() < PAGES => {
-                self.pages.push((page, Marks::default()));
+                self.pages.push((page, PageScan::default()));
                 self.pages.len() - 1
             }
             None => {
@@ -278,7 +278,7 @@ impl CodeSource for ImageSource<'_> {
                 self.clock
             }
         };
-        let marks = Some(&mut self.pages[n].1);
-        Some(Piece { code, start: (addr - page) as usize, marks })
+        let scanned = Some(&mut self.pages[n].1);
+        Some(Piece { code, start: (addr - page) as usize, scanned })
     }
 }

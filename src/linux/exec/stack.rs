@@ -38,7 +38,7 @@ pub(crate) struct Contents<'a> {
     pub env: &'a [Vec<u8>],
     /// Name under which the program was started.
     pub execfn: &'a [u8],
-    /// What other guest processes are told ([`crate::linux::task::others`]): strings, the last
+    /// What other guest processes are told ([`crate::linux::task::peers`]): strings, the last
     /// one's NUL missing.
     pub description: &'a [u8],
     pub loaded: &'a Loaded,

@@ -9,7 +9,7 @@ use crate::linux::fs::proc::{procfs, procmaps};
 use crate::linux::host::HostArg;
 use crate::linux::lock::lock;
 use crate::linux::process::Thread;
-use crate::linux::task::others;
+use crate::linux::task::peers;
 use std::ffi::CString;
 use std::os::unix::ffi::OsStringExt;
 
@@ -207,7 +207,7 @@ pub(crate) fn sys_readlinkat(
     let at = t.path(dir, path, Last::Keep)?;
     let Ok(room) = u64::try_from(size) else { return Err(Errno::EINVAL) };
     let other = match at.proc {
-        Some(ProcFile::OtherExe(pid)) => others::find(pid),
+        Some(ProcFile::OtherExe(pid)) => peers::find(pid),
         _ => None,
     };
     let target = if at.proc == Some(ProcFile::Exe) {

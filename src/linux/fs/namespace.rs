@@ -16,7 +16,7 @@ use crate::linux::fs::host_path::{HostPath, Last};
 use crate::linux::fs::proc::names::{self, ProcFile};
 use crate::linux::fs::rootfs::{Handle, Want, World, Worlds, fd_path, read_link};
 use crate::linux::host::path_of;
-use crate::linux::task::others;
+use crate::linux::task::peers;
 use crate::sys::fd::{Aside, kept_aside};
 use std::ffi::OsStr;
 use std::fs;
@@ -252,7 +252,7 @@ impl Names<'_> {
     fn lookup(&self, dir: Fd, path: Vec<u8>, last: Last) -> Result<HostPath, Errno> {
         let proc = names::classify_anywhere(dir, &path);
         if let (Some(ProcFile::OtherExe(pid)), Last::Follow) = (proc, last)
-            && let Some(other) = others::find(pid)
+            && let Some(other) = peers::find(pid)
         {
             return HostPath::new(Fd::CWD, other.exe_host);
         }

@@ -7,7 +7,7 @@ use crate::linux::gdb::socket::{Address, Connection};
 use crate::linux::gdb::state::Debugger;
 use crate::linux::host::{HostArg, borrow_fd, host_call};
 use crate::linux::process::Process;
-use crate::linux::task::others;
+use crate::linux::task::peers;
 use crate::sys::async_signal::{ASKED_DEBUG, ASKED_LOOK, TRACE_CODE};
 use crate::sys::fd::keep_aside;
 use crate::sys::process::{Invocation, spawn};
@@ -30,7 +30,7 @@ pub(crate) fn listen(process: &Arc<Process>, address: &Address) -> io::Result<()
     let debugger = begin(process, address.wait)?;
     let process = Arc::clone(process);
     spawn(STACK, move || {
-        others::name_helper();
+        peers::name_helper();
         server::serve_first(process, debugger, listener);
     })
 }
@@ -68,7 +68,7 @@ pub(crate) fn take_over(process: &Arc<Process>, text: &str) -> io::Result<()> {
     };
     let process = Arc::clone(process);
     spawn(STACK, move || {
-        others::name_helper();
+        peers::name_helper();
         server::serve(process, debugger, Talk { connection, session, first });
     })
 }
@@ -121,7 +121,7 @@ pub fn request(pid: u32) -> io::Result<PathBuf> {
     const PATIENCE: Duration = Duration::from_secs(5);
     const PAUSE: Duration = Duration::from_millis(10);
     let id = i32::try_from(pid).map_err(|_| Errno::ESRCH)?;
-    others::find_by_id(id).ok_or(Errno::ESRCH)?;
+    peers::find_by_id(id).ok_or(Errno::ESRCH)?;
     let path = socket_of(pid);
     let owner = std::fs::metadata(format!("/proc/{pid}"))?.uid();
     if is_socket(&path, owner)? {

@@ -6,7 +6,7 @@ use crate::linux::fs::iovec::{MAX_IOV, import_iovec};
 use crate::linux::fs::proc::{procfs, procmaps};
 use crate::linux::host::{HostArg, host_call};
 use crate::linux::process::Thread;
-use crate::linux::task::others;
+use crate::linux::task::peers;
 use crate::mem::Access;
 use crate::util::{PAGE_SIZE, page_up};
 
@@ -37,7 +37,7 @@ fn other_vector(t: &Thread, pid: i32, (at, count): (u64, u64)) -> Result<Vec<IoV
         let exists = host_call(libc::SYS_kill, &[pid.into(), 0.into()]);
         if exists == Err(Errno::ESRCH) || pid <= 0 { Errno::ESRCH } else { Errno::EPERM }
     };
-    let (_, other) = others::find_by_id(pid).ok_or_else(unknown)?;
+    let (_, other) = peers::find_by_id(pid).ok_or_else(unknown)?;
     if count > MAX_IOV {
         return Err(Errno::EINVAL);
     }
@@ -52,7 +52,7 @@ fn other_vector(t: &Thread, pid: i32, (at, count): (u64, u64)) -> Result<Vec<IoV
 /// The number in `/proc` of the process that a descriptor stands for.
 fn pid_of(fd: Fd) -> Result<u32, Errno> {
     host_call(libc::SYS_fcntl, &[fd.into(), libc::F_GETFD.into()])?;
-    others::of_descriptor(fd.0).ok_or(Errno::EBADF)
+    peers::of_descriptor(fd.0).ok_or(Errno::EBADF)
 }
 
 pub(crate) fn sys_process_madvise(
@@ -75,7 +75,7 @@ pub(crate) fn sys_process_madvise(
         return Err(Errno::EFAULT);
     }
     let pid = pid_of(fd)?;
-    let own = others::is_own(pid);
+    let own = peers::is_own(pid);
     if !own && ![libc::MADV_COLD, libc::MADV_PAGEOUT, libc::MADV_WILLNEED, 25].contains(&advice) {
         return Err(Errno::EINVAL);
     }
@@ -100,7 +100,7 @@ fn advise_other(t: &Thread, fd: Fd, pid: u32, v: IoVec, advice: i32) -> SysResul
     if !v.base.is_multiple_of(PAGE_SIZE) {
         return Err(Errno::EINVAL);
     }
-    let other = others::find(pid).ok_or(Errno::EPERM)?;
+    let other = peers::find(pid).ok_or(Errno::EPERM)?;
     let maps = procfs::host_maps(Some(pid))?;
     let end = page_up(v.base + v.len).ok_or(Errno::EINVAL)?;
     let areas = procmaps::areas_of(t, Some(pid), &maps)?;

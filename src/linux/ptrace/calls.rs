@@ -8,7 +8,7 @@ use crate::linux::ptrace::stop;
 use crate::linux::ptrace::tracees::{Stop, Tracee, ptrace};
 use crate::linux::ptrace::wait::{ask, go_on, host_options};
 use crate::linux::seccomp::filter::ARCH;
-use crate::linux::task::others;
+use crate::linux::task::peers;
 use crate::sys::async_signal::{ASKED_HELLO, ASKED_INTERRUPT};
 
 const TRACEME: u64 = 0;
@@ -157,8 +157,8 @@ fn trace_me(t: &mut Thread) -> SysResult {
 /// Attaches to a guest's thread. Who is none cannot be told what to do.
 fn attach(t: &Thread, pid: i32, seized: bool, options: u64) -> SysResult {
     let own = u32::try_from(pid) == Ok(std::process::id());
-    match others::find_by_id(pid) {
-        Some((number, _)) if others::is_helper(number) => return Err(Errno::ESRCH),
+    match peers::find_by_id(pid) {
+        Some((number, _)) if peers::is_helper(number) => return Err(Errno::ESRCH),
         Some(_) => {}
         None if own => {}
         None => {
@@ -280,7 +280,7 @@ fn host_word(pid: i32, tracee: &Tracee, addr: u64) -> Result<u64, Errno> {
     let stop = tracee.stop.ok_or(Errno::ESRCH)?;
     let at = match registers(&stop) {
         Ok(report) => report.host_addr(addr, 8),
-        Err(_) => others::find_by_id(pid).and_then(|(_, other)| other.host_addr(addr, 8)),
+        Err(_) => peers::find_by_id(pid).and_then(|(_, other)| other.host_addr(addr, 8)),
     };
     at.ok_or(Errno::EIO)
 }

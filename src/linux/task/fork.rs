@@ -16,7 +16,7 @@ use crate::linux::task::clone::{
     CLONE_NEWPID, CLONE_NEWTIME, CLONE_NEWUSER, CLONE_PARENT, CLONE_PARENT_SETTID, CLONE_PIDFD,
     CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK, CLONE_VM, CSIGNAL, CloneRequest,
 };
-use crate::linux::task::others;
+use crate::linux::task::peers;
 use crate::linux::task::personality::Personality;
 use crate::linux::task::thread::spawn;
 use crate::sys::async_signal::{self, Slot};
@@ -229,12 +229,12 @@ impl CloneRequest {
         let restriction = Arc::clone(&t.restriction);
         let (report, started) = mpsc::sync_channel(1);
         let body = move || {
-            let name = others::name_helper();
+            let name = peers::name_helper();
             let thread = Thread::new(process, hart, sigmask, &restriction);
             let result = thread.map_err(Errno::from).and_then(|mut t| {
                 let attached = t.signals.attach();
                 let result = request.share(&mut t, &mut |pid| {
-                    others::set_name(&name);
+                    peers::set_name(&name);
                     let _ = report.send(Ok(pid as u64));
                 });
                 drop(attached);

@@ -12,7 +12,7 @@ pub(crate) mod futex;
 pub(crate) mod ids;
 pub(crate) mod keys;
 pub(crate) mod limits;
-pub(crate) mod others;
+pub(crate) mod peers;
 pub(crate) mod personality;
 pub(crate) mod prctl;
 pub(crate) mod rlimit;

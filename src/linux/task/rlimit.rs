@@ -7,7 +7,7 @@ use crate::linux::lock::lock;
 use crate::linux::process::{Process, Thread};
 use crate::linux::signal::core_dump;
 use crate::linux::task::limits::{AS, DATA, FILES, INFINITY, KEPT, Limits, STACK};
-use crate::linux::task::others;
+use crate::linux::task::peers;
 use crate::mem::{Mapping, Memory};
 use crate::sys::mmap;
 use crate::util::PAGE_SIZE;
@@ -19,7 +19,7 @@ use std::sync::OnceLock;
 /// The memory of another guest process, with the host address of such limits.
 fn other(pid: i32, writable: bool) -> Option<(File, u64)> {
     let _raised = limit::raise();
-    let (number, found) = others::find_by_id(pid)?;
+    let (number, found) = peers::find_by_id(pid)?;
     let path = format!("/proc/{number}/mem");
     let file = File::options().read(true).write(writable).open(path).ok()?;
     Some((file, found.limits))

@@ -8,7 +8,7 @@ use crate::linux::process::{Process, Thread};
 use crate::linux::seccomp::filter::Restriction;
 use crate::linux::signal::actions;
 use crate::linux::task::clone::CloneRequest;
-use crate::linux::task::{futex, others};
+use crate::linux::task::{futex, peers};
 use crate::runtime::Cpu;
 use crate::sys::async_signal::{self, Slot};
 use crate::sys::process;
@@ -105,9 +105,9 @@ impl Thread {
             }
             // The C library makes no threads with chosen ids: this one lends another what it keeps.
             let mut body = Some(body);
-            let name = others::name_helper();
+            let name = peers::name_helper();
             let lent = process::lend(&more, &mut || {
-                others::set_name(&name);
+                peers::set_name(&name);
                 if let Some(body) = body.take() {
                     body();
                 }

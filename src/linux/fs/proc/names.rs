@@ -3,7 +3,7 @@
 
 use crate::linux::abi::Fd;
 use crate::linux::host::{HostArg, file_identity, file_system, host_fd};
-use crate::linux::task::others;
+use crate::linux::task::peers;
 use std::ffi::CString;
 use std::fmt::Write as _;
 use std::fs;
@@ -76,7 +76,7 @@ impl ProcFile {
             Self::Mounts(_) => self,
             _ => return None,
         };
-        others::find(pid).map(|_| file)
+        peers::find(pid).map(|_| file)
     }
 
     /// By the name in a directory of a process.
@@ -186,7 +186,7 @@ pub(crate) fn path_by_mount(fd: i32, name: Option<&[u8]>) -> Option<Vec<u8>> {
     }
     let id = std::str::from_utf8(first).ok().and_then(|id| id.parse().ok());
     // Nobody has the number 0.
-    let ours = id.and_then(others::in_proc).unwrap_or(0).to_string();
+    let ours = id.and_then(peers::in_proc).unwrap_or(0).to_string();
     Some([&b"/proc/"[..], ours.as_bytes(), &rest[first.len()..]].concat())
 }
 
@@ -256,7 +256,7 @@ pub(crate) fn is_own_dir(path: &[u8]) -> bool {
 pub(crate) fn other_exe(path: &[u8]) -> Option<Vec<u8>> {
     let pid = below_proc(path.strip_suffix(b"/exe")?)?.next()?;
     let pid = std::str::from_utf8(pid).ok()?.parse().ok()?;
-    others::find(pid).map(|other| other.exe)
+    peers::find(pid).map(|other| other.exe)
 }
 
 /// The directory of descriptors at that path below `/proc`: whose it is.
@@ -299,7 +299,7 @@ pub(crate) fn is_descriptor(path: &[u8]) -> bool {
 /// True for the id of a guest process that we may look into.
 fn is_guest(pid: &[u8]) -> bool {
     let number = || std::str::from_utf8(pid).ok()?.parse().ok();
-    is_own(pid) || number().is_some_and(|pid| others::find(pid).is_some())
+    is_own(pid) || number().is_some_and(|pid| peers::find(pid).is_some())
 }
 
 /// True for a name of a process or thread.

@@ -8,7 +8,7 @@ use crate::linux::fs::proc::shown::Shown;
 use crate::linux::fs::proc::{procfs, procmaps};
 use crate::linux::host::{self, HostArg, host_call, limit};
 use crate::linux::process::Thread;
-use crate::linux::task::others;
+use crate::linux::task::peers;
 use crate::mem::Access;
 use crate::util::PAGE_SIZE;
 use std::sync::Arc;
@@ -175,7 +175,7 @@ fn move_memory(
     let mut at = position(fd, from)?;
     let base = match who {
         None => t.memory().base().0 as u64,
-        Some(pid) => others::find(pid).ok_or(Errno::EIO)?.base,
+        Some(pid) => peers::find(pid).ok_or(Errno::EIO)?.base,
     };
     let maps = procfs::host_maps(who)?;
     let areas = procmaps::areas_of(t, who, &maps)?;
@@ -203,7 +203,7 @@ fn move_memory(
             Ok(moved) => {
                 if let (Some(number), Access::Read) = (who, access) {
                     let is_it = |pid: i32| {
-                        u32::try_from(pid).is_ok_and(|pid| others::in_proc(pid) == Some(number))
+                        u32::try_from(pid).is_ok_and(|pid| peers::in_proc(pid) == Some(number))
                     };
                     t.process.tracees.wrote(is_it, &(at..at + moved));
                 }

@@ -6,7 +6,7 @@ use crate::linux::fs::proc::names::{Listing, ProcFile, Who, classify, directory,
 use crate::linux::fs::proc::procmaps::{self, Areas};
 use crate::linux::fs::proc::procstat;
 use crate::linux::process::Thread;
-use crate::linux::task::others;
+use crate::linux::task::peers;
 use std::fs;
 
 /// Which of these an open directory is.
@@ -26,7 +26,7 @@ pub(crate) fn listing(t: &Thread, dir: Fd) -> Option<Listing> {
 pub(crate) fn may_open(t: &Thread, file: Option<ProcFile>) -> Result<(), Errno> {
     let base = match file {
         Some(ProcFile::Pagemap(None)) => t.memory().base().0 as u64,
-        Some(ProcFile::Pagemap(Some(pid))) => others::find(pid).map_or(0, |other| other.base),
+        Some(ProcFile::Pagemap(Some(pid))) => peers::find(pid).map_or(0, |other| other.base),
         _ => 0,
     };
     if base == 0 { Ok(()) } else { Err(Errno::EACCES) }
@@ -93,7 +93,7 @@ pub(crate) fn content(t: &Thread, file: ProcFile, path: &[u8]) -> Result<Vec<u8>
         let program = match who {
             None => t.process.exe.to_string_lossy().into_owned(),
             Some(pid) => {
-                let exe = others::find(pid).ok_or(Errno::ENOENT)?.exe;
+                let exe = peers::find(pid).ok_or(Errno::ENOENT)?.exe;
                 String::from_utf8_lossy(&exe).into_owned()
             }
         };
@@ -112,7 +112,7 @@ pub(crate) fn content(t: &Thread, file: ProcFile, path: &[u8]) -> Result<Vec<u8>
             None => return Ok(fs::read(crate::linux::host::path_of(path))?),
         },
         // What the guest has made of its strings is in its memory, where the host looks if it can.
-        ProcFile::Cmdline if others::find(std::process::id()).is_some() => {
+        ProcFile::Cmdline if peers::find(std::process::id()).is_some() => {
             return Ok(fs::read("/proc/self/cmdline")?);
         }
         ProcFile::Cmdline => return Ok(t.process.cmdline.clone()),

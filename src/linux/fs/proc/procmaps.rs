@@ -3,7 +3,7 @@
 
 use crate::linux::abi::Errno;
 use crate::linux::process::{Process, Thread};
-use crate::linux::task::others::{self, Other};
+use crate::linux::task::peers::{self, GuestProcess};
 use crate::mem::{Backing, Prot};
 use crate::util::{PAGE_SIZE, page_down};
 use std::collections::BTreeMap;
@@ -166,7 +166,11 @@ impl<'a> Areas<'a> {
     }
 
     /// Those of another guest process, as far as the host tells.
-    pub(crate) fn other(other: &Other, host: &'a str, name: impl Fn(&str) -> String) -> Self {
+    pub(crate) fn other(
+        other: &GuestProcess,
+        host: &'a str,
+        name: impl Fn(&str) -> String,
+    ) -> Self {
         let host = host_areas(host);
         let end = other.base.saturating_add(other.size);
         let inside = host
@@ -363,7 +367,7 @@ pub(crate) fn areas_of<'a>(
     host: &'a str,
 ) -> Result<Areas<'a>, Errno> {
     let Some(pid) = who else { return Ok(Areas::own(&t.process, host)) };
-    let other = others::find(pid).ok_or(Errno::ENOENT)?;
+    let other = peers::find(pid).ok_or(Errno::ENOENT)?;
     let name = |path: &str| t.process.file_name(path.as_ref()).to_string_lossy().into_owned();
     Ok(Areas::other(&other, host, name))
 }
@@ -405,7 +409,7 @@ mod tests {
     #[test]
     fn only_the_guests_mappings_of_another_process_are_shown() {
         let other =
-            Other { base: 0x10000, size: 0x10000, limits: 0, exe: vec![], exe_host: vec![] };
+            GuestProcess { base: 0x10000, size: 0x10000, limits: 0, exe: vec![], exe_host: vec![] };
         let areas = Areas::other(&other, HOST, |path| path.replace("/root", ""));
         let name = format!("{:<73}/a b", "00006000-00007000 r--p 00001000 08:01 9");
         let shown = format!("00004000-00006000 rw-p 00000000 00:00 0 \n{name}\n");
@@ -421,7 +425,7 @@ mod tests {
     #[test]
     fn what_another_process_has_mapped_without_access_is_told_by_its_details() {
         let other =
-            Other { base: 0x10000, size: 0x10000, limits: 0, exe: vec![], exe_host: vec![] };
+            GuestProcess { base: 0x10000, size: 0x10000, limits: 0, exe: vec![], exe_host: vec![] };
         let reserved = "Rss:                   0 kB\nVmFlags: mr mw me nr \n";
         let used = "Rss:                   4 kB\nVmFlags: mr mw me nr \n";
         let counted = "Rss:                   0 kB\nVmFlags: mr mw me ac \n";

@@ -6,7 +6,7 @@ use crate::linux::lock::lock;
 use crate::linux::process::Thread;
 use crate::linux::signal::actions::SIG_IGN;
 use crate::linux::task::credentials::Credentials;
-use crate::linux::task::others;
+use crate::linux::task::peers;
 use crate::util::PAGE_SIZE;
 use std::fmt::Write as _;
 
@@ -32,7 +32,7 @@ fn dispositions(t: &Thread) -> (u64, u64) {
 fn region(t: &Thread, who: Option<u32>) -> (u64, u64) {
     match who {
         None => (t.memory().base().0 as u64, t.memory().size()),
-        Some(pid) => others::find(pid).map_or((0, 0), |other| (other.base, other.size)),
+        Some(pid) => peers::find(pid).map_or((0, 0), |other| (other.base, other.size)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Other guest processes: what they are, and where their memory lies in their host process.
+//! GuestProcess guest processes: what they are, and where their memory lies in their host process.
 //!
 //! A guest process describes itself behind the strings on its stack, where the host's `/proc` says
 //! that the environment ends (`sys::process::show_program`). Who may look into a process finds it
@@ -20,7 +20,7 @@ const MARK: &[u8] = b"rvnative-guest-2";
 
 /// What a guest process says of itself.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Other {
+pub(crate) struct GuestProcess {
     /// Host address of its guest address 0.
     pub base: u64,
     /// Size of its address space in bytes.
@@ -42,7 +42,7 @@ pub(crate) fn describe(mem: &Memory, exe: &Path, exe_host: &Path) -> Vec<u8> {
 }
 
 /// The inverse of [`describe`]; `bytes` begin with the name that was executed.
-fn parse(bytes: &[u8]) -> Option<Other> {
+fn parse(bytes: &[u8]) -> Option<GuestProcess> {
     let mut strings = bytes.split(|&b| b == 0).skip(1);
     if strings.next()? != MARK {
         return None;
@@ -51,7 +51,7 @@ fn parse(bytes: &[u8]) -> Option<Other> {
     let mut number = || u64::from_str_radix(place.next()?, 16).ok();
     let (base, size, limits) = (number()?, number()?, number()?);
     let (exe, exe_host) = (strings.next()?.to_vec(), strings.next()?.to_vec());
-    Some(Other { base, size, limits, exe, exe_host })
+    Some(GuestProcess { base, size, limits, exe, exe_host })
 }
 
 /// Device and inode of our own executable.
@@ -63,7 +63,7 @@ fn own_file() -> Option<(u64, u64)> {
 
 /// The guest process with that number in `/proc`; `None` for any other, and for one that we may not
 /// look into.
-pub(crate) fn find(pid: u32) -> Option<Other> {
+pub(crate) fn find(pid: u32) -> Option<GuestProcess> {
     /// Three paths at most, and a line.
     const LONGEST: usize = 3 * 4096 + 256;
     let file = fs::metadata(format!("/proc/{pid}/exe")).ok()?;
@@ -110,12 +110,12 @@ pub(crate) fn is_own(number: u32) -> bool {
 }
 
 /// The guest process that has that id in our own name space, with its number in `/proc`.
-pub(crate) fn find_by_id(id: i32) -> Option<(u32, Other)> {
+pub(crate) fn find_by_id(id: i32) -> Option<(u32, GuestProcess)> {
     let number = in_proc(u32::try_from(id).ok()?)?;
     Some((number, find(number)?))
 }
 
-impl Other {
+impl GuestProcess {
     /// The host address of `len` bytes at a guest address; `None` outside its address space.
     pub(crate) fn host_addr(&self, addr: u64, len: u64) -> Option<u64> {
         let end = addr.checked_add(len)?;
@@ -156,7 +156,7 @@ mod tests {
         let bytes = b"./a\0rvnative-guest-2\x001000 4000 77\0/bin/a\0/root/bin/a\0rest";
         let other = parse(bytes).unwrap();
         let (exe, exe_host) = (b"/bin/a".to_vec(), b"/root/bin/a".to_vec());
-        assert_eq!(other, Other { base: 0x1000, size: 0x4000, limits: 0x77, exe, exe_host });
+        assert_eq!(other, GuestProcess { base: 0x1000, size: 0x4000, limits: 0x77, exe, exe_host });
         assert_eq!(other.host_addr(0x3ff8, 8), Some(0x4ff8));
         assert_eq!(other.host_addr(0x3ff8, 9), None);
         assert_eq!(parse(b"./a\0something else\0\0\0"), None);

@@ -8,9 +8,10 @@ use super::{
 };
 use crate::util::Counter;
 
-/// Hands the rows to the macro `$m`. A row is `[Shape] "text" field "text" field "text" ...;` where
-/// the shape is both a pattern that binds the fields and an expression made of them. No text may
-/// fit two rows: rows that begin with a field rely on its names being different from all others.
+/// Hands the rows to the macro `$m`. A row is `[OpClass] "text" field "text" field "text" ...;`
+/// where the shape is both a pattern that binds the fields and an expression made of them. No text
+/// may fit two rows: rows that begin with a field rely on its names being different from all
+/// others.
 macro_rules! for_each_form { ($m:ident) => { $m! {
     [Op::Const { rd, value }] "const " rd ", " value "";
     [Op::Bin { op, w, rd, a, b }] "" op "." w " " rd ", " a ", " b "";

@@ -10,7 +10,7 @@ use crate::util::PAGE_SIZE;
 
 /// Loop heads: a bit for each halfword of a piece of code that is the target of a backward branch
 /// or jump in it.
-pub(super) struct Heads(u128);
+pub(super) struct LoopHeaders(u128);
 
 /// Halfwords that are looked at: what 64 instructions may take.
 const HALVES: usize = 128;
@@ -26,7 +26,7 @@ const CHUNKS: usize = (PAGE_SIZE as usize + TAIL) / 2 / CHUNK;
 
 /// What the tests say about the halfwords of a page of code, as far as it has been looked at.
 #[derive(Debug)]
-pub struct Marks {
+pub struct PageScan {
     /// One bit for each chunk that has been tested.
     known: u64,
     /// What looks like the first half of an instruction of 32 bits, by chunk.
@@ -38,23 +38,23 @@ pub struct Marks {
     reach: [u8; CHUNKS * CHUNK],
 }
 
-impl Default for Marks {
+impl Default for PageScan {
     fn default() -> Self {
         Self { known: 0, wide: [0; CHUNKS], back: [0; CHUNKS], reach: [0; CHUNKS * CHUNK] }
     }
 }
 
-impl Heads {
+impl LoopHeaders {
     /// Looks for heads in `code` from byte `start` on, which is even, as far ahead as `insns`
-    /// instructions may reach. `marks` is what is known of this code.
-    pub(super) fn find(marks: &mut Marks, code: &[u8], start: usize, insns: u32) -> Self {
+    /// instructions may reach. `scanned` is what is known of this code.
+    pub(super) fn find(scanned: &mut PageScan, code: &[u8], start: usize, insns: u32) -> Self {
         let ahead = ((code.len() - start) / 2).min(insns as usize * 2).min(HALVES);
         let first = start / 2;
         let (n, shift) = (first / CHUNK, first % CHUNK);
         let last = (n + 2).min(CHUNKS - 1);
         for n in n..=last {
-            if marks.known >> n & 1 == 0 {
-                marks.test(code, n);
+            if scanned.known >> n & 1 == 0 {
+                scanned.test(code, n);
             }
         }
         let join = |bits: &[u64; CHUNKS]| {
@@ -64,11 +64,11 @@ impl Heads {
             (a | b << 64) >> shift | c << 1 << (127 - shift)
         };
         let mut back =
-            join(&marks.back) & u128::MAX.checked_shr((HALVES - ahead) as u32).unwrap_or(0);
+            join(&scanned.back) & u128::MAX.checked_shr((HALVES - ahead) as u32).unwrap_or(0);
         if back != 0 {
-            back &= !second_halves(join(&marks.wide));
+            back &= !second_halves(join(&scanned.wide));
         }
-        let reach = marks.reach.get(first..).unwrap_or_default();
+        let reach = scanned.reach.get(first..).unwrap_or_default();
         let mut heads = 0;
         for (base, mut half) in [(0, back as u64), (64, (back >> 64) as u64)] {
             while half != 0 {
@@ -92,7 +92,7 @@ impl Heads {
     }
 }
 
-impl Marks {
+impl PageScan {
     /// Nothing is known: the code is another.
     pub fn forget(&mut self) {
         self.known = 0;

@@ -1,12 +1,13 @@
-//! What operations have in common, for who looks at many of them: it is found out once, where the
-//! kind of the operation is known, instead of by a decision about each again and again.
+//! Classes of operations by their effects: computed once, when an operation is added to a block and
+//! its kind is known, for passes and emitters that look at many operations.
 
 use super::{BinOp, Fmt, Op, Src, UnOp};
 
-/// How an operation behaves towards the registers that it does not name.
+/// Class of an operation: whether it may fault or leave the block, and how many temporaries hosts
+/// need to compute it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Shape {
+pub enum OpClass {
     /// Only computes, by what hosts do with any registers.
     Simple,
     /// A shift by a register.
@@ -31,7 +32,7 @@ pub enum Shape {
     Helped,
 }
 
-impl Shape {
+impl OpClass {
     /// It neither faults nor leaves the block.
     #[inline]
     #[must_use]
@@ -48,46 +49,48 @@ impl Shape {
 }
 
 impl Op {
-    /// The shape of an operation at `pc`.
+    /// The class of an operation at `pc`.
     #[inline(always)]
     #[must_use]
-    pub const fn shape(&self, pc: u64) -> Shape {
+    pub const fn class(&self, pc: u64) -> OpClass {
         match *self {
             Self::Bin { op, b, .. } => of_bin(op, matches!(b, Src::Imm(_))),
             Self::Un { op, .. } => match op {
-                UnOp::Clz | UnOp::Ctz | UnOp::Cpop | UnOp::OrcB => Shape::Long,
-                UnOp::ZextW | UnOp::SextB | UnOp::SextH | UnOp::ZextH | UnOp::Rev8 => Shape::Simple,
+                UnOp::Clz | UnOp::Ctz | UnOp::Cpop | UnOp::OrcB => OpClass::Long,
+                UnOp::ZextW | UnOp::SextB | UnOp::SextH | UnOp::ZextH | UnOp::Rev8 => {
+                    OpClass::Simple
+                }
             },
-            Self::Const { .. } => Shape::Simple,
-            Self::Select { .. } => Shape::Scratch,
-            Self::FSelect { .. } => Shape::FloatChoice,
+            Self::Const { .. } => OpClass::Simple,
+            Self::Select { .. } => OpClass::Scratch,
+            Self::FSelect { .. } => OpClass::FloatChoice,
             Self::FLoad { fmt: Fmt::S | Fmt::D, .. } | Self::Load { .. } | Self::Store { .. } => {
-                Shape::Memory
+                OpClass::Memory
             }
             Self::Branch { target, .. } => {
                 if target <= pc {
-                    Shape::BranchBack
+                    OpClass::BranchBack
                 } else {
-                    Shape::Branch
+                    OpClass::Branch
                 }
             }
             Self::Amo { .. }
             | Self::LoadReserved { .. }
             | Self::StoreConditional { .. }
             | Self::Cas { .. }
-            | Self::Helper { .. } => Shape::Helped,
+            | Self::Helper { .. } => OpClass::Helped,
             Self::Jump { .. }
             | Self::Call { .. }
             | Self::CallIndirect { .. }
             | Self::JumpIndirect { .. }
-            | Self::Exit(_) => Shape::Leave,
-            _ => Shape::Other,
+            | Self::Exit(_) => OpClass::Leave,
+            _ => OpClass::Other,
         }
     }
 }
 
 #[inline(always)]
-const fn of_bin(op: BinOp, by_constant: bool) -> Shape {
+const fn of_bin(op: BinOp, by_constant: bool) -> OpClass {
     match op {
         BinOp::Add
         | BinOp::Sub
@@ -99,10 +102,10 @@ const fn of_bin(op: BinOp, by_constant: bool) -> Shape {
         | BinOp::Mul
         | BinOp::Sh1add
         | BinOp::Sh2add
-        | BinOp::Sh3add => Shape::Simple,
-        BinOp::Sll | BinOp::Srl | BinOp::Sra if !by_constant => Shape::Shift,
-        BinOp::Sll | BinOp::Srl | BinOp::Sra => Shape::Simple,
-        BinOp::Rol | BinOp::Ror if by_constant => Shape::Simple,
+        | BinOp::Sh3add => OpClass::Simple,
+        BinOp::Sll | BinOp::Srl | BinOp::Sra if !by_constant => OpClass::Shift,
+        BinOp::Sll | BinOp::Srl | BinOp::Sra => OpClass::Simple,
+        BinOp::Rol | BinOp::Ror if by_constant => OpClass::Simple,
         BinOp::Mulh
         | BinOp::Mulhu
         | BinOp::Mulhsu
@@ -114,7 +117,7 @@ const fn of_bin(op: BinOp, by_constant: bool) -> Shape {
         | BinOp::Clmulh
         | BinOp::Clmulr
         | BinOp::CzeroEqz
-        | BinOp::CzeroNez => Shape::Long,
-        _ => Shape::Scratch,
+        | BinOp::CzeroNez => OpClass::Long,
+        _ => OpClass::Scratch,
     }
 }

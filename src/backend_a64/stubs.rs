@@ -3,7 +3,7 @@
 
 use super::asm::{FPCR, FPSR, a64};
 use super::regs::{BASE, BOX, FLOAT_MAP, INT_MAP, field, float_slot, slot};
-use crate::backend::{CodeBuf, LeaveKind, STATE_BIAS, StubAssembler, Stubs, assemble_stubs};
+use crate::backend::{CodeBuf, ExitReason, STATE_BIAS, StubAssembler, Stubs, assemble_stubs};
 use crate::util::CodePtr;
 use dynasmrt::DynasmLabelApi;
 use dynasmrt::aarch64::Aarch64Relocation;
@@ -24,17 +24,17 @@ fn leaves(ops: &mut Ops, stubs: &mut Stubs, here: &dyn Fn(&Ops) -> CodePtr) {
         ; ->lookup:
         // Rotated addresses come here, see `dispatch`.
         ; ror x0, x0, 63
-        ; movz w1, LeaveKind::Lookup as u32
+        ; movz w1, ExitReason::Lookup as u32
         ; b ->leave
     );
     stubs.link = here(ops);
     a64!(ops
-        ; movz w1, LeaveKind::Link as u32
+        ; movz w1, ExitReason::Link as u32
         ; b ->leave
     );
     stubs.exit = here(ops);
     a64!(ops
-        ; movz w1, LeaveKind::Exit as u32
+        ; movz w1, ExitReason::Exit as u32
         ; ->leave:
         ; str x0, [state, field!(payload) as u32]
     );
@@ -45,7 +45,7 @@ fn leaves(ops: &mut Ops, stubs: &mut Stubs, here: &dyn Fn(&Ops) -> CodePtr) {
     // The fault handler has saved all registers.
     stubs.fault = here(ops);
     a64!(ops
-        ; movz w1, LeaveKind::Fault as u32
+        ; movz w1, ExitReason::Fault as u32
         ; b ->unwind
     );
     // The sentinel's guest address was the one to return to.
@@ -133,7 +133,7 @@ fn helper(ops: &mut Ops) {
             ; sub x0, state, STATE_BIAS as u32
             ; ldr x16, [state, field!(helper) as u32]
             ; blr x16
-            ; movz w1, LeaveKind::Helper as u32
+            ; movz w1, ExitReason::Helper as u32
             ; cbnz w0, ->unwind
         );
     });

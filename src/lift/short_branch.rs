@@ -10,7 +10,7 @@ use crate::opt::{self, MAX_SKIPPED};
 /// operations on its condition. `code` is what follows the branch, whose instructions have not been
 /// lifted, at `pc`; `insns` of them may be. The address of the instruction behind them; `None` if
 /// nothing has changed.
-pub(super) fn select(b: &mut Builder, code: &[u8], isa: &Isa, pc: u64, insns: u32) -> Option<u64> {
+pub(super) fn convert(b: &mut Builder, code: &[u8], isa: &Isa, pc: u64, insns: u32) -> Option<u64> {
     let &Node { op: Op::Branch { target: end, .. }, .. } = b.block().nodes.last()? else {
         return None;
     };

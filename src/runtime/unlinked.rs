@@ -19,7 +19,7 @@ const PIECES: u32 = 64;
 const MOST_PIECES: u32 = 1 << 20;
 
 /// A block that is not connected.
-pub(super) struct Alone {
+pub(super) struct UnlinkedBlock {
     pub(super) code: CodePtr,
     /// Instructions of the block.
     pub(super) path: Path<Overlay>,
@@ -41,7 +41,7 @@ pub(super) struct Alone {
     pub(super) races: AtomicU32,
 }
 
-impl Alone {
+impl UnlinkedBlock {
     /// The block that was translated to `code`, from `source`.
     pub(super) fn new(
         block: &Block,

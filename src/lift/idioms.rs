@@ -21,11 +21,11 @@ use crate::opt;
 /// Instructions of the loop.
 const INSNS: usize = 5;
 /// Most of them that are executed: the lowest byte is not looked at.
-pub(super) const MOST: u32 = 7 * INSNS as u32;
+pub(super) const MOST_EXECUTED: u32 = 7 * INSNS as u32;
 
 /// Adds what the loop does that `code`, at `pc`, begins with, if it is this one and `b` has just
 /// made its counter 56. The address behind it; `None` if nothing has changed.
-pub(super) fn search(b: &mut Builder, code: &[u8], isa: &Isa, pc: u64) -> Option<u64> {
+pub(super) fn clz_loop(b: &mut Builder, code: &[u8], isa: &Isa, pc: u64) -> Option<u64> {
     let Op::Const { rd: i, value: 56 } = b.block().nodes.last()?.op else { return None };
     let ([shift, mask, found, step, back], len) = decode(code, isa)?;
     let (a, t, m) = (Reg(shift.rs1), Reg(shift.rd), Reg(mask.rd));
@@ -56,7 +56,7 @@ pub(super) fn search(b: &mut Builder, code: &[u8], isa: &Isa, pc: u64) -> Option
     b.at(pc.wrapping_add(back_at));
     opt::add(b, Op::Const { rd: t, value: 0 });
     opt::add(b, Op::Const { rd: m, value: 0 });
-    b.stand_for(MOST - 3);
+    b.stand_for(MOST_EXECUTED - 3);
     Some(pc.wrapping_add(u64::from(len)))
 }
 

@@ -107,7 +107,7 @@ impl Emitter<'_, '_> {
         let (high, low) = if by > 0 { (l.bound, counter) } else { (counter, l.bound) };
         self.copy_home(RAX, high);
         if !low.is_zero() {
-            self.a.alu(Alu::Sub, Sz::Q, RAX, self.settled(low));
+            self.a.alu(Alu::Sub, Sz::Q, RAX, self.materialised(low));
         }
         let log = |n: i32| n.unsigned_abs().trailing_zeros() as i8;
         match log(size_of(l.fmt)) - log(by) {
@@ -134,7 +134,7 @@ impl Emitter<'_, '_> {
         self.begin_of(RCX, arrays[stored]);
         let (a, b) = arrays[c.array];
         for r in [a, b].iter().filter(|r| !r.is_zero()) {
-            self.a.alu(Alu::Sub, sz, RCX, self.settled(*r));
+            self.a.alu(Alu::Sub, sz, RCX, self.materialised(*r));
         }
         self.a.alu_imm(Alu::Add, sz, Rm::R(RCX), off - c.lo - 1);
         self.a.alu_imm(Alu::Cmp, sz, Rm::R(RCX), c.hi - c.lo + GROUP - 1);
@@ -145,7 +145,7 @@ impl Emitter<'_, '_> {
     fn begin_of(&mut self, to: u8, (a, b): Array) {
         self.copy_home(to, a);
         if !b.is_zero() {
-            self.a.alu(Alu::Add, Sz::Q, to, self.settled(b));
+            self.a.alu(Alu::Add, Sz::Q, to, self.materialised(b));
         }
     }
 
@@ -153,7 +153,7 @@ impl Emitter<'_, '_> {
         if r.is_zero() {
             self.a.mov_imm(to, 0);
         } else {
-            self.a.mov(Sz::Q, to, self.settled(r));
+            self.a.mov(Sz::Q, to, self.materialised(r));
         }
     }
 
@@ -331,7 +331,7 @@ impl Emitter<'_, '_> {
                 }
                 LiveOut::Flag(value) => self.a.mov_imm(RCX, value.into()),
             }
-            self.a.mov_to(Sz::Q, self.settled(*r), RCX);
+            self.a.mov_to(Sz::Q, self.materialised(*r), RCX);
         }
         none.into_iter().for_each(|branch| self.a.bind(branch));
         if l.fmt == Fmt::S {
@@ -345,7 +345,7 @@ impl Emitter<'_, '_> {
     /// Advances a register as the groups, whose bytes are in rax, would have.
     fn advance(&mut self, fmt: Fmt, step: Induction) {
         let size = size_of(fmt);
-        let home = self.settled(step.reg);
+        let home = self.materialised(step.reg);
         if step.by == size {
             return self.a.alu_to(Alu::Add, Sz::Q, home, RAX);
         }
@@ -361,7 +361,7 @@ impl Emitter<'_, '_> {
     }
 
     fn compare_counter(&mut self, l: &Elementwise<'_>) {
-        let counter = self.settled(l.counter.reg);
+        let counter = self.materialised(l.counter.reg);
         if l.bound.is_zero() {
             return self.a.alu_imm(Alu::Cmp, Sz::Q, counter, 0);
         }

@@ -4,7 +4,7 @@
 #![allow(clippy::useless_conversion, reason = "dynasm converts what it takes as a register")]
 
 use super::regs::{FLOAT_MAP, INT_MAP, RA_HOME, RBP, field, float_slot, slot};
-use crate::backend::{CodeBuf, LeaveKind, STATE_BIAS, StubAssembler, Stubs, assemble_stubs};
+use crate::backend::{CodeBuf, ExitReason, STATE_BIAS, StubAssembler, Stubs, assemble_stubs};
 use crate::util::CodePtr;
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
@@ -36,18 +36,18 @@ fn leaves(ops: &mut Ops, stubs: &mut Stubs, here: &dyn Fn(&Ops) -> CodePtr) {
     x64!(ops
         ; ->lookup:
         ; rol rax, 1
-        ; mov ecx, LeaveKind::Lookup as i32
+        ; mov ecx, ExitReason::Lookup as i32
         ; jmp ->leave
     );
     align(ops);
     stubs.link = here(ops);
     x64!(ops
-        ; mov ecx, LeaveKind::Link as i32
+        ; mov ecx, ExitReason::Link as i32
         ; jmp ->leave
     );
     stubs.exit = here(ops);
     x64!(ops
-        ; mov ecx, LeaveKind::Exit as i32
+        ; mov ecx, ExitReason::Exit as i32
         ; ->leave:
         ; mov [rbp + field!(payload)], rax
     );
@@ -71,7 +71,7 @@ fn leaves(ops: &mut Ops, stubs: &mut Stubs, here: &dyn Fn(&Ops) -> CodePtr) {
     // The fault handler has saved all registers.
     stubs.fault = here(ops);
     x64!(ops
-        ; mov ecx, LeaveKind::Fault as i32
+        ; mov ecx, ExitReason::Fault as i32
         ; jmp ->unwind
     );
     align(ops);
@@ -125,7 +125,7 @@ fn helper(ops: &mut Ops) {
         ; ldmxcsr [rbp + field!(host_fp)]
         ; lea rdi, [rbp - STATE_BIAS as i32]
         ; call QWORD [rbp + field!(helper)]
-        ; mov ecx, LeaveKind::Helper as i32
+        ; mov ecx, ExitReason::Helper as i32
         ; test eax, eax
         ; jnz ->unwind
     );

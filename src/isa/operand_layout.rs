@@ -14,7 +14,7 @@ const RS3: Registers = 0x1f00_0000;
 
 /// How to take the operands out of a 32-bit encoding, whose register fields never move.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Plan {
+pub(super) struct OperandLayout {
     /// The registers that there are.
     registers: Registers,
     /// 7 where there is a rounding mode (bits 14:12), else 0.
@@ -42,13 +42,13 @@ impl Operands {
     }
 }
 
-impl Plan {
-    const fn new(registers: Registers, imm: Imm) -> Plan {
-        Plan { registers, rm: 0, imm, even: 0 }
+impl OperandLayout {
+    const fn new(registers: Registers, imm: Imm) -> OperandLayout {
+        OperandLayout { registers, rm: 0, imm, even: 0 }
     }
 
-    const fn rounded(registers: Registers) -> Plan {
-        Plan { registers, rm: 7, imm: Imm::None, even: 0 }
+    const fn rounded(registers: Registers) -> OperandLayout {
+        OperandLayout { registers, rm: 7, imm: Imm::None, even: 0 }
     }
 
     /// The operands of `word`; `None` if they are reserved.
@@ -66,31 +66,35 @@ impl Plan {
 
 impl Format {
     /// How to take the operands out of a word.
-    pub(super) const fn plan(self) -> Plan {
+    pub(super) const fn plan(self) -> OperandLayout {
         match self {
             Format::R | Format::Fp | Format::FpCmp | Format::Amo => {
-                Plan::new(RD | RS1 | RS2, Imm::None)
+                OperandLayout::new(RD | RS1 | RS2, Imm::None)
             }
-            Format::AmoPair => Plan { even: 0x01_0001, ..Plan::new(RD | RS1 | RS2, Imm::None) },
+            Format::AmoPair => {
+                OperandLayout { even: 0x01_0001, ..OperandLayout::new(RD | RS1 | RS2, Imm::None) }
+            }
             Format::Unary | Format::Lr | Format::FpToInt | Format::IntToFp | Format::Fli => {
-                Plan::new(RD | RS1, Imm::None)
+                OperandLayout::new(RD | RS1, Imm::None)
             }
-            Format::I | Format::Load | Format::Jalr | Format::FpLoad => Plan::new(RD | RS1, Imm::I),
-            Format::Shamt6 | Format::Shamt5 => Plan::new(RD | RS1, Imm::Shift),
-            Format::Store | Format::FpStore => Plan::new(RS1 | RS2, Imm::S),
-            Format::B => Plan::new(RS1 | RS2, Imm::B),
-            Format::U => Plan::new(RD, Imm::U),
-            Format::J => Plan::new(RD, Imm::J),
-            Format::Fence | Format::FenceTso => Plan::new(0, Imm::Unsigned12),
-            Format::FenceI | Format::Bare => Plan::new(0, Imm::None),
-            Format::Csr | Format::CsrImm => Plan::new(RD | RS1, Imm::Unsigned12),
-            Format::Cbo => Plan::new(RS1, Imm::None),
-            Format::MopR => Plan::new(RD | RS1, Imm::MopR),
-            Format::MopRr => Plan::new(RD | RS1 | RS2, Imm::MopRr),
-            Format::FpR4 => Plan::rounded(RD | RS1 | RS2 | RS3),
-            Format::FpRm => Plan::rounded(RD | RS1 | RS2),
+            Format::I | Format::Load | Format::Jalr | Format::FpLoad => {
+                OperandLayout::new(RD | RS1, Imm::I)
+            }
+            Format::Shamt6 | Format::Shamt5 => OperandLayout::new(RD | RS1, Imm::Shift),
+            Format::Store | Format::FpStore => OperandLayout::new(RS1 | RS2, Imm::S),
+            Format::B => OperandLayout::new(RS1 | RS2, Imm::B),
+            Format::U => OperandLayout::new(RD, Imm::U),
+            Format::J => OperandLayout::new(RD, Imm::J),
+            Format::Fence | Format::FenceTso => OperandLayout::new(0, Imm::Unsigned12),
+            Format::FenceI | Format::Bare => OperandLayout::new(0, Imm::None),
+            Format::Csr | Format::CsrImm => OperandLayout::new(RD | RS1, Imm::Unsigned12),
+            Format::Cbo => OperandLayout::new(RS1, Imm::None),
+            Format::MopR => OperandLayout::new(RD | RS1, Imm::MopR),
+            Format::MopRr => OperandLayout::new(RD | RS1 | RS2, Imm::MopRr),
+            Format::FpR4 => OperandLayout::rounded(RD | RS1 | RS2 | RS3),
+            Format::FpRm => OperandLayout::rounded(RD | RS1 | RS2),
             Format::FpUnaryRm | Format::FpToIntRm | Format::FpToIntRtz | Format::IntToFpRm => {
-                Plan::rounded(RD | RS1)
+                OperandLayout::rounded(RD | RS1)
             }
         }
     }
