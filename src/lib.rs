@@ -61,6 +61,12 @@ mod mem;
 
 #[cfg(feature = "internals")]
 #[doc(hidden)]
+pub mod softfloat;
+#[cfg(not(feature = "internals"))]
+mod softfloat;
+
+#[cfg(feature = "internals")]
+#[doc(hidden)]
 pub mod cpu;
 #[cfg(not(feature = "internals"))]
 mod cpu;

@@ -1,9 +1,8 @@
-//! The architectural state of a hart, the reasons for which it stops, and floating-point
-//! arithmetic in integers.
+//! The architectural state of a hart, and the reasons for which it stops.
 
 mod exit;
-pub mod fp;
 mod state;
 
+pub use crate::softfloat::fflags;
 pub use exit::{Access, Exit, Fault};
-pub use state::{FFLAGS_MASK, Hart, RESERVATION_NONE, Reservation, canonical, fflags};
+pub use state::{FFLAGS_MASK, Hart, RESERVATION_NONE, Reservation, canonical};

@@ -3,20 +3,6 @@
 /// All five accrued exception flags of `fcsr`.
 pub const FFLAGS_MASK: u8 = 0x1f;
 
-/// Accrued exception flags (Unprivileged ISA manual, "Floating-Point Control and Status Register").
-pub mod fflags {
-    /// Inexact.
-    pub const NX: u8 = 1;
-    /// Underflow.
-    pub const UF: u8 = 2;
-    /// Overflow.
-    pub const OF: u8 = 4;
-    /// Divide by zero.
-    pub const DZ: u8 = 8;
-    /// Invalid operation.
-    pub const NV: u8 = 16;
-}
-
 /// Canonical NaNs, which every arithmetic instruction returns for a NaN result.
 pub mod canonical {
     /// Single precision.

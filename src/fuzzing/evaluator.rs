@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 const START: u64 = 0x10000;
 
 /// Values at which integer or floating-point operations change their ways.
-const SPECIAL: [u64; 20] = [
+const SPECIAL: [u64; 24] = [
     0,
     1,
     2,
@@ -36,6 +36,11 @@ const SPECIAL: [u64; 20] = [
     0xffff_ffff_8000_0000,
     0x7ff8_0000_0000_0000,
     0xffff_ffff_7fc0_0000,
+    // 1 and its neighbours, single and double.
+    0xffff_ffff_3f80_0000,
+    0xffff_ffff_3f80_0001,
+    0x3ff0_0000_0000_0000,
+    0x3fef_ffff_ffff_ffff,
 ];
 
 /// No memory: what accesses it is not evaluated.
@@ -88,18 +93,31 @@ fn the_evaluator_gives_what_the_interpreter_does() {
                 (hart.x[r], hart.f[r]) = (value(&mut rng), value(&mut rng));
             }
             hart.x[0] = 0;
-            let before = Registers { x: hart.x, f: hart.f };
+            (hart.frm, hart.fflags) = (rng.below(5) as u8, rng.below(32) as u8);
+            let before = Registers { x: hart.x, f: hart.f, fflags: hart.fflags, frm: hart.frm };
             let Some((after, pc)) = evaluate(block, before) else { continue };
             interp::execute(&mut hart, &memory, &insn).expect("it completes");
             compared.insert(op.mnemonic());
             let text = isa::disasm(&insn, START);
             assert_eq!(after.x, hart.x, "{text} from {:x?}: {block:?}", before.x);
             assert_eq!(after.f, hart.f, "{text} from {:x?}: {block:?}", before.f);
+            assert_eq!(after.fflags, hart.fflags, "{text} from {:x?}: {block:?}", before.f);
             assert_eq!(pc, hart.pc, "{text} from {:x?}: {block:?}", before.x);
         }
     }
-    for mnemonic in ["add", "sraiw", "rem", "clmulr", "orc.b", "czero.eqz", "bgeu", "jalr"] {
+    for mnemonic in [
+        "add",
+        "sraiw",
+        "rem",
+        "clmulr",
+        "orc.b",
+        "czero.eqz",
+        "bgeu",
+        "jalr",
+        "fmadd.d",
+        "fcvt.s.d",
+    ] {
         assert!(compared.contains(mnemonic), "{mnemonic} is not evaluated");
     }
-    assert!(compared.len() >= 100, "only {} instructions are evaluated", compared.len());
+    assert!(compared.len() >= 170, "only {} instructions are evaluated", compared.len());
 }

@@ -2,7 +2,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 use super::{Data, Handler, Op, csr, rv_a, rv_f, rv_i, rv_m, rv_zb, zic};
-use crate::cpu::fp::{F16, F32, F64};
+use crate::softfloat::{F16, F32, F64};
 
 /// The function that executes `op`. One line per instruction; a new one does not compile before it
 /// has its line here.

@@ -9,7 +9,7 @@
 //! - An instruction that does not complete changes nothing: every function here reads its
 //!   operands and accesses memory before it writes a register.
 //! - `x0` is never written; an access to memory happens also when its result goes to `x0`.
-//! - No host floating point: results and flags come from `cpu::fp`.
+//! - No host floating point: results and flags come from `softfloat`.
 
 use crate::cpu::{Access, Exit, Fault, Hart};
 use crate::isa::{self, Ext, Insn, Isa, Op};

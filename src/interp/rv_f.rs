@@ -1,9 +1,9 @@
 //! F, D, Zfhmin and Zfa (unprivileged manual, the chapters of these names). One function serves
-//! all formats; `cpu::fp` does the arithmetic.
+//! all formats; `softfloat` does the arithmetic.
 
 use super::rv_i::address;
 use super::{Data, Hart, Insn, Step, Stop, illegal, next, x};
-use crate::cpu::fp::{self, Format, IntType, Round};
+use crate::softfloat::{self, Format, IntType, Round};
 
 /// All bits of a format.
 const fn mask<F: Format>() -> u64 {
@@ -60,7 +60,7 @@ macro_rules! arithmetic {
         pub(super) fn $name<F: Format>(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
             let round = rounding(h, i)?;
             let (a, b) = (read::<F>(h, i.rs1), read::<F>(h, i.rs2));
-            let result = fp::$name::<F>(a, b, round, &mut h.fflags);
+            let result = softfloat::$name::<F>(a, b, round, &mut h.fflags);
             write::<F>(h, i.rd, result);
             next(i, pc)
         }
@@ -81,7 +81,7 @@ fn fused<F: Format>(
     let sign = |negate| if negate { F::SIGN } else { 0 };
     let a = read::<F>(h, i.rs1) ^ sign(negate_product);
     let (b, c) = (read::<F>(h, i.rs2), read::<F>(h, i.rs3) ^ sign(negate_addend));
-    let result = fp::mul_add::<F>(a, b, c, round, &mut h.fflags);
+    let result = softfloat::mul_add::<F>(a, b, c, round, &mut h.fflags);
     write::<F>(h, i.rd, result);
     next(i, pc)
 }
@@ -105,7 +105,7 @@ macro_rules! rounded {
     ($($name:ident;)*) => {$(
         pub(super) fn $name<F: Format>(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
             let round = rounding(h, i)?;
-            let result = fp::$name::<F>(read::<F>(h, i.rs1), round, &mut h.fflags);
+            let result = softfloat::$name::<F>(read::<F>(h, i.rs1), round, &mut h.fflags);
             write::<F>(h, i.rd, result);
             next(i, pc)
         }
@@ -134,7 +134,7 @@ macro_rules! choices {
     ($($name:ident;)*) => {$(
         pub(super) fn $name<F: Format>(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
             let (a, b) = (read::<F>(h, i.rs1), read::<F>(h, i.rs2));
-            let result = fp::$name::<F>(a, b, &mut h.fflags);
+            let result = softfloat::$name::<F>(a, b, &mut h.fflags);
             write::<F>(h, i.rd, result);
             next(i, pc)
         }
@@ -147,7 +147,7 @@ macro_rules! comparisons {
     ($($name:ident;)*) => {$(
         pub(super) fn $name<F: Format>(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
             let (a, b) = (read::<F>(h, i.rs1), read::<F>(h, i.rs2));
-            let result = fp::$name::<F>(a, b, &mut h.fflags);
+            let result = softfloat::$name::<F>(a, b, &mut h.fflags);
             h.set_x(i.rd, u64::from(result));
             next(i, pc)
         }
@@ -157,21 +157,21 @@ macro_rules! comparisons {
 comparisons! { equal; less_than; less_equal; less_than_quiet; less_equal_quiet; }
 
 pub(super) fn fclass<F: Format>(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
-    let class = fp::classify::<F>(read::<F>(h, i.rs1));
+    let class = softfloat::classify::<F>(read::<F>(h, i.rs1));
     h.set_x(i.rd, 1 << class as u8);
     next(i, pc)
 }
 
 fn to_int<F: Format>(h: &mut Hart, i: &Insn, pc: u64, to: IntType) -> Step {
     let round = rounding(h, i)?;
-    let result = fp::to_int::<F>(read::<F>(h, i.rs1), to, round, &mut h.fflags);
+    let result = softfloat::to_int::<F>(read::<F>(h, i.rs1), to, round, &mut h.fflags);
     h.set_x(i.rd, result);
     next(i, pc)
 }
 
 fn from_int<F: Format>(h: &mut Hart, i: &Insn, pc: u64, from: IntType) -> Step {
     let round = rounding(h, i)?;
-    let result = fp::from_int::<F>(x(h, i.rs1), from, round, &mut h.fflags);
+    let result = softfloat::from_int::<F>(x(h, i.rs1), from, round, &mut h.fflags);
     write::<F>(h, i.rd, result);
     next(i, pc)
 }
@@ -196,7 +196,7 @@ integer_conversions! {
 }
 
 pub(super) fn fcvtmod_w<F: Format>(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
-    let result = fp::to_int_modular::<F>(read::<F>(h, i.rs1), &mut h.fflags);
+    let result = softfloat::to_int_modular::<F>(read::<F>(h, i.rs1), &mut h.fflags);
     h.set_x(i.rd, result);
     next(i, pc)
 }
@@ -209,7 +209,7 @@ pub(super) fn fcvt<From: Format, To: Format>(
     pc: u64,
 ) -> Step {
     let round = rounding(h, i)?;
-    let result = fp::convert::<From, To>(read::<From>(h, i.rs1), round, &mut h.fflags);
+    let result = softfloat::convert::<From, To>(read::<From>(h, i.rs1), round, &mut h.fflags);
     write::<To>(h, i.rd, result);
     next(i, pc)
 }
@@ -228,6 +228,6 @@ pub(super) fn fmv_from_x<F: Format>(h: &mut Hart, _: &impl Data, i: &Insn, pc: u
 }
 
 pub(super) fn fli<F: Format>(h: &mut Hart, _: &impl Data, i: &Insn, pc: u64) -> Step {
-    write::<F>(h, i.rd, fp::constant::<F>(i.rs1));
+    write::<F>(h, i.rd, softfloat::constant::<F>(i.rs1));
     next(i, pc)
 }

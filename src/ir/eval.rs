@@ -1,10 +1,10 @@
 //! What operations mean: one evaluator, independent of interpreter and emitters.
 //!
-//! Integer operations and moves of floating-point values are exact. What floating-point arithmetic,
-//! atomics and the interpreter give is left to the caller ([`Flow::Unknown`]), who knows by
-//! [`Op::writes`] and [`Op::float_writes`] which registers are concerned.
+//! Integer operations are here, those of floating point in `eval_float`; both are exact. What
+//! atomics, counters and the interpreter give is left to the caller ([`Flow::Unknown`]), who knows
+//! by [`Op::writes`] and [`Op::float_writes`] which registers are concerned.
 
-use super::{BinOp, ExitKind, FBinOp, FSelectOp, Fmt, LoadKind, Op, Reg, Src, UnOp, Width};
+use super::{BinOp, ExitKind, Fmt, LoadKind, Op, Reg, Src, UnOp, Width, eval_float};
 
 /// The registers that operations work on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -13,6 +13,19 @@ pub struct Registers {
     pub x: [u64; 32],
     /// Floating-point registers.
     pub f: [u64; 32],
+    /// Accrued exception flags.
+    pub fflags: u8,
+    /// The dynamic rounding mode.
+    pub frm: u8,
+}
+
+impl Registers {
+    /// Writes an integer register; a write to the zero register is dropped.
+    pub(super) const fn set(&mut self, rd: Reg, value: u64) {
+        if !rd.is_zero() {
+            self.x[rd.0 as usize] = value;
+        }
+    }
 }
 
 /// The guest's memory, as an evaluation sees it. Addresses are those of the guest, 64 bits.
@@ -35,13 +48,17 @@ pub enum Flow {
     Call(u64),
     /// Outside of translated code.
     Leave(ExitKind),
-    /// At the next one, and what the operation writes is not known: its registers are as before.
+    /// At the next one, and what the operation writes is not known: its registers are as before. It
+    /// is an atomic, a counter or the interpreter's, or its rounding mode is reserved.
     Unknown,
 }
 
 /// Executes `op`.
 pub fn eval(op: &Op, registers: &mut Registers, memory: &mut impl Memory) -> Flow {
-    let Registers { x, f } = registers;
+    if eval_float::eval(op, registers).is_some() {
+        return Flow::Next;
+    }
+    let Registers { x, f, fflags, frm } = registers;
     let source = |x: &[u64; 32], b: Src| match b {
         Src::Reg(r) => x[usize::from(r.0)],
         Src::Imm(i) => i64::from(i) as u64,
@@ -118,19 +135,13 @@ pub fn eval(op: &Op, registers: &mut Registers, memory: &mut impl Memory) -> Flo
             f[usize::from(fd.0)] = bits;
             Flow::Next
         }
-        Op::FBin { op, fmt: Fmt::D, fd, a, b, .. } => {
-            let Some(value) = op.move_sign(f[usize::from(a.0)], f[usize::from(b.0)]) else {
-                return Flow::Unknown;
-            };
-            f[usize::from(fd.0)] = value;
-            Flow::Next
+        Op::ReadFlags { rd } => set(x, rd, u64::from(*fflags)),
+        Op::SwapFlags { rd, a } => {
+            let (old, new) = (*fflags, source(x, a) as u8 & 0x1f);
+            *fflags = new;
+            set(x, rd, u64::from(old))
         }
-        Op::FSelect { cond, x: p, y: q, op, fmt: Fmt::D, fd, a } => {
-            if !cond.holds(get(x, p), get(x, q)) {
-                f[usize::from(fd.0)] = op.eval(f[usize::from(a.0)]);
-            }
-            Flow::Next
-        }
+        Op::ReadRounding { rd } => set(x, rd, u64::from(*frm)),
         Op::Amo { .. }
         | Op::LoadReserved { .. }
         | Op::StoreConditional { .. }
@@ -144,16 +155,10 @@ pub fn eval(op: &Op, registers: &mut Registers, memory: &mut impl Memory) -> Flo
         | Op::FFromInt { .. }
         | Op::FConvert { .. }
         | Op::FSelect { .. }
-        | Op::ReadFlags { .. }
-        | Op::SwapFlags { .. }
-        | Op::ReadRounding { .. }
         | Op::ReadCounter { .. }
         | Op::Helper { .. } => Flow::Unknown,
     }
 }
-
-/// The sign of a double.
-const SIGN: u64 = 1 << 63;
 
 impl Fmt {
     const fn bytes(self) -> u32 {
@@ -176,31 +181,6 @@ impl Fmt {
             Self::D => bits,
             Self::S => bits | 0xffff_ffff << 32,
             Self::H => bits | 0xffff_ffff_ffff << 16,
-        }
-    }
-}
-
-impl FBinOp {
-    /// `a` with another sign, as `b` says, if the operation is that; doubles.
-    const fn move_sign(self, a: u64, b: u64) -> Option<u64> {
-        let sign = match self {
-            Self::Sgnj => b,
-            Self::Sgnjn => !b,
-            Self::Sgnjx => a ^ b,
-            _ => return None,
-        };
-        Some(a & !SIGN | sign & SIGN)
-    }
-}
-
-impl FSelectOp {
-    /// `op a`; doubles.
-    const fn eval(self, a: u64) -> u64 {
-        match self {
-            Self::Move => a,
-            Self::Neg => a ^ SIGN,
-            Self::Abs => a & !SIGN,
-            Self::Zero => 0,
         }
     }
 }
@@ -454,8 +434,6 @@ mod tests {
         assert_eq!(run("fmovetoint.s x7, f3"), Flow::Next);
         assert_eq!(run("fmovefromint.h f4, x6"), Flow::Next);
         assert_eq!(run("fsgnjn.d.rne f5, f1, f2"), Flow::Next);
-        assert_eq!(run("fsgnj.s.rne f6, f1, f2"), Flow::Unknown);
-        assert_eq!(run("fadd.d.rne f6, f1, f2"), Flow::Unknown);
         assert_eq!(run("unless.eq x6, x0: neg.d f8, f2"), Flow::Next);
         assert_eq!(run("unless.eq x0, x0: abs.d f9, f2"), Flow::Next);
         assert_eq!(run("fstore.s f1, [x6 + 0]"), Flow::Next);
@@ -465,5 +443,30 @@ mod tests {
         assert_eq!(all.f[4], 0xffff_ffff_ffff_0000);
         assert_eq!(all.f[5], 0x7fff_ffff_3f80_0000);
         assert_eq!((all.f[6], all.f[8], all.f[9]), (0, 5, 0));
+    }
+
+    #[test]
+    fn floats_are_computed_with_their_flags() {
+        const ONE: u64 = 0x3ff0_0000_0000_0000;
+        let mut memory = Echo::default();
+        let mut all = Registers { frm: 2, ..Registers::default() };
+        (all.f[1], all.f[2], all.f[3]) = (ONE, 0x4008_0000_0000_0000, 0x7ff0_0000_0000_0001);
+        let mut run = |text: &str| eval(&text.parse::<Op>().expect(text), &mut all, &mut memory);
+        assert_eq!(run("fdiv.d.rup f4, f1, f2"), Flow::Next);
+        assert_eq!(run("fdiv.d.dyn f5, f1, f2"), Flow::Next);
+        assert_eq!(run("readflags x5"), Flow::Next);
+        assert_eq!(run("flt.d x6, f1, f2"), Flow::Next);
+        assert_eq!(run("fltkeep.d x7, f3, f2"), Flow::Next);
+        assert_eq!(run("swapflags x8, 2"), Flow::Next);
+        assert_eq!(run("flt.d x9, f3, f2"), Flow::Next);
+        // Doubles are no boxed singles.
+        assert_eq!(run("fadd.s.rne f6, f1, f2"), Flow::Next);
+        assert_eq!(run("readrounding x10"), Flow::Next);
+        assert_eq!((all.f[4], all.f[5]), (0x3fd5_5555_5555_5556, 0x3fd5_5555_5555_5555));
+        assert_eq!(all.x[5..11], [1, 1, 0, 1, 0, 2]);
+        assert_eq!((all.f[6], all.fflags), (0xffff_ffff_7fc0_0000, 0x12));
+        all.frm = 5;
+        let reserved = "fdiv.d.dyn f4, f1, f2".parse().expect("an operation");
+        assert_eq!(eval(&reserved, &mut all, &mut memory), Flow::Unknown);
     }
 }

@@ -13,6 +13,7 @@ mod block;
 mod class;
 mod defs_uses;
 mod eval;
+mod eval_float;
 mod op;
 mod parse;
 mod print;

@@ -1,5 +1,5 @@
-//! `cpu::fp` against Berkeley SoftFloat 3, an independent implementation, built with its RISC-V
-//! specialization (tininess after rounding, canonical NaNs, RISC-V's results of invalid
+//! `rvnative::softfloat` against Berkeley SoftFloat 3, an independent implementation, built with
+//! its RISC-V specialization (tininess after rounding, canonical NaNs, RISC-V's results of invalid
 //! conversions).
 //!
 //! Compared are result bits and all five flags of: add, sub, mul, div, sqrt, fused multiply-add,
@@ -17,7 +17,7 @@
 //! `cargo test` does 100,000 random cases per operation, format and mode. The long run is
 //! `RVNATIVE_FP_CASES=10000000 cargo test --release --test all softfloat -- --nocapture`.
 
-use rvnative::cpu::fp::{self, F16, F32, F64, Format, IntType, Round};
+use rvnative::softfloat::{self as fp, F16, F32, F64, Format, IntType, Round};
 use softfloat_wrapper::{self as soft, ExceptionFlags, Float, RoundingMode};
 
 /// What we do: operands, mode, flags to add to.

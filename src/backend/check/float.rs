@@ -6,7 +6,7 @@
 //! and canonical, is.
 
 use super::guest::Random;
-use crate::ir::{Fmt, Op};
+use crate::ir::{FBinOp, Fmt, Op};
 
 /// The upper half of a NaN-boxed single.
 const BOX: u64 = 0xffff_ffff << 32;
@@ -48,6 +48,27 @@ pub(super) fn same_number(one: u64, other: u64) -> bool {
 /// Whether an operation has to do with floating-point registers.
 pub(super) const fn concerns(op: &Op) -> bool {
     matches!(op, Op::Helper { .. }) || op.float_reads() | op.float_writes() != 0
+}
+
+/// Whether the result of an operation depends on more than bits that are moved.
+pub(super) const fn is_arithmetic(op: &Op) -> bool {
+    match *op {
+        Op::FBin { op, fmt, .. } => {
+            fmt as u8 != Fmt::D as u8 || !matches!(op, FBinOp::Sgnj | FBinOp::Sgnjn | FBinOp::Sgnjx)
+        }
+        Op::FSelect { fmt, .. } => fmt as u8 != Fmt::D as u8,
+        Op::FUn { .. }
+        | Op::FMulAdd { .. }
+        | Op::FCmp { .. }
+        | Op::FClass { .. }
+        | Op::FToInt { .. }
+        | Op::FFromInt { .. }
+        | Op::FConvert { .. }
+        | Op::ReadFlags { .. }
+        | Op::SwapFlags { .. }
+        | Op::ReadRounding { .. } => true,
+        _ => false,
+    }
 }
 
 /// A value as registers have them: as often single as double, and now and then a NaN.

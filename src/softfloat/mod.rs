@@ -10,7 +10,21 @@
 //!
 //! All values are passed as `u64`, of which a narrower format uses the low bits; the others are
 //! ignored in operands and zero in results. NaN-boxing is up to the caller. Functions that take
-//! `flags` add to them the exceptions they raise, as bits of [`super::fflags`].
+//! `flags` add to them the exceptions they raise, as bits of [`fflags`].
+
+/// Accrued exception flags (Unprivileged ISA manual, "Floating-Point Control and Status Register").
+pub mod fflags {
+    /// Inexact.
+    pub const NX: u8 = 1;
+    /// Underflow.
+    pub const UF: u8 = 2;
+    /// Overflow.
+    pub const OF: u8 = 4;
+    /// Divide by zero.
+    pub const DZ: u8 = 8;
+    /// Invalid operation.
+    pub const NV: u8 = 16;
+}
 
 mod arith;
 mod compare;

@@ -1,8 +1,8 @@
 //! Comparisons, minimum and maximum, and classification.
 
+use super::fflags;
 use super::format::invalid;
 use super::{Format, Value};
-use crate::cpu::fflags;
 
 /// A key by which numbers and infinities are ordered, minus zero just below plus zero.
 fn order<F: Format>(bits: u64) -> i64 {

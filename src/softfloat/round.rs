@@ -1,8 +1,8 @@
 //! Rounding: the one place where bits are lost and where overflow, underflow and inexact arise.
 
 use super::Round;
+use super::fflags;
 use super::format::{Format, infinity, zero};
-use crate::cpu::fflags;
 use std::cmp::Ordering;
 
 /// `n / 2^shift` rounded to an integer, and whether anything was lost. `negative` is the sign of

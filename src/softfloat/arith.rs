@@ -1,9 +1,9 @@
 //! Addition, multiplication, division, square root and fused multiply-add.
 
+use super::fflags;
 use super::format::{infinity, invalid, propagate, zero};
 use super::round::{pack, shift_right_jam};
 use super::{Format, Round, Value};
-use crate::cpu::fflags;
 
 /// A number that is not zero, exact.
 #[derive(Clone, Copy)]

@@ -1,9 +1,9 @@
 //! Conversions between formats and to and from integers, and rounding to an integral number.
 
+use super::fflags;
 use super::format::{infinity, propagate, zero};
 use super::round::{pack, shift_right};
 use super::{F32, Format, Round, Value};
-use crate::cpu::fflags;
 
 /// `bits` of format `From` as a datum of format `To`.
 pub fn convert<From: Format, To: Format>(bits: u64, round: Round, flags: &mut u8) -> u64 {

@@ -1,6 +1,6 @@
 //! The binary interchange formats and what their bits mean.
 
-use crate::cpu::fflags;
+use super::fflags;
 
 /// A binary interchange format of at most 64 bits.
 pub trait Format: Copy {
