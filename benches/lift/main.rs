@@ -91,7 +91,8 @@ fn translate(code: Code<'_>, starts: &[u64]) -> u64 {
     let begin = cpu_time();
     prepare(&machine, starts, shift);
     let time = cpu_time() - begin;
-    assert_eq!(machine.stats().flushes, 0, "the arena is too small for this program");
+    // Code that looks at flags is one reason to begin anew, where exact ones cost something.
+    assert!(machine.stats().flushes <= 1, "the arena is too small for this program");
     time
 }
 
