@@ -408,7 +408,12 @@ fn exec(
     if reentry.inherited.traced || mirror::records_all() {
         mirror::record_wanted(&t.process);
     }
-    let result = replace(&again, &reentry);
+    let result = match replace(&again, &reentry) {
+        Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP if may_leave_to_kernel(t, &reentry) => {
+            exec_by_kernel(t, &reentry)
+        }
+        error => error,
+    };
     if reentry.inherited.traced {
         mirror::record_all(&t.process);
     }
@@ -440,10 +445,44 @@ fn exec_host(t: &Thread, program: &Program, env: &[Vec<u8>]) -> SysResult {
     let (Ok(path), Ok(args), Ok(env)) = (path, args, env) else { return Err(Errno::EINVAL) };
     // Its machine is not the guest's: what the kernel has no loader for it refuses.
     (t.process.dispatch.show_success)(t);
+    Err(execute_as_is(t, &path, &args, &env))
+}
+
+/// Lets the kernel start a program as it starts any. Returns only if that fails.
+fn execute_as_is(t: &Thread, path: &CStr, args: &[CString], env: &[CString]) -> Errno {
     t.process.limits().hand_over();
-    let error = process::execve(&path, &args, &env);
+    let error = process::execve(path, args, env);
     Limits::take_over();
-    Err(Errno::from(error))
+    Errno::from(error)
+}
+
+/// True if the kernel, which has started us for a program of the guest's machine, will do so again,
+/// and nothing would be lost that only we hand on: the way out where our executable is not to be
+/// found, as in another root directory without `/proc`.
+fn may_leave_to_kernel(t: &Thread, reentry: &Reentry) -> bool {
+    process::Invocation::of_process().is_for_program()
+        && t.process.options.reentry_program.is_none()
+        && reentry.world.is_empty()
+        && reentry.debug.is_empty()
+        && reentry.inherited.filters.is_empty()
+        && !reentry.inherited.traced
+        && !reentry.host.starts_with("/proc")
+}
+
+/// Lets the kernel start the program of `reentry`, with us as its interpreter. Returns only if that
+/// fails.
+fn exec_by_kernel(t: &mut Thread, reentry: &Reentry) -> Errno {
+    let strings = |all: &[Vec<u8>]| all.iter().map(|s| CString::new(s.as_slice())).collect();
+    let args: Result<Vec<_>, _> = strings(&reentry.args);
+    let env: Result<Vec<_>, _> = strings(&reentry.env);
+    let path = CString::new(reentry.host.as_os_str().as_bytes());
+    let (Ok(path), Ok(args), Ok(env)) = (path, args, env) else { return Errno::EINVAL };
+    // The kernel hands on the mask as it is.
+    async_signal::set_mask(t.sigmask);
+    if t.signals.is_pending() {
+        return Errno::RESTART;
+    }
+    execute_as_is(t, &path, &args, &env)
 }
 
 /// Starts ourselves again, or what `program` is. Returns only if that fails.
