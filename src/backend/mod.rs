@@ -31,6 +31,7 @@ pub use symbolic::{KeptHome, ShiftOp, Symbolic, Val, shifted};
 
 use crate::ir::Block;
 use crate::mem::Mode;
+use crate::opt::Liveness;
 use crate::util::CodePtr;
 use dynasmrt::DynasmApi;
 use dynasmrt::relocations::Relocation;
@@ -118,6 +119,22 @@ pub struct EmitContext<'a> {
 
 /// Counters that one block may have. A path that would need more is not counted.
 pub const MAX_COUNTERS: usize = 1024;
+
+/// Emits blocks for a host with features `F`: what is kept from one block to the next.
+#[derive(Debug)]
+pub struct Translator<F> {
+    pub(crate) features: F,
+    /// Memory for what is known ahead of each node.
+    pub(crate) ahead: Vec<Liveness>,
+}
+
+impl<F> Translator<F> {
+    /// One that uses `features`.
+    #[must_use]
+    pub const fn new(features: F) -> Self {
+        Self { features, ahead: Vec::new() }
+    }
+}
 
 /// A host.
 pub trait Backend {

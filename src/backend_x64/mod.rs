@@ -28,28 +28,15 @@ mod vector_loop;
 
 pub use features::Features;
 
-use crate::backend::{Backend, CodeBuf, EmitContext, LinkSite, Out, RegMap, Stubs, ThreadState};
-use crate::ir::Block;
-use crate::opt::Liveness;
+use crate::backend::emit::emit_with_shared_emitter;
+use crate::backend::{Backend, LinkSite, RegMap, ThreadState, Translator};
 use crate::util::CodePtr;
 
 /// The shared emitter for this host.
 type Emitter<'b, 'c> = crate::backend::emit::Emitter<'b, 'c, asm::Asm<'b>>;
 
-/// The emitter.
-#[derive(Debug)]
-pub struct X64 {
-    features: Features,
-    ahead: Vec<Liveness>,
-}
-
-impl X64 {
-    /// An emitter that uses `features`.
-    #[must_use]
-    pub fn new(features: Features) -> Self {
-        Self { features, ahead: Vec::new() }
-    }
-}
+/// The translator of blocks for this host.
+pub type X64 = Translator<Features>;
 
 impl Backend for X64 {
     const NAME: &'static str = "x86-64";
@@ -58,14 +45,7 @@ impl Backend for X64 {
     const UNROLL: u32 = 1;
     const MAP: &'static RegMap = &regs::MAP;
 
-    fn emit_stubs(&mut self, buf: &mut CodeBuf) -> Stubs {
-        stubs::emit_stubs(buf)
-    }
-
-    fn emit_block(&mut self, block: &Block, buf: &mut CodeBuf, context: &EmitContext<'_>) {
-        let context = (context, Self::MAP);
-        Emitter::new(Out::new(buf), context, self.features, &mut self.ahead).block(block);
-    }
+    emit_with_shared_emitter!();
 
     fn fp_word(frm: u8, fflags: u8) -> u32 {
         emit_float::mxcsr(frm, fflags)

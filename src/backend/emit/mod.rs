@@ -106,3 +106,25 @@ impl<'b, 'c, H: Host<'b>> Emitter<'b, 'c, H> {
         }
     }
 }
+
+/// The functions of a [`Backend`](crate::backend::Backend) that emit, for a host's
+/// [`Translator`](crate::backend::Translator): `emit_stubs` of its `stubs`, and the shared emitter
+/// over its assembler.
+macro_rules! emit_with_shared_emitter {
+    () => {
+        fn emit_stubs(&mut self, buf: &mut $crate::backend::CodeBuf) -> $crate::backend::Stubs {
+            stubs::emit_stubs(buf)
+        }
+
+        fn emit_block(
+            &mut self,
+            block: &$crate::ir::Block,
+            buf: &mut $crate::backend::CodeBuf,
+            context: &$crate::backend::EmitContext<'_>,
+        ) {
+            let out = $crate::backend::Out::new(buf);
+            Emitter::new(out, (context, Self::MAP), self.features, &mut self.ahead).block(block);
+        }
+    };
+}
+pub(crate) use emit_with_shared_emitter;
