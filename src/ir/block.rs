@@ -36,7 +36,7 @@ impl Node {
         self.writes
     }
 
-    /// As [`Op::shape`].
+    /// As [`Op::class`].
     #[must_use]
     pub const fn class(&self) -> OpClass {
         self.shape

@@ -1,7 +1,7 @@
 //! Processes and threads: how they start and end, wait for each other, who they are and what they
 //! may use (kernel: `kernel/`).
 //!
-//! [`credentials`], [`limits`] and [`personality`] are what processes keep, and [`others`] tells of
+//! [`credentials`], [`limits`] and [`personality`] are what processes keep, and [`peers`] tells of
 //! other guest processes: all are below `process`. The rest are calls.
 
 pub(crate) mod clone;
