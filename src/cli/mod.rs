@@ -13,6 +13,7 @@ mod fail;
 mod flags;
 #[cfg(feature = "fuzzing")]
 mod fuzz;
+mod image;
 mod info;
 mod log;
 mod monitor;
@@ -33,8 +34,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Words that begin a command; anything else is `run`.
-const COMMANDS: [&str; 9] =
-    ["run", "profile", "debug", "disasm", "engines", "info", "binfmt", "fuzz", "help"];
+const COMMANDS: [&str; 10] =
+    ["run", "image", "profile", "debug", "disasm", "engines", "info", "binfmt", "fuzz", "help"];
 /// Flags that are not those of `run`.
 const GLOBAL: [&str; 4] = ["-h", "--help", "-V", "--version"];
 
@@ -80,6 +81,7 @@ fn run_command() -> ExitCode {
     };
     let result = match cli.command {
         Command::Run(flags) => run::run(*flags),
+        Command::Image(flags) => image::image(flags),
         Command::Profile(flags) => profile::profile(*flags),
         Command::Debug { pid } => monitor::attach(pid),
         Command::Disasm(flags) => disasm::disasm(&flags),
