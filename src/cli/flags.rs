@@ -44,6 +44,16 @@ pub(super) enum Command {
     /// Compare the translator with the interpreter on random programs.
     #[cfg(feature = "fuzzing")]
     Fuzz(FuzzFlags),
+    /// Print the completions of a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages, one for each command.
+    Man {
+        /// Directory for them.
+        dir: PathBuf,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -363,6 +373,21 @@ mod tests {
     #[test]
     fn the_flags_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// A command that is not in the list would be taken for a program.
+    #[test]
+    fn all_commands_are_listed() {
+        let command = Cli::command();
+        let mut names: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
+        names.push("help");
+        if cfg!(not(feature = "fuzzing")) {
+            names.push("fuzz");
+        }
+        let mut listed = super::super::COMMANDS.to_vec();
+        names.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(names, listed);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod fail;
 mod flags;
 #[cfg(feature = "fuzzing")]
 mod fuzz;
+mod generate;
 mod image;
 mod info;
 mod log;
@@ -34,8 +35,20 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Words that begin a command; anything else is `run`.
-const COMMANDS: [&str; 10] =
-    ["run", "image", "profile", "debug", "disasm", "engines", "info", "binfmt", "fuzz", "help"];
+const COMMANDS: [&str; 12] = [
+    "run",
+    "image",
+    "profile",
+    "debug",
+    "disasm",
+    "engines",
+    "info",
+    "binfmt",
+    "fuzz",
+    "completions",
+    "man",
+    "help",
+];
 /// Flags that are not those of `run`.
 const GLOBAL: [&str; 4] = ["-h", "--help", "-V", "--version"];
 
@@ -88,6 +101,8 @@ fn run_command() -> ExitCode {
         Command::Engines => info::engines(),
         Command::Info => info::info(),
         Command::Binfmt(flags) => binfmt::binfmt(flags),
+        Command::Completions { shell } => generate::completions(shell),
+        Command::Man { dir } => generate::man(&dir),
         #[cfg(feature = "fuzzing")]
         Command::Fuzz(flags) => fuzz::fuzz(&flags),
     };
