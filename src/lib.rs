@@ -7,6 +7,7 @@
 //!
 //! - `cli` (default): the command `rvnative`. The library alone needs none of the features.
 //! - `fuzzing` (default): the command's `fuzz`.
+//! - `images`: container images, for the command.
 //!
 //! `internals` and `tools` are for the command, tests and fuzz targets of this package: they make
 //! public what changes without notice.
@@ -119,6 +120,10 @@ pub mod vm;
 #[doc(hidden)]
 pub mod debug;
 pub mod linux;
+
+#[cfg(feature = "images")]
+#[doc(hidden)]
+pub mod image;
 
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]

@@ -1,8 +1,8 @@
 //! Flags and arguments of the command, with their help texts.
 
 use super::binfmt;
-use super::settings::{FILES, Settings};
-use clap::{Args, Parser, Subcommand};
+use super::settings::{FILES, IMAGES, Settings};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use rvnative::linux::Address;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -24,6 +24,8 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Run a program.
     Run(Box<RunFlags>),
+    /// Keep container images, which `run --image` runs.
+    Image(ImageFlags),
     /// Run a program and show the code that it executed most.
     Profile(Box<ProfileFlags>),
     /// Let gdb or lldb connect to a program that runs already: prints where.
@@ -42,9 +44,20 @@ pub(super) enum Command {
     /// Compare the translator with the interpreter on random programs.
     #[cfg(feature = "fuzzing")]
     Fuzz(FuzzFlags),
+    /// Print the completions of a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages, one for each command.
+    Man {
+        /// Directory for them.
+        dir: PathBuf,
+    },
 }
 
 #[derive(Args, Debug)]
+#[command(group = ArgGroup::new("root").args(["rootfs", "image"]))]
 #[command(after_long_help = "The variable in brackets stands for a flag, which wins over it. The \
 program does not see these variables unless RVNATIVE_KEEP_ENV is 1.\n\n\
 Exit codes: the program's own; a signal that kills the program kills rvnative too; 127 if the \
@@ -53,12 +66,30 @@ pub(super) struct RunFlags {
     #[command(flatten)]
     pub(super) settings: Settings,
 
+    /// Run what a container image says, or PROGRAM, in a copy of its files that is removed when the
+    /// last process in it has ended: an image of `rvnative image ls`, or oci:DIR[:TAG],
+    /// oci-archive:FILE[:TAG], docker-archive:FILE[:NAME] or dir:DIR.
+    #[arg(long, value_name = "IMAGE", conflicts_with = "sysroot", help_heading = IMAGES)]
+    pub(super) image: Option<OsString>,
+
+    /// Keep the copy under this name, or use the one that has it.
+    #[arg(long, value_name = "NAME", requires = "image", help_heading = IMAGES)]
+    pub(super) container: Option<String>,
+
+    /// Start this program instead of the image's entry point; if empty, PROGRAM itself.
+    #[arg(long, value_name = "PROGRAM", requires = "image", help_heading = IMAGES)]
+    pub(super) entrypoint: Option<OsString>,
+
+    /// Let the program believe to be this user, by name or number, instead of the image's.
+    #[arg(short = 'u', long, value_name = "USER[:GROUP]", requires = "image", help_heading = IMAGES)]
+    pub(super) user: Option<String>,
+
     /// Give a file or directory a place below the root directory; `ro` refuses changes.
-    #[arg(short = 'b', long, value_name = "HOST[:GUEST][:ro]", requires = "rootfs", help_heading = FILES)]
+    #[arg(short = 'b', long, value_name = "HOST[:GUEST][:ro]", requires = "root", help_heading = FILES)]
     pub(super) bind: Vec<OsString>,
 
     /// Let the program believe to be root, and remember owners and devices that it makes.
-    #[arg(short = 'F', long, requires = "rootfs", help_heading = FILES)]
+    #[arg(short = 'F', long, requires = "root", help_heading = FILES)]
     pub(super) fake_root: bool,
 
     /// Set an environment variable of the program, or pass on one of ours.
@@ -87,7 +118,7 @@ pub(super) struct RunFlags {
     pub(super) workdir: Option<PathBuf>,
 
     /// The program and its arguments.
-    #[arg(required_unless_present = "cpu", trailing_var_arg = true, value_name = "PROGRAM")]
+    #[arg(required_unless_present_any = ["cpu", "image"], trailing_var_arg = true, value_name = "PROGRAM")]
     pub(super) command: Vec<OsString>,
 }
 
@@ -106,6 +137,41 @@ pub(super) struct ProfileFlags {
 
     #[command(flatten)]
     pub(super) run: RunFlags,
+}
+
+/// Images are unpacked to $XDG_DATA_HOME/rvnative (or ~/.local/share/rvnative), each layer once.
+#[derive(Args, Debug)]
+pub(super) struct ImageFlags {
+    #[command(subcommand)]
+    pub(super) command: ImageCommand,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum ImageCommand {
+    /// Unpack an image for linux/riscv64, and print its name.
+    Import {
+        /// Where it is: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME] or
+        /// dir:DIR, as skopeo and podman write them.
+        source: OsString,
+        /// Its name; by default the one that it has there.
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// List images, and containers that have names.
+    Ls,
+    /// Remove images, by names or the first digits of their ids.
+    Rm {
+        /// Remove containers of these names.
+        #[arg(long)]
+        container: bool,
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<String>,
+    },
+    /// Print an image's configuration, as JSON.
+    Config {
+        /// A name, or where it is.
+        image: OsString,
+    },
 }
 
 /// Linux can start programs of other machines by an interpreter (binfmt_misc). An entry is for the
@@ -307,6 +373,21 @@ mod tests {
     #[test]
     fn the_flags_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// A command that is not in the list would be taken for a program.
+    #[test]
+    fn all_commands_are_listed() {
+        let command = Cli::command();
+        let mut names: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
+        names.push("help");
+        if cfg!(not(feature = "fuzzing")) {
+            names.push("fuzz");
+        }
+        let mut listed = super::super::COMMANDS.to_vec();
+        names.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(names, listed);
     }
 
     #[test]

@@ -13,6 +13,8 @@ mod fail;
 mod flags;
 #[cfg(feature = "fuzzing")]
 mod fuzz;
+mod generate;
+mod image;
 mod info;
 mod log;
 mod monitor;
@@ -33,8 +35,20 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Words that begin a command; anything else is `run`.
-const COMMANDS: [&str; 9] =
-    ["run", "profile", "debug", "disasm", "engines", "info", "binfmt", "fuzz", "help"];
+const COMMANDS: [&str; 12] = [
+    "run",
+    "image",
+    "profile",
+    "debug",
+    "disasm",
+    "engines",
+    "info",
+    "binfmt",
+    "fuzz",
+    "completions",
+    "man",
+    "help",
+];
 /// Flags that are not those of `run`.
 const GLOBAL: [&str; 4] = ["-h", "--help", "-V", "--version"];
 
@@ -80,12 +94,15 @@ fn run_command() -> ExitCode {
     };
     let result = match cli.command {
         Command::Run(flags) => run::run(*flags),
+        Command::Image(flags) => image::image(flags),
         Command::Profile(flags) => profile::profile(*flags),
         Command::Debug { pid } => monitor::attach(pid),
         Command::Disasm(flags) => disasm::disasm(&flags),
         Command::Engines => info::engines(),
         Command::Info => info::info(),
         Command::Binfmt(flags) => binfmt::binfmt(flags),
+        Command::Completions { shell } => generate::completions(shell),
+        Command::Man { dir } => generate::man(&dir),
         #[cfg(feature = "fuzzing")]
         Command::Fuzz(flags) => fuzz::fuzz(&flags),
     };

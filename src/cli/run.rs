@@ -2,10 +2,12 @@
 
 use super::fail::{Failure, describe};
 use super::flags::RunFlags;
+use super::image::{self, Prepared};
 use super::profile::Writer;
 use super::settings::{Key, Settings};
 use super::{crash, info, log, monitor, stats};
 use rvnative::debug::{JitDump, PerfMap, Profiler, Symbols, dump};
+use rvnative::image::{Container, Launch as ImageLaunch};
 use rvnative::linux::{Address, Command, LoadError, Reentry, RootFs};
 use rvnative::runtime::{Difference, EngineKind, Observer, Options, TranslatedBlock};
 use rvnative::sys::process::{Invocation, executed_as};
@@ -26,19 +28,28 @@ pub(super) fn run_watched(flags: RunFlags, profile: Option<Writer>) -> Result<Ex
         info::cpus();
         return Ok(ExitCode::SUCCESS);
     }
-    let Some((program, args)) = flags.command.split_first() else {
-        return Err(Failure::new("no program to run"));
-    };
     let mut settings = flags.settings.clone();
     settings.complete(|name| std::env::var_os(name));
     if let Some(file) = settings.get(Key::StraceFile).map(Path::new) {
         // Programs that this one starts add to it.
         std::fs::File::create(file).map_err(|e| Failure::file(file, &e).code(Failure::SETUP))?;
     }
+    if let Some(image) = &flags.image {
+        let Prepared { container, launch } = image::prepare(image, &flags)?;
+        settings.set(Key::RootFs, &container.root);
+        let mut command = in_image(container, launch, &flags)?;
+        if let Some(address) = flags.gdb {
+            command.debugger(address);
+        }
+        return start(command, &settings, profile);
+    }
+    let Some((program, args)) = flags.command.split_first() else {
+        return Err(Failure::new("no program to run"));
+    };
     let mut command = match settings.get(Key::RootFs) {
         Some(root) => {
             let root = Path::new(root);
-            let mut command = Command::new(find_inside(program, root));
+            let mut command = Command::new(find_inside(program, root, &host_path()));
             command.rootfs(root_fs(root, &flags)?);
             if let Some(dir) = &flags.workdir {
                 command.current_dir(dir);
@@ -59,11 +70,45 @@ pub(super) fn run_watched(flags: RunFlags, profile: Option<Writer>) -> Result<Ex
     } else {
         command.arg0(program);
     }
+    if flags.clear_env {
+        command.env_clear();
+    } else {
+        hide_ours(&mut command);
+    }
     environment(&mut command, &flags);
     if let Some(address) = flags.gdb {
         command.debugger(address);
     }
     start(command, &settings, profile)
+}
+
+/// The program of an image.
+fn in_image(
+    container: Container,
+    launch: ImageLaunch,
+    flags: &RunFlags,
+) -> Result<Command, Failure> {
+    let Some((program, args)) = launch.command.split_first() else {
+        return Err(Failure::new("no program to run"));
+    };
+    let mut files = root_fs(&container.root, flags)?;
+    files.fake_root(true).owners_file(&container.owners).lease(container.lease)?;
+    let path = launch.env.iter().find(|(name, _)| name == "PATH");
+    let path = path.map(|(_, value)| value.clone()).unwrap_or_default();
+    let mut command = Command::new(find_inside(program, &container.root, &path));
+    command.rootfs(files).current_dir(&launch.workdir).args(args).inherit_closed_files();
+    command.arg0(flags.argv0.as_ref().unwrap_or(program));
+    command.user(launch.ids.0, launch.ids.1, launch.groups);
+    let terminal = std::env::var_os("TERM").filter(|_| !flags.clear_env);
+    command.env_clear();
+    if let Some(terminal) = terminal {
+        command.env("TERM", terminal);
+    }
+    for (name, value) in &launch.env {
+        command.env(name, value);
+    }
+    environment(&mut command, flags);
+    Ok(command)
 }
 
 /// A program that is to be run by somebody who says what is to be run in another way than `run`.
@@ -117,7 +162,7 @@ impl Launch {
     ) -> Result<ExitCode, Failure> {
         let mut command = match settings.get(Key::RootFs).map(Path::new) {
             Some(root) => {
-                let mut command = Command::new(find_inside(&self.program, root));
+                let mut command = Command::new(find_inside(&self.program, root, &host_path()));
                 let files = RootFs::dir(root);
                 command.rootfs(files.map_err(|e| Failure::file(root, &e).code(Failure::SETUP))?);
                 command
@@ -291,8 +336,7 @@ fn find(program: &OsStr, sysroot: Option<&OsStr>) -> PathBuf {
     if program.as_bytes().contains(&b'/') || given.is_file() {
         return given;
     }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|dir| dir.join(program)).find(|p| {
+    let found = std::env::split_paths(&host_path()).map(|dir| dir.join(program)).find(|p| {
         let below = sysroot.zip(p.strip_prefix("/").ok()).map(|(s, p)| Path::new(s).join(p));
         below.is_some_and(|b| b.is_file()) || p.is_file()
     });
@@ -318,15 +362,19 @@ fn root_fs(root: &Path, flags: &RunFlags) -> Result<RootFs, Failure> {
     Ok(files)
 }
 
-/// As [`find`], below a root directory.
-fn find_inside(program: &OsStr, root: &Path) -> PathBuf {
+/// Our own search path.
+fn host_path() -> OsString {
+    std::env::var_os("PATH").unwrap_or_default()
+}
+
+/// As [`find`], below a root directory, and in the directories of `path` first.
+fn find_inside(program: &OsStr, root: &Path, path: &OsStr) -> PathBuf {
     let given = PathBuf::from(program);
     if program.as_bytes().contains(&b'/') {
         return given;
     }
-    let path = std::env::var_os("PATH").unwrap_or_default();
     let usual = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"].map(PathBuf::from);
-    let mut dirs = std::env::split_paths(&path).chain(usual);
+    let mut dirs = std::env::split_paths(path).chain(usual);
     let there = |dir: &PathBuf| {
         let file = dir.join(program);
         // A link is as good as a file: where it leads is known only inside.
@@ -335,13 +383,8 @@ fn find_inside(program: &OsStr, root: &Path) -> PathBuf {
     dirs.find(there).map_or(given, |dir| dir.join(program))
 }
 
-/// The guest's environment: ours without `RVNATIVE_*`, then as the flags say.
+/// Changes the guest's environment as the flags say.
 fn environment(command: &mut Command, flags: &RunFlags) {
-    if flags.clear_env {
-        command.env_clear();
-    } else {
-        hide_ours(command);
-    }
     for entry in &flags.env {
         let bytes = entry.as_bytes();
         match bytes.iter().position(|&b| b == b'=') {

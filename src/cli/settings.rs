@@ -173,6 +173,8 @@ settings! {
 
 /// Heading of flags about files.
 pub(super) const FILES: &str = "Files";
+/// Heading of flags about container images.
+pub(super) const IMAGES: &str = "Container images";
 /// Heading of flags about the machine and process that the program sees.
 const MACHINE: &str = "Machine";
 /// Heading of flags about what is shown of the run.

@@ -79,6 +79,8 @@ pub struct Command {
     /// What [`World::to_words`] says, if a guest has started this program.
     world: Vec<Vec<u8>>,
     directory: Option<PathBuf>,
+    /// Who a guest with a fake root believes to be at first.
+    user: Credentials,
     /// Where a debugger is waited for.
     debugger: Option<Address>,
     /// What the program before this one has said about its debugger; empty if it had none.
@@ -122,6 +124,7 @@ impl Command {
             root: RootFs::host(),
             world: Vec::new(),
             directory: None,
+            user: Credentials::default(),
             debugger: None,
             handed_over: String::new(),
         }
@@ -183,6 +186,14 @@ impl Command {
     /// guest cannot see that.
     pub fn current_dir(&mut self, dir: impl AsRef<Path>) -> &mut Self {
         self.directory = Some(dir.as_ref().to_owned());
+        self
+    }
+
+    /// Who a program with a fake root ([`RootFs::fake_root`]) believes to be: user, group and
+    /// supplementary groups; root otherwise.
+    #[doc(hidden)]
+    pub fn user(&mut self, user: u32, group: u32, groups: Vec<u32>) -> &mut Self {
+        self.user = Credentials::of(user, group, groups);
         self
     }
 
@@ -380,7 +391,7 @@ impl Command {
             if let Some(world) = world {
                 self.options.files = Namespace::Rootfs(Arc::new(Worlds::new(world)));
             }
-            self.options.credentials = self.options.files.is_faked().then(Credentials::default);
+            self.options.credentials = self.options.files.is_faked().then(|| self.user.clone());
         }
         Ok(())
     }

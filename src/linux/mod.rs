@@ -66,6 +66,7 @@ pub use {
     crate::sys::process::with_room,
     abi::{Errno, Pod},
     args::Arg,
+    fs::rootfs::{Entry as OwnerEntry, FileOwners},
     host::{HostArg, host_call},
     process::{Options, Process, Thread},
     table::{Support, Syscall, TABLE},

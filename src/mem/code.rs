@@ -551,7 +551,7 @@ mod tests {
         mem.map_zero(0x10000, 2 * PAGE_SIZE, Prot::RWX).unwrap();
         let _ = mem.take_code_events();
         assert_eq!(patch(0x10000), (void, vec![]));
-        assert_eq!(patch(0x11000).1, vec![]);
+        assert!(patch(0x11000).1.is_empty());
     }
 
     /// Whoever translates code of the page again between a store's fault and the search for its

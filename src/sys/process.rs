@@ -134,6 +134,41 @@ pub fn fork() -> io::Result<i32> {
     if pid < 0 { Err(io::Error::last_os_error()) } else { Ok(pid) }
 }
 
+/// Runs `body` in a process that is no child of this one and outlives it, in a session of its own,
+/// with no file of this one open but `/dev/null`. The calling process must have one thread.
+///
+/// # Errors
+/// There can be no such process.
+pub fn leave_behind(body: impl FnOnce()) -> io::Result<()> {
+    let child = fork()?;
+    if child == 0 {
+        // SAFETY: a session, and a fork as above.
+        let inner = unsafe {
+            libc::setsid();
+            libc::fork()
+        };
+        if inner == 0 {
+            // SAFETY: nothing of this copy of the process is used below but what `body` has, which
+            // opens what it needs; a panic ends it as its return does.
+            unsafe {
+                libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0);
+                let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
+                for fd in 0..3 {
+                    libc::dup2(null, fd);
+                }
+                libc::close(null);
+            }
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
+        }
+        // SAFETY: without the exit handlers, which are this process's parent's to run.
+        unsafe { libc::_exit(i32::from(inner < 0)) };
+    }
+    match wait(child)? {
+        0 => Ok(()),
+        _ => Err(io::Error::from_raw_os_error(libc::EAGAIN)),
+    }
+}
+
 /// As [`fork`] with `CLONE_*` flags that concern neither memory nor threads, an exit signal in the
 /// low byte, and where the kernel writes a pidfd (`CLONE_PIDFD`).
 ///

@@ -17,6 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["runtime"],
     &["vm", "gdb"],
     &["linux", "debug"],
+    &["image"],
     &["fuzzing"],
     &["cli", "main"],
 ];

@@ -91,6 +91,12 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
+    /// Those of a user.
+    pub(crate) fn of(user: u32, group: u32, groups: Vec<u32>) -> Self {
+        let all = |id| Ids { real: id, effective: id, saved: id, file: id };
+        Self { user: all(user), group: all(group), groups }
+    }
+
     /// True for what the kernel asks a capability for.
     pub(crate) fn is_root(&self) -> bool {
         self.user.effective == 0

@@ -107,8 +107,8 @@ impl World {
         }
         let mut before = self.before.clone();
         before.push(Arc::clone(&self.mounts[0].fd));
-        let own_mounts = self.own_mounts;
-        let world = Self { fake: self.fake.clone(), before, own_mounts, ..Self::new(mounts) };
+        let (fake, lease, own_mounts) = (self.fake.clone(), self.lease.clone(), self.own_mounts);
+        let world = Self { fake, lease, before, own_mounts, ..Self::new(mounts) };
         if let Some(exe) = self.exe.get() {
             let _ = world.exe.set(exe.clone());
         }

@@ -14,6 +14,7 @@ mod bound;
 mod chroot;
 mod fake;
 mod fake_calls;
+mod file_owners;
 mod mounts;
 mod names;
 mod namespace;
@@ -26,8 +27,10 @@ pub(crate) mod unix;
 mod world;
 
 pub(crate) use chroot::Worlds;
+pub use file_owners::FileOwners;
 pub(crate) use names::{fd_path, read_link};
 pub(crate) use namespace::overlay_options;
+pub use owners::Entry;
 pub(crate) use resolve::{Handle, Resolved, Want};
 pub use setup::RootFs;
 pub(crate) use world::World;

@@ -187,8 +187,14 @@ impl World {
         let gone = self.mounts.iter().map(|m| &m.fd);
         let gone = gone.filter(|fd| !mounts.iter().any(|m| Arc::ptr_eq(&m.fd, fd)));
         let before = self.before.iter().chain(gone).cloned().collect();
-        let (fake, aliases) = (self.fake.clone(), self.aliases.clone());
-        let world = Self { fake, before, own_mounts, aliases, ..Self::new(mounts) };
+        let world = Self {
+            fake: self.fake.clone(),
+            lease: self.lease.clone(),
+            aliases: self.aliases.clone(),
+            before,
+            own_mounts,
+            ..Self::new(mounts)
+        };
         if let Some(exe) = self.exe.get() {
             let _ = world.exe.set(exe.clone());
         }

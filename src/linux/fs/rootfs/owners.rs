@@ -7,7 +7,9 @@
 
 use crate::linux::abi::Statx;
 use crate::sys::shared_words::SharedWords;
+use std::io;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 /// Slots of the table; what is unused takes no room on the disk.
@@ -17,11 +19,11 @@ const SLOT: usize = 4;
 /// Slots that are looked at before the table counts as full.
 const MAX_PROBES: usize = 1 << 12;
 /// Bytes of the file.
-pub(super) const FILE_SIZE: u64 = (SLOTS * SLOT * 8) as u64;
+const FILE_SIZE: u64 = (SLOTS * SLOT * 8) as u64;
 
 /// What is different about a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub struct Entry {
     /// User and group.
     pub owner: Option<(u32, u32)>,
     /// Permissions: the low 12 bits of a mode.
@@ -80,6 +82,14 @@ fn key(x: &Statx) -> u64 {
 }
 
 impl Owners {
+    /// Opens the file of a table, and makes it if need be.
+    pub(super) fn file(path: &Path) -> io::Result<OwnedFd> {
+        let mut options = std::fs::OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).open(path)?;
+        file.set_len(FILE_SIZE)?;
+        Ok(file.into())
+    }
+
     /// Maps the table in `file`, which has [`FILE_SIZE`] bytes.
     pub(super) fn new(file: OwnedFd) -> std::io::Result<Self> {
         Ok(Self { words: SharedWords::new(&file, SLOTS * SLOT)?, file })

@@ -1,7 +1,7 @@
 //! Making a world: what is bound where, and handing it on to a program that the guest starts.
 
 use super::names::{fd_path, read_link};
-use super::owners::{FILE_SIZE, Owners};
+use super::owners::Owners;
 use super::resolve::Want;
 use super::world::{Fake, Mount, World};
 use crate::linux::abi::{Errno, Fd};
@@ -20,7 +20,22 @@ pub struct RootFs {
     pub(crate) root: Option<PathBuf>,
     binds: Vec<Bind>,
     fake_root: bool,
+    /// Where the table of owners is, if not in the usual place.
+    owners_file: Option<PathBuf>,
+    lease: Option<Lease>,
 }
+
+/// A file that all processes of the guest hold open.
+#[derive(Clone, Debug)]
+struct Lease(Arc<OwnedFd>);
+
+impl PartialEq for Lease {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Lease {}
 
 /// A host file or directory and its place in the guest's world.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,24 +133,40 @@ impl RootFs {
         self
     }
 
+    /// Keeps what [`Self::fake_root`] remembers in a file of the caller's choice, made by
+    /// [`FileOwners`](super::FileOwners).
+    #[doc(hidden)]
+    pub fn owners_file(&mut self, file: impl Into<PathBuf>) -> &mut Self {
+        self.owners_file = Some(file.into());
+        self
+    }
+
+    /// Lets every process of the guest hold `file` open, so that a lock of it (flock(2)) lasts
+    /// until the last of them has ended. The guest does not see the descriptor.
+    ///
+    /// # Errors
+    /// There is no number for the descriptor.
+    #[doc(hidden)]
+    pub fn lease(&mut self, file: OwnedFd) -> io::Result<&mut Self> {
+        self.lease = Some(Lease(Arc::new(lift(file)?)));
+        Ok(self)
+    }
+
     /// The table of owners of a root directory.
-    fn owners(root: i32) -> Result<Owners, (PathBuf, Errno)> {
+    fn owners(&self, root: i32) -> Result<Owners, (PathBuf, Errno)> {
+        let failed = |path: &Path, e: io::Error| (path.to_owned(), Errno::from(e));
+        if let Some(path) = &self.owners_file {
+            let file = Owners::file(path).and_then(|file| Ok(lift(file)?));
+            return file.and_then(Owners::new).map_err(|e| failed(path, e));
+        }
         let of_home = || std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".local/state"));
         let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).or_else(of_home);
         let mut path = state.unwrap_or_else(std::env::temp_dir).join("rvnative/owners");
-        let failed = |path: &Path, e: io::Error| (path.to_owned(), Errno::from(e));
         std::fs::create_dir_all(&path).map_err(|e| failed(&path, e))?;
         let x = super::fake::stat((Fd(root), c"")).map_err(|e| (path.clone(), e))?;
         path.push(format!("{}:{}-{}", x.dev_major, x.dev_minor, x.ino));
-        let file = std::fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .and_then(|file| file.set_len(FILE_SIZE).map(|()| file))
-            .map_err(|e| failed(&path, e))?;
-        let file = lift(file.into()).map_err(|e| (path.clone(), e))?;
+        let file = Owners::file(&path).map_err(|e| failed(&path, e))?;
+        let file = lift(file).map_err(|e| (path.clone(), e))?;
         Owners::new(file).map_err(|e| failed(&path, e))
     }
 }
@@ -193,6 +224,8 @@ impl Mount {
 const OWN_MOUNTS: &[u8] = b"+";
 /// Stands before a host path and a place of the guest.
 const ALIAS: &[u8] = b"=";
+/// Stands before the number of the lease's descriptor.
+const LEASE: &[u8] = b"!";
 
 impl World {
     /// The world that a description asks for; `None` for the host's own.
@@ -228,9 +261,10 @@ impl World {
         }
         world.make_links();
         if files.fake_root {
-            let owners = RootFs::owners(world.mounts[0].fd.as_raw_fd())?;
+            let owners = files.owners(world.mounts[0].fd.as_raw_fd())?;
             world.fake = Some(Arc::new(Fake::new(owners)));
         }
+        world.lease = files.lease.as_ref().map(|lease| Arc::clone(&lease.0));
         Ok(Some(world))
     }
 
@@ -302,6 +336,8 @@ impl World {
         };
         let owners =
             self.owners_fd().map(|fd| [b"-".to_vec(), fd.to_string().into(), b"rw".into()]);
+        let lease = self.lease.as_ref().map(|fd| fd.as_raw_fd().to_string().into_bytes());
+        let lease = lease.map(|fd| [LEASE.to_vec(), fd, b"ro".into()]);
         let own = self.own_mounts.then(|| [OWN_MOUNTS, b"", b""].map(<[u8]>::to_vec));
         let alias =
             |(host, guest): &(Vec<u8>, _)| [ALIAS.to_vec(), host.clone(), Vec::clone(guest)];
@@ -313,6 +349,7 @@ impl World {
             .filter(|m| named(&m.guest))
             .map(words)
             .chain(owners)
+            .chain(lease)
             .chain(own)
             .chain(aliases)
             .flatten()
@@ -322,6 +359,7 @@ impl World {
     /// The inverse of [`Self::to_words`]; `None` if these are not such words.
     pub(crate) fn from_words(words: &[Vec<u8>]) -> Option<Self> {
         let (mut mounts, mut fake, mut own_mounts) = (Vec::new(), None, false);
+        let mut lease = None;
         let mut aliases = Vec::new();
         for w in words.chunks(3) {
             let [guest, fd, rights] = w else { return None };
@@ -334,12 +372,14 @@ impl World {
                 continue;
             }
             let fd = inherited_fd(std::str::from_utf8(fd).ok()?.parse().ok()?).ok()?;
-            if guest == b"-" {
+            if guest == LEASE {
+                lease = Some(Arc::new(fd));
+            } else if guest == b"-" {
                 fake = Some(Arc::new(Fake::new(Owners::new(fd).ok()?)));
             } else {
                 mounts.push(Mount::new(guest.clone(), fd, rights == b"ro").ok()?);
             }
         }
-        (!mounts.is_empty()).then(|| Self { fake, own_mounts, aliases, ..Self::new(mounts) })
+        (!mounts.is_empty()).then(|| Self { fake, lease, own_mounts, aliases, ..Self::new(mounts) })
     }
 }

@@ -54,6 +54,8 @@ pub(crate) struct World {
     pub(super) bound: Mutex<Bound>,
     /// What a fake root needs.
     pub(super) fake: Option<Arc<Fake>>,
+    /// What the guest's processes hold open as long as one of them lives.
+    pub(super) lease: Option<Arc<OwnedFd>>,
     /// Roots that this one has replaced, which stay open.
     pub(super) before: Vec<Arc<OwnedFd>>,
     /// It has a mount namespace of the guest's own ([`super::namespace`]).
@@ -76,6 +78,7 @@ impl World {
             links: Mutex::default(),
             bound: Mutex::default(),
             fake: None,
+            lease: None,
             before: Vec::new(),
             own_mounts: false,
             aliases: Vec::new(),
@@ -124,7 +127,8 @@ impl World {
 
     /// Numbers of the descriptors that the next program is told of.
     pub(super) fn inherited(&self) -> impl Iterator<Item = i32> + '_ {
-        self.mounts.iter().map(|m| m.fd.as_raw_fd()).chain(self.owners_fd())
+        let lease = self.lease.iter().map(|fd| fd.as_raw_fd());
+        self.mounts.iter().map(|m| m.fd.as_raw_fd()).chain(self.owners_fd()).chain(lease)
     }
 
     /// Numbers of all descriptors that are not the guest's.
