@@ -7,6 +7,7 @@
 //! Starting a program is on everybody's path: nothing is set up here that was not asked for.
 
 mod binfmt;
+mod coverage;
 mod crash;
 mod disasm;
 mod fail;
@@ -21,6 +22,7 @@ mod qemu;
 mod run;
 mod settings;
 mod stats;
+mod trace;
 
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -33,8 +35,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Words that begin a command; anything else is `run`.
-const COMMANDS: [&str; 9] =
-    ["run", "profile", "debug", "disasm", "engines", "info", "binfmt", "fuzz", "help"];
+const COMMANDS: [&str; 10] =
+    ["run", "profile", "debug", "cov", "disasm", "engines", "info", "binfmt", "fuzz", "help"];
 /// Flags that are not those of `run`.
 const GLOBAL: [&str; 4] = ["-h", "--help", "-V", "--version"];
 
@@ -82,6 +84,7 @@ fn run_command() -> ExitCode {
         Command::Run(flags) => run::run(*flags),
         Command::Profile(flags) => profile::profile(*flags),
         Command::Debug { pid } => monitor::attach(pid),
+        Command::Cov(flags) => coverage::cov(&flags.command),
         Command::Disasm(flags) => disasm::disasm(&flags),
         Command::Engines => info::engines(),
         Command::Info => info::info(),
