@@ -156,6 +156,9 @@ pub(super) struct Images {
 struct Image {
     bytes: Vec<u8>,
     elf: Elf,
+    /// Addresses of `.eh_frame` and `.eh_frame_hdr`, and where in the file they are.
+    frames: (u64, Range<usize>),
+    index: (u64, Range<usize>),
 }
 
 impl Images {
@@ -197,7 +200,8 @@ impl Image {
     fn read(roots: &[PathBuf], path: &Path) -> Option<Self> {
         let bytes = read_below(roots, path)?;
         let elf = Elf::parse(&bytes, bytes.len() as u64).ok()?;
-        Some(Self { bytes, elf })
+        let (frames, index) = (section(&bytes, ".eh_frame"), section(&bytes, ".eh_frame_hdr"));
+        Some(Self { bytes, elf, frames, index })
     }
 
     /// File and line of the source at `addr`.
@@ -209,10 +213,10 @@ impl Image {
 
     /// What the tables say of the caller of what is at `addr`.
     fn row(&self, addr: u64) -> Option<Row> {
-        let (at, bytes) = section(&self.bytes, ".eh_frame");
+        let (at, bytes) = (self.frames.0, self.bytes.get(self.frames.1.clone())?);
         let mut frames = EhFrame::new(bytes, LittleEndian);
         frames.set_address_size(8);
-        let (index_at, index) = section(&self.bytes, ".eh_frame_hdr");
+        let (index_at, index) = (self.index.0, self.bytes.get(self.index.1.clone())?);
         let bases = BaseAddresses::default().set_eh_frame(at).set_eh_frame_hdr(index_at);
         let mut context = UnwindContext::new();
         let header = EhFrameHdr::new(index, LittleEndian).parse(&bases, 8).ok();
