@@ -46,6 +46,14 @@ pub enum Counted {
     Return,
 }
 
+impl Counted {
+    /// Whether it tells of guest code that is executed, other than by more about it.
+    #[must_use]
+    pub const fn is_guest_code(self) -> bool {
+        matches!(self, Self::Guest(_) | Self::Group { .. })
+    }
+}
+
 /// Code that increments a counter, and so tells how often the code behind it is executed: up to the
 /// next such code, or to the end of its part of the block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

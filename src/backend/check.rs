@@ -240,8 +240,7 @@ impl Now<'_, '_> {
 }
 
 impl<'n, 'c, H: Host> Check<'n, 'c, H> {
-    /// A model of `nodes`, behind which execution goes on at `after`, and of the code that will be
-    /// emitted for them, before which `belief` holds.
+    /// A model of `nodes`, behind which is `after`, and of their code, before which `belief` holds.
     pub fn new(
         (nodes, after): (&'n [Node], u64),
         ctx: &'c EmitContext<'c>,
@@ -878,6 +877,7 @@ pub(crate) fn context(stubs: super::Stubs) -> EmitContext<'static> {
         peek: &|_| None,
         handler_room: false,
         counters: None,
+        marks: false,
     }
 }
 

@@ -115,7 +115,15 @@ pub struct EmitContext<'a> {
     /// Host address of [`MAX_COUNTERS`] 64-bit counters that the block shall increment as it is
     /// executed.
     pub counters: Option<u64>,
+    /// Nothing is incremented: guest code that is executed overwrites its counter, which holds
+    /// [`UNMARKED`] before. The block has each branch of the guest's
+    /// code.
+    pub marks: bool,
 }
+
+/// What a counter holds whose code was not executed ([`EmitContext::marks`]). Code overwrites it
+/// with a register, whichever is cheapest, so this is a value that no program has.
+pub const UNMARKED: u64 = 0x9d3c_51e6_7f0a_b284;
 
 /// Counters that one block may have. A path that would need more is not counted.
 pub const MAX_COUNTERS: usize = 1024;

@@ -170,6 +170,13 @@ impl<'b> Host<'b> for Asm<'b> {
         self.load_field(X17, field!(counting) + 8);
     }
 
+    fn mark(&mut self, counter: u64) {
+        self.store_field(field!(counting), X16);
+        self.mov_imm(X16, counter);
+        self.mem(Mem::StoreX, ZR, At::Disp(X16, 0));
+        self.load_field(X16, field!(counting));
+    }
+
     fn pause(&mut self) {
         a64!(self ; yield);
     }

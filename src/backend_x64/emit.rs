@@ -198,6 +198,11 @@ impl<'b> Host<'b> for Asm<'b> {
         self.mov(Sz::Q, RAX, Rm::S(field!(counting)));
     }
 
+    fn mark(&mut self, counter: u64) {
+        self.bytes(&[0x48, 0xa3]); // mov [counter], rax
+        self.bytes(&counter.to_le_bytes());
+    }
+
     fn pause(&mut self) {
         self.bytes(&[0xf3, 0x90]);
     }

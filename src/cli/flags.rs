@@ -33,6 +33,8 @@ pub(super) enum Command {
         /// Its process id.
         pid: u32,
     },
+    /// Tell which code was executed, from the files of `run --coverage`.
+    Cov(CovFlags),
     /// List the code of a program, for the guest and as translated.
     Disasm(DisasmFlags),
     /// List the engines: name, `engine` or `check`, and what it does, in columns.
@@ -172,6 +174,39 @@ pub(super) enum ImageCommand {
         /// A name, or where it is.
         image: OsString,
     },
+}
+
+#[derive(Args, Debug)]
+pub(super) struct CovFlags {
+    #[command(subcommand)]
+    pub(super) command: CovCommand,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum CovCommand {
+    /// Make one file of several.
+    Merge {
+        /// The file.
+        #[arg(short = 'o', long, value_name = "FILE")]
+        output: PathBuf,
+        /// Those to be merged.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Print how much of each module, and how many lines of each source file, were executed.
+    Report(CovSource),
+    /// Print the executed lines and functions of source files, as lcov and genhtml read them.
+    Lcov(CovSource),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct CovSource {
+    /// Directory below which the program's files are looked for first, as with -L and -C of `run`.
+    #[arg(short = 'L', long, value_name = "DIR")]
+    pub(super) root: Vec<PathBuf>,
+    /// Files of `run --coverage` or of drcov.
+    #[arg(required = true)]
+    pub(super) files: Vec<PathBuf>,
 }
 
 /// Linux can start programs of other machines by an interpreter (binfmt_misc). An entry is for the

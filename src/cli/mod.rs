@@ -7,6 +7,7 @@
 //! Starting a program is on everybody's path: nothing is set up here that was not asked for.
 
 mod binfmt;
+mod coverage;
 mod crash;
 mod disasm;
 mod fail;
@@ -23,6 +24,7 @@ mod qemu;
 mod run;
 mod settings;
 mod stats;
+mod trace;
 
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -35,11 +37,12 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Words that begin a command; anything else is `run`.
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "run",
     "image",
     "profile",
     "debug",
+    "cov",
     "disasm",
     "engines",
     "info",
@@ -97,6 +100,7 @@ fn run_command() -> ExitCode {
         Command::Image(flags) => image::image(flags),
         Command::Profile(flags) => profile::profile(*flags),
         Command::Debug { pid } => monitor::attach(pid),
+        Command::Cov(flags) => coverage::cov(&flags.command),
         Command::Disasm(flags) => disasm::disasm(&flags),
         Command::Engines => info::engines(),
         Command::Info => info::info(),

@@ -3,15 +3,20 @@
 use super::fail::Failure;
 use super::flags::ProfileFlags;
 use super::run;
-use rvnative::debug::{Profiler, Report, Symbols};
+use super::settings::Key;
+use rvnative::debug::{Profiler, Report, Samples};
 use rvnative::runtime::Machine;
 use rvnative::sys::fd::{Aside, keep_aside};
 use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(super) fn profile(flags: ProfileFlags) -> Result<ExitCode, Failure> {
+    if flags.run.settings.get(Key::Coverage).is_some() {
+        return Err(Failure::new("--coverage is a flag of `run`: what is marked is not counted"));
+    }
     // The guest may close standard error.
     let text = keep_aside(std::io::stderr().as_fd())?;
     let html = match &flags.html {
@@ -42,12 +47,17 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn write(&self, machine: &Machine, profiler: &Profiler, mut symbols: Symbols) {
+    pub(super) fn write(
+        &self,
+        machine: &Machine,
+        (profiler, samples): (&Profiler, &Samples),
+        roots: &[PathBuf],
+    ) {
         if std::process::id() != self.pid {
             return;
         }
         let (memory, isa) = (machine.memory(), machine.isa());
-        let report = Report::new(&self.title, profiler, memory, isa, &mut symbols, self.most);
+        let report = Report::new(&self.title, (profiler, samples), memory, isa, roots, self.most);
         // A full disk must not change what the guest does.
         let _ = (&*self.text).write_all(report.text().as_bytes());
         if let Some(mut html) = self.html.as_deref() {

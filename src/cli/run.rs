@@ -5,18 +5,24 @@ use super::flags::RunFlags;
 use super::image::{self, Prepared};
 use super::profile::Writer;
 use super::settings::{Key, Settings};
-use super::{crash, info, log, monitor, stats};
-use rvnative::debug::{JitDump, PerfMap, Profiler, Symbols, dump};
+use super::{coverage, crash, info, log, monitor, stats, trace};
+use rvnative::cpu::Hart;
+use rvnative::debug::{Coverage, JitDump, PerfMap, Profiler, Samples, Symbols, Tracer, dump};
 use rvnative::image::{Container, Launch as ImageLaunch};
+use rvnative::interp::Recorded;
 use rvnative::linux::{Address, Command, LoadError, Reentry, RootFs};
+use rvnative::mem::Memory;
 use rvnative::runtime::{Difference, EngineKind, Observer, Options, TranslatedBlock};
 use rvnative::sys::process::{Invocation, executed_as};
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::Write as _;
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 pub(super) fn run(flags: RunFlags) -> Result<ExitCode, Failure> {
     run_watched(flags, None)
@@ -28,12 +34,19 @@ pub(super) fn run_watched(flags: RunFlags, profile: Option<Writer>) -> Result<Ex
         info::cpus();
         return Ok(ExitCode::SUCCESS);
     }
+    if flags.command.is_empty() && flags.image.is_none() {
+        return Err(Failure::new("no program to run"));
+    }
     let mut settings = flags.settings.clone();
     settings.complete(|name| std::env::var_os(name));
     if let Some(file) = settings.get(Key::StraceFile).map(Path::new) {
         // Programs that this one starts add to it.
         std::fs::File::create(file).map_err(|e| Failure::file(file, &e).code(Failure::SETUP))?;
     }
+    for key in [Key::Coverage, Key::TraceFile, Key::Profile] {
+        coverage::empty(&settings, key)?;
+    }
+    settings.trace_spec()?;
     if let Some(image) = &flags.image {
         let Prepared { container, launch } = image::prepare(image, &flags)?;
         settings.set(Key::RootFs, &container.root);
@@ -253,17 +266,43 @@ fn watch(
     let perf_map = settings.get(Key::PerfMap).map(|_| PerfMap::create()).transpose()?;
     let jit_dump =
         settings.get(Key::JitDump).map(|_| JitDump::create(Symbols::new(roots(settings))));
-    let profiler = machine.count.then(Profiler::default);
-    let tools = Tools { perf_map, jit_dump: jit_dump.transpose()?, profiler: profiler.clone() };
+    let profiler = (machine.count && !machine.mark).then(Profiler::default);
+    let covered = machine.mark.then(|| Coverage::new(roots(settings)));
+    let sampled = settings.get(Key::Profile).map(OsString::from);
+    let samples = (sampled.is_some() || profile.is_some()).then(|| Samples::new(roots(settings)));
+    if samples.is_some() || machine.mark {
+        look_at_threads(command, samples.clone());
+    }
+    let program = command.program().display().to_string();
+    let writer = coverage::Writer::new(settings, covered.as_ref());
+    let tracer = trace::tracer(settings, Symbols::new(roots(settings)))?;
+    let tools = Tools {
+        perf_map,
+        jit_dump: jit_dump.transpose()?,
+        profiler: profiler.clone(),
+        coverage: covered,
+        tracer: tracer.clone(),
+    };
     let printer = stats::Printer::new(settings, command.program(), profiler.as_ref())?;
-    if printer.is_some() || profile.is_some() {
+    command.tell_each_end(writer.is_some() || tracer.is_some() || samples.is_some());
+    let others = profile.is_some() || samples.is_some() || printer.is_some();
+    if others || writer.is_some() || tracer.is_some() {
         let roots = roots(settings);
         command.on_exit(move |machine, _| {
+            if let Some(tracer) = &tracer {
+                tracer.flush();
+            }
+            if let (Some(name), Some(samples)) = (&sampled, &samples) {
+                add_samples(name, &samples.folded(machine.memory(), &program));
+            }
+            if let Some(writer) = &writer {
+                writer.write(machine);
+            }
             if let Some(printer) = &printer {
                 printer.print(machine);
             }
-            if let (Some(writer), Some(profiler)) = (&profile, &profiler) {
-                writer.write(machine, profiler, Symbols::new(roots.clone()));
+            if let (Some(writer), Some(profiler), Some(samples)) = (&profile, &profiler, &samples) {
+                writer.write(machine, (profiler, samples), &roots);
             }
         });
     }
@@ -271,6 +310,33 @@ fn watch(
         command.observer(Box::new(tools));
     }
     Ok(())
+}
+
+/// Has threads looked at from time to time: for samples, and for marks that are needed no more.
+fn look_at_threads(command: &mut Command, samples: Option<Samples>) {
+    let period = Duration::from_millis(if samples.is_some() { 1 } else { 20 });
+    let (looks, next) = (AtomicU64::new(0), AtomicU64::new(2));
+    command.sampler(period, move |machine, hart, micros| {
+        if let Some(samples) = &samples {
+            samples.take(machine.memory(), hart, micros);
+        }
+        // The longer it runs, the less is new.
+        let look = looks.fetch_add(1, Ordering::Relaxed);
+        if look >= next.load(Ordering::Relaxed) {
+            next.store(look + 2 + look / 2, Ordering::Relaxed);
+            machine.renew_marked();
+        }
+    });
+}
+
+/// Adds the samples of a process to the file of `--profile`.
+fn add_samples(name: &OsStr, text: &str) {
+    let path = coverage::path_of(name, std::process::id());
+    let file = OpenOptions::new().create(true).append(true).open(&path);
+    if let Err(e) = file.and_then(|mut file| file.write_all(text.as_bytes())) {
+        let text = format!("rvnative: profile: {}: {}\n", path.display(), describe(&e));
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
 }
 
 /// A fault of ours: said in one piece, and the process dies as no guest would by itself.
@@ -287,11 +353,14 @@ struct Tools {
     perf_map: Option<PerfMap>,
     jit_dump: Option<JitDump>,
     profiler: Option<Profiler>,
+    coverage: Option<Coverage>,
+    tracer: Option<Tracer>,
 }
 
 impl Tools {
     fn are_any(&self) -> bool {
-        self.perf_map.is_some() || self.jit_dump.is_some() || self.profiler.is_some()
+        let translations = self.perf_map.is_some() || self.jit_dump.is_some();
+        translations || self.profiler.is_some() || self.coverage.is_some() || self.tracer.is_some()
     }
 }
 
@@ -306,6 +375,19 @@ impl Observer for Tools {
         if let Some(profiler) = &mut self.profiler {
             profiler.translated(block);
         }
+        if let Some(coverage) = &mut self.coverage {
+            coverage.translated(block);
+        }
+    }
+
+    fn interpreted(&mut self, memory: &Memory, ranges: &[Range<u64>]) {
+        if let Some(coverage) = &mut self.coverage {
+            coverage.interpreted(memory, ranges);
+        }
+    }
+
+    fn executed(&mut self, memory: &Memory, thread: u64, hart: &Hart, step: &Recorded) -> bool {
+        self.tracer.as_mut().is_some_and(|t| t.executed(memory, thread, hart, step))
     }
 
     /// The differing block as it was translated; the difference itself is the error that follows.

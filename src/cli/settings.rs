@@ -8,6 +8,7 @@ use clap::builder::{
     OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser as _,
 };
 use clap::{Arg, ArgAction, ArgMatches};
+use rvnative::debug::TraceSpec;
 use rvnative::isa::Isa;
 use rvnative::linux::Trace;
 use rvnative::runtime::{ENGINES, EngineKind, HostFeatures, Options};
@@ -128,6 +129,23 @@ settings! {
         flag: "strace-file", short: Some('o'), heading: OUTPUT, value: Some("FILE"), is_file: true,
         help: "Print system calls to FILE instead; without --strace, all",
     }
+    Trace = "insns" {
+        flag: "trace", heading: OUTPUT, value: Some("WHAT"),
+        help: "Print what is executed to standard error: insns, blocks, calls, mem (accesses to \
+               memory) or commits (as Spike does), with `,range=A-B` or `,range=FUNCTION` of this \
+               code only, with `,start=N` and `,stop=N` from one number of instructions to another. \
+               The program is interpreted meanwhile",
+    }
+    TraceFile = "/dev/null" {
+        flag: "trace-file", heading: OUTPUT, value: Some("FILE"), is_file: true,
+        help: "Print what is executed to FILE instead; %p in it is the process's id",
+    }
+    Profile = "/dev/null" {
+        flag: "profile", heading: OUTPUT, value: Some("FILE"), is_file: true,
+        help: "Take a sample of the calls of each thread for each millisecond of its CPU time, and \
+               add them to FILE when a process ends or starts another program, as tools for flame \
+               graphs read them; %p in it is the process's id",
+    }
     Stats = "json" {
         flag: "stats", heading: OUTPUT, value: Some("FORMAT"), missing: Some("text"),
         choices: || vec![("text", "One counter on each line"), (JSON, "One line of JSON")],
@@ -141,6 +159,12 @@ settings! {
         flag: "count", heading: OUTPUT,
         help: "Count what translated code executes, which slows it down, and print it with the \
                counters",
+    }
+    Coverage = "/dev/null" {
+        flag: "coverage", heading: OUTPUT, value: Some("FILE"), is_file: true,
+        help: "Write which code was executed to FILE, as drcov does, when a process ends or starts \
+               another program. %p in it is the process's id; without, all processes add to it. \
+               `rvnative cov` makes reports of it",
     }
     PerfMap = "1" {
         flag: "perfmap", heading: OUTPUT,
@@ -338,6 +362,8 @@ impl Settings {
             };
         }
         options.count = self.get(Key::Count).is_some();
+        options.trace = self.get(Key::Trace).is_some();
+        options.mark = self.get(Key::Coverage).is_some();
         options.measure = self.stats_format().is_some();
         Ok(options)
     }
@@ -357,6 +383,16 @@ impl Settings {
             Some(path) => trace.to_file(path),
             None => trace,
         }))
+    }
+
+    /// What is to be told of the execution.
+    pub(super) fn trace_spec(&self) -> Result<Option<TraceSpec>, Failure> {
+        let Some(text) = self.text(Key::Trace)? else { return Ok(None) };
+        let spec = text.parse().map_err(|e| {
+            let f = Failure::new(format_args!("--trace: {e}"));
+            f.hint("insns, blocks, calls, mem or commits, then ,range=A-B ,range=FUNCTION ,start=N ,stop=N")
+        })?;
+        Ok(Some(spec))
     }
 
     /// What random bytes are to follow from.

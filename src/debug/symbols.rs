@@ -3,6 +3,8 @@
 use crate::mem::{Backing, Memory};
 use crate::vm::elf::{self, Elf, SymbolEntry};
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,6 +35,16 @@ impl Symbols {
         Some(pc - inside)
     }
 
+    /// The function at `pc`, or the file if it tells of none; `None` where no file is mapped.
+    pub fn function(&mut self, memory: &Memory, pc: u64) -> Option<String> {
+        let (path, at, module) = self.module(memory, pc)?;
+        let found = module.and_then(|m| m.function(at)).map(|(f, _)| f.name.clone());
+        Some(found.unwrap_or_else(|| {
+            let file = path.file_name().unwrap_or_default().to_string_lossy();
+            format!("[{file}]")
+        }))
+    }
+
     /// What is at `pc`: a function and an offset, or the name of a file and an offset; `None` where
     /// no file is mapped.
     pub fn name(&mut self, memory: &Memory, pc: u64) -> Option<String> {
@@ -60,6 +72,16 @@ pub(super) fn read_below(roots: &[PathBuf], path: &Path) -> Option<Vec<u8>> {
     let below = path.strip_prefix("/").unwrap_or(path);
     let mut places = roots.iter().map(|root| root.join(below)).chain([path.to_owned()]);
     places.find_map(|place| std::fs::read(place).ok())
+}
+
+/// Up to `most` bytes from the beginning of the same file, and its size.
+pub(super) fn read_head_below(roots: &[PathBuf], path: &Path, most: u64) -> Option<(Vec<u8>, u64)> {
+    let below = path.strip_prefix("/").unwrap_or(path);
+    let mut places = roots.iter().map(|root| root.join(below)).chain([path.to_owned()]);
+    let file = places.find_map(|place| File::open(place).ok())?;
+    let mut bytes = Vec::new();
+    (&file).take(most).read_to_end(&mut bytes).ok()?;
+    Some((bytes, file.metadata().ok()?.len()))
 }
 
 impl Module {

@@ -5,6 +5,7 @@ use crate::util::page_down;
 use rustc_hash::FxHashMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Most instructions in a block: the stop flag is looked at between blocks.
 const MAX_BLOCK: usize = 64;
@@ -25,7 +26,13 @@ struct Block {
     /// Where it went last, and which block that is: `[0]` for the instruction behind the block,
     /// `[1]` for anything else.
     links: [Option<Link>; 2],
+    /// How many of its instructions were noted as executed; all there can be if nobody notes.
+    noted: usize,
 }
+
+/// Where guest code is noted that the interpreter has executed: ranges of addresses, each for the
+/// first time since the block cache was cleared.
+pub type Noted = Arc<Mutex<Vec<Range<u64>>>>;
 
 #[derive(Clone, Copy)]
 struct Link {
@@ -40,6 +47,7 @@ pub struct Interp {
     blocks: Vec<Block>,
     by_pc: FxHashMap<u64, usize>,
     cached: usize,
+    noted: Option<Noted>,
 }
 
 impl std::fmt::Debug for Interp {
@@ -53,6 +61,12 @@ impl Interp {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty cache; what is executed is noted.
+    #[must_use]
+    pub fn noting(noted: Noted) -> Self {
+        Self { noted: Some(noted), ..Self::default() }
     }
 
     /// Forgets all blocks.
@@ -95,10 +109,33 @@ impl Interp {
             let slots = &slots[..slots.len().min(usize::try_from(left).unwrap_or(usize::MAX))];
             let (done, exit) = run_slots(slots, hart, mem);
             left -= done as u64;
+            if done >= self.blocks[index].noted {
+                self.note(index, done, exit.as_ref());
+            }
             if let Some(exit) = exit {
                 return (exit, budget - left);
             }
             from = Some(index);
+        }
+    }
+
+    /// Notes that the first `done` instructions of a block were executed, and one that asks for
+    /// something to be served.
+    #[cold]
+    fn note(&mut self, index: usize, done: usize, exit: Option<&Exit>) {
+        let Some(noted) = &self.noted else { return };
+        let block = &mut self.blocks[index];
+        let served = matches!(exit, Some(Exit::Ecall | Exit::Ebreak | Exit::FenceI));
+        let done = done + usize::from(served);
+        if done > block.noted {
+            let len = |n: usize| block.slots[..n].iter().map(|s| u64::from(s.insn.len)).sum();
+            let at = |n| block.bytes.start.saturating_add(len(n));
+            let range = at(block.noted)..at(done);
+            noted.lock().unwrap_or_else(PoisonError::into_inner).push(range);
+            block.noted = done;
+        }
+        if block.noted == block.slots.len() {
+            block.noted = usize::MAX;
         }
     }
 
@@ -131,7 +168,10 @@ impl Interp {
         if let Some(&block) = self.by_pc.get(&pc) {
             return Ok((block, false));
         }
-        let block = decode_block(pc, mem, isa)?;
+        let mut block = decode_block(pc, mem, isa)?;
+        if self.noted.is_some() {
+            block.noted = 0;
+        }
         let full = self.cached + block.slots.len() > MAX_CACHED;
         if full {
             self.clear();
@@ -191,7 +231,7 @@ fn decode_block(pc: u64, mem: &Memory, isa: &Isa) -> Result<Block, Exit> {
         }
     }
     let bytes = start..start.saturating_add(at.wrapping_sub(pc));
-    Ok(Block { slots: slots.into(), bytes, links: [None; 2] })
+    Ok(Block { slots: slots.into(), bytes, links: [None; 2], noted: usize::MAX })
 }
 
 /// True for what goes elsewhere than to the next instruction, or never completes.

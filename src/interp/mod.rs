@@ -3,7 +3,7 @@
 //!
 //! Reading order: `rv_i` for the shape of an instruction, `dispatch` for the table of all, then any
 //! extension; `block` for how it runs fast, `path` for how it keeps to what translated code does,
-//! `watch` for who wants to know what an instruction accesses.
+//! `watch` and `record` for who wants to know what an instruction accesses.
 //!
 //! Invariants:
 //! - An instruction that does not complete changes nothing: every function here reads its
@@ -56,6 +56,7 @@ mod block;
 mod csr;
 mod dispatch;
 mod path;
+mod record;
 mod rv_a;
 mod rv_f;
 mod rv_i;
@@ -64,8 +65,9 @@ mod rv_zb;
 mod watch;
 mod zic;
 
-pub use block::Interp;
+pub use block::{Interp, Noted};
 pub use path::{End, Path, Place, Taken};
+pub use record::{MemoryAccess, Recorded, step_recorded};
 pub use watch::{Touched, WatchKind, Watchpoint, step_watched};
 
 /// Why an instruction did not complete. Boxed, so that a [`Step`] is returned in two registers.

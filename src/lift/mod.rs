@@ -88,13 +88,16 @@ pub struct Limits {
     pub max_exits: u32,
     /// Unconditional jumps that are followed.
     pub max_jumps: u32,
+    /// Each branch of the guest is one of the block: none is if-converted, and no loop becomes one
+    /// operation. So what is executed of a block follows from where it is left.
+    pub each_branch: bool,
 }
 
 impl Default for Limits {
     /// What is measured to be best: with four times as many exits a quarter more is translated, of
     /// which hardly any is executed.
     fn default() -> Self {
-        Self { max_insns: 64, max_exits: 4, max_jumps: 4 }
+        Self { max_insns: 64, max_exits: 4, max_jumps: 4, each_branch: false }
     }
 }
 

@@ -57,6 +57,7 @@ pub(super) fn scan<S: CodeSource + ?Sized>(
         max_insns: limits.max_insns.clamp(1, MAX_INSNS),
         exits_left: limits.max_exits.max(1),
         jumps_left: limits.max_jumps,
+        each_branch: limits.each_branch,
     };
     loop {
         let Some(piece) = source.piece(scan.pc).filter(|piece| piece.rest().len() >= 2) else {
@@ -121,6 +122,7 @@ struct Scan<'a> {
     max_insns: u32,
     exits_left: u32,
     jumps_left: u32,
+    each_branch: bool,
 }
 
 impl Scan<'_> {
@@ -210,7 +212,7 @@ impl Scan<'_> {
     /// Goes on behind the loop that `code` begins with, if it can be done without looping.
     fn search(&mut self, code: &[u8]) -> bool {
         let room = self.max_insns - self.builder.block().insns >= idioms::MOST_EXECUTED;
-        if !room {
+        if !room || self.each_branch {
             return false;
         }
         let behind = idioms::clz_loop(self.builder, code, self.isa, self.pc);
@@ -224,7 +226,8 @@ impl Scan<'_> {
     /// Goes on behind an instruction that may leave the block, with what `code` says.
     fn exit(&mut self, code: &[u8]) -> Step {
         let left = self.max_insns - self.builder.block().insns;
-        match short_branch::convert(self.builder, code, self.isa, self.pc, left) {
+        let mut convert = || short_branch::convert(self.builder, code, self.isa, self.pc, left);
+        match if self.each_branch { None } else { convert() } {
             Some(end) => self.pc = end,
             None => self.exits_left -= 1,
         }

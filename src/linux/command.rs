@@ -1,5 +1,6 @@
 //! Starting a guest program: the door of the Linux layer.
 
+use crate::cpu::Hart;
 use crate::linux::abi::{Errno, Fd};
 use crate::linux::exec::execve::{self, find_program};
 use crate::linux::exec::inherit::Inherited;
@@ -16,7 +17,7 @@ use crate::linux::gdb::socket::Address;
 use crate::linux::gdb::state::{Debug, Monitor};
 use crate::linux::host::limit;
 use crate::linux::mm::layout::{self, Layout};
-use crate::linux::process::{ExitHook, Options, Process, Thread};
+use crate::linux::process::{ExitHook, Options, Process, Sampler, Thread};
 use crate::linux::ptrace::area::{Area, Kind, Rewritten};
 use crate::linux::ptrace::tracees::Tracees;
 use crate::linux::signal::core_dump;
@@ -28,7 +29,7 @@ use crate::linux::task::credentials::Credentials;
 use crate::linux::task::peers;
 use crate::linux::task::personality::Personality;
 use crate::linux::trace::Trace;
-use crate::linux::{host, run};
+use crate::linux::{host, run, sample};
 use crate::mem::{Backing, Mapping, Memory, Mode};
 use crate::runtime::{self, Machine};
 use crate::sys::fd::{Aside, keep_aside};
@@ -44,6 +45,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 /// A guest program to be started, in the manner of [`std::process::Command`].
 ///
@@ -310,6 +312,26 @@ impl Command {
         self
     }
 
+    /// Calls the hook of [`Self::on_exit`] also when a signal from elsewhere ends the process by
+    /// its default action, unless that is SIGKILL.
+    #[doc(hidden)]
+    pub fn tell_each_end(&mut self, on: bool) -> &mut Self {
+        self.options.tell_each_end = on;
+        self
+    }
+
+    /// Calls `hook` with the machine and the registers of each thread of the process that has used
+    /// a `period` of CPU time, and with the microseconds that it has used since the last time.
+    #[doc(hidden)]
+    pub fn sampler(
+        &mut self,
+        period: Duration,
+        hook: impl Fn(&Machine, &Hart, u64) + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.options.sampler = Some(Sampler { period, hook: Arc::new(hook) });
+        self
+    }
+
     /// Lets `hook` answer commands of the debugger's user that are for us (`monitor`).
     #[doc(hidden)]
     pub fn monitor(
@@ -501,6 +523,7 @@ impl Command {
         });
         core_dump::settle(&process);
         self.attach_debugger(&process)?;
+        sample::start(&process);
         for &fd in &self.close {
             // One that is not open is as it should be.
             let _ = host::host_call(libc::SYS_close, &[fd.into()]);

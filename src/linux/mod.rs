@@ -36,6 +36,7 @@ mod order;
 mod process;
 mod ptrace;
 mod run;
+mod sample;
 mod seccomp;
 mod signal;
 mod status;

@@ -1,5 +1,6 @@
 //! What a guest process and a guest thread consist of.
 
+use crate::cpu::Hart;
 use crate::linux::abi::{NSIG, SigAction, SigStack};
 use crate::linux::fs::aio_contexts;
 use crate::linux::fs::namespace::Namespace;
@@ -28,6 +29,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 /// What a process is started with, besides program, arguments and environment.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +50,10 @@ pub struct Options {
     pub(crate) monitor: Option<Monitor>,
     /// A program that crashes waits for a debugger.
     pub(crate) debug_crashes: bool,
+    /// Somebody is to be told of each end of a process, also by a signal with its default action.
+    pub(crate) tell_each_end: bool,
+    /// Who is told of what threads are at.
+    pub(crate) sampler: Option<Sampler>,
     /// Who is told of a crash.
     pub(crate) on_crash: Option<crash::Hook>,
     /// Arguments for our own command line that a program started by `execve` inherits, in the
@@ -188,6 +194,23 @@ pub(crate) struct Dispatch {
     pub let_debug: fn(&Arc<Process>) -> std::io::Result<PathBuf>,
     /// The guest's number of the system call that the host numbers so, if it is served.
     pub number: fn(i64) -> Option<u16>,
+}
+
+/// Who takes samples: of a machine's thread, which stand for so many microseconds.
+type SampleHook = dyn Fn(&Machine, &Hart, u64) + Send + Sync;
+
+/// How samples of threads are taken.
+#[derive(Clone)]
+pub(crate) struct Sampler {
+    /// CPU time from one to the next.
+    pub period: Duration,
+    pub hook: Arc<SampleHook>,
+}
+
+impl std::fmt::Debug for Sampler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Sampler({:?})", self.period)
+    }
 }
 
 /// Called when the process ends or starts another program: for statistics.

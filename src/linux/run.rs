@@ -10,7 +10,7 @@ use crate::linux::seccomp::calls as seccomp;
 use crate::linux::seccomp::user_dispatch;
 use crate::linux::signal::core_dump;
 use crate::linux::task::futex;
-use crate::linux::{order, strace, table};
+use crate::linux::{order, sample, strace, table};
 
 /// This loop, for handlers that start threads or ask what is served.
 pub(crate) static DISPATCH: Dispatch = Dispatch {
@@ -72,7 +72,8 @@ pub(crate) fn run(t: &mut Thread) {
                     t.after_call(number);
                 }
             }
-            Exit::Ecall | Exit::Interrupted | Exit::OutOfFuel => {}
+            Exit::Interrupted => sample::take(t),
+            Exit::Ecall | Exit::OutOfFuel => {}
             Exit::FenceI => {
                 t.process.machine.flush_icache();
                 let hart = t.cpu.hart_mut();

@@ -5,6 +5,7 @@ use super::counts::{BlockCounts, Counts};
 use super::fault::Restore;
 use super::host::Host;
 use super::links::Links;
+use super::marks::{self, Marks};
 use super::observe::{Observer, TranslatedBlock};
 use super::options::{EngineKind, Options};
 use super::pc_table::{PcTable, STEP};
@@ -14,7 +15,7 @@ use super::units::{BlockKey, Units};
 use super::unlinked::UnlinkedBlock;
 use crate::backend::{Backend, CodeBuf, EmitContext, Stubs};
 use crate::ir;
-use crate::lift::{CodeSource, Lifter, names_flags};
+use crate::lift::{CodeSource, Lifter, Limits, names_flags};
 use crate::mem::Mode;
 use crate::opt::facts;
 use crate::sys::icache;
@@ -51,6 +52,7 @@ pub(super) struct CodeCache {
     pub(super) exact_flags: bool,
     /// The machine's.
     counts: Arc<Counts>,
+    marks: Arc<Mutex<Marks>>,
     inner: Mutex<Inner>,
 }
 
@@ -88,7 +90,7 @@ impl CodeCache {
     pub(super) fn new(
         options: &Options,
         guest_size: u64,
-        counts: &Arc<Counts>,
+        (counts, marks): (&Arc<Counts>, &Arc<Mutex<Marks>>),
     ) -> io::Result<Self> {
         let arena = Arena::new(options.arena_size, options.mode == Mode::Sandbox)?;
         let table = PcTable::new(guest_size)?;
@@ -128,12 +130,18 @@ impl CodeCache {
                 || options.exact_flags
                 || options.engine == EngineKind::Verify,
             counts: Arc::clone(counts),
+            marks: Arc::clone(marks),
             inner: Mutex::new(inner),
         })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Taken with the cache locked, if both are.
+    fn marks(&self) -> MutexGuard<'_, Marks> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Holds the cache still, for `fork`.
@@ -168,7 +176,13 @@ impl CodeCache {
         }
         let memory = code.memory;
         let mut source = inner.source.over(code);
-        let block = inner.lifter.lift(&mut source, &options.isa, pc, &key.limits());
+        let known = options.mark && self.marks().knows(pc);
+        let own = Limits { each_branch: options.mark && !known, ..key.limits() };
+        let mut block = inner.lifter.lift(&mut source, &options.isa, pc, &own);
+        if known && let Some(insns) = self.marks().known(block, memory) {
+            let own = Limits { max_insns: insns.min(own.max_insns), ..own };
+            block = inner.lifter.lift(&mut source, &options.isa, pc, &own);
+        }
         // What is no code (zeros, where a guest has strayed) is not kept, and takes no table.
         let refused = !self.unlinked
             && matches!(block.nodes[..], [ir::Node { op: ir::Op::Exit(ir::ExitKind::Fetch), .. }]);
@@ -188,7 +202,8 @@ impl CodeCache {
         let provisional =
             !self.unlinked && facts::is_linkage_entry(block) && inner.stubs_seen.insert(pc);
         let peek = |addr: u64| if provisional { None } else { memory.read_u64(addr).ok() };
-        let counts = options.count.then(|| self.counts.next());
+        let marked_code = options.mark && !known;
+        let counts = (options.count || marked_code).then(|| self.counts.next());
         let context = EmitContext {
             mode: options.mode,
             stubs: self.stubs,
@@ -198,10 +213,16 @@ impl CodeCache {
             peek: &peek,
             handler_room: options.foreign_handlers,
             counters: counts.as_ref().map(BlockCounts::address),
+            marks: marked_code,
         };
         inner.backend.emit_block(block, &mut inner.buf, &context);
         if counts.is_some() {
             self.counts.take(inner.buf.points.len());
+        }
+        let mut marked = Vec::new();
+        if marked_code && let Some(counts) = &counts {
+            marked = marks::parts(block, &inner.buf.points, memory);
+            self.marks().add(pc, counts, &marked);
         }
         if let Some(o) = observer {
             let base = self.arena.exec_base().0 as u64;
@@ -217,6 +238,7 @@ impl CodeCache {
                 links: &inner.buf.links,
                 faults: [inner.buf.hot_faults.packed(), inner.buf.cold_faults.packed()],
                 points: &inner.buf.points,
+                marks: &marked,
                 counts: counts.as_ref(),
             });
         }
@@ -352,6 +374,22 @@ impl CodeCache {
             inner.unlinked.clear();
             self.invalidations.fetch_add(1, Ordering::Release);
         }
+    }
+
+    /// Forgets the blocks at these addresses.
+    pub(super) fn forget_blocks(&self, pcs: &FxHashSet<u64>, counters: &Counters) {
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        for id in inner.units.ids() {
+            let is_one = |(start, _): (u64, u32)| pcs.contains(&start);
+            let begin = inner.units.ranges_of(id).next();
+            if inner.units.is_live(id) && begin.is_some_and(is_one) {
+                self.kill(inner, id);
+                add(&counters.invalidated, 1);
+            }
+        }
+        inner.unlinked.clear();
+        self.invalidations.fetch_add(1, Ordering::Release);
     }
 
     /// Forgets all blocks, and lets new ones lie where they were. No hart may be inside of one.

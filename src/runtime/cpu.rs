@@ -119,7 +119,10 @@ impl Cpu {
             context,
             generation,
             returns_at: 0,
-            interp: Interp::new(),
+            interp: match &machine.noted {
+                Some(noted) => Interp::noting(Arc::clone(noted)),
+                None => Interp::new(),
+            },
             interp_epoch: machine.code_epoch.load(Ordering::Acquire),
             lockstep: machine.verifies().then(|| Box::new(Lockstep::new(&machine))),
             machine,
@@ -160,7 +163,9 @@ impl Cpu {
                 return Exit::Interrupted;
             }
             self.machine.serve_code_events();
-            let stopped = if may_translate && self.hart().frm <= 3 {
+            let stopped = if self.machine.is_traced() {
+                self.run_singly()
+            } else if may_translate && self.hart().frm <= 3 {
                 if self.machine.verifies() { self.run_verified() } else { self.run_translated() }
             } else {
                 self.run_interpreted()
@@ -239,7 +244,15 @@ impl Cpu {
     /// Why it did not complete.
     pub fn step(&mut self) -> Result<(), Exit> {
         let hart = &mut self.thread.state_mut().hart;
-        interp::step(hart, self.machine.memory(), self.machine.isa())
+        let (memory, isa) = (self.machine.memory(), self.machine.isa());
+        if self.machine.is_traced() {
+            let number = Arc::as_ptr(&self.shared).addr() as u64;
+            return self.machine.step_traced(number, hart);
+        }
+        if self.machine.noted.is_some() {
+            return self.machine.step_noted(hart);
+        }
+        interp::step(hart, memory, isa)
     }
 
     /// As [`Self::step`], and says which of `watchpoints` the instruction has touched.
@@ -275,7 +288,7 @@ impl Cpu {
 
     fn run_interpreted(&mut self) -> Option<Exit> {
         if self.machine.breakpoints.any() {
-            return self.run_to_breakpoint();
+            return self.run_singly();
         }
         let epoch = self.machine.code_epoch.load(Ordering::Acquire);
         if epoch != self.interp_epoch {
@@ -287,6 +300,7 @@ impl Cpu {
         let hart = &mut self.thread.state_mut().hart;
         let (memory, isa) = (self.machine.memory(), self.machine.isa());
         let (exit, n) = self.interp.run(hart, memory, isa, budget, &self.shared.stop);
+        self.machine.tell_noted();
         add(&self.machine.counters.interpreted, n);
         match exit {
             Exit::OutOfFuel => None,
@@ -299,8 +313,9 @@ impl Cpu {
         }
     }
 
-    /// As [`Self::run_interpreted`], looking for a breakpoint at each instruction.
-    fn run_to_breakpoint(&mut self) -> Option<Exit> {
+    /// As [`Self::run_interpreted`], looking for a breakpoint at each instruction, of which the
+    /// observer may be told.
+    fn run_singly(&mut self) -> Option<Exit> {
         /// Instructions until the loop around looks whether there is something else to do.
         const BUDGET: u32 = 64;
         for _ in 0..BUDGET {

@@ -6,12 +6,16 @@ use super::cache::{CodeCache, Full};
 use super::counts::Counts;
 use super::cpu::Shared;
 use super::fault;
+use super::marks::Marks;
 use super::observe::{Difference, Observer};
 use super::options::{EngineKind, Options};
 use super::source::GuestCode;
 use super::stats::{Counters, Stats, add};
 use super::stop::InvalidationLock;
 use super::units::BlockKey;
+use crate::backend::UNMARKED;
+use crate::cpu::{Exit, Hart};
+use crate::interp::{self, Noted};
 use crate::isa::{Ext, Isa, Op};
 use crate::mem::{CodeEvent, Memory, Mode};
 use crate::sys::mmap::limits;
@@ -28,6 +32,8 @@ pub struct Machine {
     pub(super) counters: Counters,
     /// Counters that translated code increments.
     counts: Arc<Counts>,
+    /// Which of it was executed, with [`Options::mark`].
+    marks: Arc<Mutex<Marks>>,
     /// The current one; `None` with the interpreter alone.
     generation: Mutex<Option<Arc<Generation>>>,
     /// Id of the current generation, or 0 with the interpreter alone.
@@ -45,6 +51,10 @@ pub struct Machine {
     observed: AtomicBool,
     harts: Mutex<Vec<Weak<Shared>>>,
     pub(super) breakpoints: Breakpoints,
+    /// With [`Options::mark`], what the interpreter has executed and the observer does not know.
+    pub(super) noted: Option<Noted>,
+    /// With [`Options::trace`], until the observer has enough.
+    traced: AtomicBool,
 }
 
 /// A code cache that the fault handler knows.
@@ -100,9 +110,10 @@ impl Machine {
         signal::install(fault::hook)?;
         let mut options = options.clone();
         options.arena_size = arena_size(options.arena_size, limits());
-        let counts = Arc::new(Counts::default());
+        let counts = Arc::new(Counts::new(if options.mark { UNMARKED } else { 0 }));
+        let marks = Arc::default();
         let (memory, generation) = loop {
-            match Self::reserve(&mut options, &counts) {
+            match Self::reserve(&mut options, (&counts, &marks)) {
                 Err(e)
                     if options.mode == Mode::Guarded
                         && options.address_bits > MIN_ADDRESS_BITS
@@ -115,11 +126,12 @@ impl Machine {
             }
         };
         let generation_id = AtomicU64::new(generation.as_ref().map_or(0, |g| g.cache.id));
+        let noted = options.mark.then(Noted::default);
         Ok(Arc::new(Self {
             memory: Arc::new(memory),
-            options,
             counters: Counters::default(),
             counts,
+            marks,
             generation: Mutex::new(generation),
             generation_id,
             epoch: AtomicU64::new(forks::epoch()),
@@ -130,12 +142,15 @@ impl Machine {
             observed: AtomicBool::new(false),
             harts: Mutex::new(Vec::new()),
             breakpoints: Breakpoints::default(),
+            noted,
+            traced: AtomicBool::new(options.trace),
+            options,
         }))
     }
 
     fn reserve(
         options: &mut Options,
-        counts: &Arc<Counts>,
+        counts: (&Arc<Counts>, &Arc<Mutex<Marks>>),
     ) -> io::Result<(Memory, Option<Arc<Generation>>)> {
         let size = 1 << options.address_bits;
         let memory = match Memory::new(options.mode, size) {
@@ -156,7 +171,7 @@ impl Machine {
     fn make_generation(
         options: &Options,
         size: u64,
-        counts: &Arc<Counts>,
+        counts: (&Arc<Counts>, &Arc<Mutex<Marks>>),
     ) -> io::Result<Arc<Generation>> {
         let cache = CodeCache::new(options, size, counts)?;
         let base = cache.arena.exec_base();
@@ -207,6 +222,65 @@ impl Machine {
         *current = observer;
     }
 
+    /// Tells the observer what the interpreter has noted.
+    pub fn tell_noted(&self) {
+        let Some(noted) = &self.noted else { return };
+        let ranges = std::mem::take(&mut *lock(noted));
+        if !ranges.is_empty()
+            && let Some(o) = &mut *lock(&self.observer)
+        {
+            o.interpreted(&self.memory, &ranges);
+        }
+    }
+
+    /// True if the observer is told of each instruction.
+    pub(super) fn is_traced(&self) -> bool {
+        self.traced.load(Ordering::Relaxed)
+    }
+
+    /// As [`interp::step`] for the hart with a number, and tells the observer.
+    pub(super) fn step_traced(&self, number: u64, hart: &mut Hart) -> Result<(), Exit> {
+        interp::step_recorded(hart, &self.memory, self.isa(), |hart, step| {
+            let told =
+                lock(&self.observer).as_mut().map(|o| o.executed(&self.memory, number, hart, step));
+            if told == Some(false) {
+                self.traced.store(false, Ordering::Relaxed);
+            }
+        })
+    }
+
+    /// As [`interp::step`], and tells the observer.
+    pub(super) fn step_noted(&self, hart: &mut Hart) -> Result<(), Exit> {
+        let pc = self.memory.effective(hart.pc);
+        let len = self.memory.fetch_u16(pc).map_or(2, |low| if low & 3 == 3 { 4 } else { 2 });
+        let result = interp::step(hart, &self.memory, self.isa());
+        if matches!(result, Ok(()) | Err(Exit::Ecall | Exit::Ebreak | Exit::FenceI)) {
+            if let Some(noted) = &self.noted {
+                lock(noted).push(pc..pc + len);
+            }
+            self.tell_noted();
+        }
+        result
+    }
+
+    /// With [`Options::mark`]: has code that is executed often translated without marks, by the
+    /// calls of this in whose intervals it was executed. To be called by a hart that is not
+    /// running.
+    pub fn renew_marked(&self) {
+        if !self.options.mark {
+            return;
+        }
+        let turn = self.invalidation.take();
+        let often = lock(&self.marks).look();
+        if !often.is_empty()
+            && let Some(generation) = self.generation()
+        {
+            generation.cache.forget_blocks(&often, &self.counters);
+        }
+        drop(turn);
+        self.kick_all();
+    }
+
     pub(super) fn translates(&self) -> bool {
         self.options.engine != EngineKind::Interpreter
     }
@@ -243,7 +317,8 @@ impl Machine {
     fn renew_shared(&self, current: &mut Option<Arc<Generation>>) -> io::Result<()> {
         if let Some(old) = current.as_ref().filter(|g| !g.cache.arena.is_private()) {
             let options = Options { exact_flags: old.cache.exact_flags, ..self.options.clone() };
-            let new = Self::make_generation(&options, self.memory.size(), &self.counts)?;
+            let new =
+                Self::make_generation(&options, self.memory.size(), (&self.counts, &self.marks))?;
             self.generation_id.store(new.cache.id, Ordering::Release);
             *current = Some(new);
         }
@@ -309,7 +384,8 @@ impl Machine {
         if let Some(full) = current.as_ref().filter(|g| g.cache.id == old) {
             let exact_flags = full.cache.exact_flags || why == Full::NeedsExactFlags;
             let options = Options { exact_flags, ..self.options.clone() };
-            let new = Self::make_generation(&options, self.memory.size(), &self.counts)?;
+            let new =
+                Self::make_generation(&options, self.memory.size(), (&self.counts, &self.marks))?;
             new.cache.set_shared(lock(&self.harts).len() > 1);
             self.generation_id.store(new.cache.id, Ordering::Release);
             *current = Some(new);
@@ -349,6 +425,9 @@ impl Machine {
 
     fn invalidate(&self, range: std::ops::Range<u64>) {
         self.code_epoch.fetch_add(1, Ordering::AcqRel);
+        if self.options.mark {
+            lock(&self.marks).forget(&range);
+        }
         if let Some(generation) = self.generation() {
             generation.cache.invalidate(range, &self.counters);
         }
@@ -457,13 +536,17 @@ impl Machine {
         let _breakpoints = self.breakpoints.hold();
         let old = current.clone();
         let cache = old.as_ref().map(|g| g.cache.freeze());
+        let marks = lock(&self.marks);
         let memory = self.memory.freeze();
         let result = fork();
         drop(memory);
+        drop(marks);
         drop(cache);
         if matches!(result, Ok(0)) {
             self.counters.clear();
-            self.counts.clear();
+            if !self.options.mark {
+                self.counts.clear();
+            }
             harts.clear();
             self.renew_shared(&mut current)?;
             self.epoch.store(forks::epoch(), Ordering::Release);
@@ -493,11 +576,13 @@ impl Machine {
         }
         let (send, receive) = channel();
         let mut observer: Option<Box<dyn Observer>> = Some(Box::new(Keep(send)));
-        let cache = CodeCache::new(&self.options, self.memory.size(), &Arc::default())?;
+        let cache =
+            CodeCache::new(&self.options, self.memory.size(), (&Arc::default(), &Arc::default()))?;
         let counters = Counters::default();
         // A new cache has room for any one block.
+        let options = Options { count: false, mark: false, ..self.options.clone() };
         let key = BlockKey::new(pc);
-        let _ = cache.translate(key, self.code(), &self.options, &counters, &mut observer);
+        let _ = cache.translate(key, self.code(), &options, &counters, &mut observer);
         receive.try_recv().map_err(io::Error::other)
     }
 }

@@ -5,10 +5,10 @@
 //! table), `units` (what belongs to each piece of code, and how blocks are known), `links` (jumps
 //! between blocks), `arena` and `pc_table` (their memory), `thread` (the state that translated code
 //! works on), `fault` (from a host fault to guest state), `source` (guest code for the lifter),
-//! `helpers` (what translated code calls), `counts` (what translated code counts), `host` (the one
-//! place that names the host's backend), `lockstep` (translated code and interpreter in lockstep),
-//! `unlinked` (blocks for that), `baton` (one hart at a time), `breakpoints` (where a debugger
-//! stops execution).
+//! `helpers` (what translated code calls), `counts` (what translated code counts), `marks` (which
+//! of it was executed), `host` (the one place that names the host's backend), `lockstep`
+//! (translated code and interpreter in lockstep), `unlinked` (blocks for that), `baton` (one hart
+//! at a time), `breakpoints` (where a debugger stops execution).
 //!
 //! Invariants:
 //! - A [`Cpu`] runs code of one `cache::CodeCache` only. A full cache is not emptied: a new one
@@ -29,6 +29,7 @@ mod host;
 mod links;
 mod lockstep;
 mod machine;
+mod marks;
 mod observe;
 mod options;
 mod pc_table;

@@ -2,8 +2,11 @@
 
 use super::counts::BlockCounts;
 use crate::backend::{CountPoint, LinkSite};
+use crate::cpu::Hart;
+use crate::interp::Recorded;
 use crate::ir::Block;
 use crate::mem::Memory;
+use std::ops::Range;
 
 /// A block that was just translated.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +31,10 @@ pub struct TranslatedBlock<'a> {
     pub links: &'a [LinkSite],
     /// Fault points of the hot and of the cold part, packed (`backend::faults`).
     pub faults: [&'a [u8]; 2],
-    /// What is counted in it, with `Options::count`.
+    /// What is counted in it, with `Options::count` or `Options::mark`.
     pub points: &'a [CountPoint],
+    /// With `Options::mark`: the parts of the block, and which of the counters each overwrites.
+    pub marks: &'a [(usize, Range<u64>)],
     /// The counters of `points`.
     pub counts: Option<&'a BlockCounts>,
 }
@@ -49,6 +54,15 @@ pub struct Difference {
 pub trait Observer: Send {
     /// A block was translated and is about to be published.
     fn translated(&mut self, block: &TranslatedBlock<'_>);
+
+    /// With `Options::mark`: the interpreter has executed the code of these ranges of addresses.
+    fn interpreted(&mut self, _memory: &Memory, _ranges: &[Range<u64>]) {}
+
+    /// With `Options::trace`: a thread, of which only it has the number, has executed an
+    /// instruction, and its hart is as it is behind it. If false, no more are to be told.
+    fn executed(&mut self, _: &Memory, _thread: u64, _: &Hart, _: &Recorded) -> bool {
+        true
+    }
 
     /// `EngineKind::Verify` has found a difference. The process ends when this returns.
     fn differs(&mut self, _difference: &Difference) {}

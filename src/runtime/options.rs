@@ -91,6 +91,11 @@ pub struct Options {
     pub foreign_handlers: bool,
     /// Translated code counts how often its parts are executed, and runs at half its speed or less.
     pub count: bool,
+    /// Translated code notes which of its parts are executed instead; `count` has no effect then.
+    pub mark: bool,
+    /// The observer is told of each instruction, which the interpreter executes until the observer
+    /// has enough.
+    pub trace: bool,
     /// The time that translation takes is measured, which takes time itself.
     pub measure: bool,
 }
@@ -107,6 +112,8 @@ impl Default for Options {
             exact_flags: false,
             foreign_handlers: false,
             count: false,
+            mark: false,
+            trace: false,
             measure: false,
         }
     }

@@ -119,6 +119,11 @@ impl Units {
         self.ranges.clear();
     }
 
+    /// The numbers of all units.
+    pub(super) fn ids(&self) -> Range<u32> {
+        0..self.all.len() as u32
+    }
+
     /// Whether unit `id` is valid.
     pub(super) fn is_live(&self, id: u32) -> bool {
         self.all[id as usize].live

@@ -1,6 +1,7 @@
 //! All integration tests, as one program: linking once is faster than linking many times.
 
 mod cli;
+mod coverage;
 mod engines;
 mod faults;
 mod host;

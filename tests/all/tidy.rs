@@ -82,7 +82,16 @@ const LINUX_LAYERS: &[&[&str]] = &[
         "uring/name",
     ],
     // Calls.
-    &["fs/proc", "machine", "order", "signal/core_dump", "task/futex", "time", "uring/map"],
+    &[
+        "fs/proc",
+        "machine",
+        "order",
+        "sample",
+        "signal/core_dump",
+        "task/futex",
+        "time",
+        "uring/map",
+    ],
     &["signal/mirror"],
     &["ptrace/stop"],
     &["task/exit", "task/rlimit"],

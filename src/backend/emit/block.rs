@@ -67,6 +67,7 @@ where
             self.pc = after;
             self.flush();
             self.jump_to(after);
+            self.end_part(after);
             #[cfg(all(debug_assertions, feature = "tools"))]
             checker.ended(self);
         }
@@ -187,13 +188,29 @@ where
 
     fn count_in(&mut self, counters: u64, counted: Counted) {
         let n = self.a.buf.points.len();
-        if n == MAX_COUNTERS {
+        let at = counters + n as u64 * 8;
+        if n == MAX_COUNTERS || self.ctx.marks && !counted.is_guest_code() {
             return;
         }
         let start = self.a.pos();
-        self.a.increment(counters + n as u64 * 8);
+        if self.ctx.marks {
+            self.a.mark(at)
+        } else {
+            self.a.increment(at)
+        }
         let end = self.a.pos();
         self.a.buf.points.push(CountPoint { start, end, counted });
+    }
+
+    /// Says that the last part that is marked ends where `after` begins, which is not part of the
+    /// block.
+    fn end_part(&mut self, after: u64) {
+        let n = self.a.buf.points.len();
+        if self.ctx.counters.is_some() && self.ctx.marks && n < MAX_COUNTERS {
+            let at = self.a.pos();
+            let counted = Counted::Guest(after);
+            self.a.buf.points.push(CountPoint { start: at, end: at, counted });
+        }
     }
 
     /// Counts how often `rest` is executed, which follows `last`, in a run behind which execution

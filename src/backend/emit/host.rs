@@ -129,6 +129,10 @@ pub(crate) trait Host<'b>: DerefMut<Target = Out<'b>> + Sized {
     /// Increments the counter at a host address. Registers and flags are unchanged.
     fn increment(&mut self, counter: u64);
 
+    /// Stores something to the counter at a host address that is not
+    /// [`UNMARKED`](crate::backend::UNMARKED). Registers and flags are unchanged.
+    fn mark(&mut self, counter: u64);
+
     /// Tells the host that this is a loop which waits.
     fn pause(&mut self);
 

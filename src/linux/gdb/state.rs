@@ -78,6 +78,11 @@ static RECORDS: AtomicBool = AtomicBool::new(false);
 /// True if our handler is to record `signal` where the guest has the default action, which is to
 /// end the process: the others are of no interest, and would end calls that they do not end.
 pub(crate) fn records(signal: i32) -> bool {
+    RECORDS.load(Ordering::Acquire) && ends(signal)
+}
+
+/// True if the default action of `signal` ends the process.
+pub(crate) fn ends(signal: i32) -> bool {
     const HARMLESS: [i32; 8] = [
         libc::SIGCHLD,
         libc::SIGURG,
@@ -88,7 +93,7 @@ pub(crate) fn records(signal: i32) -> bool {
         libc::SIGTTIN,
         libc::SIGTTOU,
     ];
-    RECORDS.load(Ordering::Acquire) && !HARMLESS.contains(&signal)
+    !HARMLESS.contains(&signal)
 }
 
 /// What is asked of a thread that is stopped, where the server cannot do it.

@@ -418,7 +418,9 @@ impl Thread {
             SIG_DFL if info.code <= 0 && std::process::id() == 1 => {}
             SIG_DFL if core_dump::is_core_signal(info.signo) => exit::die_of_signal(self, info),
             SIG_DFL if mirror::records_all() => stop::default_action(self, info),
-            SIG_DFL if debug::records(info.signo) => exit::die_of_signal(self, info),
+            SIG_DFL if debug::records(info.signo) || core_dump::records_end(info.signo) => {
+                exit::die_of_signal(self, info)
+            }
             // The action changed after the signal was recorded; the host does the default one.
             SIG_DFL => self.send_again(info),
             _ => self.enter_handler(info, &action),

@@ -11,6 +11,7 @@
 
 use crate::linux::abi::{Fd, Pod, SigInfo};
 use crate::linux::fs::rootfs::Want;
+use crate::linux::gdb::state as debug;
 use crate::linux::host::{HostArg, host_call, host_fd, limit};
 use crate::linux::lock::lock;
 use crate::linux::process::{Process, Thread};
@@ -53,7 +54,15 @@ static RECORDS: AtomicBool = AtomicBool::new(false);
 
 /// True if our handler is to record `signal` where the guest has the default action.
 pub(crate) fn records(signal: i32) -> bool {
-    RECORDS.load(Ordering::Relaxed) && is_core_signal(signal)
+    RECORDS.load(Ordering::Relaxed) && is_core_signal(signal) || records_end(signal)
+}
+
+/// All signals that end the process are recorded, since somebody is to be told.
+static TELLS: AtomicBool = AtomicBool::new(false);
+
+/// True if our handler is to record `signal` where its default action ends the process.
+pub(crate) fn records_end(signal: i32) -> bool {
+    TELLS.load(Ordering::Relaxed) && debug::ends(signal)
 }
 
 /// To be called when a process starts and when its limit of cores changes: from now on the host
@@ -64,6 +73,9 @@ pub(crate) fn settle(process: &Process) {
     let piped = || fs::read(PATTERN).is_ok_and(|p| p.first() == Some(&b'|'));
     let reported = process.options.on_crash.as_ref().is_some_and(|hook| hook.all);
     let wanted = limit != 0 || reported || piped();
+    if process.options.tell_each_end && !TELLS.swap(true, Ordering::Relaxed) {
+        (1..=64).for_each(|signal| process.mirror_default(signal));
+    }
     if RECORDS.swap(wanted, Ordering::Relaxed) != wanted {
         for signal in SIGNALS {
             process.mirror_default(signal);
