@@ -116,8 +116,7 @@ pub struct EmitContext<'a> {
     /// executed.
     pub counters: Option<u64>,
     /// Nothing is incremented: guest code that is executed overwrites its counter, which holds
-    /// [`UNMARKED`] before. The block has each branch of the guest's
-    /// code.
+    /// [`UNMARKED`] before. The block has each branch of the guest's code.
     pub marks: bool,
 }
 
