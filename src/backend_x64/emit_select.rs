@@ -154,7 +154,7 @@ impl Emitter<'_, '_> {
             return self.float_in_reg(a, XMM1);
         }
         // The value will be as it is at the end: so must be what may stay.
-        self.fsettle(fd);
+        self.fmaterialise(fd);
         self.implies_only(fd, 0);
         if op == FSelectOp::Zero {
             if fmt == Fmt::D {
@@ -165,7 +165,7 @@ impl Emitter<'_, '_> {
             }
             return XMM1;
         }
-        self.fsettle(a);
+        self.fmaterialise(a);
         let x = self.float_in_reg(a, XMM1);
         self.fmove(XMM1, x);
         if fmt == Fmt::S && !boxed {

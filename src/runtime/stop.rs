@@ -1,6 +1,6 @@
 //! Stop requests to harts that execute translated code, which need no lock there, and the lock that
 //! serialises invalidation. Checked for all interleavings by
-//! `RUSTFLAGS="--cfg loom" cargo test --lib handshake`.
+//! `RUSTFLAGS="--cfg loom" cargo test --lib runtime::stop`.
 
 #[cfg(all(loom, test))]
 use loom::sync::{

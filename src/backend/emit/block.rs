@@ -171,7 +171,7 @@ where
         self.copies.restore_ops(faults);
         faults.push_pending(&self.sym);
         if self.fp.is_pending() {
-            self.float_recipes();
+            self.float_restore_ops();
         }
     }
 

@@ -69,7 +69,7 @@ where
         }
         let mapped = self.map.float(fd.0).is_some();
         if !mapped {
-            self.fsettle(a);
+            self.fmaterialise(a);
         }
         let x = self.float_in_reg(a, H::FLOAT_SCRATCH);
         let dst = self.fdest(fd);
@@ -88,7 +88,7 @@ where
     }
 
     /// Brings home what is pending of `f`, before somebody looks at its bits.
-    pub(crate) fn fsettle(&mut self, f: FReg) {
+    pub(crate) fn fmaterialise(&mut self, f: FReg) {
         self.canonical(f);
         self.tighten(f);
     }
@@ -179,7 +179,7 @@ where
     }
 
     /// Says what is pending, for the fault point that comes next.
-    pub(super) fn float_recipes(&mut self) {
+    pub(super) fn float_restore_ops(&mut self) {
         let faults = self.a.faults();
         for (f, _) in self.map.floats() {
             let pending = |set: u32| set & 1 << f != 0;

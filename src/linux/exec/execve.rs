@@ -438,20 +438,20 @@ fn new_credentials(t: &Thread, program: &Program) -> String {
 
 /// Starts a program of the host, which then runs without us.
 fn exec_host(t: &Thread, program: &Program, env: &[Vec<u8>]) -> SysResult {
-    let strings = |all: &[Vec<u8>]| all.iter().map(|s| CString::new(s.as_slice())).collect();
-    let args: Result<Vec<_>, _> = strings(&program.args);
-    let env: Result<Vec<_>, _> = strings(env);
-    let path = CString::new(program.host.as_os_str().as_bytes());
-    let (Ok(path), Ok(args), Ok(env)) = (path, args, env) else { return Err(Errno::EINVAL) };
     // Its machine is not the guest's: what the kernel has no loader for it refuses.
     (t.process.dispatch.show_success)(t);
-    Err(execute_as_is(t, &path, &args, &env))
+    Err(execute_as_is(t, &program.host, &program.args, env))
 }
 
 /// Lets the kernel start a program as it starts any. Returns only if that fails.
-fn execute_as_is(t: &Thread, path: &CStr, args: &[CString], env: &[CString]) -> Errno {
+fn execute_as_is(t: &Thread, path: &Path, args: &[Vec<u8>], env: &[Vec<u8>]) -> Errno {
+    let strings = |all: &[Vec<u8>]| all.iter().map(|s| CString::new(s.as_slice())).collect();
+    let args: Result<Vec<_>, _> = strings(args);
+    let env: Result<Vec<_>, _> = strings(env);
+    let path = CString::new(path.as_os_str().as_bytes());
+    let (Ok(path), Ok(args), Ok(env)) = (path, args, env) else { return Errno::EINVAL };
     t.process.limits().hand_over();
-    let error = process::execve(path, args, env);
+    let error = process::execve(&path, &args, &env);
     Limits::take_over();
     Errno::from(error)
 }
@@ -471,18 +471,13 @@ fn may_leave_to_kernel(t: &Thread, reentry: &Reentry) -> bool {
 
 /// Lets the kernel start the program of `reentry`, with us as its interpreter. Returns only if that
 /// fails.
-fn exec_by_kernel(t: &mut Thread, reentry: &Reentry) -> Errno {
-    let strings = |all: &[Vec<u8>]| all.iter().map(|s| CString::new(s.as_slice())).collect();
-    let args: Result<Vec<_>, _> = strings(&reentry.args);
-    let env: Result<Vec<_>, _> = strings(&reentry.env);
-    let path = CString::new(reentry.host.as_os_str().as_bytes());
-    let (Ok(path), Ok(args), Ok(env)) = (path, args, env) else { return Errno::EINVAL };
+fn exec_by_kernel(t: &Thread, reentry: &Reentry) -> Errno {
     // The kernel hands on the mask as it is.
     async_signal::set_mask(t.sigmask);
     if t.signals.is_pending() {
         return Errno::RESTART;
     }
-    execute_as_is(t, &path, &args, &env)
+    execute_as_is(t, &reentry.host, &reentry.args, &reentry.env)
 }
 
 /// Starts ourselves again, or what `program` is. Returns only if that fails.
