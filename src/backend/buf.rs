@@ -66,10 +66,6 @@ pub struct CountPoint {
     pub counted: Counted,
 }
 
-/// A state of a [`CodeBuf`] to come back to.
-#[derive(Debug)]
-pub struct Mark([usize; 5], [(usize, (u32, u64)); 2]);
-
 /// A buffer that an emitter writes one block into.
 #[derive(Debug, Default)]
 pub struct CodeBuf {
@@ -107,31 +103,6 @@ impl CodeBuf {
         self.entries.clear();
         self.points.clear();
         (self.hot_base, self.cold_base, self.first_link) = (hot_base, cold_base, first_link);
-    }
-
-    /// How much is in the buffer.
-    #[must_use]
-    pub fn mark(&self) -> Mark {
-        let lengths = [
-            self.hot.len(),
-            self.cold.len(),
-            self.links.len(),
-            self.entries.len(),
-            self.points.len(),
-        ];
-        Mark(lengths, [self.hot_faults.mark(), self.cold_faults.mark()])
-    }
-
-    /// Takes back what was emitted after `mark`.
-    pub fn rewind(&mut self, mark: &Mark) {
-        let Mark([hot, cold, links, entries, points], [hot_faults, cold_faults]) = *mark;
-        self.hot.truncate(hot);
-        self.cold.truncate(cold);
-        self.links.truncate(links);
-        self.hot_faults.rewind(hot_faults);
-        self.cold_faults.rewind(cold_faults);
-        self.entries.truncate(entries);
-        self.points.truncate(points);
     }
 
     /// Place of the next hot byte.

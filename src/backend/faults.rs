@@ -61,12 +61,6 @@ impl FaultPoints {
         (self.bytes.len(), self.last)
     }
 
-    /// Takes back what was added after `mark`.
-    pub fn rewind(&mut self, (len, last): (usize, (u32, u64))) {
-        self.bytes.truncate(len);
-        self.last = last;
-    }
-
     /// The points, to be read by [`find`].
     #[must_use]
     pub fn packed(&self) -> &[u8] {
@@ -276,10 +270,6 @@ mod tests {
         points.point(CodePtr(1000), pcs[0]);
         restore_ops.iter().for_each(|restore_op| points.push(*restore_op));
         points.point(CodePtr(1007), pcs[1]);
-        let mark = points.mark();
-        points.push(restore_ops[0]);
-        points.point(CodePtr(1008), 3);
-        points.rewind(mark);
         restore_ops[4..6].iter().for_each(|restore_op| points.push(*restore_op));
         points.point(CodePtr(1300), pcs[2]);
         let at = |place| find(points.packed(), (1000, 0x10000), CodePtr(place));

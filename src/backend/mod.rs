@@ -17,7 +17,7 @@ mod sum;
 mod symbolic;
 
 pub(crate) use buf::writes_to_out;
-pub use buf::{CodeBuf, CountPoint, Counted, LinkSite, Mark, Out};
+pub use buf::{CodeBuf, CountPoint, Counted, LinkSite, Out};
 pub use code::Code;
 pub use faults::{FaultPoints, RestoreOp};
 pub use regmap::RegMap;

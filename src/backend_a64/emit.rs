@@ -27,6 +27,8 @@ impl<'b> Host<'b> for Asm<'b> {
     type Skip = (CodePtr, u32);
     #[cfg(all(debug_assertions, feature = "tools"))]
     type Simulated = super::check::Machine;
+    const OWN_NANS: bool = false;
+    const KEEPS_UPPER_HALF: bool = false;
     const UNROLL: usize = 4;
     const POLLS_AT_CALLS: bool = false;
     const ROTATES_WORDS: bool = true;
@@ -149,14 +151,6 @@ impl<'b> Host<'b> for Asm<'b> {
 
     fn end(&mut self) {
         self.emit_veneers();
-    }
-
-    fn far_branches(&self) -> usize {
-        self.veneers.len()
-    }
-
-    fn forget_far_branches(&mut self, n: usize) {
-        self.veneers.truncate(n);
     }
 
     fn increment(&mut self, counter: u64) {

@@ -8,7 +8,7 @@
 use super::Emitter;
 use super::asm::{At, Cc, Mem, Sz, Test, a64, scalar};
 use super::regs::{STATE, V29, V30, X0, X1, X16, X30, field};
-use crate::backend::emit::{Host, LowerConvert, Writes};
+use crate::backend::emit::{Host, LowerConvert, Writes, is_exact};
 use crate::ir::{FReg, Fmt, IntFmt, Reg, Rounding, Src};
 
 /// Assembles a conversion between an integer and a floating-point register.
@@ -75,9 +75,8 @@ impl LowerConvert for Emitter<'_, '_> {
     }
 
     fn float_from_int(&mut self, fmt: Fmt, int: IntFmt, rm: Rounding, fd: FReg, a: Reg) {
-        let exact = fmt == Fmt::D && matches!(int, IntFmt::W | IntFmt::Wu);
-        if !exact && !self.check_rounding(rm, &[], Writes::Float(fd)) {
-            return self.helper(0);
+        if !is_exact(int, fmt) {
+            self.check_rounding(rm, &[], Writes::Float(fd));
         }
         let (sz, signed) = int_size(int);
         let x = self.use_sz(sz, a, X1);
@@ -96,11 +95,10 @@ impl LowerConvert for Emitter<'_, '_> {
     }
 
     fn float_convert(&mut self, from: Fmt, to: Fmt, rm: Rounding, fd: FReg, a: FReg) {
-        let narrows = match (from, to) {
-            (Fmt::S, Fmt::D) => false,
-            (Fmt::D, Fmt::S) if self.check_rounding(rm, &[], Writes::Float(fd)) => true,
-            _ => return self.helper(0),
-        };
+        let narrows = to == Fmt::S;
+        if narrows {
+            self.check_rounding(rm, &[], Writes::Float(fd));
+        }
         self.check_boxed(from, &[a], Writes::Float(fd));
         let x = self.fuse(from, a, V29);
         if narrows {

@@ -4,9 +4,10 @@ use super::Emitter;
 use super::asm::{Asm, At, Cc, Mem, Sz, Test, a64};
 use super::patch;
 use super::regs::{LR, X0, X1, X16, field, slot};
-use crate::backend::emit::{FloatState, Host, LoopHead, LowerExit};
+use crate::backend::emit::{Host, LoopHead, LowerExit};
 use crate::backend::{Counted, LinkSite, Symbolic};
 use crate::ir::{Cond, Reg};
+use crate::opt::FloatFacts;
 use crate::util::{CodePtr, Counter};
 
 /// A taken branch: a conditional branch that leads to code behind the block, which brings home
@@ -14,7 +15,7 @@ use crate::util::{CodePtr, Counter};
 struct Later {
     branch: (CodePtr, u32),
     sym: Symbolic,
-    fp: FloatState,
+    fp: FloatFacts,
     target: u64,
 }
 

@@ -4,7 +4,7 @@
 //! - *Canonical NaNs.* FPCR.DN makes every NaN result RISC-V's canonical one.
 //! - *NaN boxes.* Scalar operations on singles clear the upper half of their result, so results
 //!   are boxed when something looks at all 64 bits: a store, a move, an exit
-//!   (`FloatState::loose`). Operands that are not known to be boxed are checked.
+//!   (`FloatFacts::loose`). Operands that are not known to be boxed are checked.
 //! - *Rounding.* The dynamic mode is in FPCR; the runtime lets the interpreter run as long as the
 //!   guest chooses one that FPCR has not. An operation with a static mode is executed here if the
 //!   dynamic one is the same, which is checked once a block, or if the host has it in its encoding.
@@ -16,7 +16,7 @@ use super::Emitter;
 use super::asm::{Alu, Asm, At, Cc, Mem, Sz, Test, a64, scalar, sized};
 use super::regs::{BOX, STATE, V29, V30, V31, X0, X1, X16, X30, ZR, field, float_slot};
 use crate::backend::emit::{
-    Access, Host, LowerArith, LowerFloat, LowerFloatMove, LowerMemory, Writes, on_result,
+    Access, Host, LowerArith, LowerFloat, LowerFloatMove, LowerMemory, Writes, is_exact,
 };
 use crate::cpu::fflags;
 use crate::ir::{FBinOp, FCmpOp, FReg, FUnOp, Fmt, Node, Op, Reg, Rounding};
@@ -26,6 +26,18 @@ use crate::util::CodePtr;
 const UF_BIT: u8 = 3;
 
 impl<'b> LowerFloat<'b, Asm<'b>> for Emitter<'b, '_> {
+    fn host_lacks(&self, op: &Op) -> bool {
+        self.host_needs_rounding(op) == Some(Rounding::Rmm)
+    }
+
+    fn host_needs_rounding(&self, op: &Op) -> Option<Rounding> {
+        match *op {
+            Op::FUn { op: FUnOp::RoundNx, rm, .. } => Some(rm),
+            Op::FFromInt { fmt, int, rm, .. } if !is_exact(int, fmt) => Some(rm),
+            _ => None,
+        }
+    }
+
     fn ready_for_interpreter(&mut self, _operands: &[FReg]) {
         // Operands that are known to be boxed are so for the interpreter too.
         self.flush();
@@ -97,9 +109,8 @@ impl LowerArith for Emitter<'_, '_> {
             FBinOp::Sgnj | FBinOp::Sgnjn | FBinOp::Sgnjx => return self.fsign(op, fmt, fd, a, b),
             _ => {}
         }
-        let rounds = !matches!(op, FBinOp::Minm | FBinOp::Maxm);
-        if rounds && !self.check_rounding(rm, &[], Writes::Float(fd)) {
-            return self.helper(0);
+        if !matches!(op, FBinOp::Minm | FBinOp::Maxm) {
+            self.check_rounding(rm, &[], Writes::Float(fd));
         }
         self.check_boxed(fmt, &[a, b], Writes::Float(fd));
         let x = self.fuse(fmt, a, V29);
@@ -122,9 +133,7 @@ impl LowerArith for Emitter<'_, '_> {
     }
 
     fn fsqrt(&mut self, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
-        if !self.check_rounding(rm, &[], Writes::Float(fd)) {
-            return self.helper(0);
-        }
+        self.check_rounding(rm, &[], Writes::Float(fd));
         self.check_boxed(fmt, &[a], Writes::Float(fd));
         let x = self.fuse(fmt, a, V29);
         let dst = self.fdest(fd);
@@ -133,8 +142,8 @@ impl LowerArith for Emitter<'_, '_> {
     }
 
     fn fround(&mut self, op: FUnOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
-        if op == FUnOp::RoundNx && !self.check_rounding(rm, &[], Writes::Float(fd)) {
-            return self.helper(0);
+        if op == FUnOp::RoundNx {
+            self.check_rounding(rm, &[], Writes::Float(fd));
         }
         self.check_boxed(fmt, &[a], Writes::Float(fd));
         let x = self.fuse(fmt, a, V29);
@@ -161,9 +170,7 @@ impl LowerArith for Emitter<'_, '_> {
         fd: FReg,
         [a, b, c]: [FReg; 3],
     ) {
-        if !self.check_rounding(rm, &[], Writes::Float(fd)) {
-            return self.helper(0);
-        }
+        self.check_rounding(rm, &[], Writes::Float(fd));
         self.check_boxed(fmt, &[a, b, c], Writes::Float(fd));
         let x = self.fuse(fmt, a, V29);
         let y = self.fuse(fmt, b, V30);
@@ -430,7 +437,7 @@ impl Emitter<'_, '_> {
     pub(super) fn fcmp_branch(&mut self, compare: &Op, branch: &Node) -> bool {
         let Op::FCmp { op, fmt, rd, a, b } = *compare else { return false };
         let Op::Branch { target, .. } = branch.op else { return false };
-        let Some(if_true) = on_result(&branch.op, rd) else { return false };
+        let Some(if_true) = branch.op.on_result(rd) else { return false };
         if self.redefined & 1 << rd.0 == 0 || target <= branch.pc {
             return false;
         }

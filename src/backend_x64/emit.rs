@@ -26,6 +26,8 @@ impl<'b> Host<'b> for Asm<'b> {
     type Skip = ShortLabel;
     #[cfg(all(debug_assertions, feature = "tools"))]
     type Simulated = super::check::Machine;
+    const OWN_NANS: bool = true;
+    const KEEPS_UPPER_HALF: bool = true;
     const UNROLL: usize = 1;
     const POLLS_AT_CALLS: bool = true;
     const ROTATES_WORDS: bool = false;

@@ -10,7 +10,7 @@ use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit_float::{ROUNDING_MASK, scalar};
 use super::regs::{RAX, RBP, RCX, RDX, XMM0, XMM1, field};
 use super::values::Opnd;
-use crate::backend::emit::{LowerConvert, LowerFloat, Writes};
+use crate::backend::emit::{LowerConvert, LowerFloat, Writes, is_exact};
 use crate::ir::{FReg, Fmt, IntFmt, Reg, Rounding, Src};
 use crate::util::CodePtr;
 
@@ -18,9 +18,6 @@ impl LowerConvert for Emitter<'_, '_> {
     fn float_to_int(&mut self, fmt: Fmt, int: IntFmt, rm: Rounding, rd: Reg, a: FReg) {
         let unsigned = matches!(int, IntFmt::Wu | IntFmt::Lu);
         let rounds = !matches!(rm, Rounding::Rtz | Rounding::Dyn);
-        if rounds && !self.cpu.sse41 || rm == Rounding::Rmm && unsigned {
-            return self.helper(if rd.is_zero() { 0 } else { 1 << rd.0 });
-        }
         let dst = if rd.is_zero() { RAX } else { self.int_dest(rd) };
         self.check_boxed(fmt, &[a], Writes::Int(rd));
         let slow = self.a.buf.cold_pos();
@@ -66,9 +63,8 @@ impl LowerConvert for Emitter<'_, '_> {
     }
 
     fn float_from_int(&mut self, fmt: Fmt, int: IntFmt, rm: Rounding, fd: FReg, a: Reg) {
-        let exact = fmt == Fmt::D && matches!(int, IntFmt::W | IntFmt::Wu);
         let dst = self.fdest(fd);
-        if rm != Rounding::Dyn && !exact {
+        if rm != Rounding::Dyn && !is_exact(int, fmt) {
             return self.float_from_few_bits(fmt, int, fd, a);
         }
         let (sz, from) = match int {
@@ -96,13 +92,8 @@ impl LowerConvert for Emitter<'_, '_> {
     }
 
     fn float_convert(&mut self, from: Fmt, to: Fmt, rm: Rounding, fd: FReg, a: FReg) {
-        let widens = from == Fmt::S && to == Fmt::D;
-        let narrows = from == Fmt::D && to == Fmt::S && rm != Rounding::Rmm;
-        if !widens && !narrows {
-            return self.helper(0);
-        }
         self.check_boxed(from, &[a], Writes::Float(fd));
-        if narrows {
+        if to == Fmt::S {
             self.check_rounding(rm, &[a], Writes::Float(fd));
         }
         let dst = self.fdest(fd);

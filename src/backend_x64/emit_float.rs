@@ -3,10 +3,10 @@
 //! Three things differ from the host, and each is dealt with where it can be seen:
 //! - *Canonical NaNs.* The host propagates payloads and its own default NaN is negative. Whether a
 //!   result is NaN does not depend on payloads, so results stay as they are until something looks
-//!   at the bits: a store, a move, an exit (`FloatState::canon_d`). As a NaN operand makes a NaN
-//!   result, one look at a result tells about all that it was made of (`FloatState::implies`).
+//!   at the bits: a store, a move, an exit (`FloatFacts::canon_d`). As a NaN operand makes a NaN
+//!   result, one look at a result tells about all that it was made of (`FloatFacts::implies`).
 //! - *NaN boxes.* Operands that are not known to be boxed are checked. The upper half of a single
-//!   is set when something looks at it (`FloatState::loose`).
+//!   is set when something looks at it (`FloatFacts::loose`).
 //! - *Rounding.* The dynamic mode is in MXCSR; the runtime lets the interpreter run as long as the
 //!   guest chooses one that MXCSR has not. An operation with a static mode is executed here if the
 //!   dynamic one is the same, which is checked once a block.
@@ -21,7 +21,7 @@ use super::regs::{RAX, XMM0, field, float_slot};
 use crate::backend::emit::{Host, LowerFloat, Writes};
 use crate::backend::{FLAGS_UNKNOWN, ThreadState};
 use crate::cpu::fflags;
-use crate::ir::{FReg, Fmt, Reg};
+use crate::ir::{FBinOp, FReg, FUnOp, Fmt, IntFmt, Op, Reg, Rounding};
 use crate::util::CodePtr;
 
 /// Indices into `ThreadState::constants`.
@@ -64,6 +64,26 @@ pub(super) const XOR: u8 = 0x57;
 pub(super) const UCOMI: u8 = 0x2e;
 
 impl<'b> LowerFloat<'b, Asm<'b>> for Emitter<'b, '_> {
+    fn joins_selects(&self) -> bool {
+        self.cpu.avx
+    }
+
+    fn host_lacks(&self, op: &Op) -> bool {
+        match *op {
+            Op::FBin { op: FBinOp::Minm | FBinOp::Maxm, .. } => true,
+            Op::FMulAdd { .. } => !self.cpu.fma,
+            Op::FUn { op: FUnOp::Round | FUnOp::RoundNx, rm, .. } => {
+                rm == Rounding::Rmm || !self.cpu.sse41
+            }
+            Op::FToInt { int, rm, .. } => {
+                let unsigned = matches!(int, IntFmt::Wu | IntFmt::Lu);
+                let rounds = !matches!(rm, Rounding::Rtz | Rounding::Dyn);
+                rounds && !self.cpu.sse41 || rm == Rounding::Rmm && unsigned
+            }
+            _ => false,
+        }
+    }
+
     fn canonical(&mut self, f: FReg) {
         if self.fp.canon() & 1 << f.0 != 0 {
             self.canonicalize(self.canon_format(f.0), [f, f]);
@@ -176,13 +196,9 @@ impl Emitter<'_, '_> {
             self.canonicalize_slot(fmt, dst);
             return self.fdone(fmt, fd, dst, loose);
         }
-        let implied = operands.iter().fold(0, |set, f| set | self.fp.with_implied(*f));
+        let implied = self.fp.with_all_implied(operands);
         self.fdone(fmt, fd, dst, loose);
-        self.fp.implies[usize::from(fd.0)] = implied & !(1 << fd.0);
-        match fmt {
-            Fmt::D => self.fp.canon_d |= 1 << fd.0,
-            Fmt::S | Fmt::H => self.fp.canon_s |= 1 << fd.0,
-        }
+        self.fp.define_arith(fmt, fd, implied);
     }
 
     /// Replaces a NaN in the scratch register `x` by the canonical one.
@@ -231,7 +247,7 @@ impl Emitter<'_, '_> {
     /// Makes `roots`, one or two pending registers of one format, canonical, and all that are no
     /// NaNs if those are none.
     fn canonicalize(&mut self, fmt: Fmt, roots: [FReg; 2]) {
-        let known = roots.iter().fold(0, |set, f| set | self.fp.with_implied(*f));
+        let known = self.fp.with_all_implied(&roots);
         let set = known & self.fp.canon();
         if self.a.cold && set.count_ones() > 4 {
             self.canonicalize_each(set);
@@ -259,8 +275,7 @@ impl Emitter<'_, '_> {
                 });
             }
         }
-        self.fp.canon_d &= !set;
-        self.fp.canon_s &= !set;
+        self.fp.made_canonical(set);
     }
 
     fn best_root(&self, set: u32) -> Option<FReg> {

@@ -38,12 +38,9 @@ impl LowerArith for Emitter<'_, '_> {
             FBinOp::Div => DIV,
             FBinOp::Min => return self.fmin_max(MIN, fmt, fd, a, b),
             FBinOp::Max => return self.fmin_max(MAX, fmt, fd, a, b),
-            FBinOp::Minm | FBinOp::Maxm => return self.helper(0),
+            FBinOp::Minm | FBinOp::Maxm => unreachable!("the interpreter executes it"),
             FBinOp::Sgnj | FBinOp::Sgnjn | FBinOp::Sgnjx => return self.fsign(op, fmt, fd, a, b),
         };
-        if rm == Rounding::Rmm {
-            return self.helper(0);
-        }
         self.check_boxed(fmt, &[a, b], Writes::Float(fd));
         self.check_rounding(rm, &[a, b], Writes::Float(fd));
         let loose = self.fp.is_loose(a);
@@ -54,9 +51,6 @@ impl LowerArith for Emitter<'_, '_> {
     }
 
     fn fsqrt(&mut self, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
-        if rm == Rounding::Rmm {
-            return self.helper(0);
-        }
         self.check_boxed(fmt, &[a], Writes::Float(fd));
         self.check_rounding(rm, &[a], Writes::Float(fd));
         let dst = self.fdest(fd);
@@ -65,8 +59,8 @@ impl LowerArith for Emitter<'_, '_> {
     }
 
     fn fround(&mut self, op: FUnOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
-        let Some(mode) = Self::round_immediate(rm).filter(|_| self.cpu.sse41) else {
-            return self.helper(0);
+        let Some(mode) = Self::round_immediate(rm) else {
+            unreachable!("the interpreter rounds in this mode");
         };
         let quiet = if op == FUnOp::RoundNx { 0 } else { 8 };
         self.check_boxed(fmt, &[a], Writes::Float(fd));
@@ -76,9 +70,6 @@ impl LowerArith for Emitter<'_, '_> {
     }
 
     fn fmuladd(&mut self, fmt: Fmt, rm: Rounding, neg: (bool, bool), fd: FReg, abc: [FReg; 3]) {
-        if !self.cpu.fma || rm == Rounding::Rmm {
-            return self.helper(0);
-        }
         self.check_boxed(fmt, &abc, Writes::Float(fd));
         self.check_rounding(rm, &abc, Writes::Float(fd));
         let [a, b, c] = abc;
@@ -86,7 +77,7 @@ impl LowerArith for Emitter<'_, '_> {
         // The factors must outlive the operation, for the slow path.
         let (a, b) = if fd == b || self.map.float(a.0).is_none() { (b, a) } else { (a, b) };
         let wide = fmt == Fmt::D;
-        let known = [a, b, c].iter().fold(0, |set, f| set | self.fp.with_implied(*f));
+        let known = self.fp.with_all_implied(&[a, b, c]);
         let (dst, loose, factors);
         if mapped && fd == a && fd != c {
             let x = self.fdest(fd);
@@ -162,8 +153,7 @@ impl Emitter<'_, '_> {
             e.canonicalize_each(known);
             e.a.jmp(back);
         });
-        self.fp.canon_d &= !known;
-        self.fp.canon_s &= !known;
+        self.fp.made_canonical(known);
     }
 
     /// The host's minimum and maximum return the second operand for NaNs and for zeros of either

@@ -5,9 +5,7 @@ use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit_exit::Way;
 use super::emit_float::{BOX, MOVU_LOAD, UCOMI, constant};
 use super::regs::{RAX, RCX, RDX, XMM0, float_slot};
-use crate::backend::emit::{
-    Access, Host, LowerFloat, LowerFloatMove, LowerMemory, Writes, on_result,
-};
+use crate::backend::emit::{Access, Host, LowerFloat, LowerFloatMove, LowerMemory, Writes};
 use crate::ir::{FCmpOp, FReg, Fmt, Op, Reg};
 
 const COMI: u8 = 0x2f;
@@ -245,7 +243,7 @@ impl Emitter<'_, '_> {
     pub(super) fn fcmp_branch(&mut self, compare: &Op, branch: &Op, branch_pc: u64) -> bool {
         let Op::FCmp { op, fmt, rd, a, b } = *compare else { return false };
         let Op::Branch { target, .. } = *branch else { return false };
-        let Some(if_true) = on_result(branch, rd) else { return false };
+        let Some(if_true) = branch.on_result(rd) else { return false };
         self.materialise_dependents(rd.0);
         self.check_boxed(fmt, &[a, b], Writes::Int(rd));
         let backward = target <= branch_pc;

@@ -9,7 +9,7 @@ use super::emit_float_arith::{AND, MAX, MIN};
 use super::emit_int::size;
 use super::regs::{RAX, RCX, XMM0, XMM1, float_slot};
 use super::values::Opnd;
-use crate::backend::emit::{LowerFloat, LowerSelect, LowerValues, Unless, Writes, on_result};
+use crate::backend::emit::{LowerFloat, LowerSelect, LowerValues, Unless, Writes};
 use crate::ir::{BinOp, FCmpOp, FReg, FSelectOp, Fmt, Node, Op, Reg, Src, Width};
 
 impl LowerSelect for Emitter<'_, '_> {
@@ -155,7 +155,7 @@ impl Emitter<'_, '_> {
         }
         // The value will be as it is at the end: so must be what may stay.
         self.fmaterialise(fd);
-        self.implies_only(fd, 0);
+        self.fp.implies_only(fd, 0);
         if op == FSelectOp::Zero {
             if fmt == Fmt::D {
                 self.zero(XMM1);
@@ -203,28 +203,11 @@ impl Emitter<'_, '_> {
 
     /// As [`Self::merge`], if `a` is known not to be a NaN where it is taken.
     fn merge_boxes(&mut self, fd: FReg, a: FReg) {
-        let (fd_bit, a_bit) = (1u32 << fd.0, 1u32 << a.0);
-        if self.fp.boxed & fd_bit == 0
-            || self.fp.boxed & a_bit == 0
-            || self.map.float(fd.0).is_none()
-        {
+        if !self.fp.is_boxed(fd) || !self.fp.is_boxed(a) || self.map.float(fd.0).is_none() {
             self.tighten(fd);
             self.tighten(a);
         }
-        if self.fp.boxed & a_bit == 0 {
-            self.fp.boxed &= !fd_bit;
-        }
-        if self.fp.loose & a_bit != 0 {
-            self.fp.loose |= fd_bit;
-        }
-        let implied = self.fp.implies[usize::from(fd.0)] & self.fp.with_implied(a);
-        self.implies_only(fd, implied);
-    }
-
-    /// If `fd` is no NaN, then `others` are none, and nobody else tells about `fd`.
-    fn implies_only(&mut self, fd: FReg, others: u32) {
-        self.fp.implies.iter_mut().for_each(|set| *set &= !(1 << fd.0));
-        self.fp.implies[usize::from(fd.0)] = others & !(1 << fd.0);
+        self.fp.merge(fd, a);
     }
 
     // A floating-point comparison and what happens on its result.
@@ -242,13 +225,13 @@ impl Emitter<'_, '_> {
             FCmpOp::Leq => 0x12,
             FCmpOp::LtKeep | FCmpOp::LeKeep => return 0,
         };
-        let Some(if_true) = following.first().and_then(|node| on_result(&node.op, rd)) else {
+        let Some(if_true) = following.first().and_then(|node| node.op.on_result(rd)) else {
             return 0;
         };
         // One that selects a float is enough: what is pending of it is dealt with beforehand.
         let mut float = None;
         let fits = |n: &&Node| {
-            let fits = on_result(&n.op, rd) == Some(if_true)
+            let fits = n.op.on_result(rd) == Some(if_true)
                 && self.selects_at_once(&n.op, op, fmt, [a, b])
                 && (float.is_none() || !matches!(n.op, Op::FSelect { .. }));
             if fits && matches!(n.op, Op::FSelect { .. }) {

@@ -804,6 +804,27 @@ impl Op {
         matches!(self, Self::Jump { .. } | Self::JumpIndirect { .. } | Self::Exit(_))
     }
 
+    /// For a branch, or for what happens unless a condition holds, on the result of a comparison:
+    /// whether it happens if that is true. `None` if it is about something else.
+    #[must_use]
+    pub fn on_result(&self, result: Reg) -> Option<bool> {
+        let (cond, x, y, branches) = match *self {
+            Self::Branch { cond, a, b, .. } => (cond, a, b, true),
+            Self::Select { cond, x, y, .. } | Self::FSelect { cond, x, y, .. } => {
+                (cond, x, y, false)
+            }
+            _ => return None,
+        };
+        if result.is_zero() || (x, y) != (result, Reg::ZERO) && (x, y) != (Reg::ZERO, result) {
+            return None;
+        }
+        match cond {
+            Cond::Eq => Some(!branches),
+            Cond::Ne => Some(branches),
+            Cond::Lt | Cond::Ge | Cond::Ltu | Cond::Geu => None,
+        }
+    }
+
     /// True if what follows may be executed more or less often: after branches and calls.
     #[must_use]
     pub const fn is_branch_or_call(&self) -> bool {

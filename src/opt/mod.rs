@@ -7,22 +7,22 @@
 //!    over the block, and so that `lift` sees their results when it decides where the block ends.
 //! 2. [`if_convert()`], where `lift` finds a branch over a few instructions.
 //! 3. Of a finished block, when it is emitted: [`Loop`] and [`Loop::unrolled`], [`Elementwise`]
-//!    (vectorisation) and [`Liveness`], of which each host takes what it can use; [`facts`] tell
-//!    the code cache how to treat it.
+//!    (vectorisation), [`FloatFacts`] and [`Liveness`], of which each host takes what it can use;
+//!    [`facts`] tell the code cache how to treat it.
 //!
 //! What a rewrite or a conversion may do: no state at an access to memory, at a way out, or at any
 //! other operation with an effect differs from what it was without it, for any registers. `check`
 //! (tests) holds all of them to that, by [`crate::ir::eval`].
 //!
 //! Deliberately elsewhere: what is known of values while host code is made of them, and where they
-//! are (`backend::symbolic`), since it depends on the host's registers; what is known of NaNs and
-//! boxes at a back-edge, which depends on how a host makes them canonical.
+//! are (`backend::symbolic`), since it depends on the host's registers.
 
 #[cfg(test)]
 mod check;
 mod extend;
 pub mod facts;
 mod flags;
+mod float_facts;
 mod fold;
 mod identity;
 mod if_convert;
@@ -30,6 +30,7 @@ mod liveness;
 mod loops;
 mod vectorize;
 
+pub use float_facts::{FloatFacts, FloatRules};
 pub use fold::{constant, fold};
 pub use if_convert::{MAX_SKIPPED, if_convert};
 pub use liveness::Liveness;

@@ -1,8 +1,9 @@
 //! The checker of what is being emitted; see [`crate::backend::check`].
 
-use super::{Aside, Emitter, FloatState, Host};
+use super::{Aside, Emitter, Host};
 use crate::backend::check::{Belief, Check, Floats};
 use crate::ir::Node;
+use crate::opt::FloatFacts;
 
 /// The model of the nodes that are being emitted.
 pub(crate) struct Checker<'n, 'c, S: crate::backend::check::Host>(Check<'n, 'c, S>);
@@ -47,13 +48,13 @@ impl<'n, 'c, S: crate::backend::check::Host> Checker<'n, 'c, S> {
 
 /// What the emitter believes now.
 fn belief<'e, 'b, H: Host<'b>>(e: &'e Emitter<'b, '_, H>, aside: &'e Aside) -> Belief<'e> {
-    let floats = |fp: &FloatState| Floats {
+    let floats = |fp: &FloatFacts| Floats {
         boxed: fp.boxed,
         loose: fp.loose,
         canon_d: fp.canon_d,
         canon_s: fp.canon_s,
     };
-    let head = e.head.as_ref().map(|head| (head.at, floats(&head.state)));
+    let head = e.head.as_ref().map(|head| (head.at, floats(&head.facts)));
     let Aside { copies, unbound, .. } = aside;
     let (sym, buf, at) = (&e.sym, &*e.a.buf, e.a.pos());
     Belief { sym, floats: floats(&e.fp), head, copies, buf, at, unbound }

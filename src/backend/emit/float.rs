@@ -1,11 +1,62 @@
 //! Floating point: what is pending, and what must hold.
 
-use super::{
-    Emitter, FloatState, Host, Lower, LowerArith, LowerConvert, LowerFloat, LowerFloatMove, Writes,
-};
+use super::{Emitter, Host, Lower, LowerArith, LowerConvert, LowerFloat, LowerFloatMove, Writes};
 use crate::backend::RestoreOp;
-use crate::ir::{FReg, FUnOp, Fmt, Op, Rounding};
+use crate::ir::{FBinOp, FReg, FUnOp, Fmt, IntFmt, Op, Rounding};
+use crate::opt::{FloatFacts, FloatRules};
 use crate::util::CodePtr;
+
+impl<'b, H: Host<'b>> FloatRules for Emitter<'b, '_, H>
+where
+    Self: Lower<'b, H>,
+{
+    const OWN_NANS: bool = H::OWN_NANS;
+    const KEEPS_UPPER_HALF: bool = H::KEEPS_UPPER_HALF;
+
+    fn is_mapped(&self, f: FReg) -> bool {
+        self.map.float(f.0).is_some()
+    }
+
+    fn joins_selects(&self) -> bool {
+        LowerFloat::joins_selects(self)
+    }
+
+    fn lacks(&self, op: &Op) -> bool {
+        match *op {
+            Op::FClass { fmt: Fmt::H, .. }
+            | Op::FMoveToInt { fmt: Fmt::H, .. }
+            | Op::FMoveFromInt { fmt: Fmt::H, .. }
+            | Op::FLoad { fmt: Fmt::H, .. }
+            | Op::FStore { fmt: Fmt::H, .. } => true,
+            Op::FConvert { from: Fmt::S, to: Fmt::D, .. } => false,
+            Op::FConvert { from: Fmt::D, to: Fmt::S, rm, .. } => rm == Rounding::Rmm,
+            Op::FConvert { .. } => true,
+            _ if inexact(op) == Some(Rounding::Rmm) => true,
+            _ => self.host_lacks(op),
+        }
+    }
+
+    fn needs_rounding(&self, op: &Op) -> Option<Rounding> {
+        let rm = inexact(op).or_else(|| self.host_needs_rounding(op))?;
+        (rm != Rounding::Dyn).then_some(rm)
+    }
+}
+
+/// The rounding mode of an operation whose result no host rounds but in the dynamic mode.
+const fn inexact(op: &Op) -> Option<Rounding> {
+    match *op {
+        Op::FBin { op: FBinOp::Add | FBinOp::Sub | FBinOp::Mul | FBinOp::Div, rm, .. }
+        | Op::FUn { op: FUnOp::Sqrt, rm, .. }
+        | Op::FMulAdd { rm, .. }
+        | Op::FConvert { from: Fmt::D, to: Fmt::S, rm, .. } => Some(rm),
+        _ => None,
+    }
+}
+
+/// True if each integer of a format is a number of `fmt`.
+pub(crate) const fn is_exact(int: IntFmt, fmt: Fmt) -> bool {
+    matches!((int, fmt), (IntFmt::W | IntFmt::Wu, Fmt::D))
+}
 
 impl<'b, H: Host<'b>> Emitter<'b, '_, H>
 where
@@ -13,6 +64,9 @@ where
 {
     #[inline(never)]
     pub(crate) fn float(&mut self, op: &Op) {
+        if self.lacks(op) {
+            return self.helper(op.writes());
+        }
         match *op {
             Op::FBin { op, fmt, rm, fd, a, b } => self.fbin(op, fmt, rm, fd, a, b),
             Op::FUn { op: FUnOp::Sqrt, fmt, rm, fd, a } => self.fsqrt(fmt, rm, fd, a),
@@ -22,10 +76,6 @@ where
             }
             Op::FCmp { op, fmt, rd, a, b } => self.fcmp(op, fmt, rd, a, b),
             Op::FMoveToInt { rd, .. } if rd.is_zero() => {}
-            Op::FClass { fmt: Fmt::H, rd, .. } | Op::FMoveToInt { fmt: Fmt::H, rd, .. } => {
-                self.helper(1 << rd.0);
-            }
-            Op::FMoveFromInt { fmt: Fmt::H, .. } => self.helper(0),
             Op::FClass { fmt, rd, a } => self.fclass(fmt, rd, a),
             Op::FToInt { fmt, int, rm, rd, a } => self.float_to_int(fmt, int, rm, rd, a),
             Op::FFromInt { fmt, int, rm, fd, a } => self.float_from_int(fmt, int, rm, fd, a),
@@ -74,17 +124,10 @@ where
         let x = self.float_in_reg(a, H::FLOAT_SCRATCH);
         let dst = self.fdest(fd);
         self.a.float_move(dst, x);
-        let known = self.fp.with_implied(a) & !(1 << fd.0);
-        self.fdone(Fmt::D, fd, dst, false);
-        let bit = |mask: u32| u32::from(mask & 1 << a.0 != 0) << fd.0;
-        self.fp.boxed |= bit(self.fp.boxed);
-        if mapped {
-            self.fp.loose |= bit(self.fp.loose);
-            self.fp.canon_d |= bit(self.fp.canon_d);
-            self.fp.canon_s |= bit(self.fp.canon_s);
-            self.fp.implies[usize::from(fd.0)] = known;
-            self.fp.implies[usize::from(a.0)] |= 1 << fd.0;
+        if !mapped {
+            self.a.store_float(fd.0, dst);
         }
+        self.fp.copy(fd, a, mapped);
     }
 
     /// Brings home what is pending of `f`, before somebody looks at its bits.
@@ -96,25 +139,20 @@ where
     // What must hold.
 
     /// Checks that the dynamic rounding mode is `rm`, which is known from then on, or else the
-    /// interpreter executes the instruction and the block is left. False if the host has no such
-    /// mode.
-    pub(crate) fn check_rounding(
-        &mut self,
-        rm: Rounding,
-        operands: &[FReg],
-        writes: Writes,
-    ) -> bool {
+    /// interpreter executes the instruction and the block is left.
+    pub(crate) fn check_rounding(&mut self, rm: Rounding, operands: &[FReg], writes: Writes) {
         if rm == Rounding::Dyn || self.fp.frm == Some(rm) {
-            return true;
+            return;
         }
-        let Some(code) = Self::rounding_code(rm) else { return false };
+        let Some(code) = Self::rounding_code(rm) else {
+            unreachable!("the interpreter executes what rounds in a mode that no host has");
+        };
         // The test emits no cold code.
         let slow = self.a.buf.cold_pos();
         let other = self.test_rounding_is_not(code);
         self.a.jump_if(other, slow);
         self.interpret_and_leave(operands, writes);
         self.fp.frm = Some(rm);
-        true
     }
 
     /// In cold code that begins here: the interpreter executes the instruction on `operands`, and
@@ -175,7 +213,7 @@ where
 
     pub(crate) fn reset_float(&mut self) {
         debug_assert!(!self.fp.is_pending(), "values would be lost");
-        self.fp = FloatState::new();
+        self.fp = FloatFacts::default();
     }
 
     /// Says what is pending, for the fault point that comes next.

@@ -29,6 +29,10 @@ pub(crate) trait Host<'b>: DerefMut<Target = Out<'b>> + Sized {
     /// The simulated host that executes what was emitted.
     #[cfg(all(debug_assertions, feature = "tools"))]
     type Simulated: crate::backend::check::Host;
+    /// See [`crate::opt::FloatRules::OWN_NANS`].
+    const OWN_NANS: bool;
+    /// See [`crate::opt::FloatRules::KEEPS_UPPER_HALF`].
+    const KEEPS_UPPER_HALF: bool;
     /// How often a loop is emitted in a row at most.
     const UNROLL: usize;
     /// In a sandbox, calls forward poll too.
@@ -117,14 +121,6 @@ pub(crate) trait Host<'b>: DerefMut<Target = Out<'b>> + Sized {
 
     /// Emits what is to be found behind a block.
     fn end(&mut self) {}
-
-    /// How many branches need help to reach their targets.
-    fn far_branches(&self) -> usize {
-        0
-    }
-
-    /// Takes back all but the first `n` of them.
-    fn forget_far_branches(&mut self, _n: usize) {}
 
     /// Increments the counter at a host address. Registers and flags are unchanged.
     fn increment(&mut self, counter: u64);

@@ -9,10 +9,10 @@
 //! Before all that, at the entry, iterations may be executed in groups: see
 //! [`LowerBlock::grouped`].
 
-use super::{Emitter, FloatState, Host, LoopHead, Lower, LowerBlock, LowerFloat};
+use super::{Emitter, Host, LoopHead, Lower, LowerBlock, LowerFloat};
 use crate::backend::{Counted, Symbolic};
-use crate::ir::{Block, FReg, Fmt, Node, Rounding};
-use crate::opt::Loop;
+use crate::ir::{Block, FReg, Fmt, Rounding};
+use crate::opt::{FloatFacts, Loop};
 
 /// Operations at most of a row of iterations.
 const MAX_ROW: usize = 64;
@@ -31,8 +31,8 @@ where
         }
         let row = if H::UNROLL > 1 { l.unrolled(H::UNROLL, MAX_ROW) } else { None };
         let grouped = self.grouped(block);
-        let state = if grouped || l.has_float() {
-            self.state_at_back_edge(block.pc, row.as_deref().unwrap_or(l.nodes))
+        let facts = if grouped || l.has_float() {
+            FloatFacts::at_back_edge(row.as_deref().unwrap_or(l.nodes), block.pc, self)
         } else {
             None
         };
@@ -40,10 +40,10 @@ where
             Some(row) => (row.as_slice(), l.after),
             None => (block.nodes.as_slice(), block.next),
         };
-        let state = match state {
-            Some(state) => state,
+        let facts = match facts {
+            Some(facts) => facts,
             // What has not been executed in groups is not tried again.
-            None if grouped => FloatState::new(),
+            None if grouped => FloatFacts::default(),
             None if row.is_some() => {
                 self.count(Counted::Guest(block.pc));
                 self.nodes(all, end);
@@ -52,9 +52,9 @@ where
             None => return false,
         };
         self.count(Counted::Cold);
-        let checks = self.check_head(&state);
-        self.head = Some(LoopHead { pc: block.pc, at: self.a.pos(), state: state.clone() });
-        self.fp = state;
+        let checks = self.check_head(&facts);
+        self.head = Some(LoopHead { pc: block.pc, at: self.a.pos(), facts: facts.clone() });
+        self.fp = facts;
         self.count(Counted::Guest(block.pc));
         self.nodes(all, end);
 
@@ -62,39 +62,25 @@ where
             return true;
         }
         checks.into_iter().for_each(|check| self.a.bind(check));
-        (self.head, self.fp) = (None, FloatState::new());
+        (self.head, self.fp) = (None, FloatFacts::default());
         self.sym = Symbolic::new();
         self.count(Counted::Guest(block.pc));
         self.nodes(l.nodes, l.after);
         true
     }
 
-    /// What holds at the last branch of `nodes` back to `pc`, as far as it is worth something at
-    /// the head: found out by emitting the loop for nothing.
-    fn state_at_back_edge(&mut self, pc: u64, nodes: &[Node]) -> Option<FloatState> {
-        let (mark, branches) = (self.a.buf.mark(), self.a.far_branches());
-        self.probe = Some((pc, None));
-        self.nodes(nodes, pc);
-        let (_, edge) = self.probe.take()?;
-        self.a.buf.rewind(&mark);
-        self.a.forget_far_branches(branches);
-        self.fp = FloatState::new();
-        self.sym = Symbolic::new();
-        edge?.at_head()
-    }
-
-    /// Goes to a place yet unknown unless `state` holds or can be taken to hold: the branches.
-    fn check_head(&mut self, state: &FloatState) -> Vec<H::Branch> {
+    /// Goes to a place yet unknown unless `facts` hold or can be taken to hold: the branches.
+    fn check_head(&mut self, facts: &FloatFacts) -> Vec<H::Branch> {
         let mut branches = Vec::new();
-        self.branch_unless_boxed(state.boxed, &mut branches);
+        self.branch_unless_boxed(facts.boxed, &mut branches);
         // Values that no arithmetic has made may be signalling NaNs: no flags must be raised.
-        for (fmt, set) in [(Fmt::D, state.canon_d), (Fmt::S, state.canon_s)] {
+        for (fmt, set) in [(Fmt::D, facts.canon_d), (Fmt::S, facts.canon_s)] {
             for f in (0..32).filter(|f| set & 1 << f != 0) {
                 let nan = self.test_nan(fmt, FReg(f));
                 branches.push(self.a.branch_if(nan));
             }
         }
-        self.branch_unless_rounding(state.frm, &mut branches);
+        self.branch_unless_rounding(facts.frm, &mut branches);
         branches
     }
 
@@ -131,16 +117,11 @@ where
     /// Makes ready for a jump back to `target`. True if it is to be one to the head of the loop, or
     /// else the contract holds.
     pub(crate) fn flush_for_back_edge(&mut self, target: u64) -> bool {
-        if let Some((pc, edge)) = &mut self.probe
-            && *pc == target
-        {
-            *edge = Some(self.fp.clone());
-        }
         match self.head.clone() {
             Some(head) if head.pc == target && head.fits(&self.fp) => {
                 self.flush_int();
-                self.flush_canon(head.state.canon());
-                self.flush_loose(head.state.loose);
+                self.flush_canon(head.facts.canon());
+                self.flush_loose(head.facts.loose);
                 true
             }
             _ => {

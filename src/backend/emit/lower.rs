@@ -187,6 +187,18 @@ pub(crate) enum Writes {
 
 /// Floating point.
 pub(crate) trait LowerFloat<'b, H: Host<'b>> {
+    /// True if the host has nothing for `op`, which no other host lacks; see
+    /// [`crate::opt::FloatRules::lacks`].
+    fn host_lacks(&self, op: &Op) -> bool;
+    /// The rounding mode of an operation that only this host rounds in the dynamic mode; see
+    /// [`crate::opt::FloatRules::needs_rounding`].
+    fn host_needs_rounding(&self, _op: &Op) -> Option<Rounding> {
+        None
+    }
+    /// See [`crate::opt::FloatRules::joins_selects`].
+    fn joins_selects(&self) -> bool {
+        false
+    }
     /// The upper half of a vector register all ones.
     fn box_up(&mut self, x: u8);
     /// A vector register that holds `f`, pending or not: its own, or `scratch`.

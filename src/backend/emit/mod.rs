@@ -4,8 +4,9 @@
 //! what it lowers in its own way ([`Lower`], a trait for each kind of operation). Everything else
 //! is written here once, over both: `block` (a block from end to end, fault points, counters),
 //! `values` (where integer registers are), `int`, `memory`, `atomic`, `select` (operations),
-//! `exits`, `loops` (loops whose head relies on more than the contract), and what is known and
-//! pending of floating-point registers (`float_state`, `float`).
+//! `exits`, `loops` and `loop_head` (loops whose head relies on more than the contract), and what
+//! is pending of floating-point registers (`float`; what is known of them is
+//! [`crate::opt::FloatFacts`]).
 
 mod atomic;
 mod block;
@@ -13,9 +14,9 @@ mod block;
 mod checker;
 mod exits;
 mod float;
-mod float_state;
 mod host;
 mod int;
+mod loop_head;
 mod loops;
 mod lower;
 mod memory;
@@ -24,8 +25,8 @@ mod values;
 
 #[cfg(all(debug_assertions, feature = "tools"))]
 pub(crate) use checker::Checker;
-pub(crate) use float_state::{FloatState, LoopHead};
-pub(crate) use select::on_result;
+pub(crate) use float::is_exact;
+pub(crate) use loop_head::LoopHead;
 
 #[cfg(all(debug_assertions, feature = "tools"))]
 pub(crate) use host::Aside;
@@ -36,7 +37,7 @@ pub(crate) use lower::{
 };
 
 use super::{EmitContext, Out, RegMap, Symbolic};
-use crate::opt::{Liveness, RegSet};
+use crate::opt::{FloatFacts, Liveness, RegSet};
 
 /// Everything that is known while a block is emitted.
 pub(crate) struct Emitter<'b, 'c, H: Host<'b>> {
@@ -45,11 +46,9 @@ pub(crate) struct Emitter<'b, 'c, H: Host<'b>> {
     /// Where integer registers are.
     pub(crate) sym: Symbolic,
     /// What is known of floating-point registers.
-    pub(crate) fp: FloatState,
+    pub(crate) fp: FloatFacts,
     /// The loop that is being emitted, if back-edges need not keep the contract.
     pub(crate) head: Option<LoopHead>,
-    /// Where a loop begins that is emitted for nothing, and what holds at its back-edge.
-    pub(crate) probe: Option<(u64, Option<FloatState>)>,
     pub(crate) ctx: &'c EmitContext<'c>,
     /// Which registers of the guest live in host registers.
     pub(crate) map: &'static RegMap,
@@ -87,9 +86,8 @@ impl<'b, 'c, H: Host<'b>> Emitter<'b, 'c, H> {
         Self {
             a: H::new(out, ctx),
             sym: Symbolic::new(),
-            fp: FloatState::new(),
+            fp: FloatFacts::default(),
             head: None,
-            probe: None,
             ctx,
             map,
             cpu,

@@ -2,25 +2,7 @@
 
 use super::{Emitter, Host, Lower, LowerInt, Unless};
 use crate::backend::{Counted, MAX_COUNTERS};
-use crate::ir::{Cond, Op, Reg, Src};
-
-/// For a branch, or for what happens unless a condition holds, on the result of a comparison:
-/// whether it happens if that is true. `None` if it is about something else.
-pub(crate) fn on_result(op: &Op, result: Reg) -> Option<bool> {
-    let (cond, x, y, branches) = match *op {
-        Op::Branch { cond, a, b, .. } => (cond, a, b, true),
-        Op::Select { cond, x, y, .. } | Op::FSelect { cond, x, y, .. } => (cond, x, y, false),
-        _ => return None,
-    };
-    if result.is_zero() || (x, y) != (result, Reg::ZERO) && (x, y) != (Reg::ZERO, result) {
-        return None;
-    }
-    match cond {
-        Cond::Eq => Some(!branches),
-        Cond::Ne => Some(branches),
-        Cond::Lt | Cond::Ge | Cond::Ltu | Cond::Geu => None,
-    }
-}
+use crate::ir::Src;
 
 impl<'b, H: Host<'b>> Emitter<'b, '_, H>
 where
