@@ -877,6 +877,7 @@ pub(crate) fn context(stubs: super::Stubs) -> EmitContext<'static> {
         peek: &|_| None,
         handler_room: false,
         counters: None,
+        edges: None,
         marks: false,
     }
 }

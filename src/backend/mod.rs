@@ -115,6 +115,10 @@ pub struct EmitContext<'a> {
     /// Host address of [`MAX_COUNTERS`] 64-bit counters that the block shall increment as it is
     /// executed.
     pub counters: Option<u64>,
+    /// Host address of [`EDGES`] bytes that count transitions between parts of guest code, as AFL
+    /// defines them: each part increments the byte whose number is its own place plus half of that
+    /// of the part before, both hashed.
+    pub edges: Option<u64>,
     /// Nothing is incremented: guest code that is executed overwrites its counter, which holds
     /// [`UNMARKED`] before. The block has each branch of the guest's code.
     pub marks: bool,
@@ -123,6 +127,9 @@ pub struct EmitContext<'a> {
 /// What a counter holds whose code was not executed ([`EmitContext::marks`]). Code overwrites it
 /// with a register, whichever is cheapest, so this is a value that no program has.
 pub const UNMARKED: u64 = 0x9d3c_51e6_7f0a_b284;
+
+/// Counters of transitions ([`EmitContext::edges`]): all that 16 bits can tell apart.
+pub const EDGES: usize = 1 << 16;
 
 /// Counters that one block may have. A path that would need more is not counted.
 pub const MAX_COUNTERS: usize = 1024;

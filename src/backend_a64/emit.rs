@@ -164,6 +164,23 @@ impl<'b> Host<'b> for Asm<'b> {
         self.load_field(X17, field!(counting) + 8);
     }
 
+    fn edge(&mut self, edges: u64, place: u16) {
+        self.store_field(field!(counting), X16);
+        self.store_field(field!(counting) + 8, X17);
+        self.load_field(X16, field!(edge));
+        self.add_imm(Sz::X, X16, X16, place.into());
+        a64!(self ; uxth W(X16), W(X16));
+        self.mov_imm(X17, edges);
+        a64!(self ; add X(X16), X(X16), X(X17));
+        self.mem(Mem::LoadB, X17, At::Disp(X16, 0));
+        self.add_imm(Sz::W, X17, X17, 1);
+        self.mem(Mem::StoreB, X17, At::Disp(X16, 0));
+        self.mov_imm(X16, u64::from(place / 2));
+        self.store_field(field!(edge), X16);
+        self.load_field(X16, field!(counting));
+        self.load_field(X17, field!(counting) + 8);
+    }
+
     fn mark(&mut self, counter: u64) {
         self.store_field(field!(counting), X16);
         self.mov_imm(X16, counter);
@@ -191,7 +208,7 @@ impl LowerBlock for Emitter<'_, '_> {
     }
 
     fn end_run(&mut self, end: u64) {
-        if self.ctx.counters.is_some() {
+        if self.counts() {
             // What follows is not behind it.
             self.count(Counted::Guest(end));
         }

@@ -4,7 +4,7 @@ use super::Emitter;
 use super::asm::{Asm, Cc, Map, Pp, Rm, ShortLabel, Sz};
 use super::emit_float::{MOVAPS, MOVU_LOAD, MOVU_STORE, scalar};
 use super::features::Features;
-use super::regs::{RAX, RDX, XMM0, field, float_slot};
+use super::regs::{RAX, RCX, RDX, XMM0, field, float_slot};
 use super::values::{Copies, Opnd, spares};
 #[cfg(all(debug_assertions, feature = "tools"))]
 use crate::backend::emit::Aside;
@@ -198,6 +198,23 @@ impl<'b> Host<'b> for Asm<'b> {
         self.bytes(&[0x48, 0xa3]); // mov [counter], rax
         self.bytes(&counter);
         self.mov(Sz::Q, RAX, Rm::S(field!(counting)));
+    }
+
+    fn edge(&mut self, edges: u64, place: u16) {
+        let counting = |n: i32| Rm::S(field!(counting) + 8 * n);
+        self.mov_to(Sz::Q, counting(0), RAX);
+        self.mov_to(Sz::Q, counting(1), RCX);
+        self.mov(Sz::Q, RAX, Rm::S(field!(edge)));
+        self.lea(Sz::D, RAX, Rm::B(RAX, place.into()));
+        self.ins(Pp::None, Map::M0F, Sz::D, 0xb7, RAX, Rm::R(RAX)); // movzx eax, ax
+        self.mov_imm_keep_flags(RCX, edges);
+        self.lea(Sz::Q, RAX, Rm::X(RAX, RCX, 0, 0));
+        self.movzx8(RCX, Rm::B(RAX, 0));
+        self.lea(Sz::D, RCX, Rm::B(RCX, 1));
+        self.ins8(Pp::None, Map::One, 0x88, RCX, Rm::B(RAX, 0)); // mov [rax], cl
+        self.mov_mem_imm(Sz::Q, Rm::S(field!(edge)), i32::from(place / 2));
+        self.mov(Sz::Q, RAX, counting(0));
+        self.mov(Sz::Q, RCX, counting(1));
     }
 
     fn mark(&mut self, counter: u64) {

@@ -6,6 +6,7 @@
 //!
 //! Starting a program is on everybody's path: nothing is set up here that was not asked for.
 
+mod afl;
 mod binfmt;
 mod coverage;
 mod crash;

@@ -2,11 +2,11 @@
 //! and exit codes, so that what starts qemu can start us instead. docs/qemu.md says what each
 //! option does here.
 
-use super::binfmt;
 use super::fail::Failure;
 use super::flags::debugger;
 use super::run::Launch;
 use super::settings::{Key, Settings, isa};
+use super::{afl, binfmt};
 use rvnative::linux::Address;
 use rvnative::sys::process::Invocation;
 use std::ffi::{OsStr, OsString};
@@ -88,6 +88,7 @@ const UNSEEN: [&str; 15] = [
 pub(super) fn is_name(called: &OsStr) -> bool {
     let name = Path::new(called).file_name().unwrap_or_default().as_bytes();
     name.starts_with(b"qemu-riscv64")
+        || afl::is_name(called)
         || [b"buildkit-qemu-riscv64", &b".buildkit_qemu_emulator"[..], b"riscv64-binfmt-P"]
             .contains(&name)
 }
@@ -250,6 +251,9 @@ fn started(args: &[OsString]) -> Result<(Failure, u8), Stop> {
     }
     if let Some(address) = said.debugger.take() {
         launch.debugged(address);
+    }
+    if afl::is_name(&args[0]) {
+        launch.for_afl();
     }
     let mut settings = said.settings;
     if settings.get(Key::Sysroot).is_none()

@@ -5,7 +5,7 @@ use super::flags::RunFlags;
 use super::image::{self, Prepared};
 use super::profile::Writer;
 use super::settings::{Key, Settings};
-use super::{coverage, crash, info, log, monitor, stats, trace};
+use super::{afl, coverage, crash, info, log, monitor, stats, trace};
 use rvnative::cpu::Hart;
 use rvnative::debug::{Coverage, JitDump, PerfMap, Profiler, Samples, Symbols, Tracer, dump};
 use rvnative::image::{Container, Launch as ImageLaunch};
@@ -54,7 +54,7 @@ pub(super) fn run_watched(flags: RunFlags, profile: Option<Writer>) -> Result<Ex
         if let Some(address) = flags.gdb {
             command.debugger(address);
         }
-        return start(command, &settings, profile);
+        return start(command, settings.machine()?, &settings, profile);
     }
     let Some((program, args)) = flags.command.split_first() else {
         return Err(Failure::new("no program to run"));
@@ -92,7 +92,7 @@ pub(super) fn run_watched(flags: RunFlags, profile: Option<Writer>) -> Result<Ex
     if let Some(address) = flags.gdb {
         command.debugger(address);
     }
-    start(command, &settings, profile)
+    start(command, settings.machine()?, &settings, profile)
 }
 
 /// The program of an image.
@@ -133,6 +133,8 @@ pub(super) struct Launch {
     file: Option<(File, OsString)>,
     /// Where a debugger is waited for.
     debugger: Option<Address>,
+    /// AFL++ is served.
+    afl: bool,
 }
 
 impl Launch {
@@ -154,12 +156,18 @@ impl Launch {
             args: args.to_vec(),
             file: if invocation.is_for_program() { found(invocation, program) } else { None },
             debugger: None,
+            afl: false,
         })
     }
 
     /// Waits for a debugger there.
     pub(super) fn debugged(&mut self, at: Address) {
         self.debugger = Some(at);
+    }
+
+    /// Serves AFL++, as the environment says.
+    pub(super) fn for_afl(&mut self) {
+        self.afl = true;
     }
 
     /// Gives the program another `argv[0]`.
@@ -196,7 +204,11 @@ impl Launch {
                 None => command.env_remove(name),
             };
         }
-        start(command, settings, None)
+        let mut machine = settings.machine()?;
+        if self.afl {
+            afl::set_up(&mut command, &mut machine, |name| std::env::var_os(name))?;
+        }
+        start(command, machine, settings, None)
     }
 }
 
@@ -211,17 +223,17 @@ fn found(invocation: Invocation, program: &OsStr) -> Option<(File, OsString)> {
 /// What a guest's `execve` makes of this command.
 pub(super) fn reenter(reentry: Reentry) -> Result<ExitCode, Failure> {
     let settings = Settings::from_words(&reentry.flags);
-    start(reentry.into_command(), &settings, None)
+    start(reentry.into_command(), settings.machine()?, &settings, None)
 }
 
 /// Gives the process to the guest.
 fn start(
     mut command: Command,
+    mut machine: Options,
     settings: &Settings,
     profile: Option<Writer>,
 ) -> Result<ExitCode, Failure> {
     log::set_up(settings.text(Key::Log)?, settings.get(Key::LogFile).map(Path::new))?;
-    let mut machine = settings.machine()?;
     machine.count |= profile.is_some();
     watch(&mut command, settings, &machine, profile)?;
     command.machine(machine);

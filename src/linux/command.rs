@@ -25,6 +25,7 @@ use crate::linux::signal::core_threads::Gathering;
 use crate::linux::signal::crash::{self, Crash};
 use crate::linux::signal::mirror;
 use crate::linux::status::ExitStatus;
+use crate::linux::task::afl::ForkServer;
 use crate::linux::task::credentials::Credentials;
 use crate::linux::task::peers;
 use crate::linux::task::personality::Personality;
@@ -342,6 +343,13 @@ impl Command {
         self
     }
 
+    /// Has the program started again and again from its entry, for AFL.
+    #[doc(hidden)]
+    pub fn fork_server(&mut self, server: ForkServer) -> &mut Self {
+        self.options.fork_server = Some(Arc::new(server));
+        self
+    }
+
     /// Who is told of translations.
     #[doc(hidden)]
     pub fn observer(&mut self, observer: Box<dyn runtime::Observer>) -> &mut Self {
@@ -523,6 +531,9 @@ impl Command {
         });
         core_dump::settle(&process);
         self.attach_debugger(&process)?;
+        if let Some(server) = &process.options.fork_server {
+            process.machine.set_breakpoint(server.entry(loaded.entry), true);
+        }
         sample::start(&process);
         for &fd in &self.close {
             // One that is not open is as it should be.

@@ -59,6 +59,8 @@ pub use gdb::socket::Address;
 #[doc(hidden)]
 pub use signal::crash::Crash;
 pub use status::ExitStatus;
+#[doc(hidden)]
+pub use task::afl::{Counted, ForkServer};
 pub use trace::Trace;
 
 // For the command and tests of this package, and without a promise.

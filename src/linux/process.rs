@@ -15,6 +15,7 @@ use crate::linux::seccomp::filter::{Restriction, Restrictions};
 use crate::linux::signal::core_threads::Gathering;
 use crate::linux::signal::crash;
 use crate::linux::status::ExitStatus;
+use crate::linux::task::afl::ForkServer;
 use crate::linux::task::credentials::Credentials;
 use crate::linux::task::limits::Limits;
 use crate::linux::task::personality::Personality;
@@ -54,6 +55,8 @@ pub struct Options {
     pub(crate) tell_each_end: bool,
     /// Who is told of what threads are at.
     pub(crate) sampler: Option<Sampler>,
+    /// Who starts the program again and again from its entry.
+    pub(crate) fork_server: Option<Arc<ForkServer>>,
     /// Who is told of a crash.
     pub(crate) on_crash: Option<crash::Hook>,
     /// Arguments for our own command line that a program started by `execve` inherits, in the

@@ -9,7 +9,7 @@ use crate::linux::ptrace::stop;
 use crate::linux::seccomp::calls as seccomp;
 use crate::linux::seccomp::user_dispatch;
 use crate::linux::signal::core_dump;
-use crate::linux::task::futex;
+use crate::linux::task::{fork_server, futex};
 use crate::linux::{order, sample, strace, table};
 
 /// This loop, for handlers that start threads or ask what is served.
@@ -79,9 +79,12 @@ pub(crate) fn run(t: &mut Thread) {
                 let hart = t.cpu.hart_mut();
                 hart.pc = hart.pc.wrapping_add(4);
             }
-            // That of a process which shares its memory with this one, whose debugger it is.
+            // A fork server's, or that of a process which shares its memory with this one, whose
+            // debugger it is.
             Exit::Ebreak if !debugged && t.cpu.at_breakpoint() => {
-                if let Err(exit) = t.cpu.step() {
+                if !fork_server::serve(t)
+                    && let Err(exit) = t.cpu.step()
+                {
                     t.raise_for(exit);
                 }
             }

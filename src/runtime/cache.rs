@@ -177,7 +177,9 @@ impl CodeCache {
         let memory = code.memory;
         let mut source = inner.source.over(code);
         let known = options.mark && self.marks().knows(pc);
-        let own = Limits { each_branch: options.mark && !known, ..key.limits() };
+        let edges = options.edges.as_ref().and_then(|edges| edges.at(pc));
+        let each_branch = options.mark && !known || edges.is_some();
+        let own = Limits { each_branch, ..key.limits() };
         let mut block = inner.lifter.lift(&mut source, &options.isa, pc, &own);
         if known && let Some(insns) = self.marks().known(block, memory) {
             let own = Limits { max_insns: insns.min(own.max_insns), ..own };
@@ -213,6 +215,7 @@ impl CodeCache {
             peek: &peek,
             handler_room: options.foreign_handlers,
             counters: counts.as_ref().map(BlockCounts::address),
+            edges,
             marks: marked_code,
         };
         inner.backend.emit_block(block, &mut inner.buf, &context);

@@ -232,6 +232,19 @@ impl Cpu {
         exit
     }
 
+    /// Translates the code at `pc` for later, if there is some that can be.
+    pub fn translate_ahead(&mut self, pc: u64) {
+        self.machine.serve_code_events();
+        self.adopt_changes();
+        if let Some(generation) = &self.generation
+            && pc & 1 == 0
+            && pc / 2 < generation.cache.table.limit()
+        {
+            // What cannot be translated now may be so when it is executed.
+            let _ = self.machine.translate(generation, BlockKey::new(pc));
+        }
+    }
+
     /// Forgets all translations of the machine, and predictions of returns, as if nothing had been
     /// executed yet. False if it has other harts: then nothing has changed.
     pub fn forget_translations(&mut self) -> bool {

@@ -45,6 +45,6 @@ pub use cpu::{Cpu, Interrupter};
 pub use host::{HostFeatures, backend_name, ignores_top_byte};
 pub use machine::{Machine, Translation};
 pub use observe::{Difference, Observer, TranslatedBlock};
-pub use options::{ENGINES, Engine, EngineKind, Options};
+pub use options::{ENGINES, Edges, Engine, EngineKind, Options};
 pub use pc_table::MAX_TABLE;
 pub use stats::Stats;

@@ -1,8 +1,12 @@
 //! Set-up of a machine.
 
 use super::host::HostFeatures;
+use crate::backend::EDGES;
 use crate::isa::Isa;
 use crate::mem::Mode;
+use std::ops::Range;
+use std::sync::atomic::AtomicU8;
+use std::sync::{Arc, OnceLock};
 
 /// One row for each engine, and for each way of checking one: all that lists engines (the command's
 /// `--jit` and `engines`, tests, scripts) reads [`ENGINES`], which is made of it.
@@ -64,6 +68,33 @@ impl EngineKind {
     }
 }
 
+/// Transitions between parts of code, counted as AFL wants them.
+#[derive(Debug)]
+pub struct Edges {
+    counters: &'static [AtomicU8; EDGES],
+    ranges: OnceLock<Vec<Range<u64>>>,
+}
+
+impl Edges {
+    /// Counts in `counters`; nothing before [`Self::count`] has been called.
+    #[must_use]
+    pub const fn new(counters: &'static [AtomicU8; EDGES]) -> Self {
+        Self { counters, ranges: OnceLock::new() }
+    }
+
+    /// Has transitions into code of these ranges counted that is translated from now on. Only the
+    /// first call has an effect.
+    pub fn count(&self, ranges: Vec<Range<u64>>) {
+        let _ = self.ranges.set(ranges);
+    }
+
+    /// Host address of the counters for code at `pc`, if it counts.
+    pub(super) fn at(&self, pc: u64) -> Option<u64> {
+        let counted = self.ranges.get()?.iter().any(|range| range.contains(&pc));
+        counted.then(|| self.counters.as_ptr().addr() as u64)
+    }
+}
+
 /// Set-up of a machine.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -91,6 +122,8 @@ pub struct Options {
     pub foreign_handlers: bool,
     /// Translated code counts how often its parts are executed, and runs at half its speed or less.
     pub count: bool,
+    /// Translated code of these ranges counts transitions between its parts.
+    pub edges: Option<Arc<Edges>>,
     /// Translated code notes which of its parts are executed instead; `count` has no effect then.
     pub mark: bool,
     /// The observer is told of each instruction, which the interpreter executes until the observer
@@ -112,6 +145,7 @@ impl Default for Options {
             exact_flags: false,
             foreign_handlers: false,
             count: false,
+            edges: None,
             mark: false,
             trace: false,
             measure: false,

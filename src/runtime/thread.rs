@@ -67,6 +67,7 @@ impl Thread {
                 flags_of_word: std::array::from_fn(|word| fp_flags(word as u32)),
                 word_of_flags: std::array::from_fn(|flags| fp_word(0, flags as u8)),
                 counting: [0; 2],
+                edge: 0,
                 fault: Registers::new(),
             });
             NonNull::new_unchecked(at)

@@ -41,6 +41,21 @@ pub fn keep_aside(fd: BorrowedFd<'_>) -> io::Result<Aside> {
     Err(io::Error::last_os_error())
 }
 
+/// Another descriptor for the file of `fd`, a number that somebody has agreed on with who started
+/// the process.
+///
+/// # Errors
+/// What `fcntl` says: `EBADF` if it is not open.
+pub fn duplicate(fd: i32) -> io::Result<File> {
+    // SAFETY: as in `keep_aside`.
+    let copy = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 200) };
+    if copy < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: a descriptor that we just got and nobody else owns.
+    Ok(unsafe { File::from_raw_fd(copy) })
+}
+
 /// Replaces one number in the list; false if it is not there.
 fn replace(old: i32, new: i32) -> bool {
     let swap = |n: &AtomicI32| n.compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire);

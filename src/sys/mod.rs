@@ -17,6 +17,7 @@ pub mod shared_words;
 pub mod signal;
 pub mod standard;
 pub mod syscall;
+pub mod sysv;
 pub mod time;
 
 #[cfg_attr(target_arch = "x86_64", path = "ucontext_x64.rs")]

@@ -36,7 +36,8 @@ where
         let (mut rest, mut known) = (nodes, &ahead[..]);
         let mut before = None;
         #[cfg(all(debug_assertions, feature = "tools"))]
-        let mut checker = Checker::<H::Simulated>::new(self, nodes, after);
+        let mut checker =
+            self.ctx.edges.is_none().then(|| Checker::<H::Simulated>::new(self, nodes, after));
         while let ([node, following @ ..], [now, later @ ..]) = (rest, known) {
             self.redefined = now.redefined;
             self.dead_later = now.dead;
@@ -60,7 +61,7 @@ where
             }
             self.count_behind(last, rest, after, open);
             #[cfg(all(debug_assertions, feature = "tools"))]
-            checker.emitted(self, nodes.len() - rest.len());
+            checker.iter_mut().for_each(|c| c.emitted(self, nodes.len() - rest.len()));
         }
         *self.ahead = ahead;
         if open {
@@ -69,11 +70,11 @@ where
             self.jump_to(after);
             self.end_part(after);
             #[cfg(all(debug_assertions, feature = "tools"))]
-            checker.ended(self);
+            checker.iter_mut().for_each(|c| c.ended(self));
         }
         self.end_run(if open { after } else { u64::MAX });
         #[cfg(all(debug_assertions, feature = "tools"))]
-        checker.taken(self);
+        checker.iter_mut().for_each(|c| c.taken(self));
     }
 
     /// Emits `op`, the last one or not.
@@ -184,6 +185,15 @@ where
         if let Some(counters) = self.ctx.counters {
             self.count_in(counters, counted);
         }
+        if let (Some(edges), Counted::Guest(pc)) = (self.ctx.edges, counted) {
+            self.a.edge(edges, place_of(pc));
+        }
+    }
+
+    /// True if something is asked for that [`Self::count`] emits.
+    #[inline]
+    pub(crate) fn counts(&self) -> bool {
+        self.ctx.counters.is_some() || self.ctx.edges.is_some()
     }
 
     fn count_in(&mut self, counters: u64, counted: Counted) {
@@ -217,7 +227,7 @@ where
     /// goes on at `after`, if that is asked for.
     #[inline]
     fn count_behind(&mut self, last: &Node, rest: &[Node], after: u64, open: bool) {
-        if self.ctx.counters.is_none() {
+        if !self.counts() {
             return;
         }
         let next = rest.first().map_or(after, |n| n.pc);
@@ -241,4 +251,9 @@ where
         self.copies = copies;
         self.a.cold = false;
     }
+}
+
+/// The place of code among the counters of transitions: neighbours lie apart.
+const fn place_of(pc: u64) -> u16 {
+    (pc.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as u16
 }

@@ -125,6 +125,10 @@ pub(crate) trait Host<'b>: DerefMut<Target = Out<'b>> + Sized {
     /// Increments the counter at a host address. Registers and flags are unchanged.
     fn increment(&mut self, counter: u64);
 
+    /// Increments the byte of `edges` for the transition to `place` from the part before, and makes
+    /// this one the part before. Registers and flags are unchanged.
+    fn edge(&mut self, edges: u64, place: u16);
+
     /// Stores something to the counter at a host address that is not
     /// [`UNMARKED`](crate::backend::UNMARKED). Registers and flags are unchanged.
     fn mark(&mut self, counter: u64);

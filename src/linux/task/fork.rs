@@ -27,6 +27,11 @@ use std::io;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
+/// Makes a child that goes on with the thread as it is: a fork(2) that the guest has not asked for.
+pub(super) fn fork_here(t: &mut Thread) -> SysResult {
+    CloneRequest::new(libc::SIGCHLD as u64, 0, 0, 0, 0, 0).make(t)
+}
+
 impl CloneRequest {
     fn make(&self, t: &mut Thread) -> SysResult {
         let has = |bits| self.flags & bits == bits;

@@ -4,10 +4,12 @@
 //! [`credentials`], [`limits`] and [`personality`] are what processes keep, and [`peers`] tells of
 //! other guest processes: all are below `process`. The rest are calls.
 
+pub(crate) mod afl;
 pub(crate) mod clone;
 pub(crate) mod credentials;
 pub(crate) mod exit;
 pub(crate) mod fork;
+pub(crate) mod fork_server;
 pub(crate) mod futex;
 pub(crate) mod ids;
 pub(crate) mod keys;
