@@ -40,10 +40,6 @@ pub(super) fn set_up(
         // Somebody tries the program out.
         return Ok(());
     };
-    let id = id.to_str().and_then(|id| id.parse().ok());
-    let id = id.ok_or_else(|| Failure::new(format_args!("{SHARED} is no number")))?;
-    let counters = sysv::attach(id)
-        .map_err(|e| Failure::new(format_args!("AFL's shared memory {id} cannot be used: {e}")))?;
     let address = |name: &str| -> Result<Option<u64>, Failure> {
         let Some(text) = variable(name) else { return Ok(None) };
         let number = text.to_str().and_then(number);
@@ -63,9 +59,14 @@ pub(super) fn set_up(
     } else {
         Counted::Program
     };
+    let entry = address("AFL_ENTRYPOINT")?;
+    let id = id.to_str().and_then(|id| id.parse().ok());
+    let id = id.ok_or_else(|| Failure::new(format_args!("{SHARED} is no number")))?;
+    let counters = sysv::attach(id)
+        .map_err(|e| Failure::new(format_args!("AFL's shared memory {id} cannot be used: {e}")))?;
     let edges = Arc::new(Edges::new(counters));
     machine.edges = Some(Arc::clone(&edges));
-    command.fork_server(ForkServer::new(edges, address("AFL_ENTRYPOINT")?, counted));
+    command.fork_server(ForkServer::new(edges, entry, counted));
     Ok(())
 }
 
