@@ -15,12 +15,16 @@ mod bank;
 mod belief;
 mod float;
 mod guest;
+#[cfg(test)]
+mod rig;
 
 pub(crate) use bank::has_bank;
 pub use bank::{Bank, Place};
 pub use belief::Belief;
 pub use float::Floats;
 pub use guest::{Guest, Random};
+#[cfg(test)]
+pub(crate) use rig::{buffer, context, said_by};
 
 use super::faults::{RestoreOp, points};
 use super::{CodeBuf, EmitContext, LinkSite, MAX_COUNTERS};
@@ -863,39 +867,4 @@ fn code_at(buf: &CodeBuf, at: CodePtr) -> Option<(&[u8], bool)> {
         return Some((&buf.hot[from..], false));
     }
     part(&buf.cold, buf.cold_base).map(|from| (&buf.cold[from..], true))
-}
-
-/// For tests of checkers: the context of a block in which nothing is special.
-#[cfg(test)]
-pub(crate) fn context(stubs: super::Stubs) -> EmitContext<'static> {
-    EmitContext {
-        mode: crate::mem::Mode::Identity,
-        stubs,
-        exact_flags: false,
-        lookup: &|_| None,
-        conditional_links: true,
-        peek: &|_| None,
-        handler_room: false,
-        counters: None,
-        edges: None,
-        marks: false,
-    }
-}
-
-/// For the same: a buffer for the block at 0x1000.
-#[cfg(test)]
-pub(crate) fn buffer() -> CodeBuf {
-    let mut buf = CodeBuf::default();
-    buf.start(0x1000, [0x1000, 0x10_0000], 0);
-    buf
-}
-
-/// For the same: what `check` says, nothing if all is right.
-#[cfg(test)]
-pub(crate) fn said_by(check: impl FnOnce()) -> String {
-    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check));
-    result.err().map_or_else(String::new, |said| match said.downcast::<String>() {
-        Ok(text) => text.lines().last().unwrap_or_default().to_owned(),
-        Err(_) => "a panic of another kind".to_owned(),
-    })
 }

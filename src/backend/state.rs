@@ -112,10 +112,6 @@ pub struct ThreadState {
     pub word_of_flags: [u32; 32],
     /// Registers that code which counts uses, meanwhile.
     pub counting: [u64; 2],
-    /// Half the place of the part of code that was executed last ([`EmitContext::edges`]).
-    ///
-    /// [`EmitContext::edges`]: crate::backend::EmitContext::edges
-    pub edge: u64,
     /// Host address at which translated code that faults goes on, whatever the fault, if it is not
     /// 0.
     pub recovery: u64,
@@ -124,6 +120,10 @@ pub struct ThreadState {
     pub counter: u64,
     /// What the fault handler saved.
     pub fault: Registers,
+    /// Half the place of the part of code that was executed last ([`EmitContext::edges`]).
+    ///
+    /// [`EmitContext::edges`]: crate::backend::EmitContext::edges
+    pub edge: u64,
 }
 
 /// In [`ThreadState::known_fp`] of x86-64: there may be flags that only MXCSR knows.

@@ -89,7 +89,6 @@ mod tests {
 
     #[test]
     fn ranges_are_lists_of_addresses() {
-        assert_eq!(ranges("0x10-0x20"), Some(vec![0x10..0x20]));
         assert_eq!(ranges("10-20,0x30-ff"), Some(vec![0x10..0x20, 0x30..0xff]));
         for wrong in ["", "libc.so", "0x10", "0x10-", "-0x10", "1-2,", "0x1-0x2-0x3"] {
             assert_eq!(ranges(wrong), None, "{wrong}");

@@ -145,8 +145,8 @@ impl FloatFacts {
         self.implies[usize::from(fd.0)] = others & !bit(fd);
     }
 
-    /// `fd` is now `a` or what it was. Neither is loose, unless both are boxed and `fd` has a vector
-    /// register.
+    /// `fd` is now `a` or what it was. Neither is loose, unless both are boxed and `fd` has a
+    /// vector register.
     pub fn merge(&mut self, fd: FReg, a: FReg) {
         if !self.is_boxed(a) {
             self.boxed &= !bit(fd);
