@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct Samples(Arc<Mutex<Taken>>);
 
 struct Taken {
-    /// Whose they are: a child of it has a copy.
+    /// Whose they are.
     process: u32,
     roots: Vec<PathBuf>,
     unwinder: Unwinder,
@@ -25,6 +25,17 @@ struct Taken {
 
 /// Calls of a sample at most.
 const MOST: usize = 128;
+
+impl Taken {
+    /// In a child of the process whose samples these are: has its own from now on.
+    fn begin_child(&mut self) {
+        let process = std::process::id();
+        if self.process != process {
+            self.process = process;
+            self.stacks.clear();
+        }
+    }
+}
 
 impl Samples {
     /// No samples, of the calling process. `roots` are directories below which the guest's files
@@ -46,19 +57,17 @@ impl Samples {
     /// Takes a sample of a thread that stands for `micros` microseconds.
     pub fn take(&self, memory: &Memory, hart: &Hart, micros: u64) {
         let taken = &mut *self.lock();
+        taken.begin_child();
         let chain = taken.unwinder.chain(memory, hart, MOST);
         *taken.stacks.entry(chain.into()).or_default() += micros;
     }
 
-    /// Microseconds by the names of calls, of which the outermost is the first; nothing in a copy
-    /// of the process.
+    /// Microseconds by the names of calls, of which the outermost is the first.
     #[must_use]
     pub fn by_name(&self, memory: &Memory) -> BTreeMap<Vec<String>, u64> {
-        let taken = self.lock();
+        let mut taken = self.lock();
+        taken.begin_child();
         let mut out = BTreeMap::new();
-        if taken.process != std::process::id() {
-            return out;
-        }
         let mut symbols = Symbols::new(taken.roots.clone());
         let mut names: FxHashMap<u64, String> = FxHashMap::default();
         for (stack, micros) in &taken.stacks {

@@ -10,6 +10,7 @@ use crate::linux::lock::lock;
 use crate::linux::process::{Options, Process, Thread};
 use crate::linux::ptrace::stop;
 use crate::linux::ptrace::tracees::Tracees;
+use crate::linux::sample;
 use crate::linux::signal::core_threads::Gathering;
 use crate::linux::task::clone::{
     CLONE_CLEAR_SIGHAND, CLONE_DETACHED, CLONE_FILES, CLONE_FS, CLONE_INTO_CGROUP, CLONE_NEWNS,
@@ -82,7 +83,7 @@ impl CloneRequest {
             lock(&process.actions),
             (lock(&process.warned), lock(&process.credentials), process.core.hold()),
             process.options.files.world().map(|world| world.bound()),
-            lock(&process.on_exit),
+            (lock(&process.on_exit), sample::hold()),
             (lock(&process.limits), lock(&process.aio), lock(&process.restrictions)),
             (limit::hold(), process.tracees.hold(), process.debug.hold()),
         );
@@ -133,6 +134,7 @@ impl CloneRequest {
         t.debuggee = None;
         lock(&t.process.restrictions).clear();
         t.inherit_restriction();
+        sample::start(&t.process);
         self.start_child(t);
         settle_debugger(t, waits);
         (t.trace, t.begins) = t.inherited_trace();
