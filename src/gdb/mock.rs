@@ -121,6 +121,8 @@ impl Target for Mock {
     fn set_siginfo(&mut self, _: i32, info: &[u8]) -> bool {
         info.len() == 128
     }
+    fn module_number_at(&mut self, _address: u64) {}
+
     fn thread_local(&mut self, tid: i32, offset: u64, module: u64) -> Option<u64> {
         (module == 0).then(|| offset.wrapping_add(tid as u64))
     }

@@ -33,8 +33,7 @@ impl Session {
             },
             b"GetTLSAddr" => thread_local(rest, t),
             b"Attached" => b"0".to_vec(),
-            // All that there is to say about symbols: none are wanted.
-            b"Symbol" => b"OK".to_vec(),
+            b"Symbol" => symbol(rest, t),
             b"Rcmd" => monitor(rest, t),
             _ => self.lldb_query(name, rest, t),
         }
@@ -167,6 +166,25 @@ fn memory_map(t: &dyn Target) -> String {
          <memory type=\"ram\" start=\"0x0\" length=\"{:#x}\"/>\n</memory-map>\n",
         t.memory_size()
     )
+}
+
+/// What the C library says to debuggers about its `link_map`: how many bits the module's number
+/// has, how many of them there are, and where (glibc's nptl_db/db_info.c).
+const MODULE_NUMBER: &[u8] = b"_thread_db_link_map_l_tls_modid";
+
+/// `:`, when symbols can be asked for, or `ADDRESS:NAME` with what one is at, no address if there
+/// is none.
+fn symbol(text: &[u8], t: &mut dyn Target) -> Vec<u8> {
+    let (address, name) = split(text, b':').unwrap_or((text, &[]));
+    if name.is_empty() {
+        return [b"qSymbol:", hex(MODULE_NUMBER).as_bytes()].concat();
+    }
+    if unhex(name).as_deref() == Some(MODULE_NUMBER)
+        && let Some(address) = number(address)
+    {
+        t.module_number_at(address);
+    }
+    b"OK".to_vec()
 }
 
 /// `THREAD,OFFSET,MODULE`.

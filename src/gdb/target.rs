@@ -122,6 +122,9 @@ pub trait Target {
     fn siginfo(&mut self, tid: i32) -> Option<Vec<u8>>;
     /// Changes it.
     fn set_siginfo(&mut self, tid: i32, info: &[u8]) -> bool;
+    /// The C library's description of where a `link_map` has its module's number is at `address`:
+    /// three 32-bit numbers, bits, how many, and offset.
+    fn module_number_at(&mut self, address: u64);
     /// Where a thread has the thread-local variable at `offset` of the module whose `link_map`
     /// is at `module` (0: the program).
     fn thread_local(&mut self, tid: i32, offset: u64, module: u64) -> Option<u64>;

@@ -49,12 +49,36 @@ fn r_debug(process: &Process) -> Option<u64> {
 }
 
 /// Where a thread whose `tp` is that has the thread-local variable at `offset` of the module at
-/// `module`: the program's lie at `tp` (psABI, variant I). Those of libraries are known to the C
-/// library alone.
-pub(super) fn thread_local(process: &Process, tp: u64, offset: u64, module: u64) -> Option<u64> {
+/// `module`: the program's lie at `tp` (psABI, variant I). Those of libraries are where the
+/// thread's vector says (`dtv` of glibc's sysdeps/generic/dl-dtv.h, to which the doubleword 16
+/// bytes below `tp` points), if the thread has any yet: by the module's number, which is in its
+/// `link_map`, where the description at `number_at` says.
+pub(super) fn thread_local(
+    process: &Process,
+    tp: u64,
+    offset: u64,
+    (module, number_at): (u64, Option<u64>),
+) -> Option<u64> {
+    /// What the vector has for a module whose variables the thread has not touched.
+    const NOT_YET: u64 = u64::MAX;
     let mem = process.memory();
     let main = r_debug(process).and_then(|r| word(mem, r.wrapping_add(8)));
-    (module == 0 || main.is_none() || main == Some(module)).then(|| tp.wrapping_add(offset))
+    if module == 0 || main.is_none() || main == Some(module) {
+        return Some(tp.wrapping_add(offset));
+    }
+    let [bits, count] = word(mem, number_at?).map(|w| [w as u32, (w >> 32) as u32])?;
+    let place = mem.read_u32(number_at?.wrapping_add(8)).ok()?;
+    if (bits, count) != (64, 1) {
+        return None;
+    }
+    let number = word(mem, module.wrapping_add(place.into()))?;
+    let vector = word(mem, tp.wrapping_sub(16))?;
+    let modules = word(mem, vector.wrapping_sub(16))?;
+    if number == 0 || number > modules {
+        return None;
+    }
+    let block = word(mem, vector.wrapping_add(number.wrapping_mul(16)))?;
+    (block != NOT_YET).then(|| block.wrapping_add(offset))
 }
 
 /// `library-list-svr4`.

@@ -33,6 +33,8 @@ pub(super) struct Server {
     files: Files,
     /// The client goes with what a fork has made.
     followed: Option<Child>,
+    /// Where the guest's C library says where a `link_map` has its module's number.
+    module_number: Option<u64>,
 }
 
 /// A conversation that begins, or goes on after an `execve`.
@@ -62,7 +64,8 @@ pub(super) fn serve_first(process: Arc<Process>, debugger: Arc<Debugger>, listen
 pub(super) fn serve(process: Arc<Process>, debugger: Arc<Debugger>, talk: Talk) {
     let Talk { mut connection, mut session, first } = talk;
     debugger.socket.store(connection.fd(), Ordering::Release);
-    let mut server = Server { process, debugger, files: Files::default(), followed: None };
+    let mut server =
+        Server { process, debugger, files: Files::default(), followed: None, module_number: None };
     server.stop();
     let first_thread = server.threads().first().copied().unwrap_or(0);
     let stop = |what| Stop::Thread { tid: first_thread, what };
@@ -491,9 +494,13 @@ impl Target for Server {
         true
     }
 
+    fn module_number_at(&mut self, address: u64) {
+        self.module_number = Some(address);
+    }
+
     fn thread_local(&mut self, tid: i32, offset: u64, module: u64) -> Option<u64> {
         let tp = self.registers(tid)?.x[4];
-        libraries::thread_local(&self.process, tp, offset, module)
+        libraries::thread_local(&self.process, tp, offset, (module, self.module_number))
     }
 
     fn auxv(&self) -> Vec<u8> {
