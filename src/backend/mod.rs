@@ -11,6 +11,7 @@ pub mod check;
 mod code;
 pub(crate) mod emit;
 pub mod faults;
+mod homes;
 mod regmap;
 mod state;
 mod sum;
@@ -20,6 +21,7 @@ pub(crate) use buf::writes_to_out;
 pub use buf::{CodeBuf, CountPoint, Counted, LinkSite, Out};
 pub use code::Code;
 pub use faults::{FaultPoints, RestoreOp};
+pub use homes::{Held, Homes};
 pub use regmap::RegMap;
 pub(crate) use state::field;
 pub use state::{

@@ -1,5 +1,6 @@
 //! Sums and rotations among the symbolic values of registers.
 
+use super::homes::Homes;
 use super::symbolic::{KeptHome, ShiftOp, Symbolic, Val};
 use crate::ir::Width;
 
@@ -23,17 +24,17 @@ impl Symbolic {
     }
 
     /// The value of `rd`, which is not x0, is a sum over homes.
-    pub fn set_sum(&mut self, rd: u8, (a, b, shift, imm): Sum) {
+    pub fn set_sum(&mut self, homes: &mut Homes, rd: u8, (a, b, shift, imm): Sum) {
         if (a, b) == (0, 0) {
             let value = i64::from(imm) as u64;
             if self.constant(rd) != Some(value) {
-                self.set_const(rd, value, false);
+                self.set_const(homes, rd, value, false);
             }
             return;
         }
         // `home(rd) + 0` is no change, if nothing is pending that would make it one.
         if (a, b, imm) != (rd, 0, 0) || self.is_pending(rd) {
-            self.set_lin(rd, a, b, shift, imm);
+            self.set_lin(homes, rd, a, b, shift, imm);
         }
     }
 
@@ -95,10 +96,10 @@ mod tests {
 
     #[test]
     fn nothing_is_made_of_homes_that_will_change() {
-        let mut s = Symbolic::new();
-        s.set_lin(5, 10, 0, 0, 8);
+        let (mut s, mut homes) = (Symbolic::new(), Homes::new());
+        s.set_lin(&mut homes, 5, 10, 0, 0, 8);
         assert_eq!(s.sum(6, 5), Some((10, 0, 0, 8)));
-        s.set_lin(10, 10, 0, 0, 16);
+        s.set_lin(&mut homes, 10, 10, 0, 0, 16);
         assert_eq!(s.sum(6, 5), None);
         assert_eq!(s.sum(10, 5), Some((10, 0, 0, 8)));
         assert_eq!((s.sum(6, 0), s.sum(6, 11)), (Some((0, 0, 0, 0)), None));
@@ -106,19 +107,19 @@ mod tests {
 
     #[test]
     fn two_shifts_that_meet_are_a_rotation() {
-        let mut s = Symbolic::new();
-        s.set_shift(5, ShiftOp::Left, Width::W, 10, 8);
-        s.set_shift(6, ShiftOp::Right, Width::W, 10, 24);
+        let (mut s, mut homes) = (Symbolic::new(), Homes::new());
+        s.set_shift(&mut homes, 5, ShiftOp::Left, Width::W, 10, 8);
+        s.set_shift(&mut homes, 6, ShiftOp::Right, Width::W, 10, 24);
         let (w, from, right) = s.rotation(Width::D, 5, 6).expect("a rotation");
         assert_eq!((w, from.reg(), right), (Width::W, 10, 24));
         // Its source is about to be written.
-        s.set_lin(10, 11, 0, 0, 0);
+        s.set_lin(&mut homes, 10, 11, 0, 0, 0);
         assert_eq!((s.rotation(Width::D, 5, 6), s.kept_shift(5)), (None, None));
         s.materialise(5);
         s.materialise(6);
         s.materialise(10);
-        s.set_shift(5, ShiftOp::Left, Width::W, 10, 8);
-        s.set_shift(6, ShiftOp::Right, Width::W, 10, 23);
+        s.set_shift(&mut homes, 5, ShiftOp::Left, Width::W, 10, 8);
+        s.set_shift(&mut homes, 6, ShiftOp::Right, Width::W, 10, 23);
         assert_eq!(s.rotation(Width::D, 5, 6), None);
     }
 }

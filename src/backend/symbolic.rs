@@ -6,6 +6,7 @@
 //! needs them at home, and many are never needed there: they are folded into addresses and
 //! immediates, or overwritten.
 
+use super::homes::Homes;
 use crate::ir::{BinOp, Width};
 use crate::opt::RegSet;
 
@@ -97,7 +98,7 @@ impl Symbolic {
     }
 
     /// Back to the contract state. Nothing may be pending.
-    pub fn reset(&mut self) {
+    pub fn reset(&mut self, _homes: &mut Homes) {
         debug_assert_eq!(self.pending, 0, "pending values would be lost");
         *self = Self::new();
     }
@@ -176,7 +177,7 @@ impl Symbolic {
     }
 
     /// `r` is at home now, with a value about which nothing else is known than `narrow`.
-    pub fn set_home(&mut self, r: u8, narrow: bool) {
+    pub fn set_home(&mut self, _homes: &mut Homes, r: u8, narrow: bool) {
         self.vals[r as usize] = Val::Home;
         self.pending &= !bit(r);
         self.sext &= !bit(r);
@@ -184,7 +185,7 @@ impl Symbolic {
     }
 
     /// The home's low half is right and its upper half zero; the value is its sign-extension.
-    pub fn set_sext(&mut self, r: u8) {
+    pub fn set_sext(&mut self, _homes: &mut Homes, r: u8) {
         self.vals[r as usize] = Val::Home;
         self.pending |= bit(r);
         self.sext |= bit(r);
@@ -192,7 +193,7 @@ impl Symbolic {
     }
 
     /// The value is `k`; `at_home` says whether the home holds it.
-    pub fn set_const(&mut self, r: u8, k: u64, at_home: bool) {
+    pub fn set_const(&mut self, _homes: &mut Homes, r: u8, k: u64, at_home: bool) {
         self.vals[r as usize] = Val::Const(k);
         self.sext &= !bit(r);
         self.pending = if at_home { self.pending & !bit(r) } else { self.pending | bit(r) };
@@ -200,7 +201,7 @@ impl Symbolic {
     }
 
     /// The value is a sum over homes.
-    pub fn set_lin(&mut self, r: u8, a: u8, b: u8, shift: u8, imm: i32) {
+    pub fn set_lin(&mut self, _homes: &mut Homes, r: u8, a: u8, b: u8, shift: u8, imm: i32) {
         self.vals[r as usize] = Val::Lin { a, b, shift, imm };
         self.sext &= !bit(r);
         self.pending |= bit(r);
@@ -208,7 +209,7 @@ impl Symbolic {
     }
 
     /// The value is a home, other than x0's, shifted.
-    pub fn set_shift(&mut self, r: u8, op: ShiftOp, w: Width, a: u8, n: u8) {
+    pub fn set_shift(&mut self, _homes: &mut Homes, r: u8, op: ShiftOp, w: Width, a: u8, n: u8) {
         self.vals[r as usize] = Val::Shift { op, w, a, n };
         self.sext &= !bit(r);
         self.pending |= bit(r);
@@ -258,10 +259,10 @@ mod tests {
 
     #[test]
     fn dependents_are_found_and_forgotten() {
-        let mut s = Symbolic::new();
-        s.set_lin(5, 10, 11, 3, 8);
-        s.set_lin(6, 10, 0, 0, 8);
-        s.set_lin(10, 10, 0, 0, 16);
+        let (mut s, mut homes) = (Symbolic::new(), Homes::new());
+        s.set_lin(&mut homes, 5, 10, 11, 3, 8);
+        s.set_lin(&mut homes, 6, 10, 0, 0, 8);
+        s.set_lin(&mut homes, 10, 10, 0, 0, 16);
         assert_eq!(s.dependents(10), 1 << 5 | 1 << 6);
         assert_eq!(s.dependents(11), 1 << 5);
         s.materialise(5);

@@ -555,23 +555,24 @@ mod tests {
     use super::*;
     use crate::backend::check::{buffer, context, said_by};
     use crate::backend::emit::{Checker, LowerFloatMove};
-    use crate::backend::{Out, Stubs};
+    use crate::backend::{Homes, Out, Stubs};
     use crate::backend_a64::Features;
     use crate::ir::{Block, Cond, FReg, Fmt, Reg};
 
     /// What the checker says of code that `emit` makes for `nodes`; nothing if it is right.
-    fn verdict(nodes: &str, emit: impl FnOnce(&mut Emitter<'_, '_>)) -> String {
+    fn verdict(nodes: &str, emit: impl FnOnce(&mut Emitter<'_, '_>, &mut Homes)) -> String {
         let block: Block = format!("block 0x1000 insns 9\n{nodes}").parse().expect("nodes");
         let ctx = context(Stubs::default());
         let (mut buf, mut ahead) = (buffer(), Vec::new());
         let mut e = Emitter::new(Out::new(&mut buf), (&ctx, &MAP), Features::detect(), &mut ahead);
         e.pc = 0x1000;
         let mut checker = Checker::<Machine>::new(&e, &block.nodes, 0x2000);
-        emit(&mut e);
+        let mut homes = Homes::of_test();
+        emit(&mut e, &mut homes);
         said_by(|| {
             checker.emitted(&e, block.nodes.len());
             e.jump_to(0x2000);
-            e.taken_branches();
+            e.taken_branches(&mut homes);
             checker.taken(&e);
         })
     }
@@ -579,32 +580,34 @@ mod tests {
     #[test]
     fn beliefs_are_compared() {
         let copy = "0x1000 add.d x5, x15, 0";
-        assert_eq!(verdict(copy, |e| e.sym.set_lin(5, 15, 0, 0, 0)), "");
-        let said = verdict(copy, |e| {
-            e.sym.set_lin(5, 15, 0, 0, 0);
+        assert_eq!(verdict(copy, |e, homes| e.sym.set_lin(homes, 5, 15, 0, 0, 0)), "");
+        let said = verdict(copy, |e, homes| {
+            e.sym.set_lin(homes, 5, 15, 0, 0, 0);
             e.a.mov_imm(8, 7);
         });
         assert!(said.starts_with("x5 is 0x7"), "{said}");
         // fcvtzs x8, d2
-        let said = verdict("0x1000 ftoint.l.d.rtz x5, f2", |e| e.a.word(0x9e78_0048));
+        let said = verdict("0x1000 ftoint.l.d.rtz x5, f2", |e, _| e.a.word(0x9e78_0048));
         assert!(said.starts_with("x15 is "), "{said}");
     }
 
     #[test]
     fn beliefs_about_floats_are_compared() {
         let load = "0x1000 fload.s f12, [x15 + 8]";
-        let emitted = |e: &mut Emitter<'_, '_>| e.fload(Fmt::S, FReg(12), Reg(15), 8);
+        let emitted = |e: &mut Emitter<'_, '_>, homes: &mut Homes| {
+            e.fload(homes, Fmt::S, FReg(12), Reg(15), 8)
+        };
         assert_eq!(verdict(load, emitted), "");
-        let said = verdict(load, |e| e.fload(Fmt::S, FReg(11), Reg(15), 8));
+        let said = verdict(load, |e, homes| e.fload(homes, Fmt::S, FReg(11), Reg(15), 8));
         assert!(said.starts_with("f11 is "), "{said}");
-        let said = verdict(load, |e| {
-            emitted(e);
+        let said = verdict(load, |e, homes| {
+            emitted(e, homes);
             e.fp.loose |= 0xf << 8;
         });
         assert!(said.starts_with("f8 is ") || said.starts_with("f9 is "), "{said}");
         // fmov d3, d4
-        let said = verdict("0x1000 add.d x5, x15, 0", |e| {
-            e.sym.set_lin(5, 15, 0, 0, 0);
+        let said = verdict("0x1000 add.d x5, x15, 0", |e, homes| {
+            e.sym.set_lin(homes, 5, 15, 0, 0, 0);
             e.a.word(0x1e60_4083);
         });
         assert_eq!(said, "", "nodes without floats are taken not to touch them");
@@ -612,14 +615,14 @@ mod tests {
 
     #[test]
     fn branches_that_are_taken_are_followed() {
-        let branch = |set: fn(&mut Emitter<'_, '_>)| {
-            verdict("0x1000 branch.eq x15, x14, 0x3000", move |e| {
-                set(e);
-                e.branch(Cond::Eq, Reg(15), Reg(14), 0x3000);
+        let branch = |set: fn(&mut Emitter<'_, '_>, &mut Homes)| {
+            verdict("0x1000 branch.eq x15, x14, 0x3000", move |e, homes| {
+                set(e, homes);
+                e.branch(homes, Cond::Eq, Reg(15), Reg(14), 0x3000);
             })
         };
-        assert_eq!(branch(|_| ()), "");
-        let said = branch(|e| e.a.mov_imm(5, 0));
+        assert_eq!(branch(|_, _| ()), "");
+        let said = branch(|e, _| e.a.mov_imm(5, 0));
         assert!(said.starts_with("x12 is 0x0"), "{said}");
     }
 }

@@ -7,11 +7,11 @@ use super::emit_mem::kind;
 use super::features::Features;
 use super::patch;
 use super::regs::{LR, SP, STATE, V29, X0, X1, X16, X17, ZR, field, float_slot};
-use super::values::Opnd;
+use super::values::Operand;
 #[cfg(all(debug_assertions, feature = "tools"))]
 use crate::backend::emit::Aside;
 use crate::backend::emit::{Access, Host, Lower, LowerBlock};
-use crate::backend::{Counted, EmitContext, HANDLER_ROOM, Out, STATE_BIAS};
+use crate::backend::{Counted, EmitContext, HANDLER_ROOM, Held, Homes, Out, STATE_BIAS};
 use crate::ir::{Cond, MemSize, Node, Op};
 use crate::util::CodePtr;
 
@@ -21,8 +21,8 @@ impl<'b> Host<'b> for Asm<'b> {
     type Deferred = Deferred;
     type Test = Test;
     type Cc = Cc;
-    type Operand = Opnd;
-    type Address = At;
+    type Operand<'h> = Operand<'h>;
+    type Address<'h> = Held<'h, At>;
     type Branch = (CodePtr, u32);
     type Skip = (CodePtr, u32);
     #[cfg(all(debug_assertions, feature = "tools"))]
@@ -58,8 +58,8 @@ impl<'b> Host<'b> for Asm<'b> {
         self.sxtw(r, r);
     }
 
-    fn access(&mut self, access: Access, reg: u8, at: At) {
-        self.mem(kind(access), reg, at);
+    fn access(&mut self, access: Access, reg: u8, at: Held<'_, At>) {
+        self.mem(kind(access), reg, at.get());
     }
 
     fn jump(&mut self, target: CodePtr) {
@@ -202,16 +202,16 @@ impl<'b> Host<'b> for Asm<'b> {
 impl<'b> Lower<'b, Asm<'b>> for Emitter<'b, '_> {}
 
 impl LowerBlock for Emitter<'_, '_> {
-    fn fuse_with_next(&mut self, op: &Op, following: &[Node]) -> usize {
+    fn fuse_with_next(&mut self, homes: &mut Homes, op: &Op, following: &[Node]) -> usize {
         let Some(second) = following.first() else { return 0 };
-        usize::from(self.pair(op, &second.op) || self.fcmp_branch(op, second))
+        usize::from(self.pair(homes, op, &second.op) || self.fcmp_branch(homes, op, second))
     }
 
-    fn end_run(&mut self, end: u64) {
+    fn end_run(&mut self, homes: &mut Homes, end: u64) {
         if self.counts() {
             // What follows is not behind it.
             self.count(Counted::Guest(end));
         }
-        self.taken_branches();
+        self.taken_branches(homes);
     }
 }

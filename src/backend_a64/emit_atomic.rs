@@ -6,7 +6,8 @@
 use super::Emitter;
 use super::asm::{Alu, Asm, At, Cc, Mem, Sz, Test, a64};
 use super::regs::{STATE, X0, X1, X16, X30, ZR, field};
-use super::values::Opnd;
+use super::values::Operand;
+use crate::backend::Homes;
 use crate::backend::emit::{Host, LowerAtomic};
 use crate::ir::{AmoOp, MemSize, Reg};
 
@@ -24,12 +25,12 @@ macro_rules! sizes {
 }
 
 impl<'b> LowerAtomic<'b, Asm<'b>> for Emitter<'b, '_> {
-    fn atomic_base(&mut self, base: Reg) {
-        self.host_address(base);
+    fn atomic_base(&mut self, homes: &Homes, base: Reg) {
+        self.host_address(homes, base);
     }
 
-    fn exchange(&mut self, op: AmoOp, size: MemSize, value: Opnd, _wanted: bool) {
-        let value = value.reg();
+    fn exchange(&mut self, op: AmoOp, size: MemSize, value: Operand<'_>, _wanted: bool) {
+        let value = value.get().reg();
         if !self.cpu.lse {
             return self.amo_loop(op, size, value);
         }
@@ -59,7 +60,7 @@ impl<'b> LowerAtomic<'b, Asm<'b>> for Emitter<'b, '_> {
         }
     }
 
-    fn reserve(&mut self, size: MemSize, _base: Reg) -> (MemSize, bool) {
+    fn reserve(&mut self, _homes: &Homes, size: MemSize, _base: Reg) -> (MemSize, bool) {
         self.fault_point();
         sizes!(self.a, size ; ldarb ldarh ldar X1);
         if size == MemSize::W {
@@ -73,7 +74,13 @@ impl<'b> LowerAtomic<'b, Asm<'b>> for Emitter<'b, '_> {
         (size, size != MemSize::D)
     }
 
-    fn store_if_reserved(&mut self, size: MemSize, _base: Reg, value: Opnd) -> bool {
+    fn store_if_reserved(
+        &mut self,
+        _homes: &Homes,
+        size: MemSize,
+        _base: Reg,
+        value: Operand<'_>,
+    ) -> bool {
         let sz = if size == MemSize::W { Sz::W } else { Sz::X };
         self.a.load_field(X1, field!(hart.reservation.addr));
         self.a.cmp(Sz::X, X1, X16);
@@ -82,7 +89,7 @@ impl<'b> LowerAtomic<'b, Asm<'b>> for Emitter<'b, '_> {
         self.a.cmp_imm(Sz::X, X1, i64::from(size.bytes()));
         let other_size = self.a.branch_if(Test::Flags(Cc::NE));
         self.a.load_field(X30, field!(hart.reservation.value));
-        self.compare_and_swap(size, X30, value.reg());
+        self.compare_and_swap(size, X30, value.get().reg());
         self.a.cmp(sz, X1, X30);
         self.a.bind(other_address);
         self.a.bind(other_size);
@@ -94,8 +101,8 @@ impl<'b> LowerAtomic<'b, Asm<'b>> for Emitter<'b, '_> {
         false
     }
 
-    fn exchange_if(&mut self, size: MemSize, expected: Opnd, new: Opnd) {
-        self.compare_and_swap(size, expected.reg(), new.reg());
+    fn exchange_if(&mut self, size: MemSize, expected: Operand<'_>, new: Operand<'_>) {
+        self.compare_and_swap(size, expected.get().reg(), new.get().reg());
     }
 }
 

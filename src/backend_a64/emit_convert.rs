@@ -8,7 +8,8 @@
 use super::Emitter;
 use super::asm::{At, Cc, Mem, Sz, Test, a64, scalar};
 use super::regs::{STATE, V29, V30, X0, X1, X16, X30, field};
-use crate::backend::emit::{Host, LowerConvert, Writes, is_exact};
+use crate::backend::Homes;
+use crate::backend::emit::{Conversion, Host, LowerConvert, Writes, is_exact};
 use crate::ir::{FReg, Fmt, IntFmt, Reg, Rounding, Src};
 
 /// Assembles a conversion between an integer and a floating-point register.
@@ -33,13 +34,13 @@ const fn int_size(int: IntFmt) -> (Sz, bool) {
 }
 
 impl LowerConvert for Emitter<'_, '_> {
-    fn float_to_int(&mut self, fmt: Fmt, int: IntFmt, rm: Rounding, rd: Reg, a: FReg) {
+    fn float_to_int(&mut self, homes: &mut Homes, (fmt, int, rm): Conversion, rd: Reg, a: FReg) {
         if rm == Rounding::Dyn {
-            return self.float_to_int_dynamic(fmt, int, rd, a);
+            return self.float_to_int_dynamic(homes, fmt, int, rd, a);
         }
         let (sz, signed) = int_size(int);
-        let dst = if rd.is_zero() { X0 } else { self.dest(rd) };
-        self.check_boxed(fmt, &[a], Writes::Int(rd));
+        let dst = if rd.is_zero() { X0 } else { self.dest(homes, rd) };
+        self.check_boxed(homes, fmt, &[a], Writes::Int(rd));
         let x = self.fuse(fmt, a, V29);
         match (rm, signed) {
             (Rounding::Rne, true) => convert!(self.a, sz, fmt ; fcvtns dst = x),
@@ -68,18 +69,18 @@ impl LowerConvert for Emitter<'_, '_> {
                 e.a.b(back);
             });
             match sz {
-                Sz::W => self.done_word(rd, dst),
-                Sz::X => self.done(rd, dst, false),
+                Sz::W => self.done_word(homes, rd, dst),
+                Sz::X => self.done(homes, rd, dst, false),
             }
         }
     }
 
-    fn float_from_int(&mut self, fmt: Fmt, int: IntFmt, rm: Rounding, fd: FReg, a: Reg) {
+    fn float_from_int(&mut self, homes: &mut Homes, (fmt, int, rm): Conversion, fd: FReg, a: Reg) {
         if !is_exact(int, fmt) {
-            self.check_rounding(rm, &[], Writes::Float(fd));
+            self.check_rounding(homes, rm, &[], Writes::Float(fd));
         }
         let (sz, signed) = int_size(int);
-        let x = self.use_sz(sz, a, X1);
+        let x = self.use_sz(homes, sz, a, X1).get();
         let dst = self.fdest(fd);
         match (sz, fmt, signed) {
             (Sz::W, Fmt::D, true) => a64!(self.a ; scvtf D(dst), W(x)),
@@ -94,15 +95,23 @@ impl LowerConvert for Emitter<'_, '_> {
         self.fdone(fmt, fd, dst, true);
     }
 
-    fn float_convert(&mut self, from: Fmt, to: Fmt, rm: Rounding, fd: FReg, a: FReg) {
+    fn float_convert(
+        &mut self,
+        homes: &mut Homes,
+        from: Fmt,
+        to: Fmt,
+        rm: Rounding,
+        fd: FReg,
+        a: FReg,
+    ) {
         let narrows = to == Fmt::S;
         if narrows {
-            self.check_rounding(rm, &[], Writes::Float(fd));
+            self.check_rounding(homes, rm, &[], Writes::Float(fd));
         }
-        self.check_boxed(from, &[a], Writes::Float(fd));
+        self.check_boxed(homes, from, &[a], Writes::Float(fd));
         let x = self.fuse(from, a, V29);
         if narrows {
-            return self.underflowing(to, fd, &[a], |e, dst| a64!(e.a ; fcvt S(dst), D(x)));
+            return self.underflowing(homes, to, fd, &[a], |e, dst| a64!(e.a ; fcvt S(dst), D(x)));
         }
         let dst = self.fdest(fd);
         a64!(self.a ; fcvt D(dst), S(x));
@@ -111,19 +120,19 @@ impl LowerConvert for Emitter<'_, '_> {
 
     // The five flags of FPSR are those of `fcsr` in reverse order.
 
-    fn read_flags(&mut self, rd: Reg) {
-        let dst = self.dest(rd);
+    fn read_flags(&mut self, homes: &mut Homes, rd: Reg) {
+        let dst = self.dest(homes, rd);
         self.a.read_flags(X16);
         // For comparisons that do not change the flags.
         self.a.store_field(field!(scratch), X16);
         self.reverse_flags(dst, X16);
-        self.done(rd, dst, true);
+        self.done(homes, rd, dst, true);
     }
 
-    fn swap_flags(&mut self, rd: Reg, a: Src) {
-        let new = self.use_src(Sz::W, a, X0);
-        let dst = if rd.is_zero() { X30 } else { self.dest(rd) };
-        self.reverse_flags(X1, new);
+    fn swap_flags(&mut self, homes: &mut Homes, rd: Reg, a: Src) {
+        let new = self.use_src(homes, Sz::W, a, X0);
+        let dst = if rd.is_zero() { X30 } else { self.dest(homes, rd) };
+        self.reverse_flags(X1, new.get());
         self.a.read_flags(X16);
         self.a.write_flags(X1);
         if self.ctx.exact_flags {
@@ -131,22 +140,22 @@ impl LowerConvert for Emitter<'_, '_> {
         }
         if !rd.is_zero() {
             self.reverse_flags(dst, X16);
-            self.done(rd, dst, true);
+            self.done(homes, rd, dst, true);
         }
     }
 
-    fn read_rounding(&mut self, rd: Reg) {
-        let dst = self.dest(rd);
+    fn read_rounding(&mut self, homes: &mut Homes, rd: Reg) {
+        let dst = self.dest(homes, rd);
         self.a.mem(Mem::LoadB, dst, At::Disp(STATE, field!(hart.frm)));
-        self.done(rd, dst, true);
+        self.done(homes, rd, dst, true);
     }
 }
 
 impl Emitter<'_, '_> {
-    fn float_to_int_dynamic(&mut self, fmt: Fmt, int: IntFmt, rd: Reg, a: FReg) {
+    fn float_to_int_dynamic(&mut self, homes: &mut Homes, fmt: Fmt, int: IntFmt, rd: Reg, a: FReg) {
         let (sz, signed) = int_size(int);
-        let dst = if rd.is_zero() { X0 } else { self.dest(rd) };
-        self.check_boxed(fmt, &[a], Writes::Int(rd));
+        let dst = if rd.is_zero() { X0 } else { self.dest(homes, rd) };
+        self.check_boxed(homes, fmt, &[a], Writes::Int(rd));
         let x = self.fuse(fmt, a, V29);
         let slow = self.a.buf.cold_pos();
         // The exponent with the sign above it: not too large, and no sign if there is none.
@@ -163,9 +172,9 @@ impl Emitter<'_, '_> {
             if sz == Sz::W {
                 self.a.sxtw(dst, dst);
             }
-            self.done(rd, dst, sz == Sz::W);
+            self.done(homes, rd, dst, sz == Sz::W);
         }
-        self.slow_path(slow, &[a]);
+        self.slow_path(homes, slow, &[a]);
     }
 
     /// `dst = x` rounded to zero.

@@ -5,7 +5,7 @@ use super::asm::{Asm, At, Cc, Mem, Sz, Test, a64};
 use super::patch;
 use super::regs::{LR, X0, X1, X16, field, slot};
 use crate::backend::emit::{Host, LoopHead, LowerExit};
-use crate::backend::{Counted, LinkSite, Symbolic};
+use crate::backend::{Counted, Held, Homes, LinkSite, Symbolic};
 use crate::ir::{Cond, Reg};
 use crate::opt::FloatFacts;
 use crate::util::{CodePtr, Counter};
@@ -30,11 +30,11 @@ pub(super) struct Deferred {
 }
 
 impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
-    fn compare_for_branch(&mut self, cond: Cond, a: Reg, b: Reg) -> Test {
-        self.compare_branch(Asm::condition(cond), a, b)
+    fn compare_for_branch(&mut self, homes: &Homes, cond: Cond, a: Reg, b: Reg) -> Test {
+        self.compare_branch(homes, Asm::condition(cond), a, b)
     }
 
-    fn branch_out(&mut self, test: Test, target: u64) {
+    fn branch_out(&mut self, _homes: &mut Homes, test: Test, target: u64) {
         if !self.anything_pending()
             && let Some(at) = self.own_entry(target)
         {
@@ -44,7 +44,7 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
         self.branch_later(test, target);
     }
 
-    fn branch_to_head(&mut self, test: Option<Test>) {
+    fn branch_to_head(&mut self, _homes: &mut Homes, test: Option<Test>) {
         let Some(LoopHead { at, .. }) = self.head else {
             unreachable!("there is a head to jump to")
         };
@@ -60,20 +60,26 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
         self.link(target, true);
     }
 
-    fn indirect_target(&mut self, base: Reg, off: i32, link: Reg) -> u8 {
+    fn indirect_target<'h>(
+        &mut self,
+        homes: &'h Homes,
+        base: Reg,
+        off: i32,
+        link: Reg,
+    ) -> Held<'h, u8> {
         if base.is_zero() {
             self.a.mov_imm(X0, i64::from(off) as u64);
-            return X0;
+            return Held::new(homes, X0);
         }
-        let home = self.materialised_in_reg(base, X0);
+        let home = self.materialised_in_reg(homes, base, X0);
         if off == 0 && base != link {
             return home;
         }
-        self.a.add_imm(Sz::X, X0, home, off.into());
-        X0
+        self.a.add_imm(Sz::X, X0, home.get(), off.into());
+        Held::new(homes, X0)
     }
 
-    fn write_return_address(&mut self, link: Reg, ret: u64) {
+    fn write_return_address(&mut self, _homes: &mut Homes, link: Reg, ret: u64) {
         let to = self.map.int(link.0).unwrap_or(X1);
         self.a.mov_imm(to, ret);
         if self.map.int(link.0).is_none() {
@@ -120,14 +126,14 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
         a64!(self.a ; ret);
     }
 
-    fn read_counter(&mut self, counter: Counter, rd: Reg) {
-        self.flush();
+    fn read_counter(&mut self, homes: &mut Homes, counter: Counter, rd: Reg) {
+        self.flush(homes);
         self.a.mov_imm(X0, counter as u64);
         self.a.call(self.ctx.stubs.counter);
         self.reset_float();
-        let dst = self.dest(rd);
+        let dst = self.dest(homes, rd);
         self.a.mov(Sz::X, dst, X1);
-        self.done(rd, dst, false);
+        self.done(homes, rd, dst, false);
     }
 }
 
@@ -140,7 +146,7 @@ impl Emitter<'_, '_> {
     }
 
     /// Emits what taken branches lead to. Nothing may fall through to here.
-    pub(super) fn taken_branches(&mut self) {
+    pub(super) fn taken_branches(&mut self, homes: &mut Homes) {
         for (branch, target) in std::mem::take(&mut self.deferred.misses) {
             self.a.bind(branch);
             self.count(Counted::Cold);
@@ -155,7 +161,7 @@ impl Emitter<'_, '_> {
             if !self.anything_pending() {
                 self.link_branch(later.branch, later.target, stub);
             }
-            self.flush();
+            self.flush(homes);
             self.jump_to(later.target);
         }
     }

@@ -15,6 +15,7 @@
 use super::Emitter;
 use super::asm::{Alu, Asm, At, Cc, Mem, Sz, Test, a64, scalar, sized};
 use super::regs::{BOX, STATE, V29, V30, V31, X0, X1, X16, X30, ZR, field, float_slot};
+use crate::backend::Homes;
 use crate::backend::emit::{
     Access, Host, LowerArith, LowerFloat, LowerFloatMove, LowerMemory, Writes, is_exact,
 };
@@ -38,17 +39,17 @@ impl<'b> LowerFloat<'b, Asm<'b>> for Emitter<'b, '_> {
         }
     }
 
-    fn ready_for_interpreter(&mut self, _operands: &[FReg]) {
+    fn ready_for_interpreter(&mut self, homes: &mut Homes, _operands: &[FReg]) {
         // Operands that are known to be boxed are so for the interpreter too.
-        self.flush();
+        self.flush(homes);
     }
 
-    fn interpret(&mut self, operands: &[FReg]) {
+    fn interpret(&mut self, homes: &mut Homes, operands: &[FReg]) {
         let fp = self.fp.clone();
         for f in operands {
             self.tighten(*f);
         }
-        self.call_helper();
+        self.call_helper(homes);
         self.fp = fp;
     }
 
@@ -103,20 +104,30 @@ impl<'b> LowerFloat<'b, Asm<'b>> for Emitter<'b, '_> {
 impl LowerArith for Emitter<'_, '_> {
     // Arithmetic.
 
-    fn fbin(&mut self, op: FBinOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg, b: FReg) {
+    fn fbin(
+        &mut self,
+        homes: &mut Homes,
+        op: FBinOp,
+        fmt: Fmt,
+        rm: Rounding,
+        fd: FReg,
+        [a, b]: [FReg; 2],
+    ) {
         match op {
-            FBinOp::Min | FBinOp::Max => return self.fmin_max(op, fmt, fd, a, b),
-            FBinOp::Sgnj | FBinOp::Sgnjn | FBinOp::Sgnjx => return self.fsign(op, fmt, fd, a, b),
+            FBinOp::Min | FBinOp::Max => return self.fmin_max(homes, op, fmt, fd, a, b),
+            FBinOp::Sgnj | FBinOp::Sgnjn | FBinOp::Sgnjx => {
+                return self.fsign(homes, op, fmt, fd, a, b);
+            }
             _ => {}
         }
         if !matches!(op, FBinOp::Minm | FBinOp::Maxm) {
-            self.check_rounding(rm, &[], Writes::Float(fd));
+            self.check_rounding(homes, rm, &[], Writes::Float(fd));
         }
-        self.check_boxed(fmt, &[a, b], Writes::Float(fd));
+        self.check_boxed(homes, fmt, &[a, b], Writes::Float(fd));
         let x = self.fuse(fmt, a, V29);
         let y = self.fuse(fmt, b, V30);
         if matches!(op, FBinOp::Mul | FBinOp::Div) {
-            return self.underflowing(fmt, fd, &[a, b], |e, dst| match op {
+            return self.underflowing(homes, fmt, fd, &[a, b], |e, dst| match op {
                 FBinOp::Mul => scalar!(e.a, fmt ; fmul dst, x, y),
                 _ => scalar!(e.a, fmt ; fdiv dst, x, y),
             });
@@ -132,20 +143,20 @@ impl LowerArith for Emitter<'_, '_> {
         self.fdone(fmt, fd, dst, true);
     }
 
-    fn fsqrt(&mut self, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
-        self.check_rounding(rm, &[], Writes::Float(fd));
-        self.check_boxed(fmt, &[a], Writes::Float(fd));
+    fn fsqrt(&mut self, homes: &mut Homes, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
+        self.check_rounding(homes, rm, &[], Writes::Float(fd));
+        self.check_boxed(homes, fmt, &[a], Writes::Float(fd));
         let x = self.fuse(fmt, a, V29);
         let dst = self.fdest(fd);
         scalar!(self.a, fmt ; fsqrt dst, x);
         self.fdone(fmt, fd, dst, true);
     }
 
-    fn fround(&mut self, op: FUnOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
+    fn fround(&mut self, homes: &mut Homes, op: FUnOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
         if op == FUnOp::RoundNx {
-            self.check_rounding(rm, &[], Writes::Float(fd));
+            self.check_rounding(homes, rm, &[], Writes::Float(fd));
         }
-        self.check_boxed(fmt, &[a], Writes::Float(fd));
+        self.check_boxed(homes, fmt, &[a], Writes::Float(fd));
         let x = self.fuse(fmt, a, V29);
         let dst = self.fdest(fd);
         match (op, rm) {
@@ -164,18 +175,19 @@ impl LowerArith for Emitter<'_, '_> {
 
     fn fmuladd(
         &mut self,
+        homes: &mut Homes,
         fmt: Fmt,
         rm: Rounding,
         neg: (bool, bool),
         fd: FReg,
         [a, b, c]: [FReg; 3],
     ) {
-        self.check_rounding(rm, &[], Writes::Float(fd));
-        self.check_boxed(fmt, &[a, b, c], Writes::Float(fd));
+        self.check_rounding(homes, rm, &[], Writes::Float(fd));
+        self.check_boxed(homes, fmt, &[a, b, c], Writes::Float(fd));
         let x = self.fuse(fmt, a, V29);
         let y = self.fuse(fmt, b, V30);
         let z = self.fuse(fmt, c, V31);
-        self.underflowing(fmt, fd, &[a, b, c], |e, dst| match neg {
+        self.underflowing(homes, fmt, fd, &[a, b, c], |e, dst| match neg {
             (false, false) => scalar!(e.a, fmt ; fmadd dst, x, y, z),
             (true, false) => scalar!(e.a, fmt ; fmsub dst, x, y, z),
             (true, true) => scalar!(e.a, fmt ; fnmadd dst, x, y, z),
@@ -195,24 +207,24 @@ impl LowerFloatMove for Emitter<'_, '_> {
 
     // Comparisons.
 
-    fn fcmp(&mut self, op: FCmpOp, fmt: Fmt, rd: Reg, a: FReg, b: FReg) {
-        let dst = if rd.is_zero() { X30 } else { self.dest(rd) };
-        self.check_boxed(fmt, &[a, b], Writes::Int(rd));
+    fn fcmp(&mut self, homes: &mut Homes, op: FCmpOp, fmt: Fmt, rd: Reg, a: FReg, b: FReg) {
+        let dst = if rd.is_zero() { X30 } else { self.dest(homes, rd) };
+        self.check_boxed(homes, fmt, &[a, b], Writes::Int(rd));
         let cc = self.fcompare(op, fmt, a, b);
         self.a.cset(cc, dst);
         if !rd.is_zero() {
-            self.done(rd, dst, true);
+            self.done(homes, rd, dst, true);
         }
     }
 
-    fn fclass(&mut self, fmt: Fmt, rd: Reg, a: FReg) {
+    fn fclass(&mut self, homes: &mut Homes, fmt: Fmt, rd: Reg, a: FReg) {
         // (operand size, bits of the fraction, infinity shifted left by one)
         let (sz, fraction, infinity) = match fmt {
             Fmt::D => (Sz::X, 52, 0xffe0_0000_0000_0000),
             Fmt::S | Fmt::H => (Sz::W, 23, 0xff00_0000),
         };
-        let dst = if rd.is_zero() { X30 } else { self.dest(rd) };
-        self.check_boxed(fmt, &[a], Writes::Int(rd));
+        let dst = if rd.is_zero() { X30 } else { self.dest(homes, rd) };
+        self.check_boxed(homes, fmt, &[a], Writes::Int(rd));
         let x = self.fuse(fmt, a, V29);
         self.a.float_to_int(sz, X0, x);
         // The exponent of a normal number is neither 0 nor all ones: plus one, it has bits besides
@@ -236,43 +248,43 @@ impl LowerFloatMove for Emitter<'_, '_> {
         let back = self.a.pos();
         self.in_cold(|e| e.fclass_rare(sz, dst, (fraction, infinity), back));
         if !rd.is_zero() {
-            self.done(rd, dst, true);
+            self.done(homes, rd, dst, true);
         }
     }
 
     // Moves between register files, loads and stores.
 
-    fn move_to_int(&mut self, fmt: Fmt, rd: Reg, a: FReg) {
-        let dst = self.dest(rd);
+    fn move_to_int(&mut self, homes: &mut Homes, fmt: Fmt, rd: Reg, a: FReg) {
+        let dst = self.dest(homes, rd);
         let x = self.fuse(fmt, a, V29);
         if fmt == Fmt::D {
             self.a.float_to_int(Sz::X, dst, x);
-            self.done(rd, dst, false);
+            self.done(homes, rd, dst, false);
         } else {
             self.a.float_to_int(Sz::W, dst, x);
-            self.done_word(rd, dst);
+            self.done_word(homes, rd, dst);
         }
     }
 
-    fn move_from_int(&mut self, fmt: Fmt, fd: FReg, a: Reg) {
+    fn move_from_int(&mut self, homes: &Homes, fmt: Fmt, fd: FReg, a: Reg) {
         let sz = if fmt == Fmt::D { Sz::X } else { Sz::W };
-        let x = self.use_sz(sz, a, X1);
+        let x = self.use_sz(homes, sz, a, X1);
         let dst = self.fdest(fd);
-        self.a.float_from_int(sz, dst, x);
+        self.a.float_from_int(sz, dst, x.get());
         self.fdone(fmt, fd, dst, true);
     }
 
-    fn fload(&mut self, fmt: Fmt, fd: FReg, base: Reg, off: i32) {
-        let from = self.address(Access::FLoad(fmt), base, off);
+    fn fload(&mut self, homes: &Homes, fmt: Fmt, fd: FReg, base: Reg, off: i32) {
+        let from = self.address(homes, Access::FLoad(fmt), base, off);
         let dst = self.fdest(fd);
         self.fault_point();
         self.a.access(Access::FLoad(fmt), dst, from);
         self.fdone(fmt, fd, dst, true);
     }
 
-    fn fstore(&mut self, fmt: Fmt, fs: FReg, base: Reg, off: i32) {
+    fn fstore(&mut self, homes: &Homes, fmt: Fmt, fs: FReg, base: Reg, off: i32) {
         let x = self.fuse(fmt, fs, V29);
-        let to = self.address(Access::FStore(fmt), base, off);
+        let to = self.address(homes, Access::FStore(fmt), base, off);
         self.fault_point();
         self.a.access(Access::FStore(fmt), x, to);
     }
@@ -293,7 +305,13 @@ impl Emitter<'_, '_> {
     /// Checks that `operands` are NaN-boxed singles, which is known from then on. If one is not,
     /// the interpreter executes the instruction, and the block is
     /// left, since what follows takes them for boxed.
-    pub(super) fn check_boxed(&mut self, fmt: Fmt, operands: &[FReg], writes: Writes) {
+    pub(super) fn check_boxed(
+        &mut self,
+        homes: &mut Homes,
+        fmt: Fmt,
+        operands: &[FReg],
+        writes: Writes,
+    ) {
         if fmt != Fmt::S || operands.iter().all(|f| self.fp.is_boxed(*f)) {
             return;
         }
@@ -304,7 +322,7 @@ impl Emitter<'_, '_> {
                 self.a.jump_if(other, slow);
             }
         }
-        self.interpret_and_leave(operands, writes);
+        self.interpret_and_leave(homes, operands, writes);
         self.fp.know_boxed(operands);
     }
 
@@ -316,6 +334,7 @@ impl Emitter<'_, '_> {
     /// an operation has set it, the interpreter decides.
     pub(super) fn underflowing(
         &mut self,
+        homes: &mut Homes,
         fmt: Fmt,
         fd: FReg,
         operands: &[FReg],
@@ -349,7 +368,7 @@ impl Emitter<'_, '_> {
             for f in operands {
                 e.tighten(*f);
             }
-            e.call_helper();
+            e.call_helper(homes);
             e.a.b(back);
         });
         self.fp = after;
@@ -360,8 +379,8 @@ impl Emitter<'_, '_> {
 
     /// The host's minimum and maximum of numbers differ from RISC-V's for signaling NaNs, for
     /// which they return NaN: if the result is one, the interpreter looks again.
-    fn fmin_max(&mut self, op: FBinOp, fmt: Fmt, fd: FReg, a: FReg, b: FReg) {
-        self.check_boxed(fmt, &[a, b], Writes::Float(fd));
+    fn fmin_max(&mut self, homes: &mut Homes, op: FBinOp, fmt: Fmt, fd: FReg, a: FReg, b: FReg) {
+        self.check_boxed(homes, fmt, &[a, b], Writes::Float(fd));
         let x = self.fuse(fmt, a, V29);
         let y = self.fuse(fmt, b, V30);
         let slow = self.a.buf.cold_pos();
@@ -376,9 +395,9 @@ impl Emitter<'_, '_> {
         if self.map.float(fd.0).is_none() {
             // In its slot before the slow path joins, which leaves the result there.
             self.fdone(fmt, fd, dst, true);
-            return self.slow_path(slow, &[a, b]);
+            return self.slow_path(homes, slow, &[a, b]);
         }
-        self.slow_path(slow, &[a, b]);
+        self.slow_path(homes, slow, &[a, b]);
         self.fdone(fmt, fd, dst, true);
     }
 
@@ -388,11 +407,11 @@ impl Emitter<'_, '_> {
 
     // Signs.
 
-    fn fsign(&mut self, op: FBinOp, fmt: Fmt, fd: FReg, a: FReg, b: FReg) {
+    fn fsign(&mut self, homes: &mut Homes, op: FBinOp, fmt: Fmt, fd: FReg, a: FReg, b: FReg) {
         if op == FBinOp::Sgnj && a == b && fmt == Fmt::D {
             return self.fcopy(fd, a);
         }
-        self.check_boxed(fmt, &[a, b], Writes::Float(fd));
+        self.check_boxed(homes, fmt, &[a, b], Writes::Float(fd));
         if op == FBinOp::Sgnj && a == b {
             return self.fcopy(fd, a);
         }
@@ -434,22 +453,22 @@ impl Emitter<'_, '_> {
 
     /// A comparison and the branch forward on its result, if the result is not needed for long: it
     /// is a constant on either path, and mostly overwritten before anybody wants it.
-    pub(super) fn fcmp_branch(&mut self, compare: &Op, branch: &Node) -> bool {
+    pub(super) fn fcmp_branch(&mut self, homes: &mut Homes, compare: &Op, branch: &Node) -> bool {
         let Op::FCmp { op, fmt, rd, a, b } = *compare else { return false };
         let Op::Branch { target, .. } = branch.op else { return false };
         let Some(if_true) = branch.op.on_result(rd) else { return false };
         if self.redefined & 1 << rd.0 == 0 || target <= branch.pc {
             return false;
         }
-        self.materialise_dependents(rd.0);
-        self.check_boxed(fmt, &[a, b], Writes::Int(rd));
-        self.sym.set_home(rd.0, false);
-        self.materialise_live_out();
+        self.materialise_dependents(homes, rd.0);
+        self.check_boxed(homes, fmt, &[a, b], Writes::Int(rd));
+        self.sym.set_home(homes, rd.0, false);
+        self.materialise_live_out(homes);
         let cc = self.fcompare(op, fmt, a, b);
         self.pc = branch.pc;
-        self.sym.set_const(rd.0, u64::from(if_true), false);
+        self.sym.set_const(homes, rd.0, u64::from(if_true), false);
         self.branch_later(Test::Flags(if if_true { cc } else { cc.inverse() }), target);
-        self.sym.set_const(rd.0, u64::from(!if_true), false);
+        self.sym.set_const(homes, rd.0, u64::from(!if_true), false);
         true
     }
 

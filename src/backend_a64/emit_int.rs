@@ -3,9 +3,9 @@
 use super::Emitter;
 use super::asm::{Alu, Asm, Cc, Sz, Test, a64, bits, is_logical, sized};
 use super::regs::{V31, X0, X1, X30, ZR};
-use super::values::Opnd;
+use super::values::{Operand, Opnd};
 use crate::backend::emit::{Host, LowerInt, Place};
-use crate::backend::{KeptHome, ShiftOp};
+use crate::backend::{Held, Homes, KeptHome, ShiftOp};
 use crate::ir::{BinOp, Cond, Reg, Src, UnOp, Width};
 
 pub(super) const fn size(w: Width) -> Sz {
@@ -35,7 +35,7 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
         matches!(op, BinOp::Clmul | BinOp::Clmulh | BinOp::Clmulr) && !self.cpu.pmull
     }
 
-    fn second(&mut self, op: BinOp, w: Width, b: Src) -> Opnd {
+    fn second<'h>(&mut self, homes: &'h Homes, op: BinOp, w: Width, b: Src) -> Operand<'h> {
         let sz = size(w);
         let takes = |k: u64| match op {
             BinOp::Add => (k as i32).unsigned_abs() < 1 << 24,
@@ -45,13 +45,20 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
             _ => false,
         };
         match self.const_of(b) {
-            Some(k) if takes(k) => Opnd::Imm(k),
-            _ => Opnd::Reg(self.use_src(sz, b, X1)),
+            Some(k) if takes(k) => Held::new(homes, Opnd::Imm(k)),
+            _ => self.use_src(homes, sz, b, X1).map(Opnd::Reg),
         }
     }
 
-    fn compute(&mut self, op: BinOp, w: Width, dst: u8, (x, y): (Opnd, Opnd), known: Option<u64>) {
-        let (sz, x) = (size(w), x.reg());
+    fn compute(
+        &mut self,
+        op: BinOp,
+        w: Width,
+        dst: u8,
+        (x, y): (Operand<'_>, Operand<'_>),
+        known: Option<u64>,
+    ) {
+        let (sz, x, y) = (size(w), x.get().reg(), y.get());
         match op {
             BinOp::And | BinOp::Or | BinOp::Xor => self.logical(op, sz, dst, x, y),
             BinOp::Sub | BinOp::AndNot | BinOp::OrNot | BinOp::XorNot => {
@@ -88,8 +95,8 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
         }
     }
 
-    fn compute_un(&mut self, op: UnOp, w: Width, dst: u8, x: Opnd) {
-        let (sz, x) = (size(w), x.reg());
+    fn compute_un(&mut self, op: UnOp, w: Width, dst: u8, x: Operand<'_>) {
+        let (sz, x) = (size(w), x.get().reg());
         match op {
             UnOp::ZextW => self.a.mov(Sz::W, dst, x),
             UnOp::SextB => self.a.extend_low(true, dst, x, 8),
@@ -106,121 +113,120 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
         }
     }
 
-    fn add_words(&mut self, dst: u8, x: Opnd, y: Opnd) -> bool {
+    fn add_words(&mut self, dst: u8, x: Operand<'_>, y: Operand<'_>) -> bool {
+        let (x, y) = (x.get().reg(), y.get());
         match y {
-            Opnd::Imm(k) if k as i32 == 0 => self.a.sxtw(dst, x.reg()),
-            Opnd::Imm(k) => self.a.add_imm(Sz::W, dst, x.reg(), i64::from(k as i32)),
-            Opnd::Reg(y) => self.a.alu(Alu::Add, Sz::W, dst, x.reg(), y),
+            Opnd::Imm(k) if k as i32 == 0 => self.a.sxtw(dst, x),
+            Opnd::Imm(k) => self.a.add_imm(Sz::W, dst, x, i64::from(k as i32)),
+            Opnd::Reg(y) => self.a.alu(Alu::Add, Sz::W, dst, x, y),
         }
         matches!(y, Opnd::Imm(k) if k as i32 == 0)
     }
 
-    fn and_low(&mut self, dst: u8, x: Opnd, k: i32) {
-        let k = u64::from(k as u32);
-        if !self.a.logic_imm(Alu::And, Sz::W, dst, x.reg(), k) {
+    fn and_low(&mut self, dst: u8, x: Operand<'_>, k: i32) {
+        let (x, k) = (x.get().reg(), u64::from(k as u32));
+        if !self.a.logic_imm(Alu::And, Sz::W, dst, x, k) {
             self.a.mov_imm(X1, k);
-            self.a.alu(Alu::And, Sz::W, dst, x.reg(), X1);
+            self.a.alu(Alu::And, Sz::W, dst, x, X1);
         }
     }
 
-    fn add_shifted_word(&mut self, dst: u8, (x, n): (Opnd, u8), y: Opnd) {
-        match y.reg() {
-            ZR => self.a.lsl_uxtw(dst, x.reg(), n),
-            y => self.a.add_uxtw(dst, y, x.reg(), n),
+    fn add_shifted_word(&mut self, dst: u8, (x, n): (Operand<'_>, u8), y: Operand<'_>) {
+        match y.get().reg() {
+            ZR => self.a.lsl_uxtw(dst, x.get().reg(), n),
+            y => self.a.add_uxtw(dst, y, x.get().reg(), n),
         }
     }
 
-    fn shift_left_word(&mut self, dst: u8, x: Opnd, n: u8) {
-        self.a.lsl_uxtw(dst, x.reg(), n);
+    fn shift_left_word(&mut self, dst: u8, x: Operand<'_>, n: u8) {
+        self.a.lsl_uxtw(dst, x.get().reg(), n);
     }
 
-    fn rotate_right(&mut self, w: Width, dst: u8, x: Opnd, n: u8) {
-        sized!(self.a, size(w) ; ror dst, x.reg() ; n.into());
+    fn rotate_right(&mut self, w: Width, dst: u8, x: Operand<'_>, n: u8) {
+        sized!(self.a, size(w) ; ror dst, x.get().reg() ; n.into());
     }
 
-    fn with_shifted(&mut self, op: BinOp, rd: Reg, a: Reg, b: Src) -> bool {
+    fn with_shifted(&mut self, homes: &mut Homes, op: BinOp, rd: Reg, a: Reg, b: Src) -> bool {
         let Some(alu) = alu(op) else { return false };
         let commutes = matches!(op, BinOp::Add | BinOp::And | BinOp::Or | BinOp::Xor);
-        self.three_shifted(alu, rd, a, b, commutes)
+        self.three_shifted(homes, alu, rd, a, b, commutes)
     }
 
-    fn shift_again(&mut self, op: ShiftOp, w: Width, rd: Reg, a: Reg, n: u8) -> bool {
+    fn shift_again(
+        &mut self,
+        homes: &mut Homes,
+        op: ShiftOp,
+        w: Width,
+        rd: Reg,
+        a: Reg,
+        n: u8,
+    ) -> bool {
         match self.sym.kept_shift(a.0) {
             Some((ShiftOp::Left, v, from, left)) if w == v && op != ShiftOp::Left => {
-                self.shift_pair(op == ShiftOp::Signed, w, rd, from, (left, n));
+                self.shift_pair(homes, op == ShiftOp::Signed, w, rd, from, (left, n));
                 true
             }
             _ => false,
         }
     }
 
-    fn shift_constant(&mut self, op: ShiftOp, w: Width, rd: Reg, x: Opnd, n: u8) {
-        if x.reg() == ZR {
-            return self.set_const(rd, 0);
-        }
-        let dst = self.dest(rd);
-        self.a.shift(op, w, dst, x.reg(), n);
-        self.done(rd, dst, w == Width::W);
-    }
-
-    fn is_home(&self, a: Reg, x: Opnd) -> bool {
-        // Not a constant that is not at home.
-        x.reg() != ZR && (!self.sym.is_pending(a.0) || self.sym.is_sext(a.0))
-    }
-
     fn low_half_will_do(&self, r: Reg) -> bool {
         self.sym.is_sext(r.0)
     }
 
-    fn copy_home(&mut self, rd: Reg, a: Reg) {
+    fn copy_home(&mut self, homes: &mut Homes, rd: Reg, a: Reg) {
         if self.sym.is_sext(a.0) {
-            let x = self.use32(a, X0);
-            let dst = self.dest(rd);
+            let x = self.use32(homes, a, X0);
+            let dst = self.dest(homes, rd);
             if self.redefined & 1 << rd.0 == 0 {
-                self.a.sxtw(dst, x);
-                return self.done(rd, dst, true);
+                self.a.sxtw(dst, x.get());
+                return self.done(homes, rd, dst, true);
             }
-            self.a.mov(Sz::W, dst, x);
-            return self.done_word(rd, dst);
+            self.a.mov(Sz::W, dst, x.get());
+            return self.done_word(homes, rd, dst);
         }
-        let x = self.use64(a, X0);
-        let dst = self.dest(rd);
-        self.a.mov(Sz::X, dst, x);
+        let x = self.use64(homes, a, X0);
+        let dst = self.dest(homes, rd);
+        self.a.mov(Sz::X, dst, x.get());
         let narrow = self.sym.is_narrow(a.0);
-        self.done(rd, dst, narrow);
+        self.done(homes, rd, dst, narrow);
     }
 
-    fn compare_with(&mut self, cond: Cond, a: Reg, b: Src) -> Cc {
-        self.compare(Asm::condition(cond), a, b)
+    fn compare_with(&mut self, homes: &Homes, cond: Cond, a: Reg, b: Src) -> Cc {
+        self.compare(homes, Asm::condition(cond), a, b)
     }
 }
 
 impl Emitter<'_, '_> {
     /// `rd = a op b` on doublewords, if `b` is a pending shift, or `a` is one and the
     /// operands may be exchanged; false if not.
-    fn three_shifted(&mut self, op: Alu, rd: Reg, a: Reg, b: Src, commutes: bool) -> bool {
+    fn three_shifted(
+        &mut self,
+        homes: &mut Homes,
+        op: Alu,
+        rd: Reg,
+        a: Reg,
+        b: Src,
+        commutes: bool,
+    ) -> bool {
         let Src::Reg(b) = b else { return false };
         let (a, b) = if commutes && self.shifted(b).is_none() { (b, a) } else { (a, b) };
         if self.shifted(b).is_none() || self.sym.constant(a.0).is_some() {
             return false;
         }
-        let x = self.use64(a, X0);
+        let x = self.use64(homes, a, X0);
         // Bringing `a` home may have brought `b` home.
         let Some((from, by, n)) = self.shifted(b) else {
-            self.three_plain(op, rd, x, b);
+            let y = self.use64(homes, b, X1);
+            let dst = self.dest(homes, rd);
+            self.a.alu(op, Sz::X, dst, x.get(), y.get());
+            self.done(homes, rd, dst, false);
             return true;
         };
-        let (dst, y) = self.dest_from(rd, from, Place::Second, 1 << b.0);
-        self.a.alu_shifted(op, dst, x, (y.reg(), by, n));
-        self.done(rd, dst, false);
+        let (dst, y) = self.dest_from(homes, rd, from, Place::Second, 1 << b.0);
+        self.a.alu_shifted(op, dst, x.get(), (y.get().reg(), by, n));
+        self.done(homes, rd, dst, false);
         true
-    }
-
-    fn three_plain(&mut self, op: Alu, rd: Reg, x: u8, b: Reg) {
-        let y = self.use64(b, X1);
-        let dst = self.dest(rd);
-        self.a.alu(op, Sz::X, dst, x, y);
-        self.done(rd, dst, false);
     }
 
     /// The home that `r` is a pending shift of as a doubleword, where to and how far.
@@ -246,6 +252,7 @@ impl Emitter<'_, '_> {
     /// are not 0.
     fn shift_pair(
         &mut self,
+        homes: &mut Homes,
         signed: bool,
         w: Width,
         rd: Reg,
@@ -253,8 +260,8 @@ impl Emitter<'_, '_> {
         (left, right): (u8, u8),
     ) {
         let width = bits(size(w));
-        let (dst, x) = self.dest_from(rd, from, Place::First, 0);
-        let x = x.reg();
+        let (dst, x) = self.dest_from(homes, rd, from, Place::First, 0);
+        let x = x.get().reg();
         if right >= left {
             self.a.bfx(signed, dst, x, right - left, width - right);
         } else {
@@ -262,23 +269,23 @@ impl Emitter<'_, '_> {
         }
         // A result of 32 bits is sign-extended, as its highest bit is 0 if it is not signed.
         let field = width - right;
-        self.done(rd, dst, w == Width::W || field < 32 || signed && field == 32);
+        self.done(homes, rd, dst, w == Width::W || field < 32 || signed && field == 32);
     }
 
     // Comparisons.
 
     /// Emits a comparison of `a` with `b` for condition `cc`; the condition to use, which differs
     /// if the operands were exchanged.
-    pub(super) fn compare(&mut self, cc: Cc, a: Reg, b: Src) -> Cc {
+    pub(super) fn compare(&mut self, homes: &Homes, cc: Cc, a: Reg, b: Src) -> Cc {
         if self.const_of(Src::Reg(a)).is_some()
             && let Src::Reg(r) = b
             && self.sym.constant(r.0).is_none()
         {
-            return self.compare(cc.exchange(), r, Src::Reg(a));
+            return self.compare(homes, cc.exchange(), r, Src::Reg(a));
         }
         let sz = self.compare_size(a, b);
         if let Some(k) = self.const_of(b) {
-            let x = self.use_sz(sz, a, X0);
+            let x = self.use_sz(homes, sz, a, X0).get();
             // The zero register is the stack pointer in the form with an immediate.
             if x != ZR
                 && self.a.cmp_imm(sz, x, if sz == Sz::W { i64::from(k as i32) } else { k as i64 })
@@ -289,28 +296,28 @@ impl Emitter<'_, '_> {
         if sz == Sz::X
             && let Src::Reg(b) = b
         {
-            if self.sym.is_sext(b.0) && self.compare_extended(a, b) {
+            if self.sym.is_sext(b.0) && self.compare_extended(homes, a, b) {
                 return cc;
             }
-            if self.sym.is_sext(a.0) && self.compare_extended(b, a) {
+            if self.sym.is_sext(a.0) && self.compare_extended(homes, b, a) {
                 return cc.exchange();
             }
         }
-        let y = self.use_src(sz, b, X1);
-        let x = self.use_sz(sz, a, X0);
-        self.a.cmp(sz, x, y);
+        let y = self.use_src(homes, sz, b, X1);
+        let x = self.use_sz(homes, sz, a, X0);
+        self.a.cmp(sz, x.get(), y.get());
         cc
     }
 
     /// Compares `a` with `b`, whose sign-extension is pending and stays so; false if that is not
     /// possible.
-    fn compare_extended(&mut self, a: Reg, b: Reg) -> bool {
+    fn compare_extended(&mut self, homes: &Homes, a: Reg, b: Reg) -> bool {
         if self.sym.constant(a.0) == Some(0) {
             return false;
         }
-        let x = self.use64(a, X0);
-        let y = self.use32(b, X1);
-        self.a.cmp_sxtw(x, y);
+        let x = self.use64(homes, a, X0);
+        let y = self.use32(homes, b, X1);
+        self.a.cmp_sxtw(x.get(), y.get());
         true
     }
 
@@ -320,19 +327,19 @@ impl Emitter<'_, '_> {
     }
 
     /// As [`Self::compare`], for a branch: a comparison with zero needs no flags.
-    pub(super) fn compare_branch(&mut self, cc: Cc, a: Reg, b: Reg) -> Test {
+    pub(super) fn compare_branch(&mut self, homes: &Homes, cc: Cc, a: Reg, b: Reg) -> Test {
         let equality = matches!(cc, Cc::EQ | Cc::NE);
         let exchange = equality && self.sym.constant(a.0) == Some(0);
         let (a, b) = if exchange { (b, a) } else { (a, b) };
         if self.sym.constant(b.0) == Some(0) && (equality || matches!(cc, Cc::LT | Cc::GE)) {
             let sz = self.compare_size(a, Src::Reg(b));
-            let x = self.use_sz(sz, a, X0);
+            let x = self.use_sz(homes, sz, a, X0).get();
             return match cc {
                 Cc::EQ | Cc::NE => Test::Zero(sz, x, cc == Cc::EQ),
                 _ => Test::negative(sz, x, cc == Cc::LT),
             };
         }
-        Test::Flags(self.compare(cc, a, Src::Reg(b)))
+        Test::Flags(self.compare(homes, cc, a, Src::Reg(b)))
     }
 
     fn min_max(&mut self, cc: Cc, dst: u8, x: u8, y: u8) {

@@ -3,8 +3,9 @@
 use super::Emitter;
 use super::asm::{Asm, At, Mem, Sz, a64};
 use super::regs::{V29, V30, X0, X1};
-use super::values::Opnd;
+use super::values::Operand;
 use crate::backend::emit::{Access, Host, LowerMemory};
+use crate::backend::{Held, Homes};
 use crate::ir::{FReg, Fence, Fmt, LoadKind, MemSize, Op, Reg};
 use crate::mem::Mode;
 
@@ -34,13 +35,19 @@ pub(super) const fn kind(access: Access) -> Mem {
 }
 
 impl<'b> LowerMemory<'b, Asm<'b>> for Emitter<'b, '_> {
-    fn address(&mut self, access: Access, base: Reg, off: i32) -> At {
-        self.memory(kind(access), base, off)
+    fn address<'h>(
+        &mut self,
+        homes: &'h Homes,
+        access: Access,
+        base: Reg,
+        off: i32,
+    ) -> Held<'h, At> {
+        self.memory(homes, kind(access), base, off)
     }
 
-    fn store_operand(&mut self, size: MemSize, value: Opnd, to: At) {
+    fn store_operand(&mut self, size: MemSize, value: Operand<'_>, to: Held<'_, At>) {
         self.fault_point();
-        self.a.access(Access::Store(size), value.reg(), to);
+        self.a.access(Access::Store(size), value.get().reg(), to);
     }
 
     fn fence(&mut self, f: Fence) {
@@ -63,7 +70,7 @@ impl Emitter<'_, '_> {
     /// atomic as it would be alone. If the host faults, nothing has happened that the interpreter
     /// would not do again: it begins with the first of the two. (The architecture would let a pair
     /// across two pages, as it would an unaligned access, leave half of it done.)
-    pub(super) fn pair(&mut self, first: &Op, second: &Op) -> bool {
+    pub(super) fn pair(&mut self, homes: &mut Homes, first: &Op, second: &Op) -> bool {
         let Some((access, r, base, at)) = parts(first) else { return false };
         let Some((access2, r2, base2, at2)) = parts(second) else { return false };
         let mem = kind(access);
@@ -76,10 +83,11 @@ impl Emitter<'_, '_> {
             Access::Store(_) => {
                 let sz = if mem == Mem::StoreX { Sz::X } else { Sz::W };
                 // Bringing them home may change what `base` is made of, which is looked at later.
-                (self.use_sz(sz, Reg(low), X0), self.use_sz(sz, Reg(high), X1))
+                (self.use_sz(homes, sz, Reg(low), X0), self.use_sz(homes, sz, Reg(high), X1))
             }
             Access::FStore(fmt) => {
-                (self.fuse(fmt, FReg(low), V29), self.fuse(fmt, FReg(high), V30))
+                let (x, y) = (self.fuse(fmt, FReg(low), V29), self.fuse(fmt, FReg(high), V30));
+                (Held::new(homes, x), Held::new(homes, y))
             }
             Access::Load(_) => {
                 let (Some(x), Some(y)) = (self.map.int(low), self.map.int(high)) else {
@@ -88,22 +96,22 @@ impl Emitter<'_, '_> {
                 if low == high || r == base.0 {
                     return false;
                 }
-                self.materialise_dependents(low);
-                self.materialise_dependents(high);
-                (x, y)
+                self.materialise_dependents(homes, low);
+                self.materialise_dependents(homes, high);
+                (Held::new(homes, x), Held::new(homes, y))
             }
             Access::FLoad(_) => match (self.map.float(low), self.map.float(high)) {
-                (Some(x), Some(y)) if low != high => (x, y),
+                (Some(x), Some(y)) if low != high => (Held::new(homes, x), Held::new(homes, y)),
                 _ => return false,
             },
         };
-        if !self.access_pair(mem, (x, y), base, off) {
+        if !self.access_pair(homes, mem, (x, y), base, off) {
             return false;
         }
-        for (r, host) in [(low, x), (high, y)] {
+        for r in [low, high] {
             match access {
-                Access::Load(_) => self.sym.set_home(r, mem == Mem::LoadSw),
-                Access::FLoad(fmt) => self.fdone(fmt, FReg(r), host, true),
+                Access::Load(_) => self.sym.set_home(homes, r, mem == Mem::LoadSw),
+                Access::FLoad(fmt) => self.fdone(fmt, FReg(r), self.fdest(FReg(r)), true),
                 Access::Store(_) | Access::FStore(_) => {}
             }
         }

@@ -4,28 +4,28 @@ use super::Emitter;
 use super::asm::{Sz, a64, scalar};
 use super::emit_int::{alu, size};
 use super::regs::{V29, V30, X0, X1, X16, X30};
-use crate::backend::ShiftOp;
-use crate::backend::emit::{Host, LowerFloat, LowerSelect, Unless};
+use crate::backend::emit::{FloatValue, Host, LowerFloat, LowerSelect, Unless, Value};
+use crate::backend::{Held, Homes, ShiftOp};
 use crate::cpu::canonical;
 use crate::ir::{BinOp, FReg, FSelectOp, Fmt, Reg, Src, Width};
 
 impl LowerSelect for Emitter<'_, '_> {
-    fn select(&mut self, unless: Unless, (op, w): (BinOp, Width), rd: Reg, a: Reg, b: Src) {
+    fn select(&mut self, homes: &mut Homes, unless: Unless, rd: Reg, value: Value) {
         if rd.is_zero() {
             return;
         }
-        self.materialise_dependents(rd.0);
-        self.materialise(rd.0);
-        let (value, narrow) = self.select_value(op, w, a, b);
+        self.materialise_dependents(homes, rd.0);
+        self.materialise(homes, rd.0);
+        let (value, narrow) = self.select_value(homes, value);
         let narrow = narrow && self.sym.is_narrow(rd.0);
-        let cc = self.compare_for_select(unless);
-        let old = self.materialised_in_reg(rd, X0);
+        let cc = self.compare_for_select(homes, unless);
+        let old = self.materialised_in_reg(homes, rd, X0);
         let dst = self.map.int(rd.0).unwrap_or(X0);
-        self.a.csel(cc, Sz::X, dst, value, old);
-        self.done(rd, dst, narrow);
+        self.a.csel(cc, Sz::X, dst, value.get(), old.get());
+        self.done(homes, rd, dst, narrow);
     }
 
-    fn fselect(&mut self, unless: Unless, (op, fmt): (FSelectOp, Fmt), fd: FReg, a: FReg) {
+    fn fselect(&mut self, homes: &Homes, unless: Unless, fd: FReg, (op, fmt, a): FloatValue) {
         let set = |mask: u32, f: FReg| mask & 1 << f.0 != 0;
         let (value, boxed) = self.fselect_value(op, fmt, a);
         let both = boxed && set(self.fp.boxed, fd);
@@ -37,7 +37,7 @@ impl LowerSelect for Emitter<'_, '_> {
                 self.tighten(a);
             }
         }
-        let cc = self.compare_for_select(unless);
+        let cc = self.compare_for_select(homes, unless);
         let old = self.fuse(Fmt::S, fd, V29);
         let dst = self.fdest(fd);
         self.a.fcsel(cc, dst, value, old);
@@ -49,7 +49,7 @@ impl LowerSelect for Emitter<'_, '_> {
 
 impl Emitter<'_, '_> {
     /// A register with `a op b`, x30 if not its own, and whether that is known to be narrow.
-    fn select_value(&mut self, op: BinOp, w: Width, a: Reg, b: Src) -> (u8, bool) {
+    fn select_value<'h>(&mut self, homes: &'h Homes, (op, w, a, b): Value) -> (Held<'h, u8>, bool) {
         let constant = |value: u64| (value, value == value as i32 as u64);
         let known = match (op, w, self.sym.constant(a.0), self.const_of(b)) {
             (BinOp::Add, Width::D, Some(x), Some(y)) => Some(constant(x.wrapping_add(y))),
@@ -57,31 +57,31 @@ impl Emitter<'_, '_> {
         };
         if let Some((value, narrow)) = known {
             self.a.mov_imm(X30, value);
-            return (X30, narrow);
+            return (Held::new(homes, X30), narrow);
         }
         if (op, w, b) == (BinOp::Add, Width::D, Src::Imm(0)) {
-            return (self.use64(a, X30), self.sym.is_narrow(a.0));
+            return (self.use64(homes, a, X30), self.sym.is_narrow(a.0));
         }
         let sz = size(w);
         // What is materialised for the second operand may use its register.
-        self.use_src(sz, b, X1);
-        let x = self.use_sz(sz, a, X0);
+        self.use_src(homes, sz, b, X1);
+        let x = self.use_sz(homes, sz, a, X0);
         if let (BinOp::Sll | BinOp::Srl | BinOp::Sra, Src::Imm(n)) = (op, b) {
             let by = match op {
                 BinOp::Sll => ShiftOp::Left,
                 BinOp::Srl => ShiftOp::Right,
                 _ => ShiftOp::Signed,
             };
-            self.a.shift(by, w, X30, x, n as u8);
+            self.a.shift(by, w, X30, x.get(), n as u8);
         } else {
-            let y = self.use_src(sz, b, X1);
+            let y = self.use_src(homes, sz, b, X1);
             let Some(alu) = alu(op) else { unreachable!("{op:?} depends on no condition") };
-            self.a.alu(alu, sz, X30, x, y);
+            self.a.alu(alu, sz, X30, x.get(), y.get());
         }
         if w == Width::W {
             self.a.sxtw(X30, X30);
         }
-        (X30, w == Width::W)
+        (Held::new(homes, X30), w == Width::W)
     }
 
     /// A register with `op a`, v30 if not its own, and whether that is known to be boxed. In v30 it

@@ -9,8 +9,8 @@ use super::Emitter;
 use super::asm::{Asm, At, Mem, Sz, a64};
 use super::emit_int::size;
 use super::regs::{STATE, X0, X1, X16, X17, X30, ZR, slot};
-use crate::backend::Val;
 use crate::backend::emit::{LowerValues, Place};
+use crate::backend::{Held, Homes, Val};
 use crate::ir::{Reg, Src, Width};
 
 /// An operand of an integer instruction.
@@ -40,9 +40,12 @@ const fn scratch(place: Place) -> u8 {
     }
 }
 
+/// One that is held.
+pub(super) type Operand<'h> = Held<'h, Opnd>;
+
 impl<'b> LowerValues<'b, Asm<'b>> for Emitter<'b, '_> {
-    fn materialise_pending(&mut self, r: u8) {
-        self.materialise_dependents(r);
+    fn materialise_pending(&mut self, homes: &mut Homes, r: u8) {
+        self.materialise_dependents(homes, r);
         let mut dst = self.map.int(r).unwrap_or(X16);
         if self.sym.is_sext(r) {
             let from = self.home_in_reg(r, X16);
@@ -65,12 +68,12 @@ impl<'b> LowerValues<'b, Asm<'b>> for Emitter<'b, '_> {
         self.sym.materialise(r);
     }
 
-    fn home_of(&mut self, r: u8, place: Place) -> Opnd {
-        Opnd::Reg(self.home_in_reg(r, scratch(place)))
+    fn home_of<'h>(&mut self, homes: &'h Homes, r: u8, place: Place) -> Operand<'h> {
+        Held::new(homes, Opnd::Reg(self.home_in_reg(r, scratch(place))))
     }
 
-    fn operand(&mut self, w: Width, r: Reg, place: Place) -> Opnd {
-        Opnd::Reg(self.use_sz(size(w), r, scratch(place)))
+    fn operand<'h>(&mut self, homes: &'h Homes, w: Width, r: Reg, place: Place) -> Operand<'h> {
+        self.use_sz(homes, size(w), r, scratch(place)).map(Opnd::Reg)
     }
 
     fn result_reg(&mut self, r: u8) -> u8 {
@@ -78,7 +81,7 @@ impl<'b> LowerValues<'b, Asm<'b>> for Emitter<'b, '_> {
         self.map.int(r).unwrap_or(X30)
     }
 
-    fn write_home(&mut self, r: u8, from: u8) {
+    fn write_home(&mut self, _homes: &mut Homes, r: u8, from: u8) {
         if self.map.int(r).is_none() {
             self.a.store_field(slot(r), from);
         }
@@ -123,58 +126,73 @@ impl Emitter<'_, '_> {
     }
 
     /// A register that holds all 64 bits of `r`: its own, `scratch`, or the zero register.
-    pub(super) fn use64(&mut self, r: Reg, scratch: u8) -> u8 {
+    pub(super) fn use64<'h>(&mut self, homes: &'h Homes, r: Reg, scratch: u8) -> Held<'h, u8> {
         match self.sym.constant(r.0) {
-            Some(0) => return ZR,
+            Some(0) => return Held::new(homes, ZR),
             Some(k) if self.sym.is_pending(r.0) && self.map.int(r.0).is_none() => {
                 self.a.mov_imm(scratch, k);
-                return scratch;
+                return Held::new(homes, scratch);
             }
             _ => {}
         }
-        self.materialise(r.0);
-        self.home_in_reg(r.0, scratch)
+        self.materialise(homes, r.0);
+        Held::new(homes, self.home_in_reg(r.0, scratch))
     }
 
     /// A register that holds the low 32 bits of `r`; the upper ones may be anything.
-    pub(super) fn use32(&mut self, r: Reg, scratch: u8) -> u8 {
+    pub(super) fn use32<'h>(&mut self, homes: &'h Homes, r: Reg, scratch: u8) -> Held<'h, u8> {
         match self.sym.constant(r.0) {
-            Some(k) if k as u32 == 0 => return ZR,
+            Some(k) if k as u32 == 0 => return Held::new(homes, ZR),
             Some(k) if self.sym.is_pending(r.0) && self.map.int(r.0).is_none() => {
                 self.a.mov_imm(scratch, u64::from(k as u32));
-                return scratch;
+                return Held::new(homes, scratch);
             }
             _ => {}
         }
-        if !self.sym.is_sext(r.0) {
-            self.materialise(r.0);
-        }
-        self.home_in_reg(r.0, scratch)
+        self.materialise_low(homes, r.0);
+        Held::new(homes, self.home_in_reg(r.0, scratch))
     }
 
     /// As `use64` or `use32` by size.
-    pub(super) fn use_sz(&mut self, sz: Sz, r: Reg, scratch: u8) -> u8 {
+    pub(super) fn use_sz<'h>(
+        &mut self,
+        homes: &'h Homes,
+        sz: Sz,
+        r: Reg,
+        scratch: u8,
+    ) -> Held<'h, u8> {
         match sz {
-            Sz::W => self.use32(r, scratch),
-            Sz::X => self.use64(r, scratch),
+            Sz::W => self.use32(homes, r, scratch),
+            Sz::X => self.use64(homes, r, scratch),
         }
     }
 
-    pub(super) fn use_src(&mut self, sz: Sz, src: Src, scratch: u8) -> u8 {
+    pub(super) fn use_src<'h>(
+        &mut self,
+        homes: &'h Homes,
+        sz: Sz,
+        src: Src,
+        scratch: u8,
+    ) -> Held<'h, u8> {
         match src {
-            Src::Imm(0) => ZR,
+            Src::Imm(0) => Held::new(homes, ZR),
             Src::Imm(i) => {
                 let v = if sz == Sz::W { u64::from(i as u32) } else { i64::from(i) as u64 };
                 self.a.mov_imm(scratch, v);
-                scratch
+                Held::new(homes, scratch)
             }
-            Src::Reg(r) => self.use_sz(sz, r, scratch),
+            Src::Reg(r) => self.use_sz(homes, sz, r, scratch),
         }
     }
 
     /// A register that holds the home of `r`, which is materialised: that home, or `scratch`.
-    pub(super) fn materialised_in_reg(&mut self, r: Reg, scratch: u8) -> u8 {
+    pub(super) fn materialised_in_reg<'h>(
+        &mut self,
+        homes: &'h Homes,
+        r: Reg,
+        scratch: u8,
+    ) -> Held<'h, u8> {
         debug_assert!(!self.sym.is_pending(r.0), "the home of x{} has another value", r.0);
-        self.home_in_reg(r.0, scratch)
+        Held::new(homes, self.home_in_reg(r.0, scratch))
     }
 }

@@ -553,20 +553,21 @@ mod tests {
     use super::*;
     use crate::backend::check::{buffer, context, said_by};
     use crate::backend::emit::{Checker, LowerFloatMove};
-    use crate::backend::{Out, Stubs};
+    use crate::backend::{Homes, Out, Stubs};
     use crate::ir::{Block, FBinOp, FReg, Fmt, Op, Reg, Rounding};
 
     const HELPER: CodePtr = CodePtr(0x100);
 
     /// What the checker says of code that `emit` makes for `nodes`; nothing if it is right.
-    fn verdict(nodes: &str, emit: impl FnOnce(&mut Emitter<'_, '_>)) -> String {
+    fn verdict(nodes: &str, emit: impl FnOnce(&mut Emitter<'_, '_>, &mut Homes)) -> String {
         let block: Block = format!("block 0x1000 insns 9\n{nodes}").parse().expect("nodes");
         let ctx = context(Stubs { helper: HELPER, ..Stubs::default() });
         let (mut buf, mut ahead) = (buffer(), Vec::new());
         let mut e = Emitter::new(Out::new(&mut buf), (&ctx, &MAP), Features::detect(), &mut ahead);
         e.pc = 0x1000;
         let mut checker = Checker::<Machine>::new(&e, &block.nodes, 0x2000);
-        emit(&mut e);
+        let mut homes = Homes::of_test();
+        emit(&mut e, &mut homes);
         said_by(|| checker.emitted(&e, block.nodes.len()))
     }
 
@@ -577,8 +578,8 @@ mod tests {
     #[test]
     fn right_code_passes() {
         let copy = "0x1000 add.d x5, x15, 0";
-        assert_eq!(verdict(copy, |e| e.sym.set_lin(5, 15, 0, 0, 0)), "");
-        let add = |e: &mut Emitter<'_, '_>| {
+        assert_eq!(verdict(copy, |e, homes| e.sym.set_lin(homes, 5, 15, 0, 0, 0)), "");
+        let add = |e: &mut Emitter<'_, '_>, _: &mut Homes| {
             e.a.lea(Sz::Q, RAX, Rm::B(3, 7));
             e.a.mov_to(Sz::Q, home(5), RAX);
         };
@@ -588,28 +589,28 @@ mod tests {
     #[test]
     fn wrong_beliefs_are_named() {
         let copy = "0x1000 add.d x5, x15, 0";
-        let said = verdict(copy, |_| ());
+        let said = verdict(copy, |_, _| ());
         assert!(said.starts_with("x5 is ") && said.ends_with(": Home"), "{said}");
         // The home of another register is lost.
-        let said = verdict(copy, |e| {
-            e.sym.set_lin(5, 15, 0, 0, 0);
+        let said = verdict(copy, |e, homes| {
+            e.sym.set_lin(homes, 5, 15, 0, 0, 0);
             e.a.alu_imm(Alu::Add, Sz::Q, home(15), 1);
         });
         assert!(said.starts_with("x5 is "), "{said}");
-        let said = verdict(copy, |e| {
-            e.sym.set_lin(5, 15, 0, 0, 0);
+        let said = verdict(copy, |e, homes| {
+            e.sym.set_lin(homes, 5, 15, 0, 0, 0);
             e.sym.mark_narrow(5);
         });
         assert!(said.starts_with("x5 is said to be narrow"), "{said}");
-        let said = verdict("0x1000 const x5, 0x7", |e| e.sym.set_const(5, 7, true));
+        let said = verdict("0x1000 const x5, 0x7", |e, homes| e.sym.set_const(homes, 5, 7, true));
         assert!(said.starts_with("x5 is said to be at home as well"), "{said}");
-        let said = verdict("0x1000 const x15, 0xffffffffffffffff", |e| {
+        let said = verdict("0x1000 const x15, 0xffffffffffffffff", |e, homes| {
             e.a.mov_imm(3, u64::MAX);
-            e.sym.set_sext(15);
+            e.sym.set_sext(homes, 15);
         });
         assert!(said.contains("upper half is not zero"), "{said}");
         // What belongs to nobody may not be written by an instruction that is not known, either.
-        let said = verdict("0x1000 ftoint.l.d.rtz x5, f2", |e| {
+        let said = verdict("0x1000 ftoint.l.d.rtz x5, f2", |e, _| {
             e.a.ins(Pp::F2, Map::M0F, Sz::Q, 0x2c, 3, Rm::R(2)); // cvttsd2si
             e.a.mov_to(Sz::Q, home(5), 3);
         });
@@ -621,34 +622,38 @@ mod tests {
         let (f10, f11, f12) = (FReg(10), FReg(11), FReg(12));
         let add = "0x1000 fadd.d.dyn f12, f10, f11";
         let load = "0x1000 fload.d f12, [x15 + 8]";
-        let emitted = |e: &mut Emitter<'_, '_>| e.fload(Fmt::D, f12, Reg(15), 8);
+        let emitted =
+            |e: &mut Emitter<'_, '_>, homes: &mut Homes| e.fload(homes, Fmt::D, f12, Reg(15), 8);
         assert_eq!(verdict(load, emitted), "");
-        let added = |e: &mut Emitter<'_, '_>| {
-            e.float(&Op::FBin {
-                op: FBinOp::Add,
-                fmt: Fmt::D,
-                rm: Rounding::Dyn,
-                fd: f12,
-                a: f10,
-                b: f11,
-            });
+        let added = |e: &mut Emitter<'_, '_>, homes: &mut Homes| {
+            e.float(
+                homes,
+                &Op::FBin {
+                    op: FBinOp::Add,
+                    fmt: Fmt::D,
+                    rm: Rounding::Dyn,
+                    fd: f12,
+                    a: f10,
+                    b: f11,
+                },
+            );
         };
         assert_eq!(verdict(add, added), "");
-        let said = verdict(load, |e| e.fload(Fmt::D, f11, Reg(15), 8));
+        let said = verdict(load, |e, homes| e.fload(homes, Fmt::D, f11, Reg(15), 8));
         assert!(said.starts_with("f11 is "), "{said}");
-        let said = verdict(load, |e| {
-            emitted(e);
+        let said = verdict(load, |e, homes| {
+            emitted(e, homes);
             e.fp.boxed |= 1 << 12;
         });
         assert!(said.starts_with("f12 is said to be boxed"), "{said}");
-        let said = verdict(load, |e| {
-            emitted(e);
+        let said = verdict(load, |e, homes| {
+            emitted(e, homes);
             e.fp.loose |= 0xf << 8;
         });
         assert!(said.starts_with("f8 is ") || said.starts_with("f9 is "), "{said}");
         // An operand is lost.
-        let said = verdict(add, |e| {
-            added(e);
+        let said = verdict(add, |e, homes| {
+            added(e, homes);
             e.fmove(2, 4);
         });
         assert!(said.starts_with("f10 is "), "{said}");
@@ -657,7 +662,7 @@ mod tests {
     #[test]
     fn wrong_accesses_and_exits_are_named() {
         let store = |off| {
-            move |e: &mut Emitter<'_, '_>| {
+            move |e: &mut Emitter<'_, '_>, _: &mut Homes| {
                 let to = Rm::M(super::super::asm::Guest { base: Some(3), index: None, disp: off });
                 e.fault_point();
                 e.a.mov_to(Sz::Q, to, 6);
@@ -666,24 +671,24 @@ mod tests {
         assert_eq!(verdict("0x1000 store.d x14, [x15 + 8]", store(8)), "");
         let said = verdict("0x1000 store.d x14, [x15 + 8]", store(16));
         assert!(said.starts_with("stores "), "{said}");
-        let said = verdict("0x1000 store.d x14, [x15 + 8]", |e| {
+        let said = verdict("0x1000 store.d x14, [x15 + 8]", |e, homes| {
             e.a.mov(Sz::Q, RCX, home(13));
             e.a.alu_imm(Alu::Add, Sz::Q, home(13), 1);
-            store(8)(e);
+            store(8)(e, homes);
             e.a.mov(Sz::Q, 8, Rm::R(RCX));
         });
         assert!(said.starts_with("x13 is ") && said.contains("at a fault"), "{said}");
         let branch = "0x1000 branch.eq x15, x14, 0x3000";
-        let taken = |set: fn(&mut Emitter<'_, '_>)| {
-            move |e: &mut Emitter<'_, '_>| {
-                set(e);
-                e.branch(crate::ir::Cond::Eq, Reg(15), Reg(14), 0x3000);
+        let taken = |set: fn(&mut Emitter<'_, '_>, &mut Homes)| {
+            move |e: &mut Emitter<'_, '_>, homes: &mut Homes| {
+                set(e, homes);
+                e.branch(homes, crate::ir::Cond::Eq, Reg(15), Reg(14), 0x3000);
             }
         };
-        assert_eq!(verdict(branch, taken(|_| ())), "");
-        let said = verdict(branch, taken(|e| e.a.mov_imm(9, 0)));
+        assert_eq!(verdict(branch, taken(|_, _| ())), "");
+        let said = verdict(branch, taken(|e, _| e.a.mov_imm(9, 0)));
         assert!(said.starts_with("x12 is 0x0 at Exit"), "{said}");
-        let said = verdict("0x1000 jump 0x3000", |e| e.jump(0x4000));
+        let said = verdict("0x1000 jump 0x3000", |e, homes| e.jump(homes, 0x4000));
         assert!(said.starts_with("leaves by Exit(4000)"), "{said}");
     }
 }

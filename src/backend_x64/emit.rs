@@ -5,11 +5,11 @@ use super::asm::{Asm, Cc, Map, Pp, Rm, ShortLabel, Sz};
 use super::emit_float::{MOVAPS, MOVU_LOAD, MOVU_STORE, scalar};
 use super::features::Features;
 use super::regs::{RAX, RCX, RDX, XMM0, field, float_slot};
-use super::values::{Copies, Opnd, spares};
+use super::values::{Copies, Operand, spares};
 #[cfg(all(debug_assertions, feature = "tools"))]
 use crate::backend::emit::Aside;
 use crate::backend::emit::{Access, Host, Lower, LowerBlock};
-use crate::backend::{EmitContext, HANDLER_ROOM, Out, STATE_BIAS};
+use crate::backend::{EmitContext, HANDLER_ROOM, Held, Homes, Out, STATE_BIAS};
 use crate::ir::{Block, Cond, LoadKind, MemSize, Node, Op, OpClass, Reg};
 use crate::opt::Liveness;
 use crate::util::CodePtr;
@@ -20,8 +20,8 @@ impl<'b> Host<'b> for Asm<'b> {
     type Deferred = ();
     type Test = Cc;
     type Cc = Cc;
-    type Operand = Opnd;
-    type Address = Rm;
+    type Operand<'h> = Operand<'h>;
+    type Address<'h> = Held<'h, Rm>;
     type Branch = CodePtr;
     type Skip = ShortLabel;
     #[cfg(all(debug_assertions, feature = "tools"))]
@@ -64,7 +64,8 @@ impl<'b> Host<'b> for Asm<'b> {
 
     // Callers know which kind of access it is.
     #[inline(always)]
-    fn access(&mut self, access: Access, reg: u8, at: Rm) {
+    fn access(&mut self, access: Access, reg: u8, at: Held<'_, Rm>) {
+        let at = at.get();
         let (size, signed) = match access {
             Access::Load(LoadKind { size, signed }) => (size, signed),
             Access::Store(MemSize::B) => return self.ins8(Pp::None, Map::One, 0x88, reg, at),
@@ -251,24 +252,24 @@ impl LowerBlock for Emitter<'_, '_> {
     }
 
     #[inline]
-    fn fuse_with_next(&mut self, op: &Op, following: &[Node]) -> usize {
+    fn fuse_with_next(&mut self, homes: &mut Homes, op: &Op, following: &[Node]) -> usize {
         let Some(next) = following.first() else { return 0 };
         match (op, &next.op) {
             (Op::FCmp { .. }, Op::Branch { .. }) => {
-                usize::from(self.fcmp_branch(op, &next.op, next.pc))
+                usize::from(self.fcmp_branch(homes, op, &next.op, next.pc))
             }
             (Op::FCmp { .. }, Op::Select { .. } | Op::FSelect { .. }) => {
-                self.fcmp_select(op, following)
+                self.fcmp_select(homes, op, following)
             }
             (Op::Load { .. }, Op::JumpIndirect { .. } | Op::CallIndirect { .. }) => {
-                usize::from(self.jump_by_memory(op, next, following.len() == 1))
+                usize::from(self.jump_by_memory(homes, op, next, following.len() == 1))
             }
             _ => 0,
         }
     }
 
-    fn grouped(&mut self, block: &Block) -> bool {
-        self.vector_loop(block)
+    fn grouped(&mut self, homes: &mut Homes, block: &Block) -> bool {
+        self.vector_loop(homes, block)
     }
 }
 

@@ -4,7 +4,8 @@
 use super::Emitter;
 use super::asm::{Alu, Asm, Cc, Guest, Map, Pp, Rm, Sz};
 use super::regs::{RAX, RCX, RDX, field};
-use super::values::Opnd;
+use super::values::{Operand, Opnd};
+use crate::backend::Homes;
 use crate::backend::emit::{Host, LowerAtomic};
 use crate::ir::{AmoOp, MemSize, Reg};
 
@@ -14,11 +15,12 @@ const LOCK: u8 = 0xf0;
 const AT: Rm = Rm::M(Guest::at(RDX));
 
 impl<'b> LowerAtomic<'b, Asm<'b>> for Emitter<'b, '_> {
-    fn atomic_base(&mut self, base: Reg) {
-        self.copy_base(base, RDX);
+    fn atomic_base(&mut self, homes: &Homes, base: Reg) {
+        self.copy_base(homes, base, RDX);
     }
 
-    fn exchange(&mut self, op: AmoOp, size: MemSize, value: Opnd, wanted: bool) {
+    fn exchange(&mut self, op: AmoOp, size: MemSize, value: Operand<'_>, wanted: bool) {
+        let value = value.get();
         match op {
             AmoOp::Swap => {
                 self.load_opnd(Sz::Q, RAX, value);
@@ -44,7 +46,7 @@ impl<'b> LowerAtomic<'b, Asm<'b>> for Emitter<'b, '_> {
         }
     }
 
-    fn reserve(&mut self, size: MemSize, base: Reg) -> (MemSize, bool) {
+    fn reserve(&mut self, homes: &Homes, size: MemSize, base: Reg) -> (MemSize, bool) {
         self.fault_point();
         if size == MemSize::W {
             self.a.movsxd(RAX, AT);
@@ -52,16 +54,22 @@ impl<'b> LowerAtomic<'b, Asm<'b>> for Emitter<'b, '_> {
             self.a.mov(Sz::Q, RAX, AT);
         }
         // The address that the guest gave, not the one it was reduced to.
-        self.copy_base(base, RCX);
+        self.copy_base(homes, base, RCX);
         self.a.mov_to(Sz::Q, Rm::S(field!(hart.reservation.addr)), RCX);
         self.a.mov_to(Sz::Q, Rm::S(field!(hart.reservation.value)), RAX);
         self.a.mov_mem_imm(Sz::Q, Rm::S(field!(hart.reservation.size)), size.bytes() as i32);
         (MemSize::D, size == MemSize::W)
     }
 
-    fn store_if_reserved(&mut self, size: MemSize, base: Reg, value: Opnd) -> bool {
-        self.load_opnd(Sz::Q, RCX, value);
-        self.copy_base(base, RAX);
+    fn store_if_reserved(
+        &mut self,
+        homes: &Homes,
+        size: MemSize,
+        base: Reg,
+        value: Operand<'_>,
+    ) -> bool {
+        self.load_opnd(Sz::Q, RCX, value.get());
+        self.copy_base(homes, base, RAX);
         self.a.alu(Alu::Cmp, Sz::Q, RAX, Rm::S(field!(hart.reservation.addr)));
         let other_address = self.a.jcc_short(Cc::NE);
         let sized = Rm::S(field!(hart.reservation.size));
@@ -78,9 +86,9 @@ impl<'b> LowerAtomic<'b, Asm<'b>> for Emitter<'b, '_> {
         true
     }
 
-    fn exchange_if(&mut self, size: MemSize, expected: Opnd, new: Opnd) {
-        self.load_opnd(Sz::Q, RCX, new);
-        self.load_opnd(Sz::Q, RAX, expected);
+    fn exchange_if(&mut self, size: MemSize, expected: Operand<'_>, new: Operand<'_>) {
+        self.load_opnd(Sz::Q, RCX, new.get());
+        self.load_opnd(Sz::Q, RAX, expected.get());
         self.fault_point();
         self.lock_sized(Map::M0F, 0xb1, size, RCX, AT);
     }
@@ -88,12 +96,12 @@ impl<'b> LowerAtomic<'b, Asm<'b>> for Emitter<'b, '_> {
 
 impl Emitter<'_, '_> {
     /// `to` = the guest address in `base`, which is at home or x0. Flags may change.
-    fn copy_base(&mut self, base: Reg, to: u8) {
+    fn copy_base(&mut self, homes: &Homes, base: Reg, to: u8) {
         if base.is_zero() {
             self.a.mov_imm(to, 0);
         } else {
-            let home = self.materialised(base);
-            self.a.mov(Sz::Q, to, home);
+            let home = self.materialised(homes, base);
+            self.a.mov(Sz::Q, to, home.get());
         }
     }
 

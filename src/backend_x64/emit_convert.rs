@@ -10,16 +10,17 @@ use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit_float::{ROUNDING_MASK, scalar};
 use super::regs::{RAX, RBP, RCX, RDX, XMM0, XMM1, field};
 use super::values::Opnd;
-use crate::backend::emit::{LowerConvert, LowerFloat, Writes, is_exact};
+use crate::backend::Homes;
+use crate::backend::emit::{Conversion, LowerConvert, LowerFloat, Writes, is_exact};
 use crate::ir::{FReg, Fmt, IntFmt, Reg, Rounding, Src};
 use crate::util::CodePtr;
 
 impl LowerConvert for Emitter<'_, '_> {
-    fn float_to_int(&mut self, fmt: Fmt, int: IntFmt, rm: Rounding, rd: Reg, a: FReg) {
+    fn float_to_int(&mut self, homes: &mut Homes, (fmt, int, rm): Conversion, rd: Reg, a: FReg) {
         let unsigned = matches!(int, IntFmt::Wu | IntFmt::Lu);
         let rounds = !matches!(rm, Rounding::Rtz | Rounding::Dyn);
-        let dst = if rd.is_zero() { RAX } else { self.int_dest(rd) };
-        self.check_boxed(fmt, &[a], Writes::Int(rd));
+        let dst = if rd.is_zero() { RAX } else { self.int_dest(homes, rd) };
+        self.check_boxed(homes, fmt, &[a], Writes::Int(rd));
         let slow = self.a.buf.cold_pos();
         let sz = if int == IntFmt::W { Sz::D } else { Sz::Q };
         if unsigned {
@@ -53,32 +54,31 @@ impl LowerConvert for Emitter<'_, '_> {
         if !rd.is_zero() {
             if sz == Sz::D || int == IntFmt::Wu {
                 self.a.movsxd(dst, Rm::R(RAX));
-                self.done(rd, dst, true);
+                self.done(homes, rd, dst, true);
             } else {
                 self.a.mov(Sz::Q, dst, Rm::R(RAX));
-                self.done(rd, dst, false);
+                self.done(homes, rd, dst, false);
             }
         }
-        self.slow_path(slow, &[a]);
+        self.slow_path(homes, slow, &[a]);
     }
 
-    fn float_from_int(&mut self, fmt: Fmt, int: IntFmt, rm: Rounding, fd: FReg, a: Reg) {
+    fn float_from_int(&mut self, homes: &mut Homes, (fmt, int, rm): Conversion, fd: FReg, a: Reg) {
         let dst = self.fdest(fd);
         if rm != Rounding::Dyn && !is_exact(int, fmt) {
-            return self.float_from_few_bits(fmt, int, fd, a);
+            return self.float_from_few_bits(homes, fmt, int, fd, a);
         }
         let (sz, from) = match int {
-            IntFmt::W => (Sz::D, self.use32(a)),
-            IntFmt::L => (Sz::Q, self.use64(a)),
+            IntFmt::W => (Sz::D, self.use32(homes, a).get()),
+            IntFmt::L => (Sz::Q, self.use64(homes, a).get()),
             IntFmt::Wu => {
-                let o = self.use32(a);
-                match o {
+                match self.use32(homes, a).get() {
                     Opnd::Rm(rm) => self.a.mov(Sz::D, RAX, rm),
-                    Opnd::Imm(_) => self.load_opnd(Sz::D, RAX, o),
+                    o @ Opnd::Imm(_) => self.load_opnd(Sz::D, RAX, o),
                 }
                 (Sz::Q, Opnd::Rm(Rm::R(RAX)))
             }
-            IntFmt::Lu => return self.float_from_u64(fmt, fd, a),
+            IntFmt::Lu => return self.float_from_u64(homes, fmt, fd, a),
         };
         let from = match from {
             Opnd::Rm(rm) => rm,
@@ -91,10 +91,18 @@ impl LowerConvert for Emitter<'_, '_> {
         self.fdone(fmt, fd, dst, true);
     }
 
-    fn float_convert(&mut self, from: Fmt, to: Fmt, rm: Rounding, fd: FReg, a: FReg) {
-        self.check_boxed(from, &[a], Writes::Float(fd));
+    fn float_convert(
+        &mut self,
+        homes: &mut Homes,
+        from: Fmt,
+        to: Fmt,
+        rm: Rounding,
+        fd: FReg,
+        a: FReg,
+    ) {
+        self.check_boxed(homes, from, &[a], Writes::Float(fd));
         if to == Fmt::S {
-            self.check_rounding(rm, &[a], Writes::Float(fd));
+            self.check_rounding(homes, rm, &[a], Writes::Float(fd));
         }
         let dst = self.fdest(fd);
         // cvtss2sd, cvtsd2ss: the prefix is the operand's.
@@ -105,17 +113,17 @@ impl LowerConvert for Emitter<'_, '_> {
     // Accrued flags and the rounding mode.
 
     #[inline(never)]
-    fn read_flags(&mut self, rd: Reg) {
-        let dst = self.int_dest(rd);
+    fn read_flags(&mut self, homes: &mut Homes, rd: Reg) {
+        let dst = self.int_dest(homes, rd);
         self.flags_into(dst);
-        self.done(rd, dst, true);
+        self.done(homes, rd, dst, true);
     }
 
     #[inline(never)]
-    fn swap_flags(&mut self, rd: Reg, a: Src) {
-        let new = self.use_src(Sz::D, a);
-        let dst = if rd.is_zero() { RAX } else { self.int_dest(rd) };
-        self.load_opnd(Sz::D, RCX, new);
+    fn swap_flags(&mut self, homes: &mut Homes, rd: Reg, a: Src) {
+        let new = self.use_src(homes, Sz::D, a);
+        let dst = if rd.is_zero() { RAX } else { self.int_dest(homes, rd) };
+        self.load_opnd(Sz::D, RCX, new.get());
         self.a.alu_imm(Alu::And, Sz::D, Rm::R(RCX), 31);
         if !rd.is_zero() {
             self.flags_into(dst);
@@ -132,15 +140,15 @@ impl LowerConvert for Emitter<'_, '_> {
         self.a.mov_to(Sz::D, Rm::S(field!(known_fp)), RCX);
         self.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 2, scratch); // ldmxcsr
         if !rd.is_zero() {
-            self.done(rd, dst, true);
+            self.done(homes, rd, dst, true);
         }
     }
 
     #[inline(never)]
-    fn read_rounding(&mut self, rd: Reg) {
-        let dst = self.int_dest(rd);
+    fn read_rounding(&mut self, homes: &mut Homes, rd: Reg) {
+        let dst = self.int_dest(homes, rd);
         self.a.movzx8(dst, Rm::S(field!(hart.frm)));
-        self.done(rd, dst, true);
+        self.done(homes, rd, dst, true);
     }
 }
 
@@ -195,15 +203,14 @@ impl Emitter<'_, '_> {
 
     /// A static rounding mode makes no difference to integers that the format can hold; the
     /// interpreter converts others.
-    fn float_from_few_bits(&mut self, fmt: Fmt, int: IntFmt, fd: FReg, a: Reg) {
+    fn float_from_few_bits(&mut self, homes: &mut Homes, fmt: Fmt, int: IntFmt, fd: FReg, a: Reg) {
         let dst = self.fdest(fd);
-        self.materialise(a.0);
-        let o = self.use64(a);
-        match (int, o) {
+        self.materialise(homes, a.0);
+        match (int, self.use64(homes, a).get()) {
             (IntFmt::W, Opnd::Rm(rm)) => self.a.movsxd(RAX, rm),
             (IntFmt::Wu, Opnd::Rm(rm)) => self.a.mov(Sz::D, RAX, rm),
-            (IntFmt::Wu, Opnd::Imm(_)) => self.load_opnd(Sz::D, RAX, o),
-            _ => self.load_opnd(Sz::Q, RAX, o),
+            (IntFmt::Wu, o @ Opnd::Imm(_)) => self.load_opnd(Sz::D, RAX, o),
+            (_, o) => self.load_opnd(Sz::Q, RAX, o),
         }
         let slow = self.a.buf.cold_pos();
         self.a.mov(Sz::Q, RCX, Rm::R(RAX));
@@ -218,7 +225,7 @@ impl Emitter<'_, '_> {
             self.a.jcc(Cc::A, slow);
         }
         self.convert_int(fmt, Sz::Q, dst, Rm::R(RAX));
-        self.slow_float(slow, &[], fd, dst);
+        self.slow_float(homes, slow, &[], fd, dst);
         self.fdone(fmt, fd, dst, true);
     }
 
@@ -230,10 +237,10 @@ impl Emitter<'_, '_> {
 
     /// Numbers with the top bit set are halved, with what is lost kept in the last bit so that
     /// rounding sees it, and the result doubled.
-    fn float_from_u64(&mut self, fmt: Fmt, fd: FReg, a: Reg) {
-        let o = self.use64(a);
+    fn float_from_u64(&mut self, homes: &mut Homes, fmt: Fmt, fd: FReg, a: Reg) {
+        let o = self.use64(homes, a);
         let dst = self.fdest(fd);
-        self.load_opnd(Sz::Q, RAX, o);
+        self.load_opnd(Sz::Q, RAX, o.get());
         let cold = self.a.buf.cold_pos();
         self.a.test(Sz::Q, RAX, RAX);
         self.a.jcc(Cc::S, cold);

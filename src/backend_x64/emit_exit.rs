@@ -5,7 +5,7 @@ use super::asm::{Alu, Asm, Cc, Rm, Shift, Sz};
 use super::regs::{RAX, RCX, field};
 use super::values::Copies;
 use crate::backend::emit::{Host, LoopHead, LowerExit, LowerInt};
-use crate::backend::{Counted, LinkSite};
+use crate::backend::{Counted, Held, Homes, LinkSite};
 use crate::ir::{Cond, LoadKind, MemSize, Node, Op, Reg, Src};
 use crate::mem::Mode;
 use crate::util::Counter;
@@ -32,17 +32,17 @@ pub(super) enum Way {
 
 impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
     #[inline]
-    fn compare_for_branch(&mut self, cond: Cond, a: Reg, b: Reg) -> Cc {
-        self.compare_with(cond, a, Src::Reg(b))
+    fn compare_for_branch(&mut self, homes: &Homes, cond: Cond, a: Reg, b: Reg) -> Cc {
+        self.compare_with(homes, cond, a, Src::Reg(b))
     }
 
     #[inline]
-    fn branch_out(&mut self, cc: Cc, target: u64) {
+    fn branch_out(&mut self, homes: &mut Homes, cc: Cc, target: u64) {
         let way = if self.anything_pending() { Way::Flush } else { Way::Direct };
-        self.branch_on(cc, target, way);
+        self.branch_on(homes, cc, target, way);
     }
 
-    fn branch_to_head(&mut self, cc: Option<Cc>) {
+    fn branch_to_head(&mut self, homes: &mut Homes, cc: Option<Cc>) {
         let Some(LoopHead { pc, at, .. }) = self.head else {
             unreachable!("there is a head to jump to")
         };
@@ -68,7 +68,7 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
         });
         let (sym, fp) = (self.sym.clone(), self.fp.clone());
         self.in_cold(|e| {
-            e.flush();
+            e.flush(homes);
             e.jump_to(pc);
         });
         (self.sym, self.fp) = (sym, fp);
@@ -86,12 +86,18 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
         }
     }
 
-    fn indirect_target(&mut self, base: Reg, off: i32, _link: Reg) -> u8 {
+    fn indirect_target<'h>(
+        &mut self,
+        homes: &'h Homes,
+        base: Reg,
+        off: i32,
+        _link: Reg,
+    ) -> Held<'h, u8> {
         if base.is_zero() {
             self.a.mov_imm(RAX, i64::from(off) as u64);
-            return RAX;
+            return Held::new(homes, RAX);
         }
-        match self.materialised(base) {
+        match self.materialised(homes, base).get() {
             Rm::R(h) if off != 0 => self.a.lea(Sz::Q, RAX, Rm::B(h, off)),
             home => {
                 self.a.mov(Sz::Q, RAX, home);
@@ -100,11 +106,11 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
                 }
             }
         }
-        RAX
+        Held::new(homes, RAX)
     }
 
-    fn write_return_address(&mut self, link: Reg, ret: u64) {
-        match (self.materialised(link), i32::try_from(ret)) {
+    fn write_return_address(&mut self, homes: &mut Homes, link: Reg, ret: u64) {
+        match (self.materialised(homes, link).get(), i32::try_from(ret)) {
             (Rm::R(h), _) => self.a.mov_imm_keep_flags(h, ret),
             (slot, Ok(ret)) => self.a.mov_mem_imm(Sz::Q, slot, ret),
             (slot, Err(_)) => {
@@ -158,11 +164,11 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
     }
 
     #[inline]
-    fn check_return(&mut self, link: Reg, ret: u64) {
+    fn check_return(&mut self, homes: &Homes, link: Reg, ret: u64) {
         // By a host return it comes with the guest address that it returns to in ra, as the only
         // host return there is stands for `jr ra`.
         if link == RA {
-            let home = self.materialised(RA);
+            let home = self.materialised(homes, RA).get();
             if let Ok(imm) = i32::try_from(ret) {
                 self.a.alu_imm(Alu::Cmp, Sz::Q, home, imm);
             } else {
@@ -174,23 +180,23 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
         }
     }
 
-    fn read_counter(&mut self, counter: Counter, rd: Reg) {
-        self.flush();
+    fn read_counter(&mut self, homes: &mut Homes, counter: Counter, rd: Reg) {
+        self.flush(homes);
         self.a.mov_imm_keep_flags(RAX, counter as u64);
         // The call may meet the end of the stack of return addresses.
         self.fault_point();
         self.a.call(self.ctx.stubs.counter);
-        let dst = self.int_dest(rd);
+        let dst = self.int_dest(homes, rd);
         self.a.mov(Sz::Q, dst, Rm::R(RAX));
-        self.done(rd, dst, false);
+        self.done(homes, rd, dst, false);
     }
 }
 
 impl Emitter<'_, '_> {
     /// If `cc` holds, goes to a guest address.
-    pub(super) fn branch_on(&mut self, cc: Cc, target: u64, way: Way) {
+    pub(super) fn branch_on(&mut self, homes: &mut Homes, cc: Cc, target: u64, way: Way) {
         match way {
-            Way::Head => return self.branch_to_head(Some(cc)),
+            Way::Head => return self.branch_to_head(homes, Some(cc)),
             Way::Direct => {
                 self.a.pad_for_patch(2);
                 self.a.bytes(&[0x0f, 0x80 | cc.0]);
@@ -203,7 +209,7 @@ impl Emitter<'_, '_> {
         let sym = self.sym.clone();
         let fp = self.fp.is_pending().then(|| self.fp.clone());
         self.in_cold(|e| {
-            e.flush();
+            e.flush(homes);
             e.jump_to(target);
         });
         self.sym = sym;
@@ -216,7 +222,13 @@ impl Emitter<'_, '_> {
     /// memory says: a comparison of what is there with what was there when the block was made, and
     /// a direct jump. False if they are something else.
     #[inline(never)]
-    pub(super) fn jump_by_memory(&mut self, load: &Op, jump: &Node, last: bool) -> bool {
+    pub(super) fn jump_by_memory(
+        &mut self,
+        homes: &mut Homes,
+        load: &Op,
+        jump: &Node,
+        last: bool,
+    ) -> bool {
         let Op::Load { kind: LoadKind { size: MemSize::D, .. }, rd, base, off } = *load else {
             return false;
         };
@@ -237,22 +249,22 @@ impl Emitter<'_, '_> {
         if rd.is_zero() {
             return false;
         }
-        self.materialise_dependents(rd.0);
-        let at = self.memory(base, off);
+        self.materialise_dependents(homes, rd.0);
+        let at = self.memory(homes, base, off);
         self.fault_point();
-        self.a.alu_imm(Alu::Cmp, Sz::Q, at, guess);
+        self.a.alu_imm(Alu::Cmp, Sz::Q, at.get(), guess);
         let wrong = self.a.branch_if(Cc::NE);
         let (sym, fp, copies) = (self.sym.clone(), self.fp.clone(), self.copies.clone());
         let load_pc = std::mem::replace(&mut self.pc, jump.pc);
 
-        self.set_const(rd, target);
+        self.set_const(homes, rd, target);
         if target <= jump.pc || self.ctx.mode == Mode::Sandbox {
             self.poll();
         }
         if !link.is_zero() {
-            self.set_const(link, ret);
+            self.set_const(homes, link, ret);
         }
-        self.flush();
+        self.flush(homes);
         if is_call && link == RA {
             self.look_for_room();
         }
@@ -266,11 +278,10 @@ impl Emitter<'_, '_> {
         let cold = self.a.buf.cold_pos();
         self.a.buf.patch(wrong, super::patch::rel32(wrong, cold));
         self.in_cold(|e| {
-            e.load(LoadKind { size: MemSize::D, signed: true }, rd, base, off);
+            e.load(homes, LoadKind { size: MemSize::D, signed: true }, rd, base, off);
             e.pc = jump.pc;
-            e.flush();
-            let target = e.indirect_target(rd, 0, link);
-            e.write_link(link, ret);
+            e.flush(homes);
+            let target = e.target_and_link(homes, rd, 0, (link, ret));
             e.dispatch(target, is_call.then_some((link, ret)));
             if is_call && link == RA {
                 e.a.jmp(back);
@@ -278,7 +289,7 @@ impl Emitter<'_, '_> {
         });
         self.copies = Copies::default();
         if is_call {
-            self.return_site(link, ret, last);
+            self.return_site(homes, link, ret, last);
         }
         true
     }

@@ -19,7 +19,7 @@ use super::asm::{Alu, Asm, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit_float_arith::AND;
 use super::regs::{RAX, XMM0, field, float_slot};
 use crate::backend::emit::{Host, LowerFloat, Writes};
-use crate::backend::{FLAGS_UNKNOWN, ThreadState};
+use crate::backend::{FLAGS_UNKNOWN, Homes, ThreadState};
 use crate::cpu::fflags;
 use crate::ir::{FBinOp, FReg, FUnOp, Fmt, IntFmt, Op, Reg, Rounding};
 use crate::util::CodePtr;
@@ -90,7 +90,7 @@ impl<'b> LowerFloat<'b, Asm<'b>> for Emitter<'b, '_> {
         }
     }
 
-    fn ready_for_interpreter(&mut self, operands: &[FReg]) {
+    fn ready_for_interpreter(&mut self, _homes: &mut Homes, operands: &[FReg]) {
         for f in operands {
             if self.fp.is_loose(*f)
                 && let Some(x) = self.map.float(f.0)
@@ -100,10 +100,10 @@ impl<'b> LowerFloat<'b, Asm<'b>> for Emitter<'b, '_> {
         }
     }
 
-    fn interpret(&mut self, operands: &[FReg]) {
+    fn interpret(&mut self, homes: &mut Homes, operands: &[FReg]) {
         // Payloads of NaNs make no difference to it.
-        self.ready_for_interpreter(operands);
-        self.call_helper();
+        self.ready_for_interpreter(homes, operands);
+        self.call_helper(homes);
     }
 
     fn float_in_reg(&mut self, f: FReg, scratch: u8) -> u8 {
@@ -289,7 +289,13 @@ impl Emitter<'_, '_> {
     /// Says that operands of format `fmt` are about to be used. Singles are checked to be boxed,
     /// which is known from then on. If one is not, the interpreter executes the instruction, and
     /// the block is left, since what follows takes them for boxed.
-    pub(super) fn check_boxed(&mut self, fmt: Fmt, operands: &[FReg], writes: Writes) {
+    pub(super) fn check_boxed(
+        &mut self,
+        homes: &mut Homes,
+        fmt: Fmt,
+        operands: &[FReg],
+        writes: Writes,
+    ) {
         if fmt != Fmt::S {
             operands.iter().for_each(|f| self.tighten(*f));
             return;
@@ -310,7 +316,7 @@ impl Emitter<'_, '_> {
                 self.a.jcc(Cc::NE, slow);
             }
         }
-        self.interpret_and_leave(operands, writes);
+        self.interpret_and_leave(homes, operands, writes);
         self.fp.know_boxed(operands);
     }
 
@@ -335,18 +341,31 @@ impl Emitter<'_, '_> {
     }
 
     /// As [`Self::slow_path`], of an operation whose result is in `dst` on the hot path.
-    pub(super) fn slow_float(&mut self, slow: CodePtr, operands: &[FReg], fd: FReg, dst: u8) {
+    pub(super) fn slow_float(
+        &mut self,
+        homes: &mut Homes,
+        slow: CodePtr,
+        operands: &[FReg],
+        fd: FReg,
+        dst: u8,
+    ) {
         let back = self.a.pos();
         debug_assert_eq!(self.a.buf.cold_pos(), slow, "the slow path is where the checks jump to");
         self.in_cold(|e| {
-            e.interpret_float(operands, fd, dst);
+            e.interpret_float(homes, operands, fd, dst);
             e.a.jmp(back);
         });
     }
 
     /// As [`Self::interpret`], with the result in `dst`.
-    pub(super) fn interpret_float(&mut self, operands: &[FReg], fd: FReg, dst: u8) {
-        self.interpret(operands);
+    pub(super) fn interpret_float(
+        &mut self,
+        homes: &mut Homes,
+        operands: &[FReg],
+        fd: FReg,
+        dst: u8,
+    ) {
+        self.interpret(homes, operands);
         if self.map.float(fd.0).is_none() {
             self.a.ins(Pp::F2, Map::M0F, Sz::D, MOVU_LOAD, dst, Rm::S(float_slot(fd.0)));
         }
@@ -397,8 +416,8 @@ impl Emitter<'_, '_> {
     }
 
     /// A host register for an integer result of a conversion.
-    pub(super) fn int_dest(&mut self, rd: Reg) -> u8 {
-        self.materialise_dependents(rd.0);
+    pub(super) fn int_dest(&mut self, homes: &Homes, rd: Reg) -> u8 {
+        self.materialise_dependents(homes, rd.0);
         self.map.int(rd.0).unwrap_or(RAX)
     }
 }

@@ -6,6 +6,7 @@ use super::emit_float::{
     ALL_MASKS, MAGNITUDE_D, MAGNITUDE_S, MASKS, OR, SIGN_D, SIGN_S, UCOMI, XOR, constant, scalar,
 };
 use super::regs::{RAX, XMM0, XMM1, field};
+use crate::backend::Homes;
 use crate::backend::emit::{LowerArith, LowerFloat, Writes};
 use crate::cpu::fflags;
 use crate::ir::{FBinOp, FReg, FUnOp, Fmt, Rounding};
@@ -30,19 +31,29 @@ const fn fma_213((neg_product, neg_addend): (bool, bool)) -> u8 {
 }
 
 impl LowerArith for Emitter<'_, '_> {
-    fn fbin(&mut self, op: FBinOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg, b: FReg) {
+    fn fbin(
+        &mut self,
+        homes: &mut Homes,
+        op: FBinOp,
+        fmt: Fmt,
+        rm: Rounding,
+        fd: FReg,
+        [a, b]: [FReg; 2],
+    ) {
         let opcode = match op {
             FBinOp::Add => ADD,
             FBinOp::Sub => SUB,
             FBinOp::Mul => MUL,
             FBinOp::Div => DIV,
-            FBinOp::Min => return self.fmin_max(MIN, fmt, fd, a, b),
-            FBinOp::Max => return self.fmin_max(MAX, fmt, fd, a, b),
+            FBinOp::Min => return self.fmin_max(homes, MIN, fmt, fd, a, b),
+            FBinOp::Max => return self.fmin_max(homes, MAX, fmt, fd, a, b),
             FBinOp::Minm | FBinOp::Maxm => unreachable!("the interpreter executes it"),
-            FBinOp::Sgnj | FBinOp::Sgnjn | FBinOp::Sgnjx => return self.fsign(op, fmt, fd, a, b),
+            FBinOp::Sgnj | FBinOp::Sgnjn | FBinOp::Sgnjx => {
+                return self.fsign(homes, op, fmt, fd, a, b);
+            }
         };
-        self.check_boxed(fmt, &[a, b], Writes::Float(fd));
-        self.check_rounding(rm, &[a, b], Writes::Float(fd));
+        self.check_boxed(homes, fmt, &[a, b], Writes::Float(fd));
+        self.check_rounding(homes, rm, &[a, b], Writes::Float(fd));
         let loose = self.fp.is_loose(a);
         let x = self.float_in_reg(a, XMM0);
         let dst = self.fdest(fd);
@@ -50,28 +61,36 @@ impl LowerArith for Emitter<'_, '_> {
         self.fdone_arith(fmt, fd, dst, loose, &[a, b]);
     }
 
-    fn fsqrt(&mut self, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
-        self.check_boxed(fmt, &[a], Writes::Float(fd));
-        self.check_rounding(rm, &[a], Writes::Float(fd));
+    fn fsqrt(&mut self, homes: &mut Homes, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
+        self.check_boxed(homes, fmt, &[a], Writes::Float(fd));
+        self.check_rounding(homes, rm, &[a], Writes::Float(fd));
         let dst = self.fdest(fd);
         self.scalar_unary(scalar(fmt), Map::M0F, SQRT, dst, self.fhome(a));
         self.fdone_arith(fmt, fd, dst, true, &[a]);
     }
 
-    fn fround(&mut self, op: FUnOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
+    fn fround(&mut self, homes: &mut Homes, op: FUnOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg) {
         let Some(mode) = Self::round_immediate(rm) else {
             unreachable!("the interpreter rounds in this mode");
         };
         let quiet = if op == FUnOp::RoundNx { 0 } else { 8 };
-        self.check_boxed(fmt, &[a], Writes::Float(fd));
+        self.check_boxed(homes, fmt, &[a], Writes::Float(fd));
         let dst = self.fdest(fd);
         self.round(fmt, dst, self.fhome(a), mode | quiet);
         self.fdone_arith(fmt, fd, dst, true, &[a]);
     }
 
-    fn fmuladd(&mut self, fmt: Fmt, rm: Rounding, neg: (bool, bool), fd: FReg, abc: [FReg; 3]) {
-        self.check_boxed(fmt, &abc, Writes::Float(fd));
-        self.check_rounding(rm, &abc, Writes::Float(fd));
+    fn fmuladd(
+        &mut self,
+        homes: &mut Homes,
+        fmt: Fmt,
+        rm: Rounding,
+        neg: (bool, bool),
+        fd: FReg,
+        abc: [FReg; 3],
+    ) {
+        self.check_boxed(homes, fmt, &abc, Writes::Float(fd));
+        self.check_rounding(homes, rm, &abc, Writes::Float(fd));
         let [a, b, c] = abc;
         let mapped = self.map.float(fd.0).is_some();
         // The factors must outlive the operation, for the slow path.
@@ -158,8 +177,8 @@ impl Emitter<'_, '_> {
 
     /// The host's minimum and maximum return the second operand for NaNs and for zeros of either
     /// sign: these cases are on the cold path.
-    fn fmin_max(&mut self, opcode: u8, fmt: Fmt, fd: FReg, a: FReg, b: FReg) {
-        self.check_boxed(fmt, &[a, b], Writes::Float(fd));
+    fn fmin_max(&mut self, homes: &mut Homes, opcode: u8, fmt: Fmt, fd: FReg, a: FReg, b: FReg) {
+        self.check_boxed(homes, fmt, &[a, b], Writes::Float(fd));
         let loose = self.fp.is_loose(a) || self.fp.is_loose(b);
         let x = self.float_in_reg(a, XMM0);
         let y = self.float_in_reg(b, XMM1);
@@ -176,7 +195,7 @@ impl Emitter<'_, '_> {
             e.scalar_op(Pp::None, logic, dst, x, Rm::R(y));
             e.a.jmp(back);
             e.a.bind_short(unordered);
-            e.interpret_float(&[a, b], fd, dst);
+            e.interpret_float(homes, &[a, b], fd, dst);
             e.a.jmp(back);
         });
         self.fdone(fmt, fd, dst, loose);
@@ -184,18 +203,18 @@ impl Emitter<'_, '_> {
 
     // Signs.
 
-    fn fsign(&mut self, op: FBinOp, fmt: Fmt, fd: FReg, a: FReg, b: FReg) {
+    fn fsign(&mut self, homes: &mut Homes, op: FBinOp, fmt: Fmt, fd: FReg, a: FReg, b: FReg) {
         let (sign, magnitude) =
             if fmt == Fmt::D { (SIGN_D, MAGNITUDE_D) } else { (SIGN_S, MAGNITUDE_S) };
         if op == FBinOp::Sgnj && a == b {
             if fmt == Fmt::S {
-                self.check_boxed(fmt, &[a], Writes::Float(fd));
+                self.check_boxed(homes, fmt, &[a], Writes::Float(fd));
             }
             return self.fcopy(fd, a);
         }
         self.canonical(a);
         self.canonical(b);
-        self.check_boxed(fmt, &[a, b], Writes::Float(fd));
+        self.check_boxed(homes, fmt, &[a, b], Writes::Float(fd));
         let loose = self.fp.is_loose(a);
         let x = self.float_in_reg(a, XMM0);
         let dst = self.fdest(fd);

@@ -5,6 +5,7 @@ use super::asm::{Alu, Cc, Map, Pp, Rm, Shift, Sz};
 use super::emit_exit::Way;
 use super::emit_float::{BOX, MOVU_LOAD, UCOMI, constant};
 use super::regs::{RAX, RCX, RDX, XMM0, float_slot};
+use crate::backend::Homes;
 use crate::backend::emit::{Access, Host, LowerFloat, LowerFloatMove, LowerMemory, Writes};
 use crate::ir::{FCmpOp, FReg, Fmt, Op, Reg};
 
@@ -21,9 +22,9 @@ impl LowerFloatMove for Emitter<'_, '_> {
 
     // Comparisons.
 
-    fn fcmp(&mut self, op: FCmpOp, fmt: Fmt, rd: Reg, a: FReg, b: FReg) {
-        let dst = if rd.is_zero() { RAX } else { self.dest(rd) };
-        self.check_boxed(fmt, &[a, b], Writes::Int(rd));
+    fn fcmp(&mut self, homes: &mut Homes, op: FCmpOp, fmt: Fmt, rd: Reg, a: FReg, b: FReg) {
+        let dst = if rd.is_zero() { RAX } else { self.dest(homes, rd) };
+        self.check_boxed(homes, fmt, &[a, b], Writes::Int(rd));
         match self.fcompare(op, fmt, a, b) {
             Cc::E => {
                 self.a.setcc(Cc::NP, RCX);
@@ -34,14 +35,14 @@ impl LowerFloatMove for Emitter<'_, '_> {
         }
         self.a.movzx8(dst, Rm::R(RAX));
         if !rd.is_zero() {
-            self.done(rd, dst, true);
+            self.done(homes, rd, dst, true);
         }
     }
 
-    fn fclass(&mut self, fmt: Fmt, rd: Reg, a: FReg) {
-        let dst = self.int_dest(rd);
+    fn fclass(&mut self, homes: &mut Homes, fmt: Fmt, rd: Reg, a: FReg) {
+        let dst = self.int_dest(homes, rd);
         self.canonical(a);
-        self.check_boxed(fmt, &[a], Writes::Int(rd));
+        self.check_boxed(homes, fmt, &[a], Writes::Int(rd));
         // (operand size, bits of the fraction, largest exponent, infinity shifted left by one)
         let (sz, fraction, top, infinity) = match fmt {
             Fmt::D => (Sz::Q, 52, 0x7fe, 0xffe0_0000_0000_0000),
@@ -95,17 +96,17 @@ impl LowerFloatMove for Emitter<'_, '_> {
             e.a.jmp(back);
         });
         self.a.mov(Sz::D, dst, Rm::R(RAX));
-        self.done(rd, dst, true);
+        self.done(homes, rd, dst, true);
     }
 
     // Moves between register files, loads and stores.
 
-    fn move_to_int(&mut self, fmt: Fmt, rd: Reg, a: FReg) {
+    fn move_to_int(&mut self, homes: &mut Homes, fmt: Fmt, rd: Reg, a: FReg) {
         self.canonical(a);
         if fmt == Fmt::D {
             self.tighten(a);
         }
-        let dst = self.dest(rd);
+        let dst = self.dest(homes, rd);
         match (self.fhome(a), fmt) {
             (Rm::R(x), Fmt::D) => self.movq_from_vector(dst, x),
             (Rm::R(x), _) => self.a.ins(Pp::P66, Map::M0F, Sz::D, 0x7e, x, Rm::R(dst)),
@@ -113,13 +114,13 @@ impl LowerFloatMove for Emitter<'_, '_> {
             (slot, _) => self.a.mov(Sz::D, dst, slot),
         }
         if fmt == Fmt::D {
-            self.done(rd, dst, false);
+            self.done(homes, rd, dst, false);
         } else {
-            self.done_word(rd, dst);
+            self.done_word(homes, rd, dst);
         }
     }
 
-    fn move_from_int(&mut self, fmt: Fmt, fd: FReg, a: Reg) {
+    fn move_from_int(&mut self, homes: &Homes, fmt: Fmt, fd: FReg, a: Reg) {
         if self.sym.constant(a.0) == Some(0)
             && let Some(x) = self.map.float(fd.0)
         {
@@ -131,33 +132,33 @@ impl LowerFloatMove for Emitter<'_, '_> {
             return self.fdone(fmt, fd, x, false);
         }
         if fmt == Fmt::D {
-            let o = self.use64(a);
-            let r = self.opnd_in_reg(Sz::Q, o, RAX);
+            let o = self.use64(homes, a);
+            let r = self.opnd_in_reg(Sz::Q, o.get(), RAX);
             match self.map.float(fd.0) {
                 Some(x) => self.movq_to_vector(x, r),
                 None => self.a.mov_to(Sz::Q, Rm::S(float_slot(fd.0)), r),
             }
             return self.fp.define(fd, false);
         }
-        let o = self.use32(a);
-        let r = self.opnd_in_reg(Sz::D, o, RAX);
+        let o = self.use32(homes, a);
+        let r = self.opnd_in_reg(Sz::D, o.get(), RAX);
         let dst = self.fdest(fd);
         self.a.ins(Pp::P66, Map::M0F, Sz::D, 0x6e, dst, Rm::R(r));
         self.fdone(Fmt::S, fd, dst, true);
     }
 
     #[inline(never)]
-    fn fload(&mut self, fmt: Fmt, fd: FReg, base: Reg, off: i32) {
-        let from = self.address(Access::FLoad(fmt), base, off);
+    fn fload(&mut self, homes: &Homes, fmt: Fmt, fd: FReg, base: Reg, off: i32) {
+        let from = self.address(homes, Access::FLoad(fmt), base, off);
         self.fault_point();
         match (self.map.float(fd.0), fmt) {
             (None, Fmt::D) => {
-                self.a.mov(Sz::Q, RAX, from);
+                self.a.mov(Sz::Q, RAX, from.get());
                 self.a.mov_to(Sz::Q, Rm::S(float_slot(fd.0)), RAX);
                 self.fp.define(fd, false);
             }
             (None, _) => {
-                self.a.mov(Sz::D, RAX, from);
+                self.a.mov(Sz::D, RAX, from.get());
                 self.a.mov_to(Sz::D, Rm::S(float_slot(fd.0)), RAX);
                 self.a.mov_mem_imm(Sz::D, Rm::S(float_slot(fd.0) + 4), -1);
                 self.fp.define(fd, true);
@@ -170,12 +171,12 @@ impl LowerFloatMove for Emitter<'_, '_> {
     }
 
     #[inline(never)]
-    fn fstore(&mut self, fmt: Fmt, fs: FReg, base: Reg, off: i32) {
+    fn fstore(&mut self, homes: &Homes, fmt: Fmt, fs: FReg, base: Reg, off: i32) {
         self.canonical(fs);
         if fmt == Fmt::D {
             self.tighten(fs);
         }
-        let to = self.address(Access::FStore(fmt), base, off);
+        let to = self.address(homes, Access::FStore(fmt), base, off);
         match self.fhome(fs) {
             Rm::R(x) => {
                 self.fault_point();
@@ -185,7 +186,7 @@ impl LowerFloatMove for Emitter<'_, '_> {
                 let sz = if fmt == Fmt::D { Sz::Q } else { Sz::D };
                 self.a.mov(sz, RCX, slot);
                 self.fault_point();
-                self.a.mov_to(sz, to, RCX);
+                self.a.mov_to(sz, to.get(), RCX);
             }
         }
     }
@@ -240,21 +241,27 @@ impl Emitter<'_, '_> {
     /// A comparison and the branch on its result: the result itself is a constant on either path,
     /// and mostly overwritten before anybody wants it.
     #[inline(never)]
-    pub(super) fn fcmp_branch(&mut self, compare: &Op, branch: &Op, branch_pc: u64) -> bool {
+    pub(super) fn fcmp_branch(
+        &mut self,
+        homes: &mut Homes,
+        compare: &Op,
+        branch: &Op,
+        branch_pc: u64,
+    ) -> bool {
         let Op::FCmp { op, fmt, rd, a, b } = *compare else { return false };
         let Op::Branch { target, .. } = *branch else { return false };
         let Some(if_true) = branch.on_result(rd) else { return false };
-        self.materialise_dependents(rd.0);
-        self.check_boxed(fmt, &[a, b], Writes::Int(rd));
+        self.materialise_dependents(homes, rd.0);
+        self.check_boxed(homes, fmt, &[a, b], Writes::Int(rd));
         let backward = target <= branch_pc;
         if backward {
             // For somebody who stops here the comparison has not been made.
             self.poll();
         }
-        self.sym.set_home(rd.0, false);
-        let to_head = backward && self.flush_for_back_edge(target);
+        self.sym.set_home(homes, rd.0, false);
+        let to_head = backward && self.flush_for_back_edge(homes, target);
         if !backward {
-            self.materialise_live_out();
+            self.materialise_live_out(homes);
         }
         let cc = self.fcompare(op, fmt, a, b);
         self.pc = branch_pc;
@@ -265,26 +272,26 @@ impl Emitter<'_, '_> {
         } else {
             Way::Flush
         };
-        self.sym.set_const(rd.0, u64::from(if_true), false);
+        self.sym.set_const(homes, rd.0, u64::from(if_true), false);
         if way != Way::Flush {
             // Moves leave the flags alone.
-            self.materialise(rd.0);
+            self.materialise(homes, rd.0);
         }
         match (cc, if_true) {
             (Cc::E, true) => {
                 let unordered = self.a.jcc_short(Cc::P);
-                self.branch_on(Cc::E, target, way);
+                self.branch_on(homes, Cc::E, target, way);
                 self.a.bind_short(unordered);
             }
             (Cc::E, false) => {
-                self.branch_on(Cc::P, target, way);
-                self.branch_on(Cc::NE, target, way);
+                self.branch_on(homes, Cc::P, target, way);
+                self.branch_on(homes, Cc::NE, target, way);
             }
-            (cc, true) => self.branch_on(cc, target, way),
-            (Cc::A, false) => self.branch_on(Cc::BE, target, way),
-            (_, false) => self.branch_on(Cc::B, target, way),
+            (cc, true) => self.branch_on(homes, cc, target, way),
+            (Cc::A, false) => self.branch_on(homes, Cc::BE, target, way),
+            (_, false) => self.branch_on(homes, Cc::B, target, way),
         }
-        self.sym.set_const(rd.0, u64::from(!if_true), false);
+        self.sym.set_const(homes, rd.0, u64::from(!if_true), false);
         true
     }
 }

@@ -3,9 +3,9 @@
 use super::Emitter;
 use super::asm::{Alu, Asm, Cc, Map, Pp, Rm, Shift, Sz};
 use super::regs::{RAX, RCX, RDX};
-use super::values::Opnd;
+use super::values::{Operand, Opnd};
 use crate::backend::emit::{Host, LowerInt, Place};
-use crate::backend::{ShiftOp, Sum, Val};
+use crate::backend::{Homes, ShiftOp, Sum, Val};
 use crate::ir::{BinOp, Cond, Reg, Src, UnOp, Width};
 
 pub(super) const fn size(w: Width) -> Sz {
@@ -24,11 +24,19 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
         op == UnOp::Cpop && !self.cpu.popcnt
     }
 
-    fn second(&mut self, _op: BinOp, w: Width, b: Src) -> Opnd {
-        self.use_src(size(w), b)
+    fn second<'h>(&mut self, homes: &'h Homes, _: BinOp, w: Width, b: Src) -> Operand<'h> {
+        self.use_src(homes, size(w), b)
     }
 
-    fn compute(&mut self, op: BinOp, w: Width, dst: u8, (x, y): (Opnd, Opnd), known: Option<u64>) {
+    fn compute(
+        &mut self,
+        op: BinOp,
+        w: Width,
+        dst: u8,
+        (x, y): (Operand<'_>, Operand<'_>),
+        known: Option<u64>,
+    ) {
+        let (x, y) = (x.get(), y.get());
         match op {
             BinOp::And => self.logical(Alu::And, size(w), dst, x, y),
             BinOp::Or => self.logical(Alu::Or, size(w), dst, x, y),
@@ -65,7 +73,8 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
         }
     }
 
-    fn compute_un(&mut self, op: UnOp, w: Width, dst: u8, x: Opnd) {
+    fn compute_un(&mut self, op: UnOp, w: Width, dst: u8, x: Operand<'_>) {
+        let x = x.get();
         match op {
             UnOp::ZextW => self.zero_extend(dst, x),
             UnOp::SextB | UnOp::SextH | UnOp::ZextH => self.extend(op, dst, x),
@@ -83,8 +92,8 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
         }
     }
 
-    fn add_words(&mut self, dst: u8, x: Opnd, y: Opnd) -> bool {
-        match (x, y) {
+    fn add_words(&mut self, dst: u8, x: Operand<'_>, y: Operand<'_>) -> bool {
+        match (x.get(), y.get()) {
             (Opnd::Rm(from), Opnd::Imm(0)) => {
                 self.a.movsxd(dst, from);
                 return true;
@@ -95,22 +104,22 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
             (Opnd::Rm(Rm::R(h)), Opnd::Rm(Rm::R(g))) if h != dst && g != dst => {
                 self.a.lea(Sz::D, dst, Rm::X(h, g, 0, 0));
             }
-            _ => self.two_operand(Alu::Add, Sz::D, dst, x, y, true),
+            (x, y) => self.two_operand(Alu::Add, Sz::D, dst, x, y, true),
         }
         false
     }
 
-    fn and_low(&mut self, dst: u8, x: Opnd, k: i32) {
-        match (k, x) {
+    fn and_low(&mut self, dst: u8, x: Operand<'_>, k: i32) {
+        match (k, x.get()) {
             (0xff, Opnd::Rm(rm)) => self.a.movzx8(dst, rm),
             (0xffff, Opnd::Rm(rm)) => self.a.ins(Pp::None, Map::M0F, Sz::D, 0xb7, dst, rm),
-            _ => self.two_operand(Alu::And, Sz::D, dst, x, Opnd::Imm(k), true),
+            (_, x) => self.two_operand(Alu::And, Sz::D, dst, x, Opnd::Imm(k), true),
         }
     }
 
-    fn add_shifted_word(&mut self, dst: u8, (x, n): (Opnd, u8), y: Opnd) {
-        self.load_opnd(Sz::D, RCX, x);
-        match y {
+    fn add_shifted_word(&mut self, dst: u8, (x, n): (Operand<'_>, u8), y: Operand<'_>) {
+        self.load_opnd(Sz::D, RCX, x.get());
+        match y.get() {
             Opnd::Imm(i) => {
                 self.a.shift_imm(Shift::Shl, Sz::Q, Rm::R(RCX), n);
                 self.a.lea(Sz::Q, dst, Rm::B(RCX, i));
@@ -122,35 +131,43 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
         }
     }
 
-    fn shift_left_word(&mut self, dst: u8, x: Opnd, n: u8) {
-        self.zero_extend(dst, x);
+    fn shift_left_word(&mut self, dst: u8, x: Operand<'_>, n: u8) {
+        self.zero_extend(dst, x.get());
         if n != 0 {
             self.a.shift_imm(Shift::Shl, Sz::Q, Rm::R(dst), n);
         }
     }
 
-    fn rotate_right(&mut self, w: Width, dst: u8, x: Opnd, n: u8) {
+    fn rotate_right(&mut self, w: Width, dst: u8, x: Operand<'_>, n: u8) {
         let sz = size(w);
-        match x {
+        match x.get() {
             Opnd::Rm(rm) if self.cpu.bmi2 && rm != Rm::R(dst) => {
                 self.a.vex(Pp::F2, Map::M0F3A, sz == Sz::Q, 0xf0, dst, 0, rm);
                 self.a.byte(n);
             }
-            _ => {
+            x => {
                 self.load_opnd(sz, dst, x);
                 self.a.shift_imm(Shift::Ror, sz, Rm::R(dst), n);
             }
         }
     }
 
-    fn rotate_home(&mut self, w: Width, dst: u8, x: Opnd, n: u8) {
-        if w == Width::W && x == Opnd::Rm(Rm::R(dst)) {
+    fn rotate_home(&mut self, w: Width, dst: u8, x: Operand<'_>, n: u8) {
+        if w == Width::W && x.get() == Opnd::Rm(Rm::R(dst)) {
             self.a.mov(Sz::D, dst, Rm::R(dst));
         }
         self.rotate_right(w, dst, x, n);
     }
 
-    fn shift_again(&mut self, op: ShiftOp, w: Width, rd: Reg, a: Reg, n: u8) -> bool {
+    fn shift_again(
+        &mut self,
+        homes: &mut Homes,
+        op: ShiftOp,
+        w: Width,
+        rd: Reg,
+        a: Reg,
+        n: u8,
+    ) -> bool {
         // Of what is pending as a doubleword shifted left by 32: an extension of the low half.
         let Some((ShiftOp::Left, Width::D, from, 32)) = self.sym.kept_shift(a.0) else {
             return false;
@@ -161,11 +178,10 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
         // What was shifted up can be had from the result as well, if that takes its source's place.
         let again = from.reg() == rd.0 && a != rd;
         if again {
-            self.sym.set_home(a.0, false);
+            self.sym.set_home(homes, a.0, false);
         }
-        let (dst, Opnd::Rm(source)) = self.dest_from(rd, from, Place::First, 0) else {
-            unreachable!("a home is no constant")
-        };
+        let (dst, source) = self.dest_from(homes, rd, from, Place::First, 0);
+        let Opnd::Rm(source) = source.get() else { unreachable!("a home is no constant") };
         if op == ShiftOp::Signed {
             self.a.movsxd(dst, source);
         } else {
@@ -174,21 +190,11 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
         if n < 32 {
             self.a.shift_imm(Shift::Shl, Sz::Q, Rm::R(dst), 32 - n);
         }
-        self.done(rd, dst, op == ShiftOp::Signed);
+        self.done(homes, rd, dst, op == ShiftOp::Signed);
         if again {
-            self.sym.set_shift(a.0, ShiftOp::Left, Width::D, rd.0, n);
+            self.sym.set_shift(homes, a.0, ShiftOp::Left, Width::D, rd.0, n);
         }
         true
-    }
-
-    fn shift_constant(&mut self, op: ShiftOp, w: Width, rd: Reg, x: Opnd, n: u8) {
-        let dst = self.dest(rd);
-        self.load_opnd(size(w), dst, x);
-        self.shift_done(rd.0, op, w, dst, n);
-    }
-
-    fn is_home(&self, _a: Reg, x: Opnd) -> bool {
-        matches!(x, Opnd::Rm(_))
     }
 
     fn low_half_will_do(&self, r: Reg) -> bool {
@@ -204,23 +210,23 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
         a != 0 && b != 0 && lasts && (self.in_slot(a) || self.in_slot(b))
     }
 
-    fn copy_home(&mut self, rd: Reg, a: Reg) {
+    fn copy_home(&mut self, homes: &mut Homes, rd: Reg, a: Reg) {
         if self.sym.is_sext(a.0) {
-            let x = self.use32(a);
-            let dst = self.dest(rd);
-            self.load_opnd(Sz::D, dst, x);
-            return self.done_word(rd, dst);
+            let x = self.use32(homes, a);
+            let dst = self.dest(homes, rd);
+            self.load_opnd(Sz::D, dst, x.get());
+            return self.done_word(homes, rd, dst);
         }
-        self.materialise(a.0);
-        let dst = self.dest(rd);
-        let from = self.materialised(a);
-        self.move_home(rd.0, dst, from);
+        self.materialise(homes, a.0);
+        let dst = self.dest(homes, rd);
+        let from = self.materialised(homes, a).get();
+        self.move_home(homes, rd.0, dst, from);
         let narrow = self.sym.is_narrow(a.0);
-        self.sym.set_home(rd.0, narrow);
+        self.sym.set_home(homes, rd.0, narrow);
     }
 
-    fn compare_with(&mut self, cond: Cond, a: Reg, b: Src) -> Cc {
-        self.compare(Asm::condition(cond), a, b)
+    fn compare_with(&mut self, homes: &Homes, cond: Cond, a: Reg, b: Src) -> Cc {
+        self.compare(homes, Asm::condition(cond), a, b)
     }
 }
 
@@ -307,7 +313,15 @@ impl Emitter<'_, '_> {
     }
 
     /// Shifts `dst`, which is then the value of `r`.
-    pub(super) fn shift_done(&mut self, r: u8, op: ShiftOp, w: Width, dst: u8, n: u8) {
+    pub(super) fn shift_done(
+        &mut self,
+        homes: &mut Homes,
+        r: u8,
+        op: ShiftOp,
+        w: Width,
+        dst: u8,
+        n: u8,
+    ) {
         let host = match op {
             ShiftOp::Left => Shift::Shl,
             ShiftOp::Right => Shift::Shr,
@@ -316,10 +330,10 @@ impl Emitter<'_, '_> {
         self.a.shift_imm(host, size(w), Rm::R(dst), n);
         match (op, w) {
             // A zero upper half is the sign-extension here.
-            (ShiftOp::Right, Width::W) => self.done(Reg(r), dst, true),
-            (ShiftOp::Right, Width::D) => self.done(Reg(r), dst, n > 32),
-            (ShiftOp::Signed, Width::D) => self.done(Reg(r), dst, n >= 32),
-            _ => self.finish(w, Reg(r), dst),
+            (ShiftOp::Right, Width::W) => self.done(homes, Reg(r), dst, true),
+            (ShiftOp::Right, Width::D) => self.done(homes, Reg(r), dst, n > 32),
+            (ShiftOp::Signed, Width::D) => self.done(homes, Reg(r), dst, n >= 32),
+            _ => self.finish(homes, w, Reg(r), dst),
         }
     }
 
@@ -327,12 +341,12 @@ impl Emitter<'_, '_> {
 
     /// Emits a comparison of `a` with `b` for condition `cc`; the condition to use, which differs
     /// if the operands were exchanged.
-    pub(super) fn compare(&mut self, cc: Cc, a: Reg, b: Src) -> Cc {
+    pub(super) fn compare(&mut self, homes: &Homes, cc: Cc, a: Reg, b: Src) -> Cc {
         if self.const_of(Src::Reg(a)).is_some()
             && let Src::Reg(r) = b
             && self.sym.constant(r.0).is_none()
         {
-            return self.compare(exchange(cc), r, Src::Reg(a));
+            return self.compare(homes, exchange(cc), r, Src::Reg(a));
         }
         // The sign and the zeroness of a low half that was shifted up.
         if let (Val::Shift { op: ShiftOp::Left, w: Width::D, a, n: 32 }, Some(0)) =
@@ -345,9 +359,9 @@ impl Emitter<'_, '_> {
         // Sign-extended values compare as their low halves do, also as unsigned numbers.
         let word = self.is_narrow(Src::Reg(a)) && self.is_narrow(b);
         let sz = if word { Sz::D } else { Sz::Q };
-        let y = self.use_src(sz, b);
-        let x = self.use_sz(sz, a);
-        match (x, y) {
+        let y = self.use_src(homes, sz, b);
+        let x = self.use_sz(homes, sz, a);
+        match (x.get(), y.get()) {
             (Opnd::Rm(Rm::R(h)), Opnd::Imm(0)) => match cc {
                 Cc::E | Cc::NE if self.a.flags_tell(h, sz) => {}
                 // The overflow of what set the flags is not that of the comparison, which has none.

@@ -3,37 +3,38 @@
 use super::Emitter;
 use super::asm::{Alu, Asm, Map, Pp, Rm, Sz};
 use super::regs::RSP;
-use super::values::Opnd;
+use super::values::{Operand, Opnd};
 use crate::backend::emit::{Access, Host, LowerMemory};
+use crate::backend::{Held, Homes};
 use crate::ir::{Fence, MemSize, Reg};
 
 impl<'b> LowerMemory<'b, Asm<'b>> for Emitter<'b, '_> {
-    fn address(&mut self, _access: Access, base: Reg, off: i32) -> Rm {
-        self.memory(base, off)
+    fn address<'h>(&mut self, homes: &'h Homes, _: Access, base: Reg, off: i32) -> Held<'h, Rm> {
+        self.memory(homes, base, off)
     }
 
-    fn store_operand(&mut self, size: MemSize, value: Opnd, to: Rm) {
+    fn store_operand(&mut self, size: MemSize, value: Operand<'_>, to: Held<'_, Rm>) {
         let sz = if size == MemSize::D { Sz::Q } else { Sz::D };
-        match value {
+        match value.get() {
             Opnd::Imm(i) => {
                 self.fault_point();
                 match size {
                     MemSize::B => {
-                        self.a.ins(Pp::None, Map::One, Sz::D, 0xc6, 0, to);
+                        self.a.ins(Pp::None, Map::One, Sz::D, 0xc6, 0, to.get());
                         self.a.byte(i as u8);
                     }
                     MemSize::H => {
-                        self.a.ins(Pp::P66, Map::One, Sz::D, 0xc7, 0, to);
+                        self.a.ins(Pp::P66, Map::One, Sz::D, 0xc7, 0, to.get());
                         self.a.bytes(&(i as i16).to_le_bytes());
                     }
-                    _ => self.a.mov_mem_imm(sz, to, i),
+                    _ => self.a.mov_mem_imm(sz, to.get(), i),
                 }
             }
             Opnd::Rm(rm) => {
                 let from = match rm {
                     Rm::R(h) => h,
                     slot => {
-                        let scratch = self.scratch_beside(to);
+                        let scratch = self.scratch_beside(to.get());
                         self.a.mov(sz, scratch, slot);
                         scratch
                     }

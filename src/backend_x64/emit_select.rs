@@ -8,39 +8,43 @@ use super::emit_float::{
 use super::emit_float_arith::{AND, MAX, MIN};
 use super::emit_int::size;
 use super::regs::{RAX, RCX, XMM0, XMM1, float_slot};
-use super::values::Opnd;
-use crate::backend::emit::{LowerFloat, LowerSelect, LowerValues, Unless, Writes};
+use super::values::{Operand, Opnd};
+use crate::backend::emit::{
+    FloatValue, LowerFloat, LowerSelect, LowerValues, Unless, Value, Writes,
+};
+use crate::backend::{Held, Homes};
 use crate::ir::{BinOp, FCmpOp, FReg, FSelectOp, Fmt, Node, Op, Reg, Src, Width};
 
 impl LowerSelect for Emitter<'_, '_> {
     #[inline(never)]
-    fn select(&mut self, unless: Unless, (op, w): (BinOp, Width), rd: Reg, a: Reg, b: Src) {
+    fn select(&mut self, homes: &mut Homes, unless: Unless, rd: Reg, value: Value) {
         if rd.is_zero() {
             return;
         }
         // Bringing values home changes flags.
-        self.materialise_dependents(rd.0);
-        self.materialise(rd.0);
-        let (value, narrow) = match self.select_plain(op, w, a, b) {
+        self.materialise_dependents(homes, rd.0);
+        self.materialise(homes, rd.0);
+        let (value, narrow) = match self.select_plain(homes, value) {
             Some(plain) => plain,
             None => {
                 // The comparison must not need rcx then.
                 for r in [unless.1, unless.2] {
                     if !self.sym.is_sext(r.0) {
-                        self.materialise(r.0);
+                        self.materialise(homes, r.0);
                     }
                 }
-                self.select_computed(op, w, a, b)
+                self.select_computed(homes, value)
             }
         };
-        let cc = self.compare_for_select(unless);
-        self.conditional_move(cc, rd, value, narrow);
+        let cc = self.compare_for_select(homes, unless);
+        let (dst, narrow) = self.conditional_move(homes, cc, rd, (value, narrow));
+        self.done(homes, rd, dst, narrow);
     }
 
     #[inline(never)]
-    fn fselect(&mut self, unless: Unless, (op, fmt): (FSelectOp, Fmt), fd: FReg, a: FReg) {
+    fn fselect(&mut self, homes: &Homes, unless: Unless, fd: FReg, (op, fmt, a): FloatValue) {
         let from = self.fselect_value(op, fmt, fd, a);
-        let cc = self.compare_for_select(unless);
+        let cc = self.compare_for_select(homes, unless);
         match self.map.float(fd.0) {
             Some(dst) if self.cpu.avx => {
                 self.a.setcc(cc, RAX);
@@ -66,34 +70,42 @@ impl LowerSelect for Emitter<'_, '_> {
 
 impl Emitter<'_, '_> {
     /// `a op b` if that is a constant or at home somewhere, and whether it is narrow.
-    fn select_plain(&mut self, op: BinOp, w: Width, a: Reg, b: Src) -> Option<(Opnd, bool)> {
+    fn select_plain<'h>(
+        &mut self,
+        homes: &'h Homes,
+        (op, w, a, b): Value,
+    ) -> Option<(Operand<'h>, bool)> {
         if (op, w) != (BinOp::Add, Width::D) {
             return None;
         }
         if let (Some(x), Some(y)) = (self.sym.constant(a.0), self.const_of(b))
             && let Ok(value) = i32::try_from(x.wrapping_add(y) as i64)
         {
-            return Some((Opnd::Imm(value), true));
+            return Some((Held::new(homes, Opnd::Imm(value)), true));
         }
-        (b == Src::Imm(0)).then(|| (self.use64(a), self.sym.is_narrow(a.0)))
+        (b == Src::Imm(0)).then(|| (self.use64(homes, a), self.sym.is_narrow(a.0)))
     }
 
     /// `a op b` in rcx, and whether it is narrow.
-    fn select_computed(&mut self, op: BinOp, w: Width, a: Reg, b: Src) -> (Opnd, bool) {
+    fn select_computed<'h>(
+        &mut self,
+        homes: &'h Homes,
+        (op, w, a, b): Value,
+    ) -> (Operand<'h>, bool) {
         let sz = size(w);
         // What is materialised for the second operand changes nothing about the first.
-        let x = self.use_sz(sz, a);
-        let y = self.use_src(sz, b);
-        self.load_opnd(sz, RCX, x);
+        let x = self.use_sz(homes, sz, a);
+        let y = self.use_src(homes, sz, b);
+        self.load_opnd(sz, RCX, x.get());
         let shift = match op {
             BinOp::Sll => Some(Shift::Shl),
             BinOp::Srl => Some(Shift::Shr),
             BinOp::Sra => Some(Shift::Sar),
             _ => None,
         };
-        match (shift, y) {
+        match (shift, y.get()) {
             (Some(shift), Opnd::Imm(n)) => self.a.shift_imm(shift, sz, Rm::R(RCX), n as u8),
-            _ => {
+            (_, y) => {
                 let alu = match op {
                     BinOp::Sub => Alu::Sub,
                     BinOp::And => Alu::And,
@@ -107,27 +119,32 @@ impl Emitter<'_, '_> {
         if w == Width::W {
             self.a.movsxd(RCX, Rm::R(RCX));
         }
-        (Opnd::Rm(Rm::R(RCX)), w == Width::W)
+        (Held::new(homes, Opnd::Rm(Rm::R(RCX))), w == Width::W)
     }
 
-    /// `rd = value` if `cc` holds. Nothing is pending of `rd` or made of its home; the value is not
-    /// in rax.
-    fn conditional_move(&mut self, cc: Cc, rd: Reg, value: Opnd, narrow: bool) {
-        let narrow = narrow && self.sym.is_narrow(rd.0);
-        let from = match value {
+    /// The value of `rd`, or `value` if `cc` holds: the register that it is in, and whether it is
+    /// narrow. Nothing is pending of `rd` or made of its home; the value is not in rax.
+    fn conditional_move(
+        &mut self,
+        homes: &Homes,
+        cc: Cc,
+        rd: Reg,
+        (value, narrow): (Operand<'_>, bool),
+    ) -> (u8, bool) {
+        let from = match value.get() {
             Opnd::Rm(rm) => rm,
             Opnd::Imm(value) => {
                 self.a.mov_imm_keep_flags(RCX, i64::from(value) as u64);
                 Rm::R(RCX)
             }
         };
-        let home = self.materialised(rd);
+        let home = self.materialised(homes, rd).get();
         let dst = self.target(rd.0, RAX);
         if home != Rm::R(dst) {
             self.a.mov(Sz::Q, dst, home);
         }
         self.a.cmov(cc, Sz::Q, dst, from);
-        self.done(rd, dst, narrow);
+        (dst, narrow && self.sym.is_narrow(rd.0))
     }
 
     /// Shifts the low 64 bits of `x`. Needs AVX.
@@ -215,7 +232,12 @@ impl Emitter<'_, '_> {
     /// Emits `compare` and those of `following` whose condition is its result and that take no
     /// detour through it: how many, or none if `compare` has not been emitted.
     #[inline(never)]
-    pub(super) fn fcmp_select(&mut self, compare: &Op, following: &[Node]) -> usize {
+    pub(super) fn fcmp_select(
+        &mut self,
+        homes: &mut Homes,
+        compare: &Op,
+        following: &[Node],
+    ) -> usize {
         let Op::FCmp { op, fmt, rd, a, b } = *compare else { return 0 };
         let predicate = match op {
             FCmpOp::Eq => 0x00,
@@ -243,9 +265,9 @@ impl Emitter<'_, '_> {
         if group.is_empty() || !self.cpu.avx {
             return 0;
         }
-        self.materialise_dependents(rd.0);
-        self.check_boxed(fmt, &[a, b], Writes::Int(rd));
-        self.materialise_selected(fmt, [a, b], if_true, group);
+        self.materialise_dependents(homes, rd.0);
+        self.check_boxed(homes, fmt, &[a, b], Writes::Int(rd));
+        self.materialise_selected(homes, fmt, [a, b], if_true, group);
         let extremum = float.filter(|_| if_true).and_then(|op| extremum(&op, compare));
         let masked = op == FCmpOp::Eq || float.is_some() && extremum.is_none();
         if masked {
@@ -264,15 +286,16 @@ impl Emitter<'_, '_> {
             self.a.movzx8(dst, Rm::R(RAX));
             cc
         };
-        self.done(rd, dst, true);
+        self.done(homes, rd, dst, true);
         let cc = if if_true { cc } else { cc.inverse() };
         self.pc = group[0].pc;
         self.count_skipped(cc);
         for node in group {
             if let Op::Select { rd, a, b, .. } = node.op {
-                let plain = self.select_plain(BinOp::Add, Width::D, a, b);
-                let Some((value, narrow)) = plain else { unreachable!("it was found to be plain") };
-                self.conditional_move(cc, rd, value, narrow);
+                let plain = self.select_plain(homes, (BinOp::Add, Width::D, a, b));
+                let Some(value) = plain else { unreachable!("it was found to be plain") };
+                let (dst, narrow) = self.conditional_move(homes, cc, rd, value);
+                self.done(homes, rd, dst, narrow);
             }
         }
         match (float, extremum) {
@@ -292,6 +315,7 @@ impl Emitter<'_, '_> {
     /// `operands` is true or, without `if_true`, false.
     fn materialise_selected(
         &mut self,
+        homes: &Homes,
         fmt: Fmt,
         operands: [FReg; 2],
         if_true: bool,
@@ -300,9 +324,9 @@ impl Emitter<'_, '_> {
         for node in group {
             match node.op {
                 Op::Select { rd: to, a: from, .. } => {
-                    self.materialise_dependents(to.0);
-                    self.materialise(to.0);
-                    self.materialise(from.0);
+                    self.materialise_dependents(homes, to.0);
+                    self.materialise(homes, to.0);
+                    self.materialise(homes, from.0);
                 }
                 // What is taken is no NaN: it was compared.
                 Op::FSelect { fd, a: from, .. } if if_true && operands.contains(&from) => {

@@ -13,7 +13,7 @@ use super::asm::{Alu, Asm, Rm, Shift, Sz};
 use super::emit_int::size;
 use super::regs::RAX;
 use crate::backend::emit::{LowerValues, Place};
-use crate::backend::{ShiftOp, Val};
+use crate::backend::{Held, Homes, ShiftOp, Val};
 use crate::ir::{Reg, Src, Width};
 use crate::opt::RegSet;
 
@@ -26,15 +26,18 @@ pub(super) enum Opnd {
     Imm(i32),
 }
 
+/// One that is held.
+pub(super) type Operand<'h> = Held<'h, Opnd>;
+
 impl<'b> LowerValues<'b, Asm<'b>> for Emitter<'b, '_> {
-    fn materialise_pending(&mut self, r: u8) {
+    fn materialise_pending(&mut self, homes: &mut Homes, r: u8) {
         match self.sym.val(r) {
-            Val::Const(k) => return self.materialise_const(r, k),
-            Val::Shift { op, w, a, n } => self.materialise_shift(r, op, w, a, n),
+            Val::Const(k) => return self.materialise_const(homes, r, k),
+            Val::Shift { op, w, a, n } => self.materialise_shift(homes, r, op, w, a, n),
             Val::Home | Val::Lin { .. } => {}
         }
         if !self.sym.is_sext(r) {
-            self.materialise_dependents(r);
+            self.materialise_dependents(homes, r);
         }
         if !self.sym.is_pending(r) {
             return;
@@ -48,14 +51,21 @@ impl<'b> LowerValues<'b, Asm<'b>> for Emitter<'b, '_> {
                 Val::Home | Val::Shift { .. } | Val::Const(_) => {}
                 Val::Lin { a, b: 0, imm: 0, .. } => {
                     let from = self.home(a);
-                    self.move_home(r, dst, from);
+                    self.move_home(homes, r, dst, from);
                     return self.sym.materialise(r);
                 }
                 Val::Lin { a, b, shift, imm } => self.compute(dst, (a, b, shift, imm)),
             }
         }
-        self.write_home(r, dst);
+        self.write_home(homes, r, dst);
         self.sym.materialise(r);
+    }
+
+    fn materialise_low_pending(&mut self, homes: &mut Homes, r: u8) {
+        match self.sym.val(r) {
+            Val::Shift { op, w, a, n } => self.materialise_shift(homes, r, op, w, a, n),
+            _ => self.materialise_pending(homes, r),
+        }
     }
 
     fn store_held(&mut self, registers: RegSet) {
@@ -66,31 +76,31 @@ impl<'b> LowerValues<'b, Asm<'b>> for Emitter<'b, '_> {
         self.home(r);
     }
 
-    fn home_of(&mut self, r: u8, _place: Place) -> Opnd {
-        Opnd::Rm(self.home(r))
+    fn home_of<'h>(&mut self, homes: &'h Homes, r: u8, _place: Place) -> Operand<'h> {
+        Held::new(homes, Opnd::Rm(self.home(r)))
     }
 
-    fn operand(&mut self, w: Width, r: Reg, _place: Place) -> Opnd {
-        self.use_sz(size(w), r)
+    fn operand<'h>(&mut self, homes: &'h Homes, w: Width, r: Reg, _: Place) -> Operand<'h> {
+        self.use_sz(homes, size(w), r)
     }
 
     fn result_reg(&mut self, r: u8) -> u8 {
         self.target(r, RAX)
     }
 
-    fn write_home(&mut self, r: u8, from: u8) {
-        self.write_copy(r, from);
+    fn write_home(&mut self, homes: &mut Homes, r: u8, from: u8) {
+        self.write_copy(homes, r, from);
     }
 }
 
 impl Emitter<'_, '_> {
     /// Brings home the constant `k` that `r` is.
-    fn materialise_const(&mut self, r: u8, k: u64) {
-        self.materialise_dependents(r);
-        if !self.write_home_imm(r, k) {
+    fn materialise_const(&mut self, homes: &mut Homes, r: u8, k: u64) {
+        self.materialise_dependents(homes, r);
+        if !self.write_home_imm(homes, r, k) {
             let dst = self.result_reg(r);
             self.a.mov_imm_keep_flags(dst, k);
-            self.write_home(r, dst);
+            self.write_home(homes, r, dst);
         }
         self.sym.materialise(r);
     }
@@ -167,42 +177,37 @@ impl Emitter<'_, '_> {
     }
 
     /// All 64 bits of `r` as an operand.
-    pub(super) fn use64(&mut self, r: Reg) -> Opnd {
+    pub(super) fn use64<'h>(&mut self, homes: &'h Homes, r: Reg) -> Operand<'h> {
         if let Some(k) = self.sym.constant(r.0)
             && let Ok(k) = i32::try_from(k as i64)
         {
-            return Opnd::Imm(k);
+            return Held::new(homes, Opnd::Imm(k));
         }
-        self.materialise(r.0);
-        Opnd::Rm(self.home(r.0))
+        self.materialise(homes, r.0);
+        Held::new(homes, Opnd::Rm(self.home(r.0)))
     }
 
     /// The low 32 bits of `r` as an operand; the upper ones may be anything.
-    pub(super) fn use32(&mut self, r: Reg) -> Opnd {
+    pub(super) fn use32<'h>(&mut self, homes: &'h Homes, r: Reg) -> Operand<'h> {
         if let Some(k) = self.sym.constant(r.0) {
-            return Opnd::Imm(k as i32);
+            return Held::new(homes, Opnd::Imm(k as i32));
         }
-        if let Val::Shift { op, w, a, n } = self.sym.val(r.0) {
-            self.materialise_shift(r.0, op, w, a, n);
-        }
-        if !self.sym.is_sext(r.0) {
-            self.materialise(r.0);
-        }
-        Opnd::Rm(self.home(r.0))
+        self.materialise_low(homes, r.0);
+        Held::new(homes, Opnd::Rm(self.home(r.0)))
     }
 
     /// As `use64` or `use32` by size.
-    pub(super) fn use_sz(&mut self, sz: Sz, r: Reg) -> Opnd {
+    pub(super) fn use_sz<'h>(&mut self, homes: &'h Homes, sz: Sz, r: Reg) -> Operand<'h> {
         match sz {
-            Sz::D => self.use32(r),
-            Sz::Q => self.use64(r),
+            Sz::D => self.use32(homes, r),
+            Sz::Q => self.use64(homes, r),
         }
     }
 
-    pub(super) fn use_src(&mut self, sz: Sz, src: Src) -> Opnd {
+    pub(super) fn use_src<'h>(&mut self, homes: &'h Homes, sz: Sz, src: Src) -> Operand<'h> {
         match src {
-            Src::Imm(i) => Opnd::Imm(i),
-            Src::Reg(r) => self.use_sz(sz, r),
+            Src::Imm(i) => Held::new(homes, Opnd::Imm(i)),
+            Src::Reg(r) => self.use_sz(homes, sz, r),
         }
     }
 
@@ -241,9 +246,9 @@ impl Emitter<'_, '_> {
     }
 
     /// The home of a register that is materialised.
-    pub(super) fn materialised(&self, r: Reg) -> Rm {
+    pub(super) fn materialised<'h>(&self, homes: &'h Homes, r: Reg) -> Held<'h, Rm> {
         debug_assert!(!self.sym.is_pending(r.0), "the home of x{} has another value", r.0);
-        self.home(r.0)
+        Held::new(homes, self.home(r.0))
     }
 
     /// True if what the home of `r` holds would have to be loaded.
@@ -261,10 +266,10 @@ impl Emitter<'_, '_> {
 
     /// Computes the pending shift that `r` is. A word shifted left is then a pending
     /// sign-extension.
-    fn materialise_shift(&mut self, r: u8, op: ShiftOp, w: Width, a: u8, n: u8) {
-        let dst = self.dest(Reg(r));
+    fn materialise_shift(&mut self, homes: &mut Homes, r: u8, op: ShiftOp, w: Width, a: u8, n: u8) {
+        let dst = self.dest(homes, Reg(r));
         let from = Opnd::Rm(self.home(a));
         self.load_opnd(size(w), dst, from);
-        self.shift_done(r, op, w, dst, n);
+        self.shift_done(homes, r, op, w, dst, n);
     }
 }

@@ -22,7 +22,7 @@ use super::emit_float::{
 use super::emit_float_arith::AND;
 use super::regs::{COPIES, RAX, RCX, XMM0, XMM1, field, slot};
 use crate::backend::emit::Host;
-use crate::backend::{Counted, RegMap};
+use crate::backend::{Counted, Homes, RegMap};
 use crate::ir::{Block, FBinOp, FCmpOp, FReg, Fmt, Op, Reg};
 use crate::mem::Mode;
 use crate::opt::{AliasCheck, Array, Elementwise, Induction, LiveOut, Role, size_of};
@@ -47,7 +47,7 @@ struct Pointers {
 impl Emitter<'_, '_> {
     /// Emits groups of iterations if `block` begins with a loop that they are good for. The
     /// contract holds before and behind them.
-    pub(super) fn vector_loop(&mut self, block: &Block) -> bool {
+    pub(super) fn vector_loop(&mut self, homes: &mut Homes, block: &Block) -> bool {
         if !(self.cpu.avx2 && self.cpu.fma) {
             return false;
         }
@@ -57,8 +57,8 @@ impl Emitter<'_, '_> {
             return false;
         }
         self.count(Counted::Cold);
-        let singly = self.check_entry(&l);
-        let recovery = self.begin_groups(&l, &pointers);
+        let singly = self.check_entry(homes, &l);
+        let recovery = self.begin_groups(homes, &l, &pointers);
 
         let head = self.a.pos();
         self.count(Counted::Group {
@@ -76,8 +76,8 @@ impl Emitter<'_, '_> {
         let here = self.a.pos();
         self.a.buf.patch(recovery, here.0);
         early.into_iter().for_each(|branch| self.a.bind(branch));
-        self.end_groups(&l, &pointers);
-        self.compare_counter(&l);
+        self.end_groups(homes, &l, &pointers);
+        self.compare_counter(homes, &l);
         let done = self.a.buf.cold_pos();
         self.a.jcc(Cc::E, done);
         self.in_cold(|e| e.jump_to(l.after));
@@ -87,7 +87,7 @@ impl Emitter<'_, '_> {
 
     /// Jumps to a place yet unknown unless some groups at least can be executed; the displacements
     /// to be filled in. How far the loop goes, in bytes of an array, is in rax.
-    fn check_entry(&mut self, l: &Elementwise<'_>) -> Vec<CodePtr> {
+    fn check_entry(&mut self, homes: &Homes, l: &Elementwise<'_>) -> Vec<CodePtr> {
         let mut sites = Vec::new();
         self.branch_unless_rounding(l.rounding, &mut sites);
         if l.raises {
@@ -101,13 +101,13 @@ impl Emitter<'_, '_> {
             self.branch_unless_boxed(l.constants, &mut sites);
         }
         for check in &l.alias_checks {
-            self.check_alias(&l.arrays, l.store, check, &mut sites);
+            self.check_alias(homes, &l.arrays, l.store, check, &mut sites);
         }
         let Induction { reg: counter, by } = l.counter;
         let (high, low) = if by > 0 { (l.bound, counter) } else { (counter, l.bound) };
-        self.copy_home(RAX, high);
+        self.copy_home(homes, RAX, high);
         if !low.is_zero() {
-            self.a.alu(Alu::Sub, Sz::Q, RAX, self.materialised(low));
+            self.a.alu(Alu::Sub, Sz::Q, RAX, self.materialised(homes, low).get());
         }
         let log = |n: i32| n.unsigned_abs().trailing_zeros() as i8;
         match log(size_of(l.fmt)) - log(by) {
@@ -125,16 +125,17 @@ impl Emitter<'_, '_> {
 
     fn check_alias(
         &mut self,
+        homes: &Homes,
         arrays: &[Array],
         (stored, off): (usize, i32),
         c: &AliasCheck,
         sites: &mut Vec<CodePtr>,
     ) {
         let sz = if self.ctx.mode == Mode::Sandbox { Sz::D } else { Sz::Q };
-        self.begin_of(RCX, arrays[stored]);
+        self.begin_of(homes, RCX, arrays[stored]);
         let (a, b) = arrays[c.array];
         for r in [a, b].iter().filter(|r| !r.is_zero()) {
-            self.a.alu(Alu::Sub, sz, RCX, self.materialised(*r));
+            self.a.alu(Alu::Sub, sz, RCX, self.materialised(homes, *r).get());
         }
         self.a.alu_imm(Alu::Add, sz, Rm::R(RCX), off - c.lo - 1);
         self.a.alu_imm(Alu::Cmp, sz, Rm::R(RCX), c.hi - c.lo + GROUP - 1);
@@ -142,24 +143,24 @@ impl Emitter<'_, '_> {
     }
 
     /// `to` = where an array begins.
-    fn begin_of(&mut self, to: u8, (a, b): Array) {
-        self.copy_home(to, a);
+    fn begin_of(&mut self, homes: &Homes, to: u8, (a, b): Array) {
+        self.copy_home(homes, to, a);
         if !b.is_zero() {
-            self.a.alu(Alu::Add, Sz::Q, to, self.materialised(b));
+            self.a.alu(Alu::Add, Sz::Q, to, self.materialised(homes, b).get());
         }
     }
 
-    fn copy_home(&mut self, to: u8, r: Reg) {
+    fn copy_home(&mut self, homes: &Homes, to: u8, r: Reg) {
         if r.is_zero() {
             self.a.mov_imm(to, 0);
         } else {
-            self.a.mov(Sz::Q, to, self.materialised(r));
+            self.a.mov(Sz::Q, to, self.materialised(homes, r).get());
         }
     }
 
     /// Makes ready for the first group: where the place in the arena is to be filled in at which
     /// groups end.
-    fn begin_groups(&mut self, l: &Elementwise<'_>, pointers: &Pointers) -> CodePtr {
+    fn begin_groups(&mut self, homes: &Homes, l: &Elementwise<'_>, pointers: &Pointers) -> CodePtr {
         self.a.alu_imm(Alu::Sub, Sz::Q, Rm::R(RAX), GROUP);
         self.a.mov_to(Sz::Q, Rm::S(field!(scratch)), RAX);
         self.a.mov(Sz::Q, RCX, Rm::S(field!(arena)));
@@ -171,7 +172,7 @@ impl Emitter<'_, '_> {
             self.a.mov_to(Sz::Q, Rm::S(slot(*guest)), *host);
         }
         for (to, array) in &pointers.loaded {
-            self.begin_of(*to, *array);
+            self.begin_of(homes, *to, *array);
         }
         for (_, x) in self.map.floats().filter(|(f, _)| l.constants & 1 << f != 0) {
             self.broadcast(l.fmt, x, Rm::R(x));
@@ -299,7 +300,7 @@ impl Emitter<'_, '_> {
     }
 
     /// From groups back to the contract.
-    fn end_groups(&mut self, l: &Elementwise<'_>, pointers: &Pointers) {
+    fn end_groups(&mut self, homes: &mut Homes, l: &Elementwise<'_>, pointers: &Pointers) {
         self.a.mov_mem_imm(Sz::Q, Rm::S(field!(recovery)), 0);
         for (guest, host) in &pointers.moved {
             self.a.mov(Sz::Q, *host, Rm::S(slot(*guest)));
@@ -321,17 +322,17 @@ impl Emitter<'_, '_> {
             }
         }
         for step in &l.inductions {
-            self.advance(l.fmt, *step);
+            self.advance(homes, l.fmt, *step);
         }
         for (r, last) in &l.live_outs {
             match *last {
                 LiveOut::Sum(array, off) => {
-                    self.begin_of(RCX, array);
+                    self.begin_of(homes, RCX, array);
                     self.a.alu_imm(Alu::Add, Sz::Q, Rm::R(RCX), off - size_of(l.fmt));
                 }
                 LiveOut::Flag(value) => self.a.mov_imm(RCX, value.into()),
             }
-            self.a.mov_to(Sz::Q, self.materialised(*r), RCX);
+            self.a.mov_to(Sz::Q, self.materialised(homes, *r).get(), RCX);
         }
         none.into_iter().for_each(|branch| self.a.bind(branch));
         if l.fmt == Fmt::S {
@@ -343,9 +344,9 @@ impl Emitter<'_, '_> {
     }
 
     /// Advances a register as the groups, whose bytes are in rax, would have.
-    fn advance(&mut self, fmt: Fmt, step: Induction) {
+    fn advance(&mut self, homes: &mut Homes, fmt: Fmt, step: Induction) {
         let size = size_of(fmt);
-        let home = self.materialised(step.reg);
+        let home = self.materialised(homes, step.reg).get();
         if step.by == size {
             return self.a.alu_to(Alu::Add, Sz::Q, home, RAX);
         }
@@ -360,12 +361,12 @@ impl Emitter<'_, '_> {
         self.map.float(f.0).unwrap_or(XMM0)
     }
 
-    fn compare_counter(&mut self, l: &Elementwise<'_>) {
-        let counter = self.materialised(l.counter.reg);
+    fn compare_counter(&mut self, homes: &Homes, l: &Elementwise<'_>) {
+        let counter = self.materialised(homes, l.counter.reg).get();
         if l.bound.is_zero() {
             return self.a.alu_imm(Alu::Cmp, Sz::Q, counter, 0);
         }
-        self.copy_home(RAX, l.bound);
+        self.copy_home(homes, RAX, l.bound);
         self.a.alu(Alu::Cmp, Sz::Q, RAX, counter);
     }
 }

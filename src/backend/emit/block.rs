@@ -6,7 +6,7 @@ use super::{
     Emitter, HeldCopies, Host, Lower, LowerBlock, LowerConvert, LowerExit, LowerFloatMove,
     LowerMemory, LowerSelect,
 };
-use crate::backend::{CountPoint, Counted, MAX_COUNTERS};
+use crate::backend::{CountPoint, Counted, Homes, MAX_COUNTERS};
 use crate::ir::{Block, Fmt, Node, Op};
 use crate::opt::Liveness;
 use crate::util::CodePtr;
@@ -17,17 +17,18 @@ where
 {
     /// Emits `block` at the buffer's position.
     pub(crate) fn block(&mut self, block: &Block) {
+        let homes = &mut Homes::new();
         let start = self.a.pos();
         self.a.buf.entries.push((block.pc, start));
-        if !block.loops() || !self.loop_block(block) {
+        if !block.loops() || !self.loop_block(homes, block) {
             self.count(Counted::Guest(block.pc));
-            self.nodes(&block.nodes, block.next);
+            self.nodes(homes, &block.nodes, block.next);
         }
         self.a.end();
     }
 
     /// Emits `nodes`, after which execution goes on at `after`.
-    pub(crate) fn nodes(&mut self, nodes: &[Node], after: u64) {
+    pub(crate) fn nodes(&mut self, homes: &mut Homes, nodes: &[Node], after: u64) {
         let mut open = true;
         self.begin_run();
         let mut ahead = std::mem::take(self.ahead);
@@ -48,8 +49,8 @@ where
             self.next = following.first().map_or(after, |n| n.pc);
             (rest, known) = (following, later);
             let mut last = node;
-            match self.fuse_with_next(&node.op, following) {
-                0 => self.op(&node.op, following.is_empty()),
+            match self.fuse_with_next(homes, &node.op, following) {
+                0 => self.op(homes, &node.op, following.is_empty()),
                 n => {
                     (rest, known) = (&following[n..], &later[n..]);
                     last = &following[n - 1];
@@ -66,13 +67,13 @@ where
         *self.ahead = ahead;
         if open {
             self.pc = after;
-            self.flush();
+            self.flush(homes);
             self.jump_to(after);
             self.end_part(after);
             #[cfg(all(debug_assertions, feature = "tools"))]
             checker.iter_mut().for_each(|c| c.ended(self));
         }
-        self.end_run(if open { after } else { u64::MAX });
+        self.end_run(homes, if open { after } else { u64::MAX });
         #[cfg(all(debug_assertions, feature = "tools"))]
         checker.iter_mut().for_each(|c| c.taken(self));
     }
@@ -80,22 +81,22 @@ where
     /// Emits `op`, the last one or not.
     // What is called is not inlined, so that an operation bears the cost of its own code alone.
     #[inline(always)]
-    fn op(&mut self, op: &Op, last: bool) {
+    fn op(&mut self, homes: &mut Homes, op: &Op, last: bool) {
         match *op {
-            Op::Const { rd, value } => self.set_const(rd, value),
-            Op::Bin { op, w, rd, a, b } => self.bin(op, w, rd, a, b),
-            Op::Un { op, w, rd, a } => self.un(op, w, rd, a),
-            Op::Load { kind, rd, base, off } => self.load(kind, rd, base, off),
-            Op::Store { size, src, base, off } => self.store(size, src, base, off),
-            Op::FLoad { fmt: Fmt::H, .. } | Op::FStore { fmt: Fmt::H, .. } => self.helper(0),
-            Op::FLoad { fmt, fd, base, off } => self.fload(fmt, fd, base, off),
-            Op::FStore { fmt, fs, base, off } => self.fstore(fmt, fs, base, off),
-            Op::Amo { op, size, rd, base, src } => self.amo(op, size, rd, base, src),
-            Op::LoadReserved { size, rd, base } => self.load_reserved(size, rd, base),
+            Op::Const { rd, value } => self.set_const(homes, rd, value),
+            Op::Bin { op, w, rd, a, b } => self.bin(homes, op, w, rd, a, b),
+            Op::Un { op, w, rd, a } => self.un(homes, op, w, rd, a),
+            Op::Load { kind, rd, base, off } => self.load(homes, kind, rd, base, off),
+            Op::Store { size, src, base, off } => self.store(homes, size, src, base, off),
+            Op::FLoad { fmt: Fmt::H, .. } | Op::FStore { fmt: Fmt::H, .. } => self.helper(homes, 0),
+            Op::FLoad { fmt, fd, base, off } => self.fload(homes, fmt, fd, base, off),
+            Op::FStore { fmt, fs, base, off } => self.fstore(homes, fmt, fs, base, off),
+            Op::Amo { op, size, rd, base, src } => self.amo(homes, op, size, rd, base, src),
+            Op::LoadReserved { size, rd, base } => self.load_reserved(homes, size, rd, base),
             Op::StoreConditional { size, rd, base, src } => {
-                self.store_conditional(size, rd, base, src);
+                self.store_conditional(homes, size, rd, base, src);
             }
-            Op::Cas { size, rd, base, src } => self.cas(size, rd, base, src),
+            Op::Cas { size, rd, base, src } => self.cas(homes, size, rd, base, src),
             Op::Fence(f) => self.fence(f),
             Op::Pause => self.a.pause(),
             Op::FBin { .. }
@@ -108,35 +109,35 @@ where
             | Op::FConvert { .. }
             | Op::FMoveToInt { .. }
             | Op::FMoveFromInt { .. }
-            | Op::FConst { .. } => self.float(op),
-            Op::ReadFlags { rd } => self.read_flags(rd),
-            Op::SwapFlags { rd, a } => self.swap_flags(rd, a),
-            Op::ReadRounding { rd } => self.read_rounding(rd),
-            Op::ReadCounter { counter, rd } => self.read_counter(counter, rd),
-            Op::Helper { reads: _, writes } => self.helper(writes),
-            Op::Branch { cond, a, b, target } => self.branch(cond, a, b, target),
+            | Op::FConst { .. } => self.float(homes, op),
+            Op::ReadFlags { rd } => self.read_flags(homes, rd),
+            Op::SwapFlags { rd, a } => self.swap_flags(homes, rd, a),
+            Op::ReadRounding { rd } => self.read_rounding(homes, rd),
+            Op::ReadCounter { counter, rd } => self.read_counter(homes, counter, rd),
+            Op::Helper { reads: _, writes } => self.helper(homes, writes),
+            Op::Branch { cond, a, b, target } => self.branch(homes, cond, a, b, target),
             Op::Select { cond, x, y, op, w, rd, a, b } => {
-                self.select((cond, x, y), (op, w), rd, a, b);
+                self.select(homes, (cond, x, y), rd, (op, w, a, b));
             }
             Op::FSelect { cond, x, y, op, fmt, fd, a } => {
-                self.fselect((cond, x, y), (op, fmt), fd, a);
+                self.fselect(homes, (cond, x, y), fd, (op, fmt, a));
             }
-            Op::Jump { target } => self.jump(target),
-            Op::Call { target, link, ret } => self.call(target, link, ret, last),
+            Op::Jump { target } => self.jump(homes, target),
+            Op::Call { target, link, ret } => self.call(homes, target, link, ret, last),
             Op::CallIndirect { base, off, link, ret } => {
-                self.call_indirect(base, off, link, ret, last);
+                self.call_indirect(homes, base, off, link, ret, last);
             }
             Op::JumpIndirect { base, off, link, ret, is_return } => {
-                self.jump_indirect(base, off, (link, ret), is_return);
+                self.jump_indirect(homes, base, off, (link, ret), is_return);
             }
-            Op::Exit(kind) => self.exit(kind),
+            Op::Exit(kind) => self.exit(homes, kind),
         }
     }
 
     /// Brings everything home: the contract.
     #[inline]
-    pub(crate) fn flush(&mut self) {
-        self.flush_int();
+    pub(crate) fn flush(&mut self, homes: &mut Homes) {
+        self.flush_int(homes);
         if self.fp.is_pending() {
             self.flush_float();
         }

@@ -1,7 +1,7 @@
 //! Branches, calls, returns, and the ways out of translated code.
 
 use super::{Emitter, HeldCopies, Host, Lower, LowerExit};
-use crate::backend::LinkSite;
+use crate::backend::{Homes, LinkSite};
 use crate::ir::{Cond, ExitKind, Reg};
 use crate::mem::Mode;
 use crate::util::CodePtr;
@@ -55,7 +55,7 @@ where
     }
 
     #[inline(never)]
-    pub(crate) fn branch(&mut self, cond: Cond, a: Reg, b: Reg, target: u64) {
+    pub(crate) fn branch(&mut self, homes: &mut Homes, cond: Cond, a: Reg, b: Reg, target: u64) {
         let backward = target <= self.pc;
         if let (Some(x), Some(y)) = (self.sym.constant(a.0), self.sym.constant(b.0)) {
             if cond.holds(x, y) {
@@ -64,84 +64,91 @@ where
                 if backward {
                     self.poll();
                 }
-                self.flush();
+                self.flush(homes);
                 self.jump_to(target);
-                self.forget();
+                self.forget(homes);
             }
             return;
         }
         if backward {
             // A loop: its head takes the contract, so values are brought home on the likely path.
             self.poll();
-            if self.flush_for_back_edge(target) {
-                let test = self.compare_for_branch(cond, a, b);
-                return self.branch_to_head(Some(test));
+            if self.flush_for_back_edge(homes, target) {
+                let test = self.compare_for_branch(homes, cond, a, b);
+                return self.branch_to_head(homes, Some(test));
             }
         } else {
-            self.materialise_live_out();
+            self.materialise_live_out(homes);
         }
-        let test = self.compare_for_branch(cond, a, b);
-        self.branch_out(test, target);
+        let test = self.compare_for_branch(homes, cond, a, b);
+        self.branch_out(homes, test, target);
     }
 
     /// Control may come from elsewhere: the contract holds, and nothing else is known.
-    pub(crate) fn forget(&mut self) {
-        self.sym.reset();
+    pub(crate) fn forget(&mut self, homes: &mut Homes) {
+        self.sym.reset(homes);
         self.reset_float();
         self.copies.forget();
     }
 
     #[inline(never)]
-    pub(crate) fn jump(&mut self, target: u64) {
+    pub(crate) fn jump(&mut self, homes: &mut Homes, target: u64) {
         if target <= self.pc {
             if self.same_insn {
                 // The instruction has written its link: who stops here has jumped.
                 self.pc = target;
             }
             self.poll();
-            if self.flush_for_back_edge(target) {
-                return self.branch_to_head(None);
+            if self.flush_for_back_edge(homes, target) {
+                return self.branch_to_head(homes, None);
             }
         }
-        self.flush();
+        self.flush(homes);
         self.jump_to(target);
     }
 
     #[inline(never)]
-    pub(super) fn call(&mut self, target: u64, link: Reg, ret: u64, last: bool) {
+    pub(super) fn call(&mut self, homes: &mut Homes, target: u64, link: Reg, ret: u64, last: bool) {
         // Calls forward alone close no loop. They can only be many, which a hostile guest may want.
         if target <= self.pc || H::POLLS_AT_CALLS && self.ctx.mode == Mode::Sandbox {
             self.poll();
         }
-        self.set_const(link, ret);
-        self.flush();
+        self.set_const(homes, link, ret);
+        self.flush(homes);
         self.call_direct(target, link, ret);
-        self.return_site(link, ret, last);
+        self.return_site(homes, link, ret, last);
     }
 
     #[inline(never)]
-    pub(super) fn call_indirect(&mut self, base: Reg, off: i32, link: Reg, ret: u64, last: bool) {
-        self.flush();
-        let target = self.indirect_target(base, off, link);
-        self.write_link(link, ret);
+    pub(super) fn call_indirect(
+        &mut self,
+        homes: &mut Homes,
+        base: Reg,
+        off: i32,
+        link: Reg,
+        ret: u64,
+        last: bool,
+    ) {
+        self.flush(homes);
+        let target = self.target_and_link(homes, base, off, (link, ret));
         self.dispatch(target, Some((link, ret)));
-        self.return_site(link, ret, last);
+        self.return_site(homes, link, ret, last);
     }
 
     #[inline(never)]
     pub(super) fn jump_indirect(
         &mut self,
+        homes: &mut Homes,
         base: Reg,
         off: i32,
         (link, ret): (Reg, u64),
         is_return: bool,
     ) {
-        self.flush();
+        self.flush(homes);
         if is_return && self.return_at_once(base, off, link) {
             return;
         }
-        let target = self.indirect_target(base, off, link);
-        self.write_link(link, ret);
+        let target = self.target_and_link(homes, base, off, (link, ret));
         if is_return {
             self.return_to(target);
         } else {
@@ -149,20 +156,29 @@ where
         }
     }
 
-    /// `link = ret` at home, keeping what [`LowerExit::indirect_target`] has returned.
-    pub(crate) fn write_link(&mut self, link: Reg, ret: u64) {
+    /// A register that holds `base + off`, as it was before `link = ret` at home.
+    pub(crate) fn target_and_link(
+        &mut self,
+        homes: &mut Homes,
+        base: Reg,
+        off: i32,
+        (link, ret): (Reg, u64),
+    ) -> u8 {
+        // The register that it is in is not that of `link`: so it is the one that can be kept.
+        let target = self.indirect_target(homes, base, off, link).get();
         self.copies.forget();
         if !link.is_zero() {
-            self.write_return_address(link, ret);
-            self.sym.set_home(link.0, false);
+            self.write_return_address(homes, link, ret);
+            self.sym.set_home(homes, link.0, false);
         }
+        target
     }
 
     /// Where a callee returns to.
     #[inline]
-    pub(crate) fn return_site(&mut self, link: Reg, ret: u64, last: bool) {
-        self.forget();
-        self.check_return(link, ret);
+    pub(crate) fn return_site(&mut self, homes: &mut Homes, link: Reg, ret: u64, last: bool) {
+        self.forget(homes);
+        self.check_return(homes, link, ret);
         if last {
             return;
         }
@@ -174,12 +190,12 @@ where
 
     /// Lets the interpreter execute the current instruction, which writes the integer registers
     /// in `writes`.
-    pub(crate) fn helper(&mut self, writes: u32) {
-        self.flush();
-        self.call_helper();
+    pub(crate) fn helper(&mut self, homes: &mut Homes, writes: u32) {
+        self.flush(homes);
+        self.call_helper(homes);
         for r in 1..32 {
             if writes & 1 << r != 0 {
-                self.sym.set_home(r, false);
+                self.sym.set_home(homes, r, false);
             }
         }
         self.reset_float();
@@ -187,7 +203,7 @@ where
 
     /// Calls the helper stub for the instruction at the current pc. Homes are saved before and
     /// loaded again after it.
-    pub(crate) fn call_helper(&mut self) {
+    pub(crate) fn call_helper(&mut self, _homes: &mut Homes) {
         self.a.store_pc(self.pc);
         self.a.call(self.ctx.stubs.helper);
         // The last byte of the call: what follows it may be a fault point of its own.
@@ -196,8 +212,8 @@ where
     }
 
     #[inline(never)]
-    pub(super) fn exit(&mut self, kind: ExitKind) {
-        self.flush();
+    pub(super) fn exit(&mut self, homes: &mut Homes, kind: ExitKind) {
+        self.flush(homes);
         self.a.store_pc(self.pc);
         self.a.exit(kind as u64, self.ctx.stubs.exit);
     }

@@ -1,7 +1,7 @@
 //! Floating point: what is pending, and what must hold.
 
 use super::{Emitter, Host, Lower, LowerArith, LowerConvert, LowerFloat, LowerFloatMove, Writes};
-use crate::backend::RestoreOp;
+use crate::backend::{Homes, RestoreOp};
 use crate::ir::{FBinOp, FReg, FUnOp, Fmt, IntFmt, Op, Rounding};
 use crate::opt::{FloatFacts, FloatRules};
 use crate::util::CodePtr;
@@ -63,25 +63,27 @@ where
     Self: Lower<'b, H>,
 {
     #[inline(never)]
-    pub(crate) fn float(&mut self, op: &Op) {
+    pub(crate) fn float(&mut self, homes: &mut Homes, op: &Op) {
         if self.lacks(op) {
-            return self.helper(op.writes());
+            return self.helper(homes, op.writes());
         }
         match *op {
-            Op::FBin { op, fmt, rm, fd, a, b } => self.fbin(op, fmt, rm, fd, a, b),
-            Op::FUn { op: FUnOp::Sqrt, fmt, rm, fd, a } => self.fsqrt(fmt, rm, fd, a),
-            Op::FUn { op, fmt, rm, fd, a } => self.fround(op, fmt, rm, fd, a),
+            Op::FBin { op, fmt, rm, fd, a, b } => self.fbin(homes, op, fmt, rm, fd, [a, b]),
+            Op::FUn { op: FUnOp::Sqrt, fmt, rm, fd, a } => self.fsqrt(homes, fmt, rm, fd, a),
+            Op::FUn { op, fmt, rm, fd, a } => self.fround(homes, op, fmt, rm, fd, a),
             Op::FMulAdd { fmt, rm, neg_product, neg_addend, fd, a, b, c } => {
-                self.fmuladd(fmt, rm, (neg_product, neg_addend), fd, [a, b, c]);
+                self.fmuladd(homes, fmt, rm, (neg_product, neg_addend), fd, [a, b, c]);
             }
-            Op::FCmp { op, fmt, rd, a, b } => self.fcmp(op, fmt, rd, a, b),
+            Op::FCmp { op, fmt, rd, a, b } => self.fcmp(homes, op, fmt, rd, a, b),
             Op::FMoveToInt { rd, .. } if rd.is_zero() => {}
-            Op::FClass { fmt, rd, a } => self.fclass(fmt, rd, a),
-            Op::FToInt { fmt, int, rm, rd, a } => self.float_to_int(fmt, int, rm, rd, a),
-            Op::FFromInt { fmt, int, rm, fd, a } => self.float_from_int(fmt, int, rm, fd, a),
-            Op::FConvert { from, to, rm, fd, a } => self.float_convert(from, to, rm, fd, a),
-            Op::FMoveToInt { fmt, rd, a } => self.move_to_int(fmt, rd, a),
-            Op::FMoveFromInt { fmt, fd, a } => self.move_from_int(fmt, fd, a),
+            Op::FClass { fmt, rd, a } => self.fclass(homes, fmt, rd, a),
+            Op::FToInt { fmt, int, rm, rd, a } => self.float_to_int(homes, (fmt, int, rm), rd, a),
+            Op::FFromInt { fmt, int, rm, fd, a } => {
+                self.float_from_int(homes, (fmt, int, rm), fd, a)
+            }
+            Op::FConvert { from, to, rm, fd, a } => self.float_convert(homes, from, to, rm, fd, a),
+            Op::FMoveToInt { fmt, rd, a } => self.move_to_int(homes, fmt, rd, a),
+            Op::FMoveFromInt { fmt, fd, a } => self.move_from_int(homes, fmt, fd, a),
             Op::FConst { fd, bits } => {
                 self.load_bits(fd, bits);
                 self.fp.define(fd, bits >> 32 == 0xffff_ffff);
@@ -140,7 +142,13 @@ where
 
     /// Checks that the dynamic rounding mode is `rm`, which is known from then on, or else the
     /// interpreter executes the instruction and the block is left.
-    pub(crate) fn check_rounding(&mut self, rm: Rounding, operands: &[FReg], writes: Writes) {
+    pub(crate) fn check_rounding(
+        &mut self,
+        homes: &mut Homes,
+        rm: Rounding,
+        operands: &[FReg],
+        writes: Writes,
+    ) {
         if rm == Rounding::Dyn || self.fp.frm == Some(rm) {
             return;
         }
@@ -151,24 +159,29 @@ where
         let slow = self.a.buf.cold_pos();
         let other = self.test_rounding_is_not(code);
         self.a.jump_if(other, slow);
-        self.interpret_and_leave(operands, writes);
+        self.interpret_and_leave(homes, operands, writes);
         self.fp.frm = Some(rm);
     }
 
     /// In cold code that begins here: the interpreter executes the instruction on `operands`, and
     /// the block is left. (None that comes here has a compressed form; a comparison that keeps the
     /// flags is followed by the instruction that restores them.)
-    pub(crate) fn interpret_and_leave(&mut self, operands: &[FReg], writes: Writes) {
+    pub(crate) fn interpret_and_leave(
+        &mut self,
+        homes: &mut Homes,
+        operands: &[FReg],
+        writes: Writes,
+    ) {
         let (sym, fp) = (self.sym.clone(), self.fp.clone());
         self.in_cold(|e| {
-            e.ready_for_interpreter(operands);
-            e.call_helper();
+            e.ready_for_interpreter(homes, operands);
+            e.call_helper(homes);
             match writes {
                 Writes::Float(fd) => e.fp.define(fd, false),
                 Writes::Int(rd) if rd.is_zero() => {}
-                Writes::Int(rd) => e.sym.set_home(rd.0, false),
+                Writes::Int(rd) => e.sym.set_home(homes, rd.0, false),
             }
-            e.flush();
+            e.flush(homes);
             e.jump_to(e.pc + 4);
         });
         (self.sym, self.fp) = (sym, fp);
@@ -176,11 +189,11 @@ where
 
     /// The slow path at `slow`: the interpreter executes the instruction on `operands`, then hot
     /// code goes on.
-    pub(crate) fn slow_path(&mut self, slow: CodePtr, operands: &[FReg]) {
+    pub(crate) fn slow_path(&mut self, homes: &mut Homes, slow: CodePtr, operands: &[FReg]) {
         let back = self.a.pos();
         debug_assert_eq!(self.a.buf.cold_pos(), slow, "the slow path is where the checks jump to");
         self.in_cold(|e| {
-            e.interpret(operands);
+            e.interpret(homes, operands);
             e.a.jump(back);
         });
     }

@@ -18,10 +18,10 @@ pub(crate) trait Host<'b>: DerefMut<Target = Out<'b>> + Sized {
     type Test: Copy;
     /// A condition code.
     type Cc: Copy;
-    /// An operand of an integer instruction.
-    type Operand: Copy;
-    /// A place in the guest's memory.
-    type Address: Copy;
+    /// An operand of an integer instruction: one that is [`Held`](crate::backend::Held).
+    type Operand<'h>: Copy;
+    /// A place in the guest's memory, which is made of such.
+    type Address<'h>: Copy;
     /// A branch over a few instructions.
     type Skip;
     /// A conditional branch whose target is not known yet.
@@ -62,7 +62,7 @@ pub(crate) trait Host<'b>: DerefMut<Target = Out<'b>> + Sized {
     fn sign_extend_word(&mut self, r: u8);
 
     /// An access to the guest's memory.
-    fn access(&mut self, access: Access, reg: u8, at: Self::Address);
+    fn access(&mut self, access: Access, reg: u8, at: Self::Address<'_>);
 
     /// Jumps to a place of this block's code.
     fn jump(&mut self, target: CodePtr);

@@ -1,7 +1,7 @@
 //! Integer operations.
 
 use super::{Emitter, Host, Lower, LowerInt, LowerValues, Place};
-use crate::backend::{ShiftOp, Sum, join};
+use crate::backend::{Homes, ShiftOp, Sum, join};
 use crate::ir::{BinOp, Cond, Reg, Src, UnOp, Width};
 use crate::opt::fold;
 
@@ -9,195 +9,198 @@ impl<'b, H: Host<'b>> Emitter<'b, '_, H>
 where
     Self: Lower<'b, H>,
 {
-    pub(crate) fn bin(&mut self, op: BinOp, w: Width, rd: Reg, a: Reg, b: Src) {
+    pub(crate) fn bin(&mut self, homes: &mut Homes, op: BinOp, w: Width, rd: Reg, a: Reg, b: Src) {
         if rd.is_zero() {
             return;
         }
         if let (Some(x), Some(y)) = (self.sym.constant(a.0), self.const_of(b))
             && let Some(v) = fold(op, w, x, y)
         {
-            return self.set_const(rd, v);
+            return self.set_const(homes, rd, v);
         }
         match op {
-            BinOp::Add if w == Width::D => self.add(rd, a, b),
-            BinOp::Add => self.addw(rd, a, b),
-            BinOp::Sub => self.sub(w, rd, a, b),
-            BinOp::And | BinOp::Or | BinOp::Xor => self.logic(op, rd, a, b),
+            BinOp::Add if w == Width::D => self.add(homes, rd, a, b),
+            BinOp::Add => self.addw(homes, rd, a, b),
+            BinOp::Sub => self.sub(homes, w, rd, a, b),
+            BinOp::And | BinOp::Or | BinOp::Xor => self.logic(homes, op, rd, a, b),
             BinOp::Sll | BinOp::Srl | BinOp::Sra | BinOp::Rol | BinOp::Ror => {
-                self.shift(op, w, rd, a, b);
+                self.shift(homes, op, w, rd, a, b);
             }
-            BinOp::Slt => self.set_less(Cond::Lt, rd, a, b),
-            BinOp::Sltu => self.set_less(Cond::Ltu, rd, a, b),
-            BinOp::Sh1add => self.shift_add(1, rd, a, b),
-            BinOp::Sh2add => self.shift_add(2, rd, a, b),
-            BinOp::Sh3add => self.shift_add(3, rd, a, b),
-            BinOp::AddUw => self.shift_add_word(0, rd, a, b),
-            BinOp::Sh1addUw => self.shift_add_word(1, rd, a, b),
-            BinOp::Sh2addUw => self.shift_add_word(2, rd, a, b),
-            BinOp::Sh3addUw => self.shift_add_word(3, rd, a, b),
+            BinOp::Slt => self.set_less(homes, Cond::Lt, rd, a, b),
+            BinOp::Sltu => self.set_less(homes, Cond::Ltu, rd, a, b),
+            BinOp::Sh1add => self.shift_add(homes, 1, rd, a, b),
+            BinOp::Sh2add => self.shift_add(homes, 2, rd, a, b),
+            BinOp::Sh3add => self.shift_add(homes, 3, rd, a, b),
+            BinOp::AddUw => self.shift_add_word(homes, 0, rd, a, b),
+            BinOp::Sh1addUw => self.shift_add_word(homes, 1, rd, a, b),
+            BinOp::Sh2addUw => self.shift_add_word(homes, 2, rd, a, b),
+            BinOp::Sh3addUw => self.shift_add_word(homes, 3, rd, a, b),
             BinOp::SllUw => {
-                let x = self.operand(Width::W, a, Place::First);
-                let dst = self.dest(rd);
+                let x = self.operand(homes, Width::W, a, Place::First);
+                let dst = self.dest(homes, rd);
                 self.shift_left_word(dst, x, imm_of(b) as u8 & 63);
-                self.done(rd, dst, false);
+                self.done(homes, rd, dst, false);
             }
-            _ if self.lacks(op) => self.helper(1 << rd.0),
-            _ => self.plain(op, w, rd, a, b),
+            _ if self.lacks(op) => self.helper(homes, 1 << rd.0),
+            _ => self.plain(homes, op, w, rd, a, b),
         }
     }
 
     /// An operation without anything special about it.
-    fn plain(&mut self, op: BinOp, w: Width, rd: Reg, a: Reg, b: Src) {
-        if w == Width::D && self.with_shifted(op, rd, a, b) {
+    fn plain(&mut self, homes: &mut Homes, op: BinOp, w: Width, rd: Reg, a: Reg, b: Src) {
+        if w == Width::D && self.with_shifted(homes, op, rd, a, b) {
             return;
         }
         let (of_x, of_y) = widths(op, w);
         let known = self.const_of(b);
-        let x = self.operand(of_x, a, Place::First);
-        let y = self.second(op, of_y, b);
-        let dst = self.dest(rd);
+        let x = self.operand(homes, of_x, a, Place::First);
+        let y = self.second(homes, op, of_y, b);
+        let dst = self.dest(homes, rd);
         self.compute(op, w, dst, (x, y), known);
         match op {
-            BinOp::Bext => self.done(rd, dst, true),
-            _ => self.finish(of_x, rd, dst),
+            BinOp::Bext => self.done(homes, rd, dst, true),
+            _ => self.finish(homes, of_x, rd, dst),
         }
     }
 
     // Sums.
 
     /// `r` as a sum over homes that a new value of `rd` may be made of.
-    fn sum(&mut self, rd: Reg, r: Reg) -> Sum {
+    fn sum(&mut self, homes: &Homes, rd: Reg, r: Reg) -> Sum {
         self.sym.sum(rd.0, r.0).unwrap_or_else(|| {
-            self.materialise(r.0);
+            self.materialise(homes, r.0);
             (r.0, 0, 0, 0)
         })
     }
 
     #[inline]
-    fn set_sum(&mut self, rd: Reg, sum: Sum) {
-        self.sym.set_sum(rd.0, sum);
+    fn set_sum(&mut self, homes: &mut Homes, rd: Reg, sum: Sum) {
+        self.sym.set_sum(homes, rd.0, sum);
         if self.sum_is_dear(rd, sum) {
-            self.materialise(rd.0);
+            self.materialise(homes, rd.0);
         }
     }
 
-    fn add(&mut self, rd: Reg, a: Reg, b: Src) {
-        if self.rotation(Width::D, rd, a, b) || self.with_shifted(BinOp::Add, rd, a, b) {
+    fn add(&mut self, homes: &mut Homes, rd: Reg, a: Reg, b: Src) {
+        if self.rotation(homes, Width::D, rd, a, b)
+            || self.with_shifted(homes, BinOp::Add, rd, a, b)
+        {
             return;
         }
         // Bringing `b` home may change what `a` is made of, so `a` is looked at again after that.
-        self.sum(rd, a);
+        self.sum(homes, rd, a);
         let y = match b {
             Src::Imm(i) => (0, 0, 0, i),
-            Src::Reg(r) => self.sum(rd, r),
+            Src::Reg(r) => self.sum(homes, rd, r),
         };
-        let x = self.sum(rd, a);
+        let x = self.sum(homes, rd, a);
         let narrow = matches!(b, Src::Imm(0)) && self.sym.is_narrow(a.0);
         if let Some(sum) = join(x, y) {
-            self.set_sum(rd, sum);
+            self.set_sum(homes, rd, sum);
             if narrow {
                 self.sym.mark_narrow(rd.0);
             }
             return;
         }
         // Too many terms: bring the larger one home.
-        self.materialise(a.0);
+        self.materialise(homes, a.0);
         if let Src::Reg(r) = b {
-            self.materialise(r.0);
-            self.set_sum(rd, (a.0, r.0, 0, 0));
+            self.materialise(homes, r.0);
+            self.set_sum(homes, rd, (a.0, r.0, 0, 0));
         } else {
             // The constant does not fit beside the one that is there.
-            let y = self.sum(rd, a);
+            let y = self.sum(homes, rd, a);
             match join(y, (0, 0, 0, imm_of(b))) {
-                Some(sum) => self.set_sum(rd, sum),
+                Some(sum) => self.set_sum(homes, rd, sum),
                 None => unreachable!("a home and a constant always join"),
             }
         }
     }
 
-    fn shift_add(&mut self, n: u8, rd: Reg, a: Reg, b: Src) {
+    fn shift_add(&mut self, homes: &mut Homes, n: u8, rd: Reg, a: Reg, b: Src) {
         let Src::Reg(b) = b else { unreachable!("no immediate form") };
-        self.materialise_unless_zero(a);
-        self.materialise_unless_zero(b);
+        self.materialise_unless_zero(homes, a);
+        self.materialise_unless_zero(homes, b);
         if a.is_zero() {
-            return self.add(rd, b, Src::Imm(0));
+            return self.add(homes, rd, b, Src::Imm(0));
         }
-        self.set_sum(rd, (b.0, a.0, n, 0));
+        self.set_sum(homes, rd, (b.0, a.0, n, 0));
     }
 
     /// `(zext32(a) << n) + b`
-    fn shift_add_word(&mut self, n: u8, rd: Reg, a: Reg, b: Src) {
+    fn shift_add_word(&mut self, homes: &mut Homes, n: u8, rd: Reg, a: Reg, b: Src) {
         let Src::Reg(b) = b else { unreachable!("no immediate form") };
         if n == 0 && b.is_zero() {
-            return self.un(UnOp::ZextW, Width::D, rd, a);
+            return self.un(homes, UnOp::ZextW, Width::D, rd, a);
         }
-        let y = self.operand(Width::D, b, Place::Second);
-        let x = self.operand(Width::W, a, Place::First);
-        let dst = self.dest(rd);
+        let y = self.operand(homes, Width::D, b, Place::Second);
+        let x = self.operand(homes, Width::W, a, Place::First);
+        let dst = self.dest(homes, rd);
         self.add_shifted_word(dst, (x, n), y);
-        self.done(rd, dst, false);
+        self.done(homes, rd, dst, false);
     }
 
-    fn addw(&mut self, rd: Reg, a: Reg, b: Src) {
-        if H::ROTATES_WORDS && self.rotation(Width::W, rd, a, b) {
+    fn addw(&mut self, homes: &mut Homes, rd: Reg, a: Reg, b: Src) {
+        if H::ROTATES_WORDS && self.rotation(homes, Width::W, rd, a, b) {
             return;
         }
         if self.const_of(b) == Some(0) && self.sym.is_narrow(a.0) {
-            return self.copy(rd, a);
+            return self.copy(homes, rd, a);
         }
         if self.sym.constant(a.0).is_some()
             && let Src::Reg(r) = b
         {
-            return self.addw(rd, r, Src::Reg(a));
+            return self.addw(homes, rd, r, Src::Reg(a));
         }
-        let x = self.operand(Width::W, a, Place::First);
-        let y = self.second(BinOp::Add, Width::W, b);
-        let dst = self.dest(rd);
+        let x = self.operand(homes, Width::W, a, Place::First);
+        let y = self.second(homes, BinOp::Add, Width::W, b);
+        let dst = self.dest(homes, rd);
         let extended = self.add_words(dst, x, y);
-        if extended { self.done(rd, dst, true) } else { self.done_word(rd, dst) }
+        if extended { self.done(homes, rd, dst, true) } else { self.done_word(homes, rd, dst) }
     }
 
     /// `rd = a` where that is known to be the same in every bit.
-    fn copy(&mut self, rd: Reg, a: Reg) {
+    fn copy(&mut self, homes: &mut Homes, rd: Reg, a: Reg) {
         if rd == a {
             return;
         }
         match self.sym.constant(a.0) {
-            Some(k) => self.set_const(rd, k),
-            None => self.copy_home(rd, a),
+            Some(k) => self.set_const(homes, rd, k),
+            None => self.copy_home(homes, rd, a),
         }
     }
 
-    fn sub(&mut self, w: Width, rd: Reg, a: Reg, b: Src) {
+    fn sub(&mut self, homes: &mut Homes, w: Width, rd: Reg, a: Reg, b: Src) {
         if let Some(k) = self.const_of(b)
             && let Ok(k) = i32::try_from((k as i64).wrapping_neg())
         {
-            return self.bin(BinOp::Add, w, rd, a, Src::Imm(k));
+            return self.bin(homes, BinOp::Add, w, rd, a, Src::Imm(k));
         }
-        self.plain(BinOp::Sub, w, rd, a, b);
+        self.plain(homes, BinOp::Sub, w, rd, a, b);
     }
 
     // Logic.
 
-    fn logic(&mut self, op: BinOp, rd: Reg, a: Reg, b: Src) {
+    fn logic(&mut self, homes: &mut Homes, op: BinOp, rd: Reg, a: Reg, b: Src) {
         // The second operand is the constant one.
         if let (Some(_), Src::Reg(r)) = (self.sym.constant(a.0), b)
             && self.sym.constant(r.0).is_none()
         {
-            return self.logic(op, rd, r, Src::Reg(a));
+            return self.logic(homes, op, rd, r, Src::Reg(a));
         }
         match (op, self.const_of(b)) {
             (BinOp::And, Some(k)) if k <= 0x7fff_ffff => {
-                let x = self.operand(Width::W, a, Place::First);
-                let dst = self.dest(rd);
+                let x = self.operand(homes, Width::W, a, Place::First);
+                let dst = self.dest(homes, rd);
                 self.and_low(dst, x, k as i32);
-                return self.done(rd, dst, true);
+                return self.done(homes, rd, dst, true);
             }
-            (BinOp::And, Some(0xffff_ffff)) => return self.un(UnOp::ZextW, Width::D, rd, a),
-            (BinOp::Or | BinOp::Xor, Some(0)) => return self.add(rd, a, Src::Imm(0)),
+            (BinOp::And, Some(0xffff_ffff)) => return self.un(homes, UnOp::ZextW, Width::D, rd, a),
+            (BinOp::Or | BinOp::Xor, Some(0)) => return self.add(homes, rd, a, Src::Imm(0)),
             _ => {}
         }
-        if op != BinOp::And && self.rotation(Width::D, rd, a, b) || self.with_shifted(op, rd, a, b)
+        if op != BinOp::And && self.rotation(homes, Width::D, rd, a, b)
+            || self.with_shifted(homes, op, rd, a, b)
         {
             return;
         }
@@ -206,114 +209,112 @@ where
         let pending = |r: Reg| self.low_half_will_do(r);
         let word = narrow && (pending(a) || matches!(b, Src::Reg(r) if pending(r)));
         let w = if word { Width::W } else { Width::D };
-        let x = self.operand(w, a, Place::First);
-        let y = self.second(op, w, b);
-        let dst = self.dest(rd);
+        let x = self.operand(homes, w, a, Place::First);
+        let y = self.second(homes, op, w, b);
+        let dst = self.dest(homes, rd);
         self.compute(op, w, dst, (x, y), None);
         match w {
-            Width::W => self.done_word(rd, dst),
-            Width::D => self.done(rd, dst, narrow),
+            Width::W => self.done_word(homes, rd, dst),
+            Width::D => self.done(homes, rd, dst, narrow),
         }
     }
 
     // Shifts.
 
-    fn shift(&mut self, op: BinOp, w: Width, rd: Reg, a: Reg, b: Src) {
-        let Some(n) = self.const_of(b) else { return self.plain(op, w, rd, a, b) };
+    fn shift(&mut self, homes: &mut Homes, op: BinOp, w: Width, rd: Reg, a: Reg, b: Src) {
+        let Some(n) = self.const_of(b) else { return self.plain(homes, op, w, rd, a, b) };
         let bits = if w == Width::W { 32 } else { 64 };
         let n = n as u8 & (bits - 1);
         if n == 0 {
-            return self.bin(BinOp::Add, w, rd, a, Src::Imm(0));
+            return self.bin(homes, BinOp::Add, w, rd, a, Src::Imm(0));
         }
         if op == BinOp::Sll && w == Width::D && n <= 3 {
-            self.materialise_unless_zero(a);
-            return self.set_sum(rd, (0, a.0, n, 0));
+            self.materialise_unless_zero(homes, a);
+            return self.set_sum(homes, rd, (0, a.0, n, 0));
         }
         match op {
-            BinOp::Rol => self.rotate_const(w, rd, a, bits - n),
-            BinOp::Ror => self.rotate_const(w, rd, a, n),
-            BinOp::Sll => self.shift_const(ShiftOp::Left, w, rd, a, n),
-            BinOp::Srl => self.shift_const(ShiftOp::Right, w, rd, a, n),
-            _ => self.shift_const(ShiftOp::Signed, w, rd, a, n),
+            BinOp::Rol => self.rotate_const(homes, w, rd, a, bits - n),
+            BinOp::Ror => self.rotate_const(homes, w, rd, a, n),
+            BinOp::Sll => self.shift_const(homes, ShiftOp::Left, w, rd, a, n),
+            BinOp::Srl => self.shift_const(homes, ShiftOp::Right, w, rd, a, n),
+            _ => self.shift_const(homes, ShiftOp::Signed, w, rd, a, n),
         }
     }
 
-    fn shift_const(&mut self, op: ShiftOp, w: Width, rd: Reg, a: Reg, n: u8) {
-        if self.shift_again(op, w, rd, a, n) {
+    fn shift_const(&mut self, homes: &mut Homes, op: ShiftOp, w: Width, rd: Reg, a: Reg, n: u8) {
+        if self.shift_again(homes, op, w, rd, a, n) {
             return;
         }
-        // The home must hold what is shifted, and go on doing so until that is done.
-        let x = self.operand(w, a, Place::First);
-        if self.is_home(a, x) {
-            return self.sym.set_shift(rd.0, op, w, a.0, n);
-        }
-        self.shift_constant(op, w, rd, x, n);
+        // The home must hold what is shifted, and go on doing so until that is done. (It is no
+        // constant, as that of constants would be one.)
+        self.operand(homes, w, a, Place::First);
+        self.sym.set_shift(homes, rd.0, op, w, a.0, n);
     }
 
     /// Rotates to the right.
-    fn rotate_const(&mut self, w: Width, rd: Reg, a: Reg, n: u8) {
-        let x = self.operand(w, a, Place::First);
-        let dst = self.dest(rd);
+    fn rotate_const(&mut self, homes: &mut Homes, w: Width, rd: Reg, a: Reg, n: u8) {
+        let x = self.operand(homes, w, a, Place::First);
+        let dst = self.dest(homes, rd);
         self.rotate_right(w, dst, x, n);
-        self.finish(w, rd, dst);
+        self.finish(homes, w, rd, dst);
     }
 
     /// The sum, or, or exclusive or of two pending shifts of one home that together rotate it;
     /// false if it is something else.
-    fn rotation(&mut self, result: Width, rd: Reg, a: Reg, b: Src) -> bool {
+    fn rotation(&mut self, homes: &mut Homes, result: Width, rd: Reg, a: Reg, b: Src) -> bool {
         let Src::Reg(b) = b else { return false };
         let Some((w, from, right)) = self.sym.rotation(result, a.0, b.0) else { return false };
-        let (dst, x) = self.dest_from(rd, from, Place::First, 1 << a.0 | 1 << b.0);
+        let (dst, x) = self.dest_from(homes, rd, from, Place::First, 1 << a.0 | 1 << b.0);
         self.rotate_home(w, dst, x, right);
-        self.finish(w, rd, dst);
+        self.finish(homes, w, rd, dst);
         true
     }
 
     // Comparisons.
 
-    fn set_less(&mut self, cond: Cond, rd: Reg, a: Reg, b: Src) {
+    fn set_less(&mut self, homes: &mut Homes, cond: Cond, rd: Reg, a: Reg, b: Src) {
         // Before the comparison, since bringing values home may change flags.
-        self.materialise_dependents(rd.0);
+        self.materialise_dependents(homes, rd.0);
         // `sltiu rd, rs, 1` and `sltu rd, x0, rs` are the usual ways to say "is (not) zero".
         let cc = match (cond, self.const_of(b), b) {
             (Cond::Ltu, Some(1), _) => {
-                self.compare_with(Cond::Eq, a, Src::Imm(0));
+                self.compare_with(homes, Cond::Eq, a, Src::Imm(0));
                 H::condition(Cond::Eq)
             }
             (Cond::Ltu, None, Src::Reg(b)) if a.is_zero() => {
-                self.compare_with(Cond::Ne, b, Src::Imm(0));
+                self.compare_with(homes, Cond::Ne, b, Src::Imm(0));
                 H::condition(Cond::Ne)
             }
-            _ => self.compare_with(cond, a, b),
+            _ => self.compare_with(homes, cond, a, b),
         };
         let dst = self.result_reg(rd.0);
         self.a.set_if(cc, dst);
-        self.done(rd, dst, true);
+        self.done(homes, rd, dst, true);
     }
 
     // One operand.
 
-    pub(crate) fn un(&mut self, op: UnOp, w: Width, rd: Reg, a: Reg) {
+    pub(crate) fn un(&mut self, homes: &mut Homes, op: UnOp, w: Width, rd: Reg, a: Reg) {
         if rd.is_zero() {
             return;
         }
         if op == UnOp::ZextW && rd == a && self.sym.is_sext(a.0) {
             // The upper half is zero already: the sign-extension is just not done.
-            self.materialise_dependents(rd.0);
-            return self.sym.set_home(rd.0, false);
+            self.materialise_dependents(homes, rd.0);
+            return self.sym.set_home(homes, rd.0, false);
         }
         if self.lacks_un(op) {
-            return self.helper(1 << rd.0);
+            return self.helper(homes, 1 << rd.0);
         }
         let of_x = match op {
             UnOp::ZextW | UnOp::SextB | UnOp::SextH | UnOp::ZextH => Width::W,
             UnOp::Clz | UnOp::Ctz | UnOp::Cpop => w,
             UnOp::Rev8 | UnOp::OrcB => Width::D,
         };
-        let x = self.operand(of_x, a, Place::First);
-        let dst = self.dest(rd);
+        let x = self.operand(homes, of_x, a, Place::First);
+        let dst = self.dest(homes, rd);
         self.compute_un(op, w, dst, x);
-        self.done(rd, dst, !matches!(op, UnOp::ZextW | UnOp::Rev8 | UnOp::OrcB));
+        self.done(homes, rd, dst, !matches!(op, UnOp::ZextW | UnOp::Rev8 | UnOp::OrcB));
     }
 }
 

@@ -10,7 +10,7 @@
 //! [`LowerBlock::grouped`].
 
 use super::{Emitter, Host, LoopHead, Lower, LowerBlock, LowerFloat};
-use crate::backend::{Counted, Symbolic};
+use crate::backend::{Counted, Homes, Symbolic};
 use crate::ir::{Block, FReg, Fmt, Rounding};
 use crate::opt::{FloatFacts, Loop};
 
@@ -23,14 +23,14 @@ where
 {
     /// Emits `block` if it begins with a loop that this is good for; false if not.
     #[inline(never)]
-    pub(super) fn loop_block(&mut self, block: &Block) -> bool {
+    pub(super) fn loop_block(&mut self, homes: &mut Homes, block: &Block) -> bool {
         let Some(l) = Loop::of(block) else { return false };
         // With reservations, how often a loop polls is how often it may fail.
         if H::UNROLL > 1 && l.reserves() {
             return false;
         }
         let row = if H::UNROLL > 1 { l.unrolled(H::UNROLL, MAX_ROW) } else { None };
-        let grouped = self.grouped(block);
+        let grouped = self.grouped(homes, block);
         let facts = if grouped || l.has_float() {
             FloatFacts::at_back_edge(row.as_deref().unwrap_or(l.nodes), block.pc, self)
         } else {
@@ -46,7 +46,7 @@ where
             None if grouped => FloatFacts::default(),
             None if row.is_some() => {
                 self.count(Counted::Guest(block.pc));
-                self.nodes(all, end);
+                self.nodes(homes, all, end);
                 return true;
             }
             None => return false,
@@ -56,7 +56,7 @@ where
         self.head = Some(LoopHead { pc: block.pc, at: self.a.pos(), facts: facts.clone() });
         self.fp = facts;
         self.count(Counted::Guest(block.pc));
-        self.nodes(all, end);
+        self.nodes(homes, all, end);
 
         if checks.is_empty() {
             return true;
@@ -65,7 +65,7 @@ where
         (self.head, self.fp) = (None, FloatFacts::default());
         self.sym = Symbolic::new();
         self.count(Counted::Guest(block.pc));
-        self.nodes(l.nodes, l.after);
+        self.nodes(homes, l.nodes, l.after);
         true
     }
 
@@ -116,16 +116,16 @@ where
 
     /// Makes ready for a jump back to `target`. True if it is to be one to the head of the loop, or
     /// else the contract holds.
-    pub(crate) fn flush_for_back_edge(&mut self, target: u64) -> bool {
+    pub(crate) fn flush_for_back_edge(&mut self, homes: &mut Homes, target: u64) -> bool {
         match self.head.clone() {
             Some(head) if head.pc == target && head.fits(&self.fp) => {
-                self.flush_int();
+                self.flush_int(homes);
                 self.flush_canon(head.facts.canon());
                 self.flush_loose(head.facts.loose);
                 true
             }
             _ => {
-                self.flush();
+                self.flush(homes);
                 false
             }
         }

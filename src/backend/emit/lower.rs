@@ -1,7 +1,7 @@
 //! What each host lowers in its own way.
 
 use super::host::{Access, Host, Place};
-use crate::backend::{ShiftOp, Sum};
+use crate::backend::{Held, Homes, ShiftOp, Sum};
 use crate::ir::{
     AmoOp, BinOp, Block, Cond, FBinOp, FCmpOp, FReg, FSelectOp, FUnOp, Fence, Fmt, IntFmt, MemSize,
     Node, Op, Reg, Rounding, Src, UnOp, Width,
@@ -11,6 +11,15 @@ use crate::util::Counter;
 
 /// A condition on which nothing happens.
 pub(crate) type Unless = (Cond, Reg, Reg);
+
+/// What a register is set to: an operation, its width, and its operands.
+pub(crate) type Value = (BinOp, Width, Reg, Src);
+
+/// The same of a floating-point register.
+pub(crate) type FloatValue = (FSelectOp, Fmt, FReg);
+
+/// The formats of a conversion, and how it rounds.
+pub(crate) type Conversion = (Fmt, IntFmt, Rounding);
 
 /// What each host lowers in its own way.
 pub(crate) trait Lower<'b, H: Host<'b>>:
@@ -38,14 +47,14 @@ pub(crate) trait LowerBlock {
 
     /// Emits `op` together with the first of `following`, if they are something together: how many
     /// of them, or none if nothing has been emitted.
-    fn fuse_with_next(&mut self, op: &Op, following: &[Node]) -> usize;
+    fn fuse_with_next(&mut self, homes: &mut Homes, op: &Op, following: &[Node]) -> usize;
 
     /// Emits what was deferred until after a run of nodes, behind which execution goes on at an
     /// address; nowhere if that is -1.
-    fn end_run(&mut self, _end: u64) {}
+    fn end_run(&mut self, _homes: &mut Homes, _end: u64) {}
 
     /// Emits iterations of a loop in groups, if the block begins with one that this is good for.
-    fn grouped(&mut self, _block: &Block) -> bool {
+    fn grouped(&mut self, _homes: &mut Homes, _block: &Block) -> bool {
         false
     }
 }
@@ -53,7 +62,12 @@ pub(crate) trait LowerBlock {
 /// Where integer registers are.
 pub(crate) trait LowerValues<'b, H: Host<'b>> {
     /// Brings `r` home, which is pending, and before it those whose value is made of that home.
-    fn materialise_pending(&mut self, r: u8);
+    fn materialise_pending(&mut self, homes: &mut Homes, r: u8);
+
+    /// The same of its low half at least: the sign-extension of that may be what is pending then.
+    fn materialise_low_pending(&mut self, homes: &mut Homes, r: u8) {
+        self.materialise_pending(homes, r);
+    }
 
     /// Stores those registers whose slots are out of date. Flags are unchanged.
     fn store_held(&mut self, _registers: RegSet) {}
@@ -63,17 +77,17 @@ pub(crate) trait LowerValues<'b, H: Host<'b>> {
     fn pin(&mut self, _r: u8) {}
 
     /// What the home of `r` holds, in `place` if it has to be loaded.
-    fn home_of(&mut self, r: u8, place: Place) -> H::Operand;
+    fn home_of<'h>(&mut self, homes: &'h Homes, r: u8, place: Place) -> H::Operand<'h>;
 
     /// The value of `r`, or its low half (the upper one may then be anything), in `place` if it has
     /// no register of its own and must be in one.
-    fn operand(&mut self, w: Width, r: Reg, place: Place) -> H::Operand;
+    fn operand<'h>(&mut self, homes: &'h Homes, w: Width, r: Reg, place: Place) -> H::Operand<'h>;
 
     /// The register to compute a new home of `r` into.
     fn result_reg(&mut self, r: u8) -> u8;
 
     /// The new home of `r` is in `from`, which came from [`Self::result_reg`]. Flags are unchanged.
-    fn write_home(&mut self, r: u8, from: u8);
+    fn write_home(&mut self, homes: &mut Homes, r: u8, from: u8);
 }
 
 /// Integer operations. Those that have a destination `dst` change no other home, and operands stay
@@ -88,7 +102,7 @@ pub(crate) trait LowerInt<'b, H: Host<'b>> {
     }
 
     /// The second operand of an operation, as far as the instruction for it takes it.
-    fn second(&mut self, op: BinOp, w: Width, b: Src) -> H::Operand;
+    fn second<'h>(&mut self, homes: &'h Homes, op: BinOp, w: Width, b: Src) -> H::Operand<'h>;
 
     /// `dst = x op y`, of width `w` with the upper half zero or anything; `known` is `y` if that is
     /// a constant.
@@ -97,48 +111,50 @@ pub(crate) trait LowerInt<'b, H: Host<'b>> {
         op: BinOp,
         w: Width,
         dst: u8,
-        operands: (H::Operand, H::Operand),
+        operands: (H::Operand<'_>, H::Operand<'_>),
         known: Option<u64>,
     );
 
     /// `dst = op x`, extended to 64 bits.
-    fn compute_un(&mut self, op: UnOp, w: Width, dst: u8, x: H::Operand);
+    fn compute_un(&mut self, op: UnOp, w: Width, dst: u8, x: H::Operand<'_>);
 
     /// `dst = x + y` in 32 bits; whether it is sign-extended.
-    fn add_words(&mut self, dst: u8, x: H::Operand, y: H::Operand) -> bool;
+    fn add_words(&mut self, dst: u8, x: H::Operand<'_>, y: H::Operand<'_>) -> bool;
 
     /// `dst = x & k`, where only the low half of `x` is right.
-    fn and_low(&mut self, dst: u8, x: H::Operand, k: i32);
+    fn and_low(&mut self, dst: u8, x: H::Operand<'_>, k: i32);
 
     /// `dst = (zext32(x) << n) + y`
-    fn add_shifted_word(&mut self, dst: u8, x: (H::Operand, u8), y: H::Operand);
+    fn add_shifted_word(&mut self, dst: u8, x: (H::Operand<'_>, u8), y: H::Operand<'_>);
 
     /// `dst = zext32(x) << n`
-    fn shift_left_word(&mut self, dst: u8, x: H::Operand, n: u8);
+    fn shift_left_word(&mut self, dst: u8, x: H::Operand<'_>, n: u8);
 
     /// `dst = x` rotated to the right, of width `w`.
-    fn rotate_right(&mut self, w: Width, dst: u8, x: H::Operand, n: u8);
+    fn rotate_right(&mut self, w: Width, dst: u8, x: H::Operand<'_>, n: u8);
 
     /// As [`Self::rotate_right`], of the home of a register.
-    fn rotate_home(&mut self, w: Width, dst: u8, x: H::Operand, n: u8) {
+    fn rotate_home(&mut self, w: Width, dst: u8, x: H::Operand<'_>, n: u8) {
         self.rotate_right(w, dst, x, n);
     }
 
     /// Emits `rd = a op b` as an instruction that shifts an operand, if one of them is a pending
     /// shift that the host has such an instruction for; false if not.
-    fn with_shifted(&mut self, _op: BinOp, _rd: Reg, _a: Reg, _b: Src) -> bool {
+    fn with_shifted(&mut self, _homes: &mut Homes, _op: BinOp, _rd: Reg, _a: Reg, _b: Src) -> bool {
         false
     }
 
     /// Emits the shift of what is a pending shift itself, if both are one instruction; false if
     /// not.
-    fn shift_again(&mut self, op: ShiftOp, w: Width, rd: Reg, a: Reg, n: u8) -> bool;
-
-    /// Emits the shift of an operand that is not the home of a register.
-    fn shift_constant(&mut self, op: ShiftOp, w: Width, rd: Reg, x: H::Operand, n: u8);
-
-    /// True if `x`, which is the value of `a`, is what its home holds.
-    fn is_home(&self, a: Reg, x: H::Operand) -> bool;
+    fn shift_again(
+        &mut self,
+        homes: &mut Homes,
+        op: ShiftOp,
+        w: Width,
+        rd: Reg,
+        a: Reg,
+        n: u8,
+    ) -> bool;
 
     /// True if an operation on the low half of `r` alone is cheaper, as the rest is pending.
     fn low_half_will_do(&self, r: Reg) -> bool;
@@ -149,29 +165,35 @@ pub(crate) trait LowerInt<'b, H: Host<'b>> {
     }
 
     /// `rd = a`, neither constant nor the same.
-    fn copy_home(&mut self, rd: Reg, a: Reg);
+    fn copy_home(&mut self, homes: &mut Homes, rd: Reg, a: Reg);
 
     /// Compares; the condition code to use, which differs from that of `cond` if the operands were
     /// exchanged.
-    fn compare_with(&mut self, cond: Cond, a: Reg, b: Src) -> H::Cc;
+    fn compare_with(&mut self, homes: &Homes, cond: Cond, a: Reg, b: Src) -> H::Cc;
 }
 
 /// Operations on a condition.
 pub(crate) trait LowerSelect {
     /// `rd = a op b`, unless the condition holds.
-    fn select(&mut self, unless: Unless, op: (BinOp, Width), rd: Reg, a: Reg, b: Src);
+    fn select(&mut self, homes: &mut Homes, unless: Unless, rd: Reg, value: Value);
     /// `fd = op a`, unless the condition holds.
-    fn fselect(&mut self, unless: Unless, op: (FSelectOp, Fmt), fd: FReg, a: FReg);
+    fn fselect(&mut self, homes: &Homes, unless: Unless, fd: FReg, value: FloatValue);
 }
 
 /// Loads, stores and fences.
 pub(crate) trait LowerMemory<'b, H: Host<'b>> {
     /// Where the guest memory at `base + off` is, for `access`. May use scratch registers, but not
     /// [`Place::First`], which must then stay as they are until the access.
-    fn address(&mut self, access: Access, base: Reg, off: i32) -> H::Address;
+    fn address<'h>(
+        &mut self,
+        homes: &'h Homes,
+        access: Access,
+        base: Reg,
+        off: i32,
+    ) -> H::Address<'h>;
 
     /// Stores `value` there, which may fault.
-    fn store_operand(&mut self, size: MemSize, value: H::Operand, to: H::Address);
+    fn store_operand(&mut self, size: MemSize, value: H::Operand<'_>, to: H::Address<'_>);
 
     fn fence(&mut self, fence: Fence);
 }
@@ -208,10 +230,10 @@ pub(crate) trait LowerFloat<'b, H: Host<'b>> {
     /// Lets the interpreter execute the instruction, which looks at no other registers than
     /// `operands`. What is pending stays so; the upper halves of operands are set, which they may
     /// be once more.
-    fn interpret(&mut self, operands: &[FReg]);
+    fn interpret(&mut self, homes: &mut Homes, operands: &[FReg]);
     /// In cold code, makes ready for the interpreter, which looks at `operands`: the upper halves
     /// of those are set, which they may be once more. What is pending otherwise may stay so.
-    fn ready_for_interpreter(&mut self, operands: &[FReg]);
+    fn ready_for_interpreter(&mut self, homes: &mut Homes, operands: &[FReg]);
     /// Makes all registers canonical but those in a set.
     fn flush_canon(&mut self, _keep: u32) {}
     /// Asks whether `f` is a NaN. Raises no flags.
@@ -228,75 +250,111 @@ pub(crate) trait LowerFloat<'b, H: Host<'b>> {
 
 /// Floating-point arithmetic.
 pub(crate) trait LowerArith {
-    fn fbin(&mut self, op: FBinOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg, b: FReg);
-    fn fsqrt(&mut self, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg);
+    fn fbin(
+        &mut self,
+        homes: &mut Homes,
+        op: FBinOp,
+        fmt: Fmt,
+        rm: Rounding,
+        fd: FReg,
+        ab: [FReg; 2],
+    );
+    fn fsqrt(&mut self, homes: &mut Homes, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg);
     /// Rounds to an integral number.
-    fn fround(&mut self, op: FUnOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg);
-    fn fmuladd(&mut self, fmt: Fmt, rm: Rounding, neg: (bool, bool), fd: FReg, abc: [FReg; 3]);
+    fn fround(&mut self, homes: &mut Homes, op: FUnOp, fmt: Fmt, rm: Rounding, fd: FReg, a: FReg);
+    fn fmuladd(
+        &mut self,
+        homes: &mut Homes,
+        fmt: Fmt,
+        rm: Rounding,
+        neg: (bool, bool),
+        fd: FReg,
+        abc: [FReg; 3],
+    );
 }
 
 /// Comparisons, classes, moves between register files, loads and stores.
 pub(crate) trait LowerFloatMove {
     /// `fd` is the constant `bits`.
     fn load_bits(&mut self, fd: FReg, bits: u64);
-    fn fcmp(&mut self, op: FCmpOp, fmt: Fmt, rd: Reg, a: FReg, b: FReg);
-    fn fclass(&mut self, fmt: Fmt, rd: Reg, a: FReg);
-    fn move_to_int(&mut self, fmt: Fmt, rd: Reg, a: FReg);
-    fn move_from_int(&mut self, fmt: Fmt, fd: FReg, a: Reg);
-    fn fload(&mut self, fmt: Fmt, fd: FReg, base: Reg, off: i32);
-    fn fstore(&mut self, fmt: Fmt, fs: FReg, base: Reg, off: i32);
+    fn fcmp(&mut self, homes: &mut Homes, op: FCmpOp, fmt: Fmt, rd: Reg, a: FReg, b: FReg);
+    fn fclass(&mut self, homes: &mut Homes, fmt: Fmt, rd: Reg, a: FReg);
+    fn move_to_int(&mut self, homes: &mut Homes, fmt: Fmt, rd: Reg, a: FReg);
+    fn move_from_int(&mut self, homes: &Homes, fmt: Fmt, fd: FReg, a: Reg);
+    fn fload(&mut self, homes: &Homes, fmt: Fmt, fd: FReg, base: Reg, off: i32);
+    fn fstore(&mut self, homes: &Homes, fmt: Fmt, fs: FReg, base: Reg, off: i32);
 }
 
 /// Conversions, accrued flags and the rounding mode.
 pub(crate) trait LowerConvert {
-    fn float_to_int(&mut self, fmt: Fmt, int: IntFmt, rm: Rounding, rd: Reg, a: FReg);
-    fn float_from_int(&mut self, fmt: Fmt, int: IntFmt, rm: Rounding, fd: FReg, a: Reg);
-    fn float_convert(&mut self, from: Fmt, to: Fmt, rm: Rounding, fd: FReg, a: FReg);
-    fn read_flags(&mut self, rd: Reg);
-    fn swap_flags(&mut self, rd: Reg, a: Src);
-    fn read_rounding(&mut self, rd: Reg);
+    fn float_to_int(&mut self, homes: &mut Homes, how: Conversion, rd: Reg, a: FReg);
+    fn float_from_int(&mut self, homes: &mut Homes, how: Conversion, fd: FReg, a: Reg);
+    fn float_convert(
+        &mut self,
+        homes: &mut Homes,
+        from: Fmt,
+        to: Fmt,
+        rm: Rounding,
+        fd: FReg,
+        a: FReg,
+    );
+    fn read_flags(&mut self, homes: &mut Homes, rd: Reg);
+    fn swap_flags(&mut self, homes: &mut Homes, rd: Reg, a: Src);
+    fn read_rounding(&mut self, homes: &mut Homes, rd: Reg);
 }
 
 /// Atomic operations, on the address that [`Self::atomic_base`] has made ready. Results are where
 /// [`Host::atomic_result`] takes them from.
 pub(crate) trait LowerAtomic<'b, H: Host<'b>> {
     /// Makes the guest address in `base` ready, which is at home or x0.
-    fn atomic_base(&mut self, base: Reg);
+    fn atomic_base(&mut self, homes: &Homes, base: Reg);
 
     /// What is in memory, which `op` then changes; without `wanted`, the former may be forgotten.
-    fn exchange(&mut self, op: AmoOp, size: MemSize, value: H::Operand, wanted: bool);
+    fn exchange(&mut self, op: AmoOp, size: MemSize, value: H::Operand<'_>, wanted: bool);
 
     /// Loads and reserves: how much of the result is right, and whether it is narrow at last.
-    fn reserve(&mut self, size: MemSize, base: Reg) -> (MemSize, bool);
+    fn reserve(&mut self, homes: &Homes, size: MemSize, base: Reg) -> (MemSize, bool);
 
     /// Stores `value` if the reservation holds. 0 if so, else 1; whether that is known to be
     /// narrow.
-    fn store_if_reserved(&mut self, size: MemSize, base: Reg, value: H::Operand) -> bool;
+    fn store_if_reserved(
+        &mut self,
+        homes: &Homes,
+        size: MemSize,
+        base: Reg,
+        value: H::Operand<'_>,
+    ) -> bool;
 
     /// What is in memory, which becomes `new` if it is `expected`.
-    fn exchange_if(&mut self, size: MemSize, expected: H::Operand, new: H::Operand);
+    fn exchange_if(&mut self, size: MemSize, expected: H::Operand<'_>, new: H::Operand<'_>);
 }
 
 /// Branches, calls, returns, and the ways out of translated code.
 pub(crate) trait LowerExit<'b, H: Host<'b>> {
     /// Compares for a branch: what it asks.
-    fn compare_for_branch(&mut self, cond: Cond, a: Reg, b: Reg) -> H::Test;
+    fn compare_for_branch(&mut self, homes: &Homes, cond: Cond, a: Reg, b: Reg) -> H::Test;
 
     /// If `test` holds, goes to a guest address, by way of code that brings home what is pending.
-    fn branch_out(&mut self, test: H::Test, target: u64);
+    fn branch_out(&mut self, homes: &mut Homes, test: H::Test, target: u64);
 
     /// Jumps to the head of the loop that is being emitted, on a condition or always.
-    fn branch_to_head(&mut self, test: Option<H::Test>);
+    fn branch_to_head(&mut self, homes: &mut Homes, test: Option<H::Test>);
 
     /// Calls `target`, with the return address in `link` already.
     fn call_direct(&mut self, target: u64, link: Reg, ret: u64);
 
     /// A register that holds `base + off` and stays as it is when `link` is written. Bit 0 is left
     /// alone: a set one takes the slow path, which clears it.
-    fn indirect_target(&mut self, base: Reg, off: i32, link: Reg) -> u8;
+    fn indirect_target<'h>(
+        &mut self,
+        homes: &'h Homes,
+        base: Reg,
+        off: i32,
+        link: Reg,
+    ) -> Held<'h, u8>;
 
     /// `link = ret` at home, where `link` is not x0.
-    fn write_return_address(&mut self, link: Reg, ret: u64);
+    fn write_return_address(&mut self, homes: &mut Homes, link: Reg, ret: u64);
 
     /// Goes to the guest address in `target`, which came from [`Self::indirect_target`], through
     /// the table; as a call, if `call` says by which link register, and where that returns to. When
@@ -316,7 +374,7 @@ pub(crate) trait LowerExit<'b, H: Host<'b>> {
     fn return_to(&mut self, target: u8);
 
     /// Behind a call: makes sure that what returned here was to, if the return itself did not.
-    fn check_return(&mut self, _link: Reg, _ret: u64) {}
+    fn check_return(&mut self, _homes: &Homes, _link: Reg, _ret: u64) {}
 
-    fn read_counter(&mut self, counter: Counter, rd: Reg);
+    fn read_counter(&mut self, homes: &mut Homes, counter: Counter, rd: Reg);
 }

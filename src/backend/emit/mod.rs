@@ -32,8 +32,9 @@ pub(crate) use loop_head::LoopHead;
 pub(crate) use host::Aside;
 pub(crate) use host::{Access, HeldCopies, Host, Place};
 pub(crate) use lower::{
-    Lower, LowerArith, LowerAtomic, LowerBlock, LowerConvert, LowerExit, LowerFloat,
-    LowerFloatMove, LowerInt, LowerMemory, LowerSelect, LowerValues, Unless, Writes,
+    Conversion, FloatValue, Lower, LowerArith, LowerAtomic, LowerBlock, LowerConvert, LowerExit,
+    LowerFloat, LowerFloatMove, LowerInt, LowerMemory, LowerSelect, LowerValues, Unless, Value,
+    Writes,
 };
 
 use super::{EmitContext, Out, RegMap, Symbolic};

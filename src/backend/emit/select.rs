@@ -1,7 +1,7 @@
 //! Operations on a condition.
 
 use super::{Emitter, Host, Lower, LowerInt, Unless};
-use crate::backend::{Counted, MAX_COUNTERS};
+use crate::backend::{Counted, Homes, MAX_COUNTERS};
 use crate::ir::Src;
 
 impl<'b, H: Host<'b>> Emitter<'b, '_, H>
@@ -9,8 +9,8 @@ where
     Self: Lower<'b, H>,
 {
     /// Compares; the condition on which something happens.
-    pub(crate) fn compare_for_select(&mut self, (cond, x, y): Unless) -> H::Cc {
-        let cc = self.compare_with(cond.inverse(), x, Src::Reg(y));
+    pub(crate) fn compare_for_select(&mut self, homes: &Homes, (cond, x, y): Unless) -> H::Cc {
+        let cc = self.compare_with(homes, cond.inverse(), x, Src::Reg(y));
         if !self.same_insn {
             self.count_skipped(cc);
         }

@@ -3,24 +3,31 @@
 use super::super::Emitter;
 use super::super::asm::{Alu, At, Mem, Sz, fits};
 use super::super::regs::{BASE, X16, X17, ZR};
-use crate::backend::Val;
+use crate::backend::{Held, Homes, Val};
 use crate::ir::Reg;
 use crate::mem::Mode;
 
 impl Emitter<'_, '_> {
     /// Where the guest memory at `base + off` is. Uses x16 and x17; x16 must then stay as it is
     /// until the access.
-    pub(in crate::backend_a64) fn memory(&mut self, mem: Mem, base: Reg, off: i32) -> At {
-        match self.ctx.mode {
-            Mode::Identity => self.address_identity(mem, base, off),
-            Mode::Guarded => self.address_guarded(mem, base, off),
-            Mode::Sandbox => self.address_sandbox(base, off),
-        }
+    pub(in crate::backend_a64) fn memory<'h>(
+        &mut self,
+        homes: &'h Homes,
+        mem: Mem,
+        base: Reg,
+        off: i32,
+    ) -> Held<'h, At> {
+        let at = match self.ctx.mode {
+            Mode::Identity => self.address_identity(homes, mem, base, off),
+            Mode::Guarded => self.address_guarded(homes, mem, base, off),
+            Mode::Sandbox => self.address_sandbox(homes, base, off),
+        };
+        Held::new(homes, at)
     }
 
     /// The guest's address is the host's: sums and displacements go into the instruction as far
     /// as it has room for them.
-    fn address_identity(&mut self, mem: Mem, base: Reg, off: i32) -> At {
+    fn address_identity(&mut self, homes: &Homes, mem: Mem, base: Reg, off: i32) -> At {
         if let Val::Const(k) = self.sym.val(base.0) {
             return self.address_constant(mem, k.wrapping_add(i64::from(off) as u64));
         }
@@ -31,7 +38,7 @@ impl Emitter<'_, '_> {
                 (a, b, shift, imm + off)
             }
             _ => {
-                self.materialise(base.0);
+                self.materialise(homes, base.0);
                 (base.0, 0, 0, off)
             }
         };
@@ -71,7 +78,7 @@ impl Emitter<'_, '_> {
         At::Disp(X16, low)
     }
 
-    fn address_guarded(&mut self, mem: Mem, base: Reg, off: i32) -> At {
+    fn address_guarded(&mut self, homes: &Homes, mem: Mem, base: Reg, off: i32) -> At {
         let (index, disp) = match self.sym.val(base.0) {
             Val::Const(k) => {
                 self.a.mov_imm(X16, k.wrapping_add(i64::from(off) as u64));
@@ -83,7 +90,7 @@ impl Emitter<'_, '_> {
                 (self.home_in_reg(a, X16), imm.wrapping_add(off))
             }
             _ => {
-                self.materialise(base.0);
+                self.materialise(homes, base.0);
                 (self.home_in_reg(base.0, X16), off)
             }
         };
@@ -99,7 +106,7 @@ impl Emitter<'_, '_> {
     }
 
     /// The address modulo 2^32, exactly: computed in 32 bits, used as an unsigned index.
-    fn address_sandbox(&mut self, base: Reg, off: i32) -> At {
+    fn address_sandbox(&mut self, homes: &Homes, base: Reg, off: i32) -> At {
         match self.sym.val(base.0) {
             Val::Const(k) => {
                 let at = k.wrapping_add(i64::from(off) as u64) as u32;
@@ -110,7 +117,7 @@ impl Emitter<'_, '_> {
             }
             _ => {
                 // A pending sign-extension makes no difference to the low half.
-                let h = self.use32(base, X16);
+                let h = self.use32(homes, base, X16).get();
                 if off == 0 && h != ZR {
                     return At::IndexW(BASE, h);
                 }
@@ -123,8 +130,9 @@ impl Emitter<'_, '_> {
     /// Emits the access if its displacement is in reach.
     pub(in crate::backend_a64) fn access_pair(
         &mut self,
+        _homes: &Homes,
         mem: Mem,
-        regs: (u8, u8),
+        (x, y): (Held<'_, u8>, Held<'_, u8>),
         base: Reg,
         off: i32,
     ) -> bool {
@@ -141,12 +149,12 @@ impl Emitter<'_, '_> {
         }
         let at = self.home_in_reg(at, X16);
         self.fault_point();
-        self.a.pair(mem, regs, at, disp);
+        self.a.pair(mem, (x.get(), y.get()), at, disp);
         true
     }
 
     /// x17 = host address of the guest address in `base`, which is at home; x16 = that address.
-    pub(in crate::backend_a64) fn host_address(&mut self, base: Reg) {
+    pub(in crate::backend_a64) fn host_address(&mut self, _homes: &Homes, base: Reg) {
         if base.is_zero() {
             self.a.mov_imm(X16, 0);
         } else {

@@ -11,7 +11,7 @@ use super::super::asm::{Guest, Rm, Sz};
 use super::super::features::Features;
 use super::super::regs::{COPIES, RAX, RCX, RDX, slot};
 use crate::backend::emit::HeldCopies;
-use crate::backend::{FaultPoints, RestoreOp};
+use crate::backend::{FaultPoints, Homes, RestoreOp};
 use crate::ir::OpClass;
 use crate::opt::{Liveness, RegSet};
 use std::cell::Cell;
@@ -232,7 +232,7 @@ impl Emitter<'_, '_> {
 
     /// The home of `r`, which is computed in `from`, which came from [`Self::target`] or is a
     /// scratch register, is stored if it is a slot and the value lasts.
-    pub(in crate::backend_x64) fn write_copy(&mut self, r: u8, from: u8) {
+    pub(in crate::backend_x64) fn write_copy(&mut self, _homes: &mut Homes, r: u8, from: u8) {
         if self.map.int(r).is_some() {
             return;
         }
@@ -250,7 +250,7 @@ impl Emitter<'_, '_> {
 
     /// Moves `from` home for `r`, by way of `to` if that is worth something: it came from
     /// [`Self::target`].
-    pub(in crate::backend_x64) fn move_home(&mut self, r: u8, to: u8, from: Rm) {
+    pub(in crate::backend_x64) fn move_home(&mut self, homes: &mut Homes, r: u8, to: u8, from: Rm) {
         match from {
             Rm::R(h) if to == RAX => {
                 self.copies.forget(r);
@@ -258,13 +258,13 @@ impl Emitter<'_, '_> {
             }
             _ => {
                 self.a.mov(Sz::Q, to, from);
-                self.write_copy(r, to);
+                self.write_copy(homes, r, to);
             }
         }
     }
 
     /// As [`Self::write_copy`], for a constant; false if that needs a register.
-    pub(super) fn write_home_imm(&mut self, r: u8, value: u64) -> bool {
+    pub(super) fn write_home_imm(&mut self, _homes: &mut Homes, r: u8, value: u64) -> bool {
         match (self.map.int(r), i32::try_from(value as i64)) {
             (None, Ok(value)) => {
                 self.a.mov_mem_imm(Sz::Q, Rm::S(slot(r)), value);
