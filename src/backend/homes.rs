@@ -2,27 +2,28 @@
 
 use std::marker::PhantomData;
 
-/// The right to the homes of integer registers, of which an emitter has one. It says nothing at run
-/// time; the borrow checker knows by it which operands still are what they were.
+/// The homes of integer registers, as the borrow checker sees them: an emitter passes this one to
+/// all that reads or writes them. At run time it is nothing.
 ///
-/// - What reads an operand borrows this, and so does the operand ([`Held`]).
-/// - What gives a register a new value takes it mutably, whether by writing its home or by making
-///   it pending; so does what lets the interpreter do so, and what forgets. No operand can be held
-///   across that.
-/// - What brings a register home, as reading another one or making a destination ready does, writes
-///   homes of pending registers alone, none of which is held: an operand belongs to a register that
-///   is materialised. So this takes it shared. Where the hosts write such homes, in their `values`,
-///   they have one of their own, which [`Emitter::materialise`] makes: there the homes of pending
-///   registers are read as they are, and no type looks after them.
-/// - What has none can neither read a home nor change it. An operation's code is emitted by such
-///   functions, from operands and the register that the result is computed in.
+/// - What reads an operand borrows it, for as long as the operand is held ([`Held`]).
+/// - What gives a register a new value takes it mutably, be the value at home or pending; so do a
+///   call of the interpreter, what brings everything home, and what forgets what is known. No
+///   operand can be held across these.
+/// - What brings one register home, as reading another one or making a destination ready does,
+///   takes it shared: that writes homes of pending registers alone, and operands belong to
+///   materialised ones. The code that does it, in the hosts' `values`, gets one of its own, and
+///   reads the homes of pending registers as they are.
+/// - What does not take it neither reads nor writes a home, but by the registers that it is given.
+///   So an operand may be taken out of its [`Held`] there, or for the next instruction.
 ///
-/// [`Emitter::materialise`]: super::emit::Emitter::materialise
+/// The register that holds the target of an indirect jump is the one that is kept while a home is
+/// written (`Emitter::target_and_link`). What a branch asks (`Host::Test`) is used at once, as
+/// flags must be.
 #[derive(Debug)]
 pub struct Homes(());
 
 impl Homes {
-    /// For the emission of a block, or for bringing a pending register home.
+    /// For the emission of a block, or for bringing a pending register home within it.
     pub(super) const fn new() -> Self {
         Self(())
     }

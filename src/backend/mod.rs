@@ -29,7 +29,7 @@ pub use state::{
     float_slot, slot,
 };
 pub use sum::{Sum, join};
-pub use symbolic::{KeptHome, ShiftOp, Symbolic, Val, shifted};
+pub use symbolic::{KeptHome, ShiftBy, ShiftOp, Symbolic, Val, shifted};
 
 use crate::ir::Block;
 use crate::mem::Mode;

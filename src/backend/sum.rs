@@ -108,8 +108,8 @@ mod tests {
     #[test]
     fn two_shifts_that_meet_are_a_rotation() {
         let (mut s, mut homes) = (Symbolic::new(), Homes::new());
-        s.set_shift(&mut homes, 5, ShiftOp::Left, Width::W, 10, 8);
-        s.set_shift(&mut homes, 6, ShiftOp::Right, Width::W, 10, 24);
+        s.set_shift(&mut homes, 5, (ShiftOp::Left, Width::W, 8), 10);
+        s.set_shift(&mut homes, 6, (ShiftOp::Right, Width::W, 24), 10);
         let (w, from, right) = s.rotation(Width::D, 5, 6).expect("a rotation");
         assert_eq!((w, from.reg(), right), (Width::W, 10, 24));
         // Its source is about to be written.
@@ -118,8 +118,8 @@ mod tests {
         s.materialise(5);
         s.materialise(6);
         s.materialise(10);
-        s.set_shift(&mut homes, 5, ShiftOp::Left, Width::W, 10, 8);
-        s.set_shift(&mut homes, 6, ShiftOp::Right, Width::W, 10, 23);
+        s.set_shift(&mut homes, 5, (ShiftOp::Left, Width::W, 8), 10);
+        s.set_shift(&mut homes, 6, (ShiftOp::Right, Width::W, 23), 10);
         assert_eq!(s.rotation(Width::D, 5, 6), None);
     }
 }

@@ -21,6 +21,9 @@ pub enum ShiftOp {
     Signed,
 }
 
+/// A shift by a constant: where to, of what width, how far.
+pub type ShiftBy = (ShiftOp, Width, u8);
+
 /// The value of a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Val {
@@ -209,7 +212,7 @@ impl Symbolic {
     }
 
     /// The value is a home, other than x0's, shifted.
-    pub fn set_shift(&mut self, _homes: &mut Homes, r: u8, op: ShiftOp, w: Width, a: u8, n: u8) {
+    pub fn set_shift(&mut self, _homes: &mut Homes, r: u8, (op, w, n): ShiftBy, a: u8) {
         self.vals[r as usize] = Val::Shift { op, w, a, n };
         self.sext &= !bit(r);
         self.pending |= bit(r);

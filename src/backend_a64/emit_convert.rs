@@ -95,15 +95,7 @@ impl LowerConvert for Emitter<'_, '_> {
         self.fdone(fmt, fd, dst, true);
     }
 
-    fn float_convert(
-        &mut self,
-        homes: &mut Homes,
-        from: Fmt,
-        to: Fmt,
-        rm: Rounding,
-        fd: FReg,
-        a: FReg,
-    ) {
+    fn fconvert(&mut self, homes: &mut Homes, from: Fmt, to: Fmt, rm: Rounding, fd: FReg, a: FReg) {
         let narrows = to == Fmt::S;
         if narrows {
             self.check_rounding(homes, rm, &[], Writes::Float(fd));

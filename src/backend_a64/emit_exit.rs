@@ -5,7 +5,7 @@ use super::asm::{Asm, At, Cc, Mem, Sz, Test, a64};
 use super::patch;
 use super::regs::{LR, X0, X1, X16, field, slot};
 use crate::backend::emit::{Host, LoopHead, LowerExit};
-use crate::backend::{Counted, Held, Homes, LinkSite, Symbolic};
+use crate::backend::{Counted, Homes, LinkSite, Symbolic};
 use crate::ir::{Cond, Reg};
 use crate::opt::FloatFacts;
 use crate::util::{CodePtr, Counter};
@@ -54,29 +54,23 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
         }
     }
 
-    fn call_direct(&mut self, target: u64, link: Reg, ret: u64) {
+    fn call_direct(&mut self, homes: &Homes, target: u64, link: Reg, ret: u64) {
         // Behind this instruction, the push, and the branch.
-        self.push_return(link, ret, 3);
+        self.push_return(homes, link, ret, 3);
         self.link(target, true);
     }
 
-    fn indirect_target<'h>(
-        &mut self,
-        homes: &'h Homes,
-        base: Reg,
-        off: i32,
-        link: Reg,
-    ) -> Held<'h, u8> {
+    fn indirect_target(&mut self, homes: &Homes, base: Reg, off: i32, link: Reg) -> u8 {
         if base.is_zero() {
             self.a.mov_imm(X0, i64::from(off) as u64);
-            return Held::new(homes, X0);
+            return X0;
         }
-        let home = self.materialised_in_reg(homes, base, X0);
+        let home = self.materialised(homes, base, X0).get();
         if off == 0 && base != link {
             return home;
         }
-        self.a.add_imm(Sz::X, X0, home.get(), off.into());
-        Held::new(homes, X0)
+        self.a.add_imm(Sz::X, X0, home, off.into());
+        X0
     }
 
     fn write_return_address(&mut self, _homes: &mut Homes, link: Reg, ret: u64) {
@@ -87,10 +81,10 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
         }
     }
 
-    fn dispatch(&mut self, target: u8, call: Option<(Reg, u64)>) {
+    fn dispatch(&mut self, homes: &Homes, target: u8, call: Option<(Reg, u64)>) {
         if let Some((link, ret)) = call {
             // Behind this instruction, the push, and what follows below.
-            self.push_return(link, ret, 10);
+            self.push_return(homes, link, ret, 10);
         }
         a64!(self.a ; ror X(X0), X(target), 1);
         self.a.load_field(X16, field!(table_limit));
@@ -116,7 +110,7 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
         });
     }
 
-    fn return_to(&mut self, target: u8) {
+    fn return_to(&mut self, _homes: &Homes, target: u8) {
         // The pair of the latest call: go there if it was to return to this guest address.
         a64!(self.a ; ldp X(LR), X(X16), [sp], 16);
         self.a.cmp(Sz::X, X16, target);
@@ -186,7 +180,7 @@ impl Emitter<'_, '_> {
     }
 
     /// Pushes the pair of a call that returns behind `n` instructions from the one that says so.
-    fn push_return(&mut self, link: Reg, ret: u64, n: u32) {
+    fn push_return(&mut self, _homes: &Homes, link: Reg, ret: u64, n: u32) {
         // The guest's return address is in the link register already.
         let guest = self.map.int(link.0).unwrap_or_else(|| {
             self.a.mov_imm(X1, ret);

@@ -5,7 +5,7 @@ use super::asm::{Alu, Asm, Cc, Sz, Test, a64, bits, is_logical, sized};
 use super::regs::{V31, X0, X1, X30, ZR};
 use super::values::{Operand, Opnd};
 use crate::backend::emit::{Host, LowerInt, Place};
-use crate::backend::{Held, Homes, KeptHome, ShiftOp};
+use crate::backend::{Held, Homes, KeptHome, ShiftBy, ShiftOp};
 use crate::ir::{BinOp, Cond, Reg, Src, UnOp, Width};
 
 pub(super) const fn size(w: Width) -> Sz {
@@ -147,27 +147,49 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
     }
 
     fn with_shifted(&mut self, homes: &mut Homes, op: BinOp, rd: Reg, a: Reg, b: Src) -> bool {
-        let Some(alu) = alu(op) else { return false };
+        let (Some(alu), Src::Reg(b)) = (alu(op), b) else { return false };
         let commutes = matches!(op, BinOp::Add | BinOp::And | BinOp::Or | BinOp::Xor);
-        self.three_shifted(homes, alu, rd, a, b, commutes)
+        let (a, b) = if commutes && self.shifted(b).is_none() { (b, a) } else { (a, b) };
+        if self.shifted(b).is_none() || self.sym.constant(a.0).is_some() {
+            return false;
+        }
+        let x = self.use64(homes, a, X0);
+        // Bringing `a` home may have brought `b` home.
+        let dst = match self.shifted(b) {
+            Some((from, by, n)) => {
+                let (dst, y) = self.dest_from(homes, rd, from, Place::Second, 1 << b.0);
+                self.a.alu_shifted(alu, dst, x.get(), (y.get().reg(), by, n));
+                dst
+            }
+            None => {
+                let y = self.use64(homes, b, X1);
+                let dst = self.dest(homes, rd);
+                self.a.alu(alu, Sz::X, dst, x.get(), y.get());
+                dst
+            }
+        };
+        self.done(homes, rd, dst, false);
+        true
     }
 
-    fn shift_again(
-        &mut self,
-        homes: &mut Homes,
-        op: ShiftOp,
-        w: Width,
-        rd: Reg,
-        a: Reg,
-        n: u8,
-    ) -> bool {
-        match self.sym.kept_shift(a.0) {
-            Some((ShiftOp::Left, v, from, left)) if w == v && op != ShiftOp::Left => {
-                self.shift_pair(homes, op == ShiftOp::Signed, w, rd, from, (left, n));
-                true
-            }
-            _ => false,
+    fn shift_again(&mut self, homes: &mut Homes, by: ShiftBy, rd: Reg, a: Reg) -> bool {
+        let (op, w, right) = by;
+        let (from, left) = match self.sym.kept_shift(a.0) {
+            Some((ShiftOp::Left, v, from, n)) if w == v && op != ShiftOp::Left => (from, n),
+            _ => return false,
+        };
+        let (signed, width) = (op == ShiftOp::Signed, bits(size(w)));
+        let (dst, x) = self.dest_from(homes, rd, from, Place::First, 0);
+        let x = x.get().reg();
+        if right >= left {
+            self.a.bfx(signed, dst, x, right - left, width - right);
+        } else {
+            self.a.bfiz(signed, dst, x, left - right, width - left);
         }
+        // A result of 32 bits is sign-extended, as its highest bit is 0 if it is not signed.
+        let field = width - right;
+        self.done(homes, rd, dst, w == Width::W || field < 32 || signed && field == 32);
+        true
     }
 
     fn low_half_will_do(&self, r: Reg) -> bool {
@@ -198,37 +220,6 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
 }
 
 impl Emitter<'_, '_> {
-    /// `rd = a op b` on doublewords, if `b` is a pending shift, or `a` is one and the
-    /// operands may be exchanged; false if not.
-    fn three_shifted(
-        &mut self,
-        homes: &mut Homes,
-        op: Alu,
-        rd: Reg,
-        a: Reg,
-        b: Src,
-        commutes: bool,
-    ) -> bool {
-        let Src::Reg(b) = b else { return false };
-        let (a, b) = if commutes && self.shifted(b).is_none() { (b, a) } else { (a, b) };
-        if self.shifted(b).is_none() || self.sym.constant(a.0).is_some() {
-            return false;
-        }
-        let x = self.use64(homes, a, X0);
-        // Bringing `a` home may have brought `b` home.
-        let Some((from, by, n)) = self.shifted(b) else {
-            let y = self.use64(homes, b, X1);
-            let dst = self.dest(homes, rd);
-            self.a.alu(op, Sz::X, dst, x.get(), y.get());
-            self.done(homes, rd, dst, false);
-            return true;
-        };
-        let (dst, y) = self.dest_from(homes, rd, from, Place::Second, 1 << b.0);
-        self.a.alu_shifted(op, dst, x.get(), (y.get().reg(), by, n));
-        self.done(homes, rd, dst, false);
-        true
-    }
-
     /// The home that `r` is a pending shift of as a doubleword, where to and how far.
     fn shifted(&self, r: Reg) -> Option<(KeptHome, ShiftOp, u8)> {
         match self.sym.kept_shift(r.0)? {
@@ -246,30 +237,6 @@ impl Emitter<'_, '_> {
             }
             Opnd::Reg(y) => self.a.alu(alu, sz, dst, x, y),
         }
-    }
-
-    /// `rd = (from << left) >> right`, the shift to the right being arithmetic if `signed`; both
-    /// are not 0.
-    fn shift_pair(
-        &mut self,
-        homes: &mut Homes,
-        signed: bool,
-        w: Width,
-        rd: Reg,
-        from: KeptHome,
-        (left, right): (u8, u8),
-    ) {
-        let width = bits(size(w));
-        let (dst, x) = self.dest_from(homes, rd, from, Place::First, 0);
-        let x = x.get().reg();
-        if right >= left {
-            self.a.bfx(signed, dst, x, right - left, width - right);
-        } else {
-            self.a.bfiz(signed, dst, x, left - right, width - left);
-        }
-        // A result of 32 bits is sign-extended, as its highest bit is 0 if it is not signed.
-        let field = width - right;
-        self.done(homes, rd, dst, w == Width::W || field < 32 || signed && field == 32);
     }
 
     // Comparisons.

@@ -19,7 +19,7 @@ impl LowerSelect for Emitter<'_, '_> {
         let (value, narrow) = self.select_value(homes, value);
         let narrow = narrow && self.sym.is_narrow(rd.0);
         let cc = self.compare_for_select(homes, unless);
-        let old = self.materialised_in_reg(homes, rd, X0);
+        let old = self.materialised(homes, rd, X0);
         let dst = self.map.int(rd.0).unwrap_or(X0);
         self.a.csel(cc, Sz::X, dst, value.get(), old.get());
         self.done(homes, rd, dst, narrow);

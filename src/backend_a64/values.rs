@@ -125,74 +125,57 @@ impl Emitter<'_, '_> {
         }
     }
 
-    /// A register that holds all 64 bits of `r`: its own, `scratch`, or the zero register.
-    pub(super) fn use64<'h>(&mut self, homes: &'h Homes, r: Reg, scratch: u8) -> Held<'h, u8> {
+    /// A register that holds all 64 bits of `r`: its own, `to`, or the zero register.
+    pub(super) fn use64<'h>(&mut self, homes: &'h Homes, r: Reg, to: u8) -> Held<'h, u8> {
         match self.sym.constant(r.0) {
             Some(0) => return Held::new(homes, ZR),
             Some(k) if self.sym.is_pending(r.0) && self.map.int(r.0).is_none() => {
-                self.a.mov_imm(scratch, k);
-                return Held::new(homes, scratch);
+                self.a.mov_imm(to, k);
+                return Held::new(homes, to);
             }
             _ => {}
         }
         self.materialise(homes, r.0);
-        Held::new(homes, self.home_in_reg(r.0, scratch))
+        Held::new(homes, self.home_in_reg(r.0, to))
     }
 
     /// A register that holds the low 32 bits of `r`; the upper ones may be anything.
-    pub(super) fn use32<'h>(&mut self, homes: &'h Homes, r: Reg, scratch: u8) -> Held<'h, u8> {
+    pub(super) fn use32<'h>(&mut self, homes: &'h Homes, r: Reg, to: u8) -> Held<'h, u8> {
         match self.sym.constant(r.0) {
             Some(k) if k as u32 == 0 => return Held::new(homes, ZR),
             Some(k) if self.sym.is_pending(r.0) && self.map.int(r.0).is_none() => {
-                self.a.mov_imm(scratch, u64::from(k as u32));
-                return Held::new(homes, scratch);
+                self.a.mov_imm(to, u64::from(k as u32));
+                return Held::new(homes, to);
             }
             _ => {}
         }
         self.materialise_low(homes, r.0);
-        Held::new(homes, self.home_in_reg(r.0, scratch))
+        Held::new(homes, self.home_in_reg(r.0, to))
     }
 
     /// As `use64` or `use32` by size.
-    pub(super) fn use_sz<'h>(
-        &mut self,
-        homes: &'h Homes,
-        sz: Sz,
-        r: Reg,
-        scratch: u8,
-    ) -> Held<'h, u8> {
+    pub(super) fn use_sz<'h>(&mut self, homes: &'h Homes, sz: Sz, r: Reg, to: u8) -> Held<'h, u8> {
         match sz {
-            Sz::W => self.use32(homes, r, scratch),
-            Sz::X => self.use64(homes, r, scratch),
+            Sz::W => self.use32(homes, r, to),
+            Sz::X => self.use64(homes, r, to),
         }
     }
 
-    pub(super) fn use_src<'h>(
-        &mut self,
-        homes: &'h Homes,
-        sz: Sz,
-        src: Src,
-        scratch: u8,
-    ) -> Held<'h, u8> {
-        match src {
+    pub(super) fn use_src<'h>(&mut self, homes: &'h Homes, sz: Sz, b: Src, to: u8) -> Held<'h, u8> {
+        match b {
             Src::Imm(0) => Held::new(homes, ZR),
             Src::Imm(i) => {
                 let v = if sz == Sz::W { u64::from(i as u32) } else { i64::from(i) as u64 };
-                self.a.mov_imm(scratch, v);
-                Held::new(homes, scratch)
+                self.a.mov_imm(to, v);
+                Held::new(homes, to)
             }
-            Src::Reg(r) => self.use_sz(homes, sz, r, scratch),
+            Src::Reg(r) => self.use_sz(homes, sz, r, to),
         }
     }
 
-    /// A register that holds the home of `r`, which is materialised: that home, or `scratch`.
-    pub(super) fn materialised_in_reg<'h>(
-        &mut self,
-        homes: &'h Homes,
-        r: Reg,
-        scratch: u8,
-    ) -> Held<'h, u8> {
+    /// A register that holds the home of `r`, which is materialised: that home, or `to`.
+    pub(super) fn materialised<'h>(&mut self, homes: &'h Homes, r: Reg, to: u8) -> Held<'h, u8> {
         debug_assert!(!self.sym.is_pending(r.0), "the home of x{} has another value", r.0);
-        Held::new(homes, self.home_in_reg(r.0, scratch))
+        Held::new(homes, self.home_in_reg(r.0, to))
     }
 }

@@ -91,15 +91,7 @@ impl LowerConvert for Emitter<'_, '_> {
         self.fdone(fmt, fd, dst, true);
     }
 
-    fn float_convert(
-        &mut self,
-        homes: &mut Homes,
-        from: Fmt,
-        to: Fmt,
-        rm: Rounding,
-        fd: FReg,
-        a: FReg,
-    ) {
+    fn fconvert(&mut self, homes: &mut Homes, from: Fmt, to: Fmt, rm: Rounding, fd: FReg, a: FReg) {
         self.check_boxed(homes, from, &[a], Writes::Float(fd));
         if to == Fmt::S {
             self.check_rounding(homes, rm, &[a], Writes::Float(fd));

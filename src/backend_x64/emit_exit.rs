@@ -5,7 +5,7 @@ use super::asm::{Alu, Asm, Cc, Rm, Shift, Sz};
 use super::regs::{RAX, RCX, field};
 use super::values::Copies;
 use crate::backend::emit::{Host, LoopHead, LowerExit, LowerInt};
-use crate::backend::{Counted, Held, Homes, LinkSite};
+use crate::backend::{Counted, Homes, LinkSite};
 use crate::ir::{Cond, LoadKind, MemSize, Node, Op, Reg, Src};
 use crate::mem::Mode;
 use crate::util::Counter;
@@ -75,7 +75,7 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
     }
 
     #[inline]
-    fn call_direct(&mut self, target: u64, link: Reg, _ret: u64) {
+    fn call_direct(&mut self, _homes: &Homes, target: u64, link: Reg, _ret: u64) {
         if link == RA {
             self.look_for_room();
             self.a.pad_for_patch(1);
@@ -86,16 +86,10 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
         }
     }
 
-    fn indirect_target<'h>(
-        &mut self,
-        homes: &'h Homes,
-        base: Reg,
-        off: i32,
-        _link: Reg,
-    ) -> Held<'h, u8> {
+    fn indirect_target(&mut self, homes: &Homes, base: Reg, off: i32, _link: Reg) -> u8 {
         if base.is_zero() {
             self.a.mov_imm(RAX, i64::from(off) as u64);
-            return Held::new(homes, RAX);
+            return RAX;
         }
         match self.materialised(homes, base).get() {
             Rm::R(h) if off != 0 => self.a.lea(Sz::Q, RAX, Rm::B(h, off)),
@@ -106,7 +100,7 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
                 }
             }
         }
-        Held::new(homes, RAX)
+        RAX
     }
 
     fn write_return_address(&mut self, homes: &mut Homes, link: Reg, ret: u64) {
@@ -120,7 +114,7 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
         }
     }
 
-    fn dispatch(&mut self, _target: u8, call: Option<(Reg, u64)>) {
+    fn dispatch(&mut self, _homes: &Homes, _target: u8, call: Option<(Reg, u64)>) {
         let modrm = if matches!(call, Some((RA, _))) { CALL } else { JMP };
         if modrm == CALL {
             self.look_for_room();
@@ -159,8 +153,8 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
         host
     }
 
-    fn return_to(&mut self, target: u8) {
-        self.dispatch(target, None);
+    fn return_to(&mut self, homes: &Homes, target: u8) {
+        self.dispatch(homes, target, None);
     }
 
     #[inline]
@@ -282,7 +276,7 @@ impl Emitter<'_, '_> {
             e.pc = jump.pc;
             e.flush(homes);
             let target = e.target_and_link(homes, rd, 0, (link, ret));
-            e.dispatch(target, is_call.then_some((link, ret)));
+            e.dispatch(homes, target, is_call.then_some((link, ret)));
             if is_call && link == RA {
                 e.a.jmp(back);
             }

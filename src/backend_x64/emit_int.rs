@@ -5,7 +5,7 @@ use super::asm::{Alu, Asm, Cc, Map, Pp, Rm, Shift, Sz};
 use super::regs::{RAX, RCX, RDX};
 use super::values::{Operand, Opnd};
 use crate::backend::emit::{Host, LowerInt, Place};
-use crate::backend::{Homes, ShiftOp, Sum, Val};
+use crate::backend::{Homes, ShiftBy, ShiftOp, Sum, Val};
 use crate::ir::{BinOp, Cond, Reg, Src, UnOp, Width};
 
 pub(super) const fn size(w: Width) -> Sz {
@@ -159,15 +159,7 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
         self.rotate_right(w, dst, x, n);
     }
 
-    fn shift_again(
-        &mut self,
-        homes: &mut Homes,
-        op: ShiftOp,
-        w: Width,
-        rd: Reg,
-        a: Reg,
-        n: u8,
-    ) -> bool {
+    fn shift_again(&mut self, homes: &mut Homes, (op, w, n): ShiftBy, rd: Reg, a: Reg) -> bool {
         // Of what is pending as a doubleword shifted left by 32: an extension of the low half.
         let Some((ShiftOp::Left, Width::D, from, 32)) = self.sym.kept_shift(a.0) else {
             return false;
@@ -192,7 +184,7 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
         }
         self.done(homes, rd, dst, op == ShiftOp::Signed);
         if again {
-            self.sym.set_shift(homes, a.0, ShiftOp::Left, Width::D, rd.0, n);
+            self.sym.set_shift(homes, a.0, (ShiftOp::Left, Width::D, n), rd.0);
         }
         true
     }
@@ -313,15 +305,7 @@ impl Emitter<'_, '_> {
     }
 
     /// Shifts `dst`, which is then the value of `r`.
-    pub(super) fn shift_done(
-        &mut self,
-        homes: &mut Homes,
-        r: u8,
-        op: ShiftOp,
-        w: Width,
-        dst: u8,
-        n: u8,
-    ) {
+    pub(super) fn shift_done(&mut self, homes: &mut Homes, r: u8, (op, w, n): ShiftBy, dst: u8) {
         let host = match op {
             ShiftOp::Left => Shift::Shl,
             ShiftOp::Right => Shift::Shr,
@@ -353,7 +337,7 @@ impl Emitter<'_, '_> {
             (self.sym.val(a.0), self.const_of(b))
             && !matches!(cc, Cc::B | Cc::AE | Cc::BE | Cc::A)
         {
-            self.compare_low_with_zero(a);
+            self.compare_low_with_zero(homes, a);
             return cc;
         }
         // Sign-extended values compare as their low halves do, also as unsigned numbers.

@@ -13,7 +13,7 @@ use super::asm::{Alu, Asm, Rm, Shift, Sz};
 use super::emit_int::size;
 use super::regs::RAX;
 use crate::backend::emit::{LowerValues, Place};
-use crate::backend::{Held, Homes, ShiftOp, Val};
+use crate::backend::{Held, Homes, ShiftBy, Val};
 use crate::ir::{Reg, Src, Width};
 use crate::opt::RegSet;
 
@@ -33,7 +33,7 @@ impl<'b> LowerValues<'b, Asm<'b>> for Emitter<'b, '_> {
     fn materialise_pending(&mut self, homes: &mut Homes, r: u8) {
         match self.sym.val(r) {
             Val::Const(k) => return self.materialise_const(homes, r, k),
-            Val::Shift { op, w, a, n } => self.materialise_shift(homes, r, op, w, a, n),
+            Val::Shift { op, w, a, n } => self.materialise_shift(homes, r, (op, w, n), a),
             Val::Home | Val::Lin { .. } => {}
         }
         if !self.sym.is_sext(r) {
@@ -63,7 +63,7 @@ impl<'b> LowerValues<'b, Asm<'b>> for Emitter<'b, '_> {
 
     fn materialise_low_pending(&mut self, homes: &mut Homes, r: u8) {
         match self.sym.val(r) {
-            Val::Shift { op, w, a, n } => self.materialise_shift(homes, r, op, w, a, n),
+            Val::Shift { op, w, a, n } => self.materialise_shift(homes, r, (op, w, n), a),
             _ => self.materialise_pending(homes, r),
         }
     }
@@ -257,7 +257,7 @@ impl Emitter<'_, '_> {
     }
 
     /// Compares the low half of what the home of `r` holds with zero.
-    pub(super) fn compare_low_with_zero(&mut self, r: u8) {
+    pub(super) fn compare_low_with_zero(&mut self, _homes: &Homes, r: u8) {
         match self.home(r) {
             Rm::R(h) => self.a.test(Sz::D, h, h),
             rm => self.a.alu_imm(Alu::Cmp, Sz::D, rm, 0),
@@ -266,10 +266,10 @@ impl Emitter<'_, '_> {
 
     /// Computes the pending shift that `r` is. A word shifted left is then a pending
     /// sign-extension.
-    fn materialise_shift(&mut self, homes: &mut Homes, r: u8, op: ShiftOp, w: Width, a: u8, n: u8) {
+    fn materialise_shift(&mut self, homes: &mut Homes, r: u8, by: ShiftBy, a: u8) {
         let dst = self.dest(homes, Reg(r));
         let from = Opnd::Rm(self.home(a));
-        self.load_opnd(size(w), dst, from);
-        self.shift_done(homes, r, op, w, dst, n);
+        self.load_opnd(size(by.1), dst, from);
+        self.shift_done(homes, r, by, dst);
     }
 }

@@ -115,7 +115,7 @@ where
         }
         self.set_const(homes, link, ret);
         self.flush(homes);
-        self.call_direct(target, link, ret);
+        self.call_direct(homes, target, link, ret);
         self.return_site(homes, link, ret, last);
     }
 
@@ -131,7 +131,7 @@ where
     ) {
         self.flush(homes);
         let target = self.target_and_link(homes, base, off, (link, ret));
-        self.dispatch(target, Some((link, ret)));
+        self.dispatch(homes, target, Some((link, ret)));
         self.return_site(homes, link, ret, last);
     }
 
@@ -150,9 +150,9 @@ where
         }
         let target = self.target_and_link(homes, base, off, (link, ret));
         if is_return {
-            self.return_to(target);
+            self.return_to(homes, target);
         } else {
-            self.dispatch(target, None);
+            self.dispatch(homes, target, None);
         }
     }
 
@@ -165,7 +165,7 @@ where
         (link, ret): (Reg, u64),
     ) -> u8 {
         // The register that it is in is not that of `link`: so it is the one that can be kept.
-        let target = self.indirect_target(homes, base, off, link).get();
+        let target = self.indirect_target(homes, base, off, link);
         self.copies.forget();
         if !link.is_zero() {
             self.write_return_address(homes, link, ret);

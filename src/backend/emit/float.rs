@@ -81,7 +81,7 @@ where
             Op::FFromInt { fmt, int, rm, fd, a } => {
                 self.float_from_int(homes, (fmt, int, rm), fd, a)
             }
-            Op::FConvert { from, to, rm, fd, a } => self.float_convert(homes, from, to, rm, fd, a),
+            Op::FConvert { from, to, rm, fd, a } => self.fconvert(homes, from, to, rm, fd, a),
             Op::FMoveToInt { fmt, rd, a } => self.move_to_int(homes, fmt, rd, a),
             Op::FMoveFromInt { fmt, fd, a } => self.move_from_int(homes, fmt, fd, a),
             Op::FConst { fd, bits } => {

@@ -1,7 +1,7 @@
 //! Integer operations.
 
 use super::{Emitter, Host, Lower, LowerInt, LowerValues, Place};
-use crate::backend::{Homes, ShiftOp, Sum, join};
+use crate::backend::{Homes, ShiftBy, ShiftOp, Sum, join};
 use crate::ir::{BinOp, Cond, Reg, Src, UnOp, Width};
 use crate::opt::fold;
 
@@ -235,20 +235,20 @@ where
         match op {
             BinOp::Rol => self.rotate_const(homes, w, rd, a, bits - n),
             BinOp::Ror => self.rotate_const(homes, w, rd, a, n),
-            BinOp::Sll => self.shift_const(homes, ShiftOp::Left, w, rd, a, n),
-            BinOp::Srl => self.shift_const(homes, ShiftOp::Right, w, rd, a, n),
-            _ => self.shift_const(homes, ShiftOp::Signed, w, rd, a, n),
+            BinOp::Sll => self.shift_const(homes, (ShiftOp::Left, w, n), rd, a),
+            BinOp::Srl => self.shift_const(homes, (ShiftOp::Right, w, n), rd, a),
+            _ => self.shift_const(homes, (ShiftOp::Signed, w, n), rd, a),
         }
     }
 
-    fn shift_const(&mut self, homes: &mut Homes, op: ShiftOp, w: Width, rd: Reg, a: Reg, n: u8) {
-        if self.shift_again(homes, op, w, rd, a, n) {
+    fn shift_const(&mut self, homes: &mut Homes, by: ShiftBy, rd: Reg, a: Reg) {
+        if self.shift_again(homes, by, rd, a) {
             return;
         }
         // The home must hold what is shifted, and go on doing so until that is done. (It is no
         // constant, as that of constants would be one.)
-        self.operand(homes, w, a, Place::First);
-        self.sym.set_shift(homes, rd.0, op, w, a.0, n);
+        self.operand(homes, by.1, a, Place::First);
+        self.sym.set_shift(homes, rd.0, by, a.0);
     }
 
     /// Rotates to the right.

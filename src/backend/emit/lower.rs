@@ -1,7 +1,7 @@
 //! What each host lowers in its own way.
 
 use super::host::{Access, Host, Place};
-use crate::backend::{Held, Homes, ShiftOp, Sum};
+use crate::backend::{Homes, ShiftBy, Sum};
 use crate::ir::{
     AmoOp, BinOp, Block, Cond, FBinOp, FCmpOp, FReg, FSelectOp, FUnOp, Fence, Fmt, IntFmt, MemSize,
     Node, Op, Reg, Rounding, Src, UnOp, Width,
@@ -80,7 +80,7 @@ pub(crate) trait LowerValues<'b, H: Host<'b>> {
     fn home_of<'h>(&mut self, homes: &'h Homes, r: u8, place: Place) -> H::Operand<'h>;
 
     /// The value of `r`, or its low half (the upper one may then be anything), in `place` if it has
-    /// no register of its own and must be in one.
+    /// no register of its own and must be in one, until that place is used again.
     fn operand<'h>(&mut self, homes: &'h Homes, w: Width, r: Reg, place: Place) -> H::Operand<'h>;
 
     /// The register to compute a new home of `r` into.
@@ -90,8 +90,7 @@ pub(crate) trait LowerValues<'b, H: Host<'b>> {
     fn write_home(&mut self, homes: &mut Homes, r: u8, from: u8);
 }
 
-/// Integer operations. Those that have a destination `dst` change no other home, and operands stay
-/// where they are until they are computed with.
+/// Integer operations. Those that have a destination `dst` change no home but that.
 pub(crate) trait LowerInt<'b, H: Host<'b>> {
     /// True of operations that the host cannot do.
     fn lacks(&self, op: BinOp) -> bool;
@@ -146,15 +145,7 @@ pub(crate) trait LowerInt<'b, H: Host<'b>> {
 
     /// Emits the shift of what is a pending shift itself, if both are one instruction; false if
     /// not.
-    fn shift_again(
-        &mut self,
-        homes: &mut Homes,
-        op: ShiftOp,
-        w: Width,
-        rd: Reg,
-        a: Reg,
-        n: u8,
-    ) -> bool;
+    fn shift_again(&mut self, homes: &mut Homes, by: ShiftBy, rd: Reg, a: Reg) -> bool;
 
     /// True if an operation on the low half of `r` alone is cheaper, as the rest is pending.
     fn low_half_will_do(&self, r: Reg) -> bool;
@@ -289,15 +280,7 @@ pub(crate) trait LowerFloatMove {
 pub(crate) trait LowerConvert {
     fn float_to_int(&mut self, homes: &mut Homes, how: Conversion, rd: Reg, a: FReg);
     fn float_from_int(&mut self, homes: &mut Homes, how: Conversion, fd: FReg, a: Reg);
-    fn float_convert(
-        &mut self,
-        homes: &mut Homes,
-        from: Fmt,
-        to: Fmt,
-        rm: Rounding,
-        fd: FReg,
-        a: FReg,
-    );
+    fn fconvert(&mut self, homes: &mut Homes, from: Fmt, to: Fmt, rm: Rounding, fd: FReg, a: FReg);
     fn read_flags(&mut self, homes: &mut Homes, rd: Reg);
     fn swap_flags(&mut self, homes: &mut Homes, rd: Reg, a: Src);
     fn read_rounding(&mut self, homes: &mut Homes, rd: Reg);
@@ -341,17 +324,11 @@ pub(crate) trait LowerExit<'b, H: Host<'b>> {
     fn branch_to_head(&mut self, homes: &mut Homes, test: Option<H::Test>);
 
     /// Calls `target`, with the return address in `link` already.
-    fn call_direct(&mut self, target: u64, link: Reg, ret: u64);
+    fn call_direct(&mut self, homes: &Homes, target: u64, link: Reg, ret: u64);
 
     /// A register that holds `base + off` and stays as it is when `link` is written. Bit 0 is left
     /// alone: a set one takes the slow path, which clears it.
-    fn indirect_target<'h>(
-        &mut self,
-        homes: &'h Homes,
-        base: Reg,
-        off: i32,
-        link: Reg,
-    ) -> Held<'h, u8>;
+    fn indirect_target(&mut self, homes: &Homes, base: Reg, off: i32, link: Reg) -> u8;
 
     /// `link = ret` at home, where `link` is not x0.
     fn write_return_address(&mut self, homes: &mut Homes, link: Reg, ret: u64);
@@ -363,7 +340,7 @@ pub(crate) trait LowerExit<'b, H: Host<'b>> {
     /// Rotating moves bit 0 to the top, so that one comparison refuses odd addresses and those
     /// beyond the table. An empty entry is 0 and leads to the arena's first bytes, which are the
     /// lookup stub. All ways to that stub come with the rotated address.
-    fn dispatch(&mut self, target: u8, call: Option<(Reg, u64)>);
+    fn dispatch(&mut self, homes: &Homes, target: u8, call: Option<(Reg, u64)>);
 
     /// Returns by what is in a register, if that needs nothing in a register of its own.
     fn return_at_once(&mut self, _base: Reg, _off: i32, _link: Reg) -> bool {
@@ -371,7 +348,7 @@ pub(crate) trait LowerExit<'b, H: Host<'b>> {
     }
 
     /// Returns to the guest address in `target`, which came from [`Self::indirect_target`].
-    fn return_to(&mut self, target: u8);
+    fn return_to(&mut self, homes: &Homes, target: u8);
 
     /// Behind a call: makes sure that what returned here was to, if the return itself did not.
     fn check_return(&mut self, _homes: &Homes, _link: Reg, _ret: u64) {}

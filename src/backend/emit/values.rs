@@ -1,15 +1,17 @@
 //! Where the values of integer registers are.
 //!
-//! An operand must not change before it is used. Bringing one register home may bring others home
-//! before it, and writes their homes. So:
+//! An operand must not change before it is used. That none is held across a new value of a register
+//! is what [`Homes`] is for, by which the borrow checker sees it. What it cannot see is kept by
+//! hand here and in the hosts' `values`:
 //!
-//! - What [`LowerValues::operand`] and its relatives return belongs to a register that is
-//!   materialised. No other register's way home writes that home; only a new value of the register
-//!   does, which [`Emitter::dest`] makes ready for, and nothing is materialised behind that.
-//! - The home of a register that is pending may be written at any of these steps. Nobody outside of
-//!   the hosts' `values` can see it: what is made of such a home is made of it there, in one step,
-//!   or comes from [`Emitter::dest_from`], which returns the home and the destination together,
-//!   after all that had to be brought home for it.
+//! - Bringing one register home may bring others home before it, and writes their homes. An operand
+//!   belongs to a register that is materialised, whose home is not among those.
+//! - The home of a register that is pending may be written by that. Nobody outside of the hosts'
+//!   `values` can see it: what is made of such a home is made of it there, in one step, or comes
+//!   from [`Emitter::dest_from`], which returns the home and the destination together, after all
+//!   that had to be brought home for it.
+//! - The register that comes from [`Emitter::dest`] may be that of an operand. It is written by the
+//!   instruction that uses the operand, or behind it.
 
 use super::{Emitter, Host, Lower, LowerValues, Place};
 use crate::backend::{Homes, KeptHome};
@@ -20,8 +22,8 @@ impl<'b, H: Host<'b>> Emitter<'b, '_, H>
 where
     Self: Lower<'b, H>,
 {
-    /// Brings a pending register home, and before it those whose value is made of that home. Flags
-    /// may change on some hosts.
+    /// Brings a pending register home, and before it those whose value is made of that home:
+    /// operands stay as they are. Flags may change on some hosts.
     #[inline]
     pub(crate) fn materialise(&mut self, _homes: &Homes, r: u8) {
         if self.sym.is_pending(r) {
