@@ -2,7 +2,7 @@
 
 use super::settings::{Key, Settings};
 use rvnative::debug::{backtrace, code_at};
-use rvnative::isa::{self, Ext, Isa};
+use rvnative::isa::{self, Ext, Format, Isa};
 use rvnative::linux::{Command, Crash};
 use rvnative::mem::{Backing, Memory};
 use rvnative::sys::process::Invocation;
@@ -136,7 +136,7 @@ fn missing(crash: &Crash<'_>) -> Option<String> {
     let pc = crash.hart.pc;
     let bits = code_at(crash.memory, pc)?;
     // An instruction that is there was refused for another reason, a reserved operand perhaps.
-    if isa::decode(bits, crash.isa).is_some() {
+    if available(bits, crash.isa) {
         return None;
     }
     let at = format!("illegal instruction at {pc:#x}");
@@ -145,12 +145,22 @@ fn missing(crash: &Crash<'_>) -> Option<String> {
         let alone = Ext::ALL.iter().copied().find(|&ext| {
             let mut isa = *crash.isa;
             isa.enable(ext);
-            isa::decode(bits, &isa).is_some()
+            available(bits, &isa)
         });
         let which = alone.map_or("extensions", |ext| ext.name());
-        return Some(format!("{at}: `{name}` needs {which}, which --cpu leaves out"));
+        let base = if *crash.isa == Isa::default() { "" } else { "...," };
+        let add = alone.map_or("max".to_owned(), |ext| format!("{base}+{}", ext.name()));
+        let fix = format!("which --cpu leaves out: try --cpu {add}");
+        return Some(format!("{at}: `{name}` needs {which}, {fix}"));
     }
     unsupported(bits).map(|what| format!("{at}: it is of {what}, which rvnative does not have"))
+}
+
+/// Whether these bits are an instruction of `isa`, to a CSR of it if it accesses one.
+fn available(bits: u32, isa: &Isa) -> bool {
+    isa::decode(bits, isa).is_some_and(|insn| {
+        !matches!(insn.op.format(), Format::Csr | Format::CsrImm) || isa::csr::legal(&insn, isa)
+    })
 }
 
 /// An extension that we do not have, by the encoding of its instructions (the RISC-V manual's map
@@ -158,10 +168,9 @@ fn missing(crash: &Crash<'_>) -> Option<String> {
 fn unsupported(bits: u32) -> Option<&'static str> {
     let width = bits >> 12 & 7;
     match bits & 0x7f {
-        0x57 => Some("the vector extension (V)"),
-        0x77 => Some("the vector cryptography extensions (Zvk)"),
+        0x57 | 0x77 => Some("a vector extension other than V 1.0"),
         // Widths of floating-point loads and stores are 1 to 4.
-        0x07 | 0x27 if matches!(width, 0 | 5..=7) => Some("the vector extension (V)"),
+        0x07 | 0x27 if matches!(width, 0 | 5..=7) => Some("a vector extension other than V 1.0"),
         0x0b | 0x2b | 0x5b | 0x7b => Some("an extension of a maker of processors"),
         _ => None,
     }
@@ -174,8 +183,8 @@ mod tests {
     #[test]
     fn instructions_tell_their_extension() {
         // vsetvli a5,a2,e32,m1,ta,ma; vle32.v v8,(a1); fld fa5,0(a0); th.* of T-Head.
-        assert_eq!(unsupported(0x0d06_77d7), Some("the vector extension (V)"));
-        assert_eq!(unsupported(0x0205_e407), Some("the vector extension (V)"));
+        assert_eq!(unsupported(0x0d06_77d7), Some("a vector extension other than V 1.0"));
+        assert_eq!(unsupported(0x0205_e407), Some("a vector extension other than V 1.0"));
         assert_eq!(unsupported(0x0005_3787), None);
         assert!(unsupported(0x0000_000b).is_some());
     }

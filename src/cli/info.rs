@@ -32,8 +32,10 @@ pub(super) fn engines() -> Result<ExitCode, Failure> {
 
 /// Syntax of `--cpu`, with all names.
 pub(super) fn cpus() {
-    println!("--cpu SPEC is a base, then any number of ,+extension and ,-extension. Bases:");
-    println!("  max (default), rv64g..., rv64i..., such as rv64gc or rv64imac_zba");
+    println!("--cpu SPEC is a base, then any number of ,+extension and ,-extension, and for");
+    println!("vectors ,vlen=128 (the default), ,vlen=256 or ,vlen=512. Bases:");
+    println!("  default (all but what the interpreter alone executes: vectors, half precision)");
+    println!("  max (all), rv64g..., rv64i..., such as rv64gc or rv64imac_zba");
     for profile in Profile::ALL {
         let absent: Vec<_> = profile.absent().collect();
         let without = match absent.is_empty() {

@@ -83,8 +83,8 @@ settings! {
     }
     Cpu = "rv64gc" {
         flag: "cpu", heading: MACHINE, value: Some("SPEC"),
-        help: "Instructions that the program may use, such as rv64gc,+zba or rva22u64; `help` \
-               lists them",
+        help: "Instructions that the program may use, such as rv64gc,+zba or rva23u64,vlen=256; \
+               `help` lists them",
     }
     StackSize = "8M" {
         flag: "stack-size", short: Some('s'), heading: MACHINE, value: Some("SIZE"),

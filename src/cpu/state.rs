@@ -1,5 +1,8 @@
 //! What the unprivileged architecture calls the state of a hart.
 
+use super::vector::{Vector, VectorUnit};
+use crate::isa::Isa;
+
 /// All five accrued exception flags of `fcsr`.
 pub const FFLAGS_MASK: u8 = 0x1f;
 
@@ -28,7 +31,7 @@ pub struct Reservation {
 }
 
 /// Registers of one hart. `repr(C)`: translated code reads and writes the fields by offset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[repr(C, align(64))]
 pub struct Hart {
     /// Integer registers. `x[0]` is 0 at every instruction boundary.
@@ -43,6 +46,11 @@ pub struct Hart {
     pub fflags: u8,
     /// Dynamic rounding mode, 0..=7; 5, 6 and 7 make instructions that use it illegal.
     pub frm: u8,
+    /// What vector instructions there are.
+    pub vector_unit: VectorUnit,
+    /// Vector state, from the first vector instruction on. (Most programs execute none; a hart
+    /// without is small and quickly copied.)
+    pub vector: Option<Box<Vector>>,
 }
 
 impl Default for Hart {
@@ -52,7 +60,7 @@ impl Default for Hart {
 }
 
 impl Hart {
-    /// All registers zero, rounding to nearest even, no reservation.
+    /// All registers zero, rounding to nearest even, no reservation, no vectors.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -62,7 +70,22 @@ impl Hart {
             reservation: Reservation { addr: RESERVATION_NONE, value: 0, size: 0 },
             fflags: 0,
             frm: 0,
+            vector_unit: VectorUnit::OFF,
+            vector: None,
         }
+    }
+
+    /// As [`Self::new`], with the vectors of `isa`.
+    #[must_use]
+    pub const fn with_isa(isa: &Isa) -> Self {
+        let mut hart = Self::new();
+        hart.vector_unit = VectorUnit::of(isa);
+        hart
+    }
+
+    /// The vector state, made if there is none yet; `None` if the hart has no vectors.
+    pub fn vector_mut(&mut self) -> Option<&mut Vector> {
+        (self.vector_unit.vlenb != 0).then(|| &mut **self.vector.get_or_insert_default())
     }
 
     /// Writes an integer register; a write to `x0` is dropped.

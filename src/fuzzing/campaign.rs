@@ -45,12 +45,13 @@ pub struct Progress {
 }
 
 /// Sets of instructions that are tried, with the host features that are left out then.
-const SETUPS: [(&str, &str); 8] = [
+const SETUPS: [(&str, &str); 9] = [
+    ("default", ""),
     ("max", ""),
-    ("max", ""),
-    ("max", "bmi1 bmi2 lse"),
-    ("max", "avx fma pmull"),
-    ("max", "avx bmi1 bmi2 fma lzcnt pclmul popcnt sse4.1 lse pmull"),
+    ("max,vlen=256", ""),
+    ("default", "bmi1 bmi2 lse"),
+    ("default", "avx fma pmull"),
+    ("default", "avx bmi1 bmi2 fma lzcnt pclmul popcnt sse4.1 lse pmull"),
     ("rv64gc", "lzcnt popcnt"),
     ("rva22u64", "pclmul sse4.1 pmull"),
     ("rv64imafd_zba_zbb_zbs", "lse"),

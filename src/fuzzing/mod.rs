@@ -20,6 +20,7 @@ mod program;
 mod report;
 mod rig;
 mod rng;
+mod vectors;
 
 pub use crate::gdb::mock::converse as check_gdb;
 pub use campaign::{Campaign, Progress, check_bytes, replay, run};

@@ -19,6 +19,8 @@ pub(super) enum Class {
     Csr,
     /// Nothing.
     System,
+    /// Vectors: any registers, an address in rs1 of those that access memory.
+    Vector,
     /// Conditional branches.
     Branch,
     /// Jumps, `ecall`, `ebreak`: placed by hand.
@@ -27,6 +29,7 @@ pub(super) enum Class {
 
 pub(super) fn class(op: Op) -> Class {
     match op.format() {
+        Format::R if op == Op::Vsetvl => Class::Vector,
         Format::R
         | Format::Unary
         | Format::I
@@ -54,6 +57,7 @@ pub(super) fn class(op: Op) -> Class {
         Format::Bare if op == Op::Ecall || op == Op::Ebreak => Class::Control,
         Format::Fence | Format::FenceTso | Format::FenceI | Format::Bare => Class::System,
         Format::J | Format::Jalr => Class::Control,
+        _ => Class::Vector,
     }
 }
 
@@ -79,7 +83,10 @@ pub(super) fn writes_x(op: Op) -> bool {
         | Format::FpCmp
         | Format::FpToInt
         | Format::FpToIntRm
-        | Format::FpToIntRtz => true,
+        | Format::FpToIntRtz
+        | Format::Vsetvli
+        | Format::Vsetivli
+        | Format::VecToX => true,
         Format::Store
         | Format::B
         | Format::Fence
@@ -95,7 +102,30 @@ pub(super) fn writes_x(op: Op) -> bool {
         | Format::Fp
         | Format::IntToFp
         | Format::IntToFpRm
-        | Format::Fli => false,
+        | Format::Fli
+        | Format::VecVv
+        | Format::VecVx
+        | Format::VecVi
+        | Format::VecVu
+        | Format::VecVu6
+        | Format::VecVf
+        | Format::VecMacVv
+        | Format::VecMacVx
+        | Format::VecMacVf
+        | Format::VecVvm
+        | Format::VecVxm
+        | Format::VecVim
+        | Format::VecVfm
+        | Format::VecUnary
+        | Format::VecMvV
+        | Format::VecMvX
+        | Format::VecMvI
+        | Format::VecMvF
+        | Format::VecToF
+        | Format::VecId
+        | Format::VecMem
+        | Format::VecMemStrided
+        | Format::VecMemIndexed => false,
     }
 }
 
@@ -111,6 +141,7 @@ pub(super) struct Pool {
     pub(super) float: Vec<Op>,
     pub(super) csr: Vec<Op>,
     pub(super) system: Vec<Op>,
+    pub(super) vector: Vec<Op>,
     pub(super) branch: Vec<Op>,
     /// 16-bit encodings of what is not `Control` or `Branch`, by instruction.
     pub(super) compressed: Vec<Vec<Insn>>,
@@ -137,6 +168,7 @@ impl Pool {
             float: of(Class::Float),
             csr: of(Class::Csr),
             system: of(Class::System),
+            vector: of(Class::Vector),
             branch: of(Class::Branch),
             compressed,
             all,

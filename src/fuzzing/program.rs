@@ -7,6 +7,7 @@ use super::compiled;
 use super::pool::{Class, Pool, class, writes_x};
 use super::rig::{ADDRESS_BITS, Setup};
 use super::rng::Rng;
+use super::vectors;
 use crate::cpu::Hart;
 use crate::isa::{self, Ext, Format, Insn, Isa, Op};
 use crate::mem::Mode;
@@ -82,7 +83,7 @@ impl Case {
         // The state has numbers of its own, so that whoever chooses the bytes decides about the
         // program.
         let mut state = Rng::new(rng.next_u64(), 0);
-        let mut hart = Box::new(registers(&mut state));
+        let mut hart = Box::new(registers(&mut state, isa));
         let mut data = vec![0; DATA_LEN];
         for part in data.chunks_exact_mut(8) {
             part.copy_from_slice(&state.next_u64().to_le_bytes());
@@ -189,8 +190,8 @@ pub(super) fn special_float(rng: &mut Rng) -> u64 {
     }
 }
 
-fn registers(rng: &mut Rng) -> Hart {
-    let mut h = Hart::new();
+fn registers(rng: &mut Rng, isa: &Isa) -> Hart {
+    let mut h = Hart::with_isa(isa);
     for r in 1..32 {
         h.x[r] = special_int(rng);
     }
@@ -212,6 +213,7 @@ fn registers(rng: &mut Rng) -> Hart {
     };
     h.frm = if rng.chance(4) { rng.below(8) as u8 } else { rng.below(5) as u8 };
     h.fflags = if rng.chance(50) { 0 } else { rng.below(32) as u8 };
+    vectors::start(rng, &mut h);
     h
 }
 
@@ -229,7 +231,7 @@ pub(super) struct Builder<'a> {
     /// For values, not for decisions.
     state: Rng,
     pub(super) isa: &'a Isa,
-    pool: &'a Pool,
+    pub(super) pool: &'a Pool,
     /// Any address is a guest address; otherwise some name memory of the host, which the
     /// interpreter refuses and translated code accesses.
     sandbox: bool,
@@ -346,7 +348,7 @@ impl Builder<'_> {
     }
 
     /// A register to address memory with.
-    fn base(&mut self) -> u8 {
+    pub(super) fn base(&mut self) -> u8 {
         match self.rng.below(100) {
             0..=1 => EDGE,
             2 if self.sandbox => self.reg(),
@@ -363,6 +365,10 @@ impl Builder<'_> {
                 let (rd, rs1, rs2) = (self.reg(), self.reg(), self.reg());
                 let imm = self.rng.pick(&[4, 8, 12, 16, -4, 2, 6, 0x400, -0x400]);
                 self.insn(op, rd, rs1, rs2, imm);
+            }
+            Class::Vector => {
+                self.configuration();
+                self.random(op);
             }
             _ => self.random(op),
         }
@@ -451,6 +457,7 @@ impl Builder<'_> {
                     let op = self.rng.pick(&self.pool.block);
                     self.random(op);
                 }
+                63..=68 if !self.pool.vector.is_empty() => self.vectors(),
                 24..=25 if !self.pool.csr.is_empty() => {
                     let op = self.rng.pick(&self.pool.csr);
                     self.random(op);
@@ -715,7 +722,7 @@ impl Builder<'_> {
     }
 
     /// `op` with random operands of the right kind.
-    fn random(&mut self, op: Op) {
+    pub(super) fn random(&mut self, op: Op) {
         let mut i = isa::random::insn(op, || self.rng.next_u64());
         if writes_x(op) {
             i.rd = self.target();
@@ -745,6 +752,7 @@ impl Builder<'_> {
             }
             Class::Block => i.rs1 = if self.rng.chance(97) { BASE } else { self.base() },
             Class::Csr => self.csr(&mut i),
+            Class::Vector => self.vector_operands(&mut i),
             Class::System | Class::Branch | Class::Control => {}
         }
         self.word(isa::encode(&i));

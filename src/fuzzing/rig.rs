@@ -223,9 +223,9 @@ impl Rig {
     /// # Errors
     /// The difference between both engines.
     pub fn check(&mut self, case: &Case) -> Result<bool, Box<Mismatch>> {
-        let mut expected = *case.hart;
+        let mut expected = Hart::clone(&case.hart);
         expected.pc = address(case.number);
-        let mut got = expected;
+        let mut got = expected.clone();
         if self.reference.write_bytes(DATA, &case.data).is_err() {
             return Ok(false);
         }
@@ -246,7 +246,8 @@ impl Rig {
             && expected.x == got.x
             && expected.f == got.f
             && expected.pc == got.pc
-            && expected.fcsr() == got.fcsr();
+            && expected.fcsr() == got.fcsr()
+            && expected.vector == got.vector;
         let result = if same {
             Ok(true)
         } else {
@@ -338,13 +339,13 @@ impl Rig {
     fn run_subject(&mut self, state: &mut Hart) -> Exit {
         match &mut self.engine {
             Engine::Cpu(cpu) => {
-                *cpu.hart_mut() = *state;
+                *cpu.hart_mut() = state.clone();
                 let exit = cpu.run();
-                *state = *cpu.hart();
+                *state = cpu.hart().clone();
                 exit
             }
             Engine::Steps { hart, memory, planted } => {
-                **hart = *state;
+                **hart = state.clone();
                 let exit = loop {
                     match step(hart, memory, &self.setup.isa, *planted) {
                         Ok(()) => {}
@@ -352,7 +353,7 @@ impl Rig {
                         Err(exit) => break exit,
                     }
                 };
-                *state = **hart;
+                *state = Hart::clone(hart);
                 exit
             }
         }

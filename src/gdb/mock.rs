@@ -27,7 +27,7 @@ pub const START: u64 = 0x1000;
 
 impl Default for Mock {
     fn default() -> Self {
-        let mut harts = [Hart::new(); 2];
+        let mut harts = [Hart::new(), Hart::new()];
         for (n, hart) in harts.iter_mut().enumerate() {
             hart.x =
                 std::array::from_fn(|r| if r == 0 { 0 } else { (n as u64 + 1) << 32 | r as u64 });
@@ -69,10 +69,10 @@ impl Target for Mock {
         format!("<thread {tid}>")
     }
     fn registers(&mut self, tid: i32) -> Option<Hart> {
-        self.hart(tid).copied()
+        self.hart(tid).cloned()
     }
     fn set_registers(&mut self, tid: i32, hart: &Hart) -> bool {
-        self.hart(tid).map(|h| *h = *hart).is_some()
+        self.hart(tid).map(|h| *h = hart.clone()).is_some()
     }
     fn read(&mut self, addr: u64, to: &mut [u8]) -> usize {
         let from = self.bytes(addr, to.len());

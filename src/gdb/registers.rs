@@ -69,7 +69,7 @@ pub fn all(hart: &Hart) -> Vec<u8> {
 /// The inverse of [`all`]; what is missing at the end stays as it is. False if a register is there
 /// in part.
 pub fn write_all(hart: &mut Hart, mut from: &[u8]) -> bool {
-    let mut new = *hart;
+    let mut new = hart.clone();
     for n in 0..COUNT {
         if from.is_empty() {
             break;

@@ -278,11 +278,11 @@ mod tests {
     fn budget_is_exact_at_every_instruction() {
         let (mem, mut hart) = with_code(&SUM, Prot::RX);
         hart.x[11] = 9;
-        let (mut stepped, mut whole) = (hart, hart);
+        let (mut stepped, mut whole) = (hart.clone(), hart.clone());
         assert_eq!(go(&mut Interp::new(), &mut whole, &mem, 1000), (Exit::Ecall, 28));
         assert_eq!((whole.x[10], whole.pc), (45, CODE + 16));
         for fuel in 0..=28 {
-            let mut short = hart;
+            let mut short = hart.clone();
             let expected = if fuel < 28 { Exit::OutOfFuel } else { Exit::Ecall };
             let budget = if fuel < 28 { fuel } else { 29 };
             assert_eq!(go(&mut Interp::new(), &mut short, &mem, budget), (expected, fuel));
@@ -307,7 +307,7 @@ mod tests {
         let mut interp = Interp::new();
         mem.expect_fences(CODE..CODE + 4);
         let run = |interp: &mut Interp| {
-            let mut h = hart;
+            let mut h = hart.clone();
             assert_eq!(go(interp, &mut h, &mem, 10), (Exit::FenceI, 1));
             assert_eq!(h.pc, CODE + 4);
             h.x[10]
@@ -333,7 +333,7 @@ mod tests {
             beyond_file: false,
         };
         hart.pc = CODE + 0xffe;
-        let before = hart;
+        let before = hart.clone();
         assert_eq!(go(&mut Interp::new(), &mut hart, &mem, 5), (Exit::Fault(beyond), 0));
         assert_eq!(hart, before);
         // The same, met in the middle of a block: what is before it completes.
@@ -366,7 +366,7 @@ mod tests {
             })
         };
         hart.x[10] = CODE;
-        let before = hart;
+        let before = hart.clone();
         assert_eq!(crate::interp::step(&mut hart, &mem, &isa), Err(misaligned(CODE + 2)));
         assert_eq!(hart, before);
         hart.pc = CODE + 4;

@@ -1,10 +1,13 @@
-//! Zicsr and the CSRs of the unprivileged architecture: floating-point control and status, and
-//! counters.
+//! Zicsr and the CSRs of the unprivileged architecture: floating-point control and status,
+//! counters, and those of vectors.
 
 use super::{Data, Hart, Insn, Isa, Step, Stop, illegal, next, x};
 use crate::cpu::FFLAGS_MASK;
 use crate::isa::Format;
-use crate::isa::csr::{CYCLE, FCSR, FFLAGS, FRM, HPMCOUNTER31, counter, legal, writes};
+use crate::isa::csr::{
+    CYCLE, FCSR, FFLAGS, FRM, HPMCOUNTER31, VCSR, VL, VLENB, VSTART, VTYPE, VXRM, VXSAT, counter,
+    legal, writes,
+};
 use crate::sys::time;
 
 /// False for an access to a CSR that `isa` lacks, or that user mode may not make; true for all
@@ -18,9 +21,23 @@ fn number(i: &Insn) -> u16 {
     (i.imm & 0xfff) as u16
 }
 
-/// Value of a CSR. Counters that count nothing are 0.
-fn read(h: &Hart, i: &Insn) -> Result<u64, Stop> {
+/// Value of a CSR. Counters that count nothing are 0. Of those of vectors a first access is a first
+/// use.
+fn read(h: &mut Hart, i: &Insn) -> Result<u64, Stop> {
+    let vlenb = h.vector_unit.vlenb;
     match number(i) {
+        n @ (VSTART..=VXRM | VCSR | VL..=VLENB) => {
+            let v = h.vector_mut().ok_or_else(|| illegal(i))?;
+            Ok(match n {
+                VSTART => v.vstart.into(),
+                VXSAT => u64::from(v.vcsr & 1),
+                VXRM => u64::from(v.vcsr >> 1),
+                VCSR => v.vcsr.into(),
+                VL => v.vl.into(),
+                VTYPE => v.vtype_csr(),
+                _ => vlenb.into(),
+            })
+        }
         FFLAGS => Ok(u64::from(h.fflags)),
         FRM => Ok(u64::from(h.frm)),
         FCSR => Ok(u64::from(h.fcsr())),
@@ -35,7 +52,18 @@ fn write(h: &mut Hart, i: &Insn, value: u64) -> Result<(), Stop> {
         FFLAGS => h.fflags = value as u8 & FFLAGS_MASK,
         FRM => h.frm = value as u8 & 7,
         FCSR => h.set_fcsr(value as u32),
-        _ => return Err(illegal(i)),
+        n => {
+            // `vstart` has as many bits as the largest index of an element needs.
+            let indices = h.vector_unit.vlenb * 8;
+            let v = h.vector_mut().ok_or_else(|| illegal(i))?;
+            match n {
+                VSTART => v.vstart = value as u16 & (indices - 1),
+                VXSAT => v.vcsr = v.vcsr & 6 | value as u8 & 1,
+                VXRM => v.vcsr = v.vcsr & 1 | (value as u8 & 3) << 1,
+                VCSR => v.vcsr = value as u8 & 7,
+                _ => return Err(illegal(i)),
+            }
+        }
     }
     Ok(())
 }

@@ -1,8 +1,16 @@
 //! The table of all instructions: which function executes which.
 #![deny(clippy::wildcard_enum_match_arm)]
 
-use super::{Data, Handler, Op, csr, rv_a, rv_f, rv_i, rv_m, rv_zb, zic};
-use crate::softfloat::{F16, F32, F64};
+use super::{Data, Handler, Op, csr, rv_a, rv_f, rv_i, rv_m, rv_v, rv_zb, zic};
+use crate::isa::table_v::for_each_vector_insn;
+use crate::softfloat::{Bf16, F16, F32, F64};
+
+/// The instructions of vectors, which have a table of their own.
+macro_rules! any_of {
+    ($($op:ident $mn:literal $ext:ident $(+ $more:ident)* $fmt:ident $enc:literal;)*) => {
+        $(Op::$op)|*
+    };
+}
 
 /// The function that executes `op`. One line per instruction; a new one does not compile before it
 /// has its line here.
@@ -215,6 +223,36 @@ pub(super) fn handler<M: Data>(op: Op) -> Handler<M> {
         Op::FcvtDH => rv_f::fcvt::<F16, F64>,
         Op::FcvtHD => rv_f::fcvt::<F64, F16>,
 
+        Op::FmaddH => rv_f::fmadd::<F16>,
+        Op::FmsubH => rv_f::fmsub::<F16>,
+        Op::FnmsubH => rv_f::fnmsub::<F16>,
+        Op::FnmaddH => rv_f::fnmadd::<F16>,
+        Op::FaddH => rv_f::add::<F16>,
+        Op::FsubH => rv_f::sub::<F16>,
+        Op::FmulH => rv_f::mul::<F16>,
+        Op::FdivH => rv_f::div::<F16>,
+        Op::FsqrtH => rv_f::sqrt::<F16>,
+        Op::FsgnjH => rv_f::fsgnj::<F16>,
+        Op::FsgnjnH => rv_f::fsgnjn::<F16>,
+        Op::FsgnjxH => rv_f::fsgnjx::<F16>,
+        Op::FminH => rv_f::min::<F16>,
+        Op::FmaxH => rv_f::max::<F16>,
+        Op::FleH => rv_f::less_equal::<F16>,
+        Op::FltH => rv_f::less_than::<F16>,
+        Op::FeqH => rv_f::equal::<F16>,
+        Op::FclassH => rv_f::fclass::<F16>,
+        Op::FcvtWH => rv_f::fcvt_w::<F16>,
+        Op::FcvtWuH => rv_f::fcvt_wu::<F16>,
+        Op::FcvtLH => rv_f::fcvt_l::<F16>,
+        Op::FcvtLuH => rv_f::fcvt_lu::<F16>,
+        Op::FcvtHW => rv_f::fcvt_from_w::<F16>,
+        Op::FcvtHWu => rv_f::fcvt_from_wu::<F16>,
+        Op::FcvtHL => rv_f::fcvt_from_l::<F16>,
+        Op::FcvtHLu => rv_f::fcvt_from_lu::<F16>,
+
+        Op::FcvtBf16S => rv_f::fcvt::<F32, Bf16>,
+        Op::FcvtSBf16 => rv_f::fcvt::<Bf16, F32>,
+
         Op::FliS => rv_f::fli::<F32>,
         Op::FminmS => rv_f::minimum::<F32>,
         Op::FmaxmS => rv_f::maximum::<F32>,
@@ -231,6 +269,13 @@ pub(super) fn handler<M: Data>(op: Op) -> Handler<M> {
         Op::FleqD => rv_f::less_equal_quiet::<F64>,
         Op::FltqD => rv_f::less_than_quiet::<F64>,
         Op::FcvtmodWD => rv_f::fcvtmod_w::<F64>,
+        Op::FliH => rv_f::fli::<F16>,
+        Op::FminmH => rv_f::minimum::<F16>,
+        Op::FmaxmH => rv_f::maximum::<F16>,
+        Op::FroundH => rv_f::round_to_int::<F16>,
+        Op::FroundnxH => rv_f::round_to_int_exact::<F16>,
+        Op::FleqH => rv_f::less_equal_quiet::<F16>,
+        Op::FltqH => rv_f::less_than_quiet::<F16>,
 
         Op::AddUw => rv_zb::add_uw,
         Op::Sh1add => rv_zb::sh1add,
@@ -290,5 +335,7 @@ pub(super) fn handler<M: Data>(op: Op) -> Handler<M> {
 
         Op::MopR => zic::mop,
         Op::MopRr => zic::mop,
+
+        for_each_vector_insn!(any_of {}) => rv_v::handler(op),
     }
 }

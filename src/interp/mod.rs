@@ -7,7 +7,8 @@
 //!
 //! Invariants:
 //! - An instruction that does not complete changes nothing: every function here reads its
-//!   operands and accesses memory before it writes a register.
+//!   operands and accesses memory before it writes a register. Of a vector access that faults the
+//!   elements before that one are done, and `vstart` is its number.
 //! - `x0` is never written; an access to memory happens also when its result goes to `x0`.
 //! - No host floating point: results and flags come from `softfloat`.
 
@@ -61,6 +62,7 @@ mod rv_a;
 mod rv_f;
 mod rv_i;
 mod rv_m;
+mod rv_v;
 mod rv_zb;
 mod watch;
 mod zic;
@@ -125,7 +127,8 @@ fn illegal(i: &Insn) -> Stop {
 ///
 /// # Errors
 /// Why it did not complete; hart and memory are unchanged then, except that a store which spans
-/// two pages may have written its part in the first.
+/// two pages may have written its part in the first, and that of a vector access what comes before
+/// the element that faults is done.
 pub fn execute(hart: &mut Hart, mem: &Memory, insn: &Insn) -> Result<(), Exit> {
     run(dispatch::handler(insn.op), hart, mem, insn)
 }

@@ -12,6 +12,20 @@ pub const FFLAGS: u16 = 0x001;
 pub const FRM: u16 = 0x002;
 /// Floating-point control and status.
 pub const FCSR: u16 = 0x003;
+/// First element that a vector instruction operates on.
+pub const VSTART: u16 = 0x008;
+/// Fixed-point saturation: bit 0 of `vcsr`.
+pub const VXSAT: u16 = 0x009;
+/// Fixed-point rounding mode: bits 2:1 of `vcsr`.
+pub const VXRM: u16 = 0x00a;
+/// Vector control and status.
+pub const VCSR: u16 = 0x00f;
+/// Vector length.
+pub const VL: u16 = 0xc20;
+/// Vector type.
+pub const VTYPE: u16 = 0xc21;
+/// Bytes of a vector register.
+pub const VLENB: u16 = 0xc22;
 /// Cycle counter.
 pub const CYCLE: u16 = 0xc00;
 /// Real time in ticks.
@@ -61,6 +75,8 @@ pub enum Access {
 pub fn user_access(number: u16, isa: &Isa) -> Option<Access> {
     let (ext, access) = match number {
         FFLAGS..=FCSR => (Ext::F, Access::ReadWrite),
+        VSTART..=VXRM | VCSR => (Ext::V, Access::ReadWrite),
+        VL..=VLENB => (Ext::V, Access::ReadOnly),
         CYCLE..=INSTRET => (Ext::Zicntr, Access::ReadOnly),
         HPMCOUNTER3..=HPMCOUNTER31 => (Ext::Zihpm, Access::ReadOnly),
         _ => return None,
@@ -299,7 +315,16 @@ mod tests {
             assert!(!legal(csr(number, 1, 0), "max"));
             assert!(!legal(csr(number, 2, 0), "max,-zicntr,-zihpm"));
         }
-        for number in [0x000, 0x004, 0x015, 0x100, 0x300, 0xc20, 0xc80, 0xf11, 0xfff] {
+        for number in [0x008, 0x009, 0x00a, 0x00f] {
+            assert!(legal(csr(number, 1, 3), "max"));
+            assert!(!legal(csr(number, 1, 3), "max,-v"));
+        }
+        for number in [0xc20, 0xc21, 0xc22] {
+            assert!(legal(csr(number, 2, 0), "max"));
+            assert!(!legal(csr(number, 1, 0), "max"));
+            assert!(!legal(csr(number, 2, 0), "max,-v"));
+        }
+        for number in [0x000, 0x004, 0x015, 0x100, 0x300, 0xc23, 0xc80, 0xf11, 0xfff] {
             assert!(!legal(csr(number, 2, 0), "max"), "{number:#x}");
         }
     }

@@ -1,5 +1,6 @@
 //! The decoder: an index over the two tables; for operands see `plan`. And the encoder.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::compressed::COMPRESSED;
@@ -78,7 +79,7 @@ fn narrow_keys(half: u32) -> Keys {
     ((bits(half, 1, 0) << 6 | bits(half, 15, 10)) as u8, bits(half, 6, 5) as u8)
 }
 
-static WIDE: LazyLock<Index<4096, 1024>> =
+static WIDE: LazyLock<Index<16384, 1024>> =
     LazyLock::new(|| Index::new(TABLE.iter().map(|r| (r.pattern, r.needs)), wide_keys));
 
 static NARROW: LazyLock<Index<512, 128>> =
@@ -104,6 +105,8 @@ impl<const STARTS: usize, const ROWS: usize> Index<STARTS, ROWS> {
         rows.push(nothing);
         let mut first_keys = [(0, 0); 256];
         let mut starts = Vec::new();
+        // Lists are shared: many second keys lead to the same.
+        let mut known = BTreeMap::new();
         let mut by_second = vec![Vec::new(); usize::from(widest.1) + 1];
         for (first, here) in by_first.iter().enumerate() {
             let split = if here.len() > Self::SHORT { widest.1 } else { 0 };
@@ -117,7 +120,7 @@ impl<const STARTS: usize, const ROWS: usize> Index<STARTS, ROWS> {
                 let start = match list[..] {
                     [] => empty,
                     [only] => only,
-                    _ => add(&mut rows, list),
+                    _ => *known.entry(list.clone()).or_insert_with_key(|list| add(&mut rows, list)),
                 };
                 starts.push(start as u16);
                 list.clear();
@@ -173,8 +176,9 @@ fn each_match(mask: u8, value: u8, all: u8, mut f: impl FnMut(u8)) {
 
 /// The 32-bit encoding of `insn`: of its expansion, if it was a 16-bit one.
 ///
-/// Operands are cut to their fields; reserved fields become zero. Atomics take `aq` and `rl` from
-/// `insn.bits`. For every legal `insn` with `len` 4, decoding the result gives the same operands.
+/// Operands are cut to their fields; reserved fields become zero. Atomics take `aq` and `rl`, and
+/// vector instructions mask and number of fields, from `insn.bits`. For every legal `insn` with
+/// `len` 4, decoding the result gives the same operands.
 pub fn encode(insn: &Insn) -> u32 {
     let row = insn.op.row();
     let rd = u32::from(insn.rd & 31) << 7;
@@ -206,6 +210,29 @@ pub fn encode(insn: &Insn) -> u32 {
         Format::FpR4 => rd | rs1 | rs2 | rs3 | rm,
         Format::FpRm => rd | rs1 | rs2 | rm,
         Format::FpUnaryRm | Format::FpToIntRm | Format::IntToFpRm => rd | rs1 | rm,
+        Format::Vsetvli | Format::Vsetivli => rd | rs1 | imm::put_i(value),
+        // Bits 31:29 are the number of fields of a segment, 25 is the mask.
+        Format::VecMem => rd | rs1 | insn.bits & 0xe200_0000,
+        Format::VecMemStrided | Format::VecMemIndexed => rd | rs1 | rs2 | insn.bits & 0xe200_0000,
+        Format::VecVv
+        | Format::VecVx
+        | Format::VecVf
+        | Format::VecMacVv
+        | Format::VecMacVx
+        | Format::VecMacVf
+        | Format::VecVvm
+        | Format::VecVxm
+        | Format::VecVfm
+        | Format::VecMvV
+        | Format::VecMvX
+        | Format::VecMvF
+        | Format::VecUnary
+        | Format::VecToX
+        | Format::VecToF
+        | Format::VecId => rd | rs1 | rs2 | insn.bits & 1 << 25,
+        Format::VecVi | Format::VecVim | Format::VecVu | Format::VecVu6 | Format::VecMvI => {
+            rd | rs2 | imm::put_vector(value) | insn.bits & 1 << 25
+        }
     };
     row.pattern.bits | fields & !row.pattern.mask
 }

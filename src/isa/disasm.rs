@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::reg::{RA, f_name, x_name};
+use super::reg::{RA, f_name, v_name, x_name};
 use super::{Format, Insn, Op, csr};
 
 /// The text of `insn`, which lies at `pc`.
@@ -98,6 +98,84 @@ fn plain(insn: &Insn, pc: u64) -> Text {
         Format::IntToFp => text(name, format!("{fd},{rs1}")),
         Format::IntToFpRm => text(name, format!("{fd},{rs1}{rm}")),
         Format::Fli => text(name, format!("{fd},{}", FLI[usize::from(insn.rs1 & 31)])),
+        Format::Vsetvli => text(name, format!("{rd},{rs1},{}", vtype(imm))),
+        Format::Vsetivli => text(name, format!("{rd},{},{}", insn.rs1, vtype(imm))),
+        _ => vector(insn),
+    }
+}
+
+/// The text of an instruction whose format is one of vectors.
+fn vector(insn: &Insn) -> Text {
+    let Insn { op, imm, .. } = *insn;
+    let name = op.mnemonic();
+    let (rd, rs1, rs2, fd, fs1) =
+        (x_name(insn.rd), x_name(insn.rs1), x_name(insn.rs2), f_name(insn.rd), f_name(insn.rs1));
+    let (vd, vs1, vs2) = (v_name(insn.rd), v_name(insn.rs1), v_name(insn.rs2));
+    let mask = if insn.masked() { ",v0.t" } else { "" };
+    match op.format() {
+        Format::VecVv => text(name, format!("{vd},{vs2},{vs1}{mask}")),
+        Format::VecVx => text(name, format!("{vd},{vs2},{rs1}{mask}")),
+        Format::VecVi | Format::VecVu | Format::VecVu6 => {
+            text(name, format!("{vd},{vs2},{imm}{mask}"))
+        }
+        Format::VecVf => text(name, format!("{vd},{vs2},{fs1}{mask}")),
+        Format::VecMacVv => text(name, format!("{vd},{vs1},{vs2}{mask}")),
+        Format::VecMacVx => text(name, format!("{vd},{rs1},{vs2}{mask}")),
+        Format::VecMacVf => text(name, format!("{vd},{fs1},{vs2}{mask}")),
+        Format::VecVvm => text(name, format!("{vd},{vs2},{vs1},v0")),
+        Format::VecVxm => text(name, format!("{vd},{vs2},{rs1},v0")),
+        Format::VecVim => text(name, format!("{vd},{vs2},{imm},v0")),
+        Format::VecVfm => text(name, format!("{vd},{vs2},{fs1},v0")),
+        Format::VecUnary => text(name, format!("{vd},{vs2}{mask}")),
+        Format::VecMvV => text(name, format!("{vd},{vs1}")),
+        Format::VecMvX => text(name, format!("{vd},{rs1}")),
+        Format::VecMvI => text(name, format!("{vd},{imm}")),
+        Format::VecMvF => text(name, format!("{vd},{fs1}")),
+        Format::VecToX => text(name, format!("{rd},{vs2}{mask}")),
+        Format::VecToF => text(name, format!("{fd},{vs2}")),
+        Format::VecId => text(name, format!("{vd}{mask}")),
+        Format::VecMem => text(segments(insn), format!("{vd},({rs1}){mask}")),
+        Format::VecMemStrided => text(segments(insn), format!("{vd},({rs1}),{rs2}{mask}")),
+        Format::VecMemIndexed => text(segments(insn), format!("{vd},({rs1}),{vs2}{mask}")),
+        _ => text(name, ""),
+    }
+}
+
+/// What `vsetvli` and `vsetivli` set: names, or the number if a bit or a value is reserved.
+fn vtype(imm: i32) -> String {
+    const LMUL: [&str; 8] = ["m1", "m2", "m4", "m8", "", "mf8", "mf4", "mf2"];
+    let lmul = LMUL[imm as usize & 7];
+    let sew = imm >> 3 & 7;
+    if imm >> 8 != 0 || sew > 3 || lmul.is_empty() {
+        return imm.to_string();
+    }
+    let tail = if imm & 0x40 != 0 { "ta" } else { "tu" };
+    let mask = if imm & 0x80 != 0 { "ma" } else { "mu" };
+    format!("e{},{lmul},{tail},{mask}", 8 << sew)
+}
+
+/// The mnemonic of a vector access, which for segments has their number of fields.
+fn segments(insn: &Insn) -> Cow<'static, str> {
+    /// Mnemonics up to their `e`, and what they are with more than one field.
+    const NAMES: [(&str, &str); 10] = [
+        ("vlse", "vlsseg"),
+        ("vsse", "vssseg"),
+        ("vluxe", "vluxseg"),
+        ("vloxe", "vloxseg"),
+        ("vsuxe", "vsuxseg"),
+        ("vsoxe", "vsoxseg"),
+        ("vle", "vlseg"),
+        ("vse", "vsseg"),
+        ("vl", ""),
+        ("vs", ""),
+    ];
+    let name = insn.op.mnemonic();
+    let (prefix, long) = NAMES.into_iter().find(|(p, _)| name.starts_with(p)).unwrap_or_default();
+    match insn.fields() {
+        fields if fields > 1 && !long.is_empty() => {
+            format!("{long}{fields}{}", &name[prefix.len() - 1..]).into()
+        }
+        _ => name.into(),
     }
 }
 
@@ -140,7 +218,10 @@ const FLI: [&str; 32] = [
 /// The rounding mode with its comma; nothing for the dynamic one, and for conversions that are
 /// exact and have the mode that assemblers give them.
 fn rounding(insn: &Insn) -> &'static str {
-    let exact = matches!(insn.op, Op::FcvtDS | Op::FcvtDW | Op::FcvtDWu | Op::FcvtSH | Op::FcvtDH);
+    let exact = matches!(
+        insn.op,
+        Op::FcvtDS | Op::FcvtDW | Op::FcvtDWu | Op::FcvtSH | Op::FcvtDH | Op::FcvtSBf16
+    );
     match insn.rm {
         0 if exact => "",
         0 => ",rne",
@@ -247,9 +328,22 @@ fn alias(insn: &Insn, pc: u64) -> Option<Text> {
         Format::Fence if imm == 0x0ff => Some(text("fence", "")),
         Format::Csr => csr_alias(insn),
         Format::CsrImm => csr_imm_alias(insn),
+        Format::VecVx | Format::VecVi | Format::VecVu => vector_scalar_alias(insn),
+        Format::VecVv => vector_alias(insn),
+        Format::VecMem => match op {
+            Op::Vl1re8V => Some("vl1r.v"),
+            Op::Vl2re8V => Some("vl2r.v"),
+            Op::Vl4re8V => Some("vl4r.v"),
+            Op::Vl8re8V => Some("vl8r.v"),
+            _ => None,
+        }
+        .map(|name| text(name, format!("{},({s})", v_name(rd)))),
         Format::Fp if rs1 == rs2 => {
             let (fd, fs) = (f_name(rd), f_name(rs1));
             match op {
+                Op::FsgnjH => two("fmv.h", fd, fs),
+                Op::FsgnjnH => two("fneg.h", fd, fs),
+                Op::FsgnjxH => two("fabs.h", fd, fs),
                 Op::FsgnjS => two("fmv.s", fd, fs),
                 Op::FsgnjD => two("fmv.d", fd, fs),
                 Op::FsgnjnS => two("fneg.s", fd, fs),
@@ -260,6 +354,44 @@ fn alias(insn: &Insn, pc: u64) -> Option<Text> {
             }
         }
         _ => None,
+    }
+}
+
+/// Vector instructions with a scalar operand of special value.
+fn vector_scalar_alias(insn: &Insn) -> Option<Text> {
+    let (vd, vs2) = (v_name(insn.rd), v_name(insn.rs2));
+    let mask = if insn.masked() { ",v0.t" } else { "" };
+    let name = match (insn.op, insn.rs1, insn.imm) {
+        (Op::VrsubVx, 0, _) => "vneg.v",
+        (Op::VwaddVx, 0, _) => "vwcvt.x.x.v",
+        (Op::VwadduVx, 0, _) => "vwcvtu.x.x.v",
+        (Op::VnsrlWx, 0, _) => "vncvt.x.x.w",
+        (Op::VxorVi, _, -1) => "vnot.v",
+        _ => return None,
+    };
+    Some(text(name, format!("{vd},{vs2}{mask}")))
+}
+
+/// Vector instructions with operands that are the same register.
+fn vector_alias(insn: &Insn) -> Option<Text> {
+    if insn.rs1 != insn.rs2 {
+        return None;
+    }
+    let (vd, vs2) = (v_name(insn.rd), v_name(insn.rs2));
+    let mask = if insn.masked() { ",v0.t" } else { "" };
+    let (name, same) = match insn.op {
+        Op::VfsgnjnVv => ("vfneg.v", false),
+        Op::VfsgnjxVv => ("vfabs.v", false),
+        Op::VmandMm => ("vmmv.m", false),
+        Op::VmnandMm => ("vmnot.m", false),
+        Op::VmxorMm => ("vmclr.m", true),
+        Op::VmxnorMm => ("vmset.m", true),
+        _ => return None,
+    };
+    match (same, insn.rd == insn.rs2) {
+        (false, _) => Some(text(name, format!("{vd},{vs2}{mask}"))),
+        (true, true) => Some(text(name, vd)),
+        (true, false) => None,
     }
 }
 

@@ -31,11 +31,13 @@ define_ext! {
     F "f" "Single-precision floating point.";
     D "d" "Double-precision floating point.";
     C "c" "Compressed instructions: Zca, and Zcd where there is D.";
+    V "v" "Vectors: VLEN of 128 bits or more, elements of up to 64 bits (Zve64d, Zvl128b).";
     Zic64b "zic64b" "Cache blocks are 64 bytes.";
     Zicbom "zicbom" "Cache-block management.";
     Zicbop "zicbop" "Cache-block prefetch HINTs.";
     Zicboz "zicboz" "Cache-block zero.";
     Ziccamoa "ziccamoa" "Main memory supports all of A.";
+    Ziccamoc "ziccamoc" "Main memory supports compare-and-swap.";
     Ziccif "ziccif" "Main memory supports instruction fetch with atomicity.";
     Zicclsm "zicclsm" "Main memory supports misaligned loads and stores.";
     Ziccrse "ziccrse" "Main memory makes LR/SC loops eventually succeed.";
@@ -54,6 +56,8 @@ define_ext! {
     Zalrsc "zalrsc" "Load-reserved and store-conditional.";
     Zawrs "zawrs" "Wait on reservation set.";
     Zfa "zfa" "Additional floating point.";
+    Zfbfmin "zfbfmin" "bfloat16: conversions.";
+    Zfh "zfh" "Half precision.";
     Zfhmin "zfhmin" "Half precision: loads, stores, moves and conversions.";
     Zca "zca" "Compressed instructions without floating point.";
     Zcb "zcb" "More compressed instructions.";
@@ -63,6 +67,21 @@ define_ext! {
     Zbb "zbb" "Basic bit manipulation.";
     Zbc "zbc" "Carry-less multiplication.";
     Zbs "zbs" "Single-bit instructions.";
+    Zkt "zkt" "Data-independent execution time.";
+    Zvbb "zvbb" "Vector bit manipulation.";
+    Zvbc "zvbc" "Vector carry-less multiplication.";
+    Zvfbfmin "zvfbfmin" "Vector bfloat16: conversions.";
+    Zvfbfwma "zvfbfwma" "Vector bfloat16: widening multiply-add.";
+    Zvfh "zvfh" "Vector half precision.";
+    Zvfhmin "zvfhmin" "Vector half precision: conversions.";
+    Zvkb "zvkb" "Vector bit manipulation for cryptography, a part of Zvbb.";
+    Zvkg "zvkg" "Vector GCM and GMAC.";
+    Zvkned "zvkned" "Vector AES.";
+    Zvknha "zvknha" "Vector SHA-256.";
+    Zvknhb "zvknhb" "Vector SHA-256 and SHA-512.";
+    Zvksed "zvksed" "Vector SM4.";
+    Zvksh "zvksh" "Vector SM3.";
+    Zvkt "zvkt" "Data-independent execution time of vector instructions.";
 }
 
 impl Ext {
@@ -72,6 +91,24 @@ impl Ext {
             Ext::A => &[Ext::Zaamo, Ext::Zalrsc],
             Ext::F => &[Ext::Zicsr],
             Ext::D | Ext::Zfa | Ext::Zfhmin => &[Ext::F],
+            // Zfbfmin has the moves, loads and stores of Zfhmin.
+            Ext::Zfh | Ext::Zfbfmin => &[Ext::Zfhmin],
+            Ext::V => &[Ext::D],
+            Ext::Zvbb => &[Ext::Zvkb],
+            Ext::Zvfh => &[Ext::Zvfhmin, Ext::Zfhmin],
+            Ext::Zvfbfwma => &[Ext::Zvfbfmin, Ext::Zfbfmin],
+            Ext::Zvknhb => &[Ext::Zvknha],
+            Ext::Zvbc
+            | Ext::Zvfbfmin
+            | Ext::Zvfhmin
+            | Ext::Zvkb
+            | Ext::Zvkg
+            | Ext::Zvkned
+            | Ext::Zvknha
+            | Ext::Zvksed
+            | Ext::Zvksh
+            | Ext::Zvkt => &[Ext::V],
+            Ext::Ziccamoc => &[Ext::Zacas],
             Ext::C | Ext::Zcb | Ext::Zcmop => &[Ext::Zca],
             Ext::Zcd => &[Ext::Zca, Ext::D],
             Ext::Zabha | Ext::Zacas => &[Ext::Zaamo],
@@ -204,8 +241,7 @@ impl Profile {
     }
 
     /// The mandatory extensions that are not implemented, so that an [`Isa`] made from this profile
-    /// lacks them: RVA22U64's promise of data-independent timing (Zkt), and all of RVA23U64's
-    /// vectors and pointer masking.
+    /// lacks them: RVA23U64's pointer masking.
     pub fn absent(self) -> impl Iterator<Item = &'static str> {
         self.mandatory().filter(|name| Ext::from_name(name).is_none())
     }
@@ -215,26 +251,34 @@ impl Profile {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseIsaError {
-    /// The base is not a profile, `max`, or `rv64` followed by `i` or `g`.
-    #[error("unknown base `{0}`: expected rv64i..., rv64g..., rva20u64, rva22u64, rva23u64 or max")]
+    /// The base is not a profile, `max`, `default`, or `rv64` followed by `i` or `g`.
+    #[error(
+        "unknown base `{0}`: expected rv64i..., rv64g..., rva20u64, rva22u64, rva23u64, max or \
+         default"
+    )]
     UnknownBase(String),
     /// An extension that is unknown or not implemented.
     #[error("extension `{0}` is not implemented")]
     UnknownExtension(String),
-    /// Something after a comma that does not begin with `+` or `-`.
-    #[error("expected `+extension` or `-extension`, found `{0}`")]
+    /// Something after a comma that does not begin with `+`, `-` or `vlen=`.
+    #[error("expected `+extension`, `-extension` or `vlen=bits`, found `{0}`")]
     MissingSign(String),
     /// The base integer instructions cannot be taken away.
     #[error("the base `i` cannot be removed")]
     NoBase,
+    /// A length of vector registers that is not supported.
+    #[error("vlen is 128, 256 or 512, not `{0}`")]
+    UnknownVlen(String),
 }
 
 /// What a hart implements: a set of extensions that is closed under the manual's dependencies.
 ///
-/// Made from a string: `max` (the default: all that is implemented), a profile, or an ISA string
-/// such as `rv64gc` or `rv64imafdc_zba_zbb`, followed by any number of `,+ext` and `,-ext`. A
-/// string that starts with a sign changes the default. Taking an extension away takes with it what
-/// depends on it.
+/// Made from a string: `default` (all that is translated to host code: no vectors, and no
+/// arithmetic in half precision), `max` (all that is implemented), a profile, or an ISA string such
+/// as `rv64gc` or `rv64imafdc_zba_zbb`, followed by any number of `,+ext`, `,-ext` and
+/// `,vlen=bits`. A string that starts with a sign changes the default. Taking an extension away
+/// takes with it what depends on it. Vector registers have 128 bits unless `vlen=256`, `vlen=512`,
+/// `zvl256b` or `zvl512b` says otherwise.
 ///
 /// As Linux does, an ISA string always has Zicsr, Zifencei, Zicntr and Zihpm, which were part of
 /// `i` when the port began; and so have profiles Zifencei. `,-zifencei` removes it.
@@ -247,11 +291,24 @@ pub enum ParseIsaError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Isa {
     set: ExtSet,
+    /// Bits of a vector register; [`MIN_VLEN`] also where there are none.
+    vlen: u16,
 }
+
+/// Bits of a vector register, the least that V allows.
+const MIN_VLEN: u16 = 128;
+/// The lengths of vector registers that are supported.
+const VLENS: [u16; 3] = [MIN_VLEN, 256, 512];
+
+/// What [`Isa::default`] lacks: what the interpreter executes, and promises without instructions
+/// that came with it.
+const NOT_DEFAULT: &[Ext] = &[Ext::V, Ext::Zfh, Ext::Zfbfmin, Ext::Ziccamoc, Ext::Zkt];
 
 impl Default for Isa {
     fn default() -> Isa {
-        Isa::MAX
+        let mut isa = Isa::MAX;
+        NOT_DEFAULT.iter().for_each(|&ext| isa.disable(ext));
+        isa
     }
 }
 
@@ -264,11 +321,11 @@ impl Isa {
             set = set.with(Ext::ALL[i]);
             i += 1;
         }
-        Isa { set }
+        Isa { set, vlen: MIN_VLEN }
     };
 
     /// The base `i` alone, without even Zicsr.
-    pub const BASE: Isa = Isa { set: ExtSet::EMPTY.with(Ext::I) };
+    pub const BASE: Isa = Isa { set: ExtSet::EMPTY.with(Ext::I), vlen: MIN_VLEN };
 
     /// RV64GC with what Linux takes for granted.
     pub fn rv64gc() -> Isa {
@@ -291,6 +348,14 @@ impl Isa {
         isa
     }
 
+    /// Adds what `name` stands for.
+    fn add(&mut self, name: &str) -> Result<(), ParseIsaError> {
+        named(name)?.iter().for_each(|&ext| self.enable(ext));
+        let vlen = VLENS.into_iter().find(|vlen| name == format!("zvl{vlen}b"));
+        self.vlen = self.vlen.max(vlen.unwrap_or(MIN_VLEN));
+        Ok(())
+    }
+
     /// The set of extensions.
     #[inline]
     pub const fn exts(&self) -> ExtSet {
@@ -301,6 +366,12 @@ impl Isa {
     #[inline]
     pub const fn has(&self, ext: Ext) -> bool {
         self.set.contains(ext)
+    }
+
+    /// Bytes of a vector register: 0 without V.
+    #[inline]
+    pub const fn vlenb(&self) -> u16 {
+        if self.has(Ext::V) { self.vlen / 8 } else { 0 }
     }
 
     /// Adds `ext` and all it depends on.
@@ -377,9 +448,15 @@ impl Isa {
     }
 }
 
+/// The ISA string, and the length of vector registers if it is not that of V.
 impl fmt::Display for Isa {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.march_string())
+        f.write_str(&self.march_string())?;
+        if self.has(Ext::V) && self.vlen > MIN_VLEN {
+            write!(f, "_zvl{}b", self.vlen)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -389,15 +466,16 @@ impl FromStr for Isa {
     fn from_str(text: &str) -> Result<Isa, ParseIsaError> {
         let lower = text.trim().to_ascii_lowercase();
         let mut items = lower.split(',').map(str::trim);
-        let mut isa = Isa::MAX;
+        let mut isa = Isa::default();
         if !lower.starts_with(['+', '-']) {
             isa = parse_base(items.next().unwrap_or_default())?;
         }
         for item in items {
             if let Some(name) = item.strip_prefix('+') {
-                for &ext in named(name)? {
-                    isa.enable(ext);
-                }
+                isa.add(name)?;
+            } else if let Some(bits) = item.strip_prefix("vlen=") {
+                let vlen = VLENS.into_iter().find(|vlen| vlen.to_string() == bits);
+                isa.vlen = vlen.ok_or_else(|| ParseIsaError::UnknownVlen(bits.to_owned()))?;
             } else if let Some(name) = item.strip_prefix('-') {
                 for &ext in named(name)? {
                     if ext == Ext::I {
@@ -414,8 +492,10 @@ impl FromStr for Isa {
 }
 
 fn parse_base(base: &str) -> Result<Isa, ParseIsaError> {
-    if base == "max" {
-        return Ok(Isa::MAX);
+    match base {
+        "max" => return Ok(Isa::MAX),
+        "default" => return Ok(Isa::default()),
+        _ => {}
     }
     if let Some(profile) = Profile::ALL.into_iter().find(|p| p.name() == base) {
         return Ok(Isa::from_profile(profile));
@@ -431,7 +511,7 @@ fn parse_base(base: &str) -> Result<Isa, ParseIsaError> {
             let length =
                 if part.starts_with(['z', 's', 'x']) { part.len() } else { letter_len(part) };
             let (name, tail) = part.split_at(length);
-            named(strip_version(name))?.iter().for_each(|&ext| isa.enable(ext));
+            isa.add(strip_version(name))?;
             part = tail;
         }
     }
@@ -470,6 +550,15 @@ fn named(name: &str) -> Result<&'static [Ext], ParseIsaError> {
     match name {
         "g" => Ok(&[Ext::M, Ext::A, Ext::D, Ext::Zifencei]),
         "b" => Ok(&[Ext::Zba, Ext::Zbb, Ext::Zbs]),
+        // V contains them all, and its parts are not to be had alone.
+        "zve32x" | "zve32f" | "zve64x" | "zve64f" | "zve64d" => Ok(&[Ext::V]),
+        "zvl32b" | "zvl64b" | "zvl128b" | "zvl256b" | "zvl512b" => Ok(&[Ext::V]),
+        "zvkn" => Ok(&[Ext::Zvkned, Ext::Zvknhb, Ext::Zvkb, Ext::Zvkt]),
+        "zvknc" => Ok(&[Ext::Zvkned, Ext::Zvknhb, Ext::Zvkb, Ext::Zvkt, Ext::Zvbc]),
+        "zvkng" => Ok(&[Ext::Zvkned, Ext::Zvknhb, Ext::Zvkb, Ext::Zvkt, Ext::Zvkg]),
+        "zvks" => Ok(&[Ext::Zvksed, Ext::Zvksh, Ext::Zvkb, Ext::Zvkt]),
+        "zvksc" => Ok(&[Ext::Zvksed, Ext::Zvksh, Ext::Zvkb, Ext::Zvkt, Ext::Zvbc]),
+        "zvksg" => Ok(&[Ext::Zvksed, Ext::Zvksh, Ext::Zvkb, Ext::Zvkt, Ext::Zvkg]),
         _ => Ext::ALL
             .iter()
             .position(|ext| ext.name() == name)
@@ -494,8 +583,15 @@ mod tests {
         assert_eq!(isa("rv64i2p1m2"), isa("rv64im"));
         assert_eq!(isa("rv64gc_zic64b1p0_za64rs"), isa("rv64gc,+za64rs,+zic64b"));
         assert_eq!(isa("rv64gc_b"), isa("rv64gczba_zbb_zbs"));
-        assert_eq!(isa("max"), Isa::default());
-        assert_eq!(isa("-zba"), isa("max,-zba"));
+        assert_eq!(isa("default"), Isa::default());
+        assert_eq!(isa("-zba"), isa("default,-zba"));
+        assert_eq!(isa("max,-v,-zfh,-zfbfmin,-ziccamoc,-zkt"), Isa::default());
+        assert_eq!(isa("rv64gcv"), isa("rv64gc,+v"));
+        assert_eq!(isa("rv64gc_zvl256b"), isa("rv64gc,+zve64d,vlen=256"));
+        assert_eq!(isa("rv64gcv,vlen=512").to_string(), isa("rv64gcv").to_string() + "_zvl512b");
+        let vlenb = ["rv64gc,vlen=256", "rv64gcv", "rv64gcv,vlen=256", "rv64gcv_zvl512b"];
+        assert_eq!(vlenb.map(|text| isa(text).vlenb()), [0, 16, 32, 64]);
+        assert_eq!(isa("rv64gcv").hwcap(), 0x20_112d);
         assert_eq!(isa("rv64gc").hwcap(), 0x112d);
         assert_eq!(
             isa("rv64gc").march_string(),
@@ -505,12 +601,12 @@ mod tests {
 
     #[test]
     fn every_march_string_reads_back() {
-        for base in ["rv64i", "rv64gc", "rva20u64", "rva22u64", "rva23u64", "max"] {
+        for base in ["rv64i", "rv64gc", "rva20u64", "rva22u64", "rva23u64", "default", "max"] {
             for ext in Ext::ALL.iter().filter(|ext| **ext != Ext::I) {
                 for text in [format!("{base},+{}", ext.name()), format!("{base},-{}", ext.name())] {
                     let set = isa(&text);
                     assert_eq!(set.has(*ext), text.contains('+'), "{text}");
-                    let mut back = isa(&set.march_string());
+                    let mut back = isa(&set.to_string());
                     // The string cannot say that a part of the Linux base is missing.
                     for gone in [Ext::Zicntr, Ext::Zihpm, Ext::Zifencei, Ext::Zicsr] {
                         if !set.has(gone) {
@@ -541,7 +637,8 @@ mod tests {
         assert_eq!(error("rv32gc"), ParseIsaError::UnknownBase("rv32gc".into()));
         assert_eq!(error(""), ParseIsaError::UnknownBase(String::new()));
         assert_eq!(error("rv64"), ParseIsaError::UnknownBase("rv64".into()));
-        assert_eq!(error("rv64gcv"), ParseIsaError::UnknownExtension("v".into()));
+        assert_eq!(error("rv64gch"), ParseIsaError::UnknownExtension("h".into()));
+        assert_eq!(error("rv64gcv,vlen=64"), ParseIsaError::UnknownVlen("64".into()));
         assert_eq!(error("rv64gc,zba"), ParseIsaError::MissingSign("zba".into()));
         assert_eq!(error("rv64gc,+é"), ParseIsaError::UnknownExtension("é".into()));
         assert_eq!(error("rv64gcé"), ParseIsaError::UnknownExtension("é".into()));
@@ -552,8 +649,7 @@ mod tests {
     #[test]
     fn profiles_say_what_they_lack() {
         assert_eq!(Profile::Rva20u64.absent().count(), 0);
-        assert_eq!(Profile::Rva22u64.absent().collect::<Vec<_>>(), ["zkt"]);
-        let absent: Vec<_> = Profile::Rva23u64.absent().collect();
-        assert_eq!(absent, ["zkt", "v", "zvfhmin", "zvbb", "zvkt", "supm"]);
+        assert_eq!(Profile::Rva22u64.absent().count(), 0);
+        assert_eq!(Profile::Rva23u64.absent().collect::<Vec<_>>(), ["supm"]);
     }
 }

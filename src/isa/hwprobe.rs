@@ -44,17 +44,35 @@ pub const CACHE_BLOCK: u64 = 64;
 const MISALIGNED_FAST: u64 = 3;
 const MISALIGNED_VECTOR_UNSUPPORTED: u64 = 4;
 
+/// Bits of [`KEY_IMA_EXT_0`] for the parts of V: Zve32x, Zve32f, Zve64x, Zve64f, Zve64d.
+const PARTS_OF_V: u64 = 0x1f << 37;
+
 /// Bit numbers of [`KEY_IMA_EXT_0`].
 const EXT_0: &[(Ext, u32)] = &[
     (Ext::D, 0),
     (Ext::C, 1),
+    (Ext::V, 2),
     (Ext::Zba, 3),
     (Ext::Zbb, 4),
     (Ext::Zbs, 5),
     (Ext::Zicboz, 6),
     (Ext::Zbc, 7),
+    (Ext::Zkt, 16),
+    (Ext::Zvbb, 17),
+    (Ext::Zvbc, 18),
+    (Ext::Zvkb, 19),
+    (Ext::Zvkg, 20),
+    (Ext::Zvkned, 21),
+    (Ext::Zvknha, 22),
+    (Ext::Zvknhb, 23),
+    (Ext::Zvksed, 24),
+    (Ext::Zvksh, 25),
+    (Ext::Zvkt, 26),
+    (Ext::Zfh, 27),
     (Ext::Zfhmin, 28),
     (Ext::Zihintntl, 29),
+    (Ext::Zvfh, 30),
+    (Ext::Zvfhmin, 31),
     (Ext::Zfa, 32),
     (Ext::Zacas, 34),
     (Ext::Zicond, 35),
@@ -67,6 +85,9 @@ const EXT_0: &[(Ext, u32)] = &[
     (Ext::Zawrs, 48),
     (Ext::Zicntr, 50),
     (Ext::Zihpm, 51),
+    (Ext::Zfbfmin, 52),
+    (Ext::Zvfbfmin, 53),
+    (Ext::Zvfbfwma, 54),
     (Ext::Zicbom, 55),
     (Ext::Zaamo, 56),
     (Ext::Zalrsc, 57),
@@ -84,10 +105,13 @@ impl Isa {
             KEY_MVENDORID | KEY_MARCHID | KEY_MIMPID => 0,
             KEY_BASE_BEHAVIOR => u64::from(self.has(Ext::M) && self.has(Ext::A)),
             KEY_IMA_EXT_0 => {
-                EXT_0.iter().filter(|(ext, _)| self.has(*ext)).map(|(_, bit)| 1 << bit).sum()
+                let parts = if self.has(Ext::V) { PARTS_OF_V } else { 0 };
+                let has = EXT_0.iter().filter(|(ext, _)| self.has(*ext));
+                has.map(|(_, bit)| 1 << bit).sum::<u64>() | parts
             }
             KEY_CPUPERF_0 | KEY_MISALIGNED_SCALAR_PERF => MISALIGNED_FAST,
             KEY_ZICBOZ_BLOCK_SIZE => block(Ext::Zicboz),
+            KEY_MISALIGNED_VECTOR_PERF if self.has(Ext::V) => MISALIGNED_FAST,
             KEY_MISALIGNED_VECTOR_PERF => MISALIGNED_VECTOR_UNSUPPORTED,
             KEY_VENDOR_EXT_THEAD_0 | KEY_VENDOR_EXT_SIFIVE_0 | KEY_VENDOR_EXT_MIPS_0 => 0,
             KEY_ZICBOM_BLOCK_SIZE => block(Ext::Zicbom),
@@ -116,6 +140,9 @@ mod tests {
         assert_eq!(gc.hwprobe(KEY_ZICBOZ_BLOCK_SIZE), Some(0));
         assert_eq!(Isa::MAX.hwprobe(KEY_ZICBOZ_BLOCK_SIZE), Some(64));
         assert_eq!(gc.hwprobe(KEY_CPUPERF_0), Some(3));
+        assert_eq!(bits("rv64gcv"), Some(expected | 1 << 2 | 0x1f << 37));
+        let vectors = |isa: &str| isa.parse::<Isa>().unwrap().hwprobe(KEY_MISALIGNED_VECTOR_PERF);
+        assert_eq!((vectors("rv64gc"), vectors("rv64gcv")), (Some(4), Some(3)));
         for key in [-1, KEY_HIGHEST_VIRT_ADDRESS, KEY_TIME_CSR_FREQ, 17] {
             assert_eq!(gc.hwprobe(key), None);
         }
@@ -126,8 +153,15 @@ mod tests {
     #[test]
     fn every_extension_is_told() {
         let elsewhere = [Ext::I, Ext::M, Ext::A, Ext::F, Ext::Zicsr, Ext::Zifencei];
-        let property =
-            [Ext::Zic64b, Ext::Ziccamoa, Ext::Ziccif, Ext::Zicclsm, Ext::Ziccrse, Ext::Za64rs];
+        let property = [
+            Ext::Zic64b,
+            Ext::Ziccamoa,
+            Ext::Ziccamoc,
+            Ext::Ziccif,
+            Ext::Zicclsm,
+            Ext::Ziccrse,
+            Ext::Za64rs,
+        ];
         for ext in Ext::ALL {
             let told = EXT_0.iter().filter(|(e, _)| e == ext).count();
             let expected = !elsewhere.contains(ext) && !property.contains(ext);

@@ -17,6 +17,13 @@ pub(super) enum Imm {
     Unsigned12,
     MopR,
     MopRr,
+    /// `vtype` of `vsetvli` and of `vsetivli`.
+    Vtype11,
+    Vtype10,
+    /// Five bits in place of `rs1`: signed and not; and six, with bit 26 on top.
+    VectorSigned,
+    VectorUnsigned,
+    Vector6,
     /// The rest is of 16-bit encodings: six bits, signed; the same times 4096; and as a shift
     /// amount.
     C6,
@@ -55,6 +62,11 @@ impl Imm {
             Imm::Unsigned12 => bits(word, 31, 20) as i32,
             Imm::MopR => mop_r(word),
             Imm::MopRr => mop_rr(word),
+            Imm::Vtype11 => bits(word, 30, 20) as i32,
+            Imm::Vtype10 => bits(word, 29, 20) as i32,
+            Imm::VectorSigned => sext(bits(word, 19, 15), 5),
+            Imm::VectorUnsigned => bits(word, 19, 15) as i32,
+            Imm::Vector6 => (bits(word, 26, 26) << 5 | bits(word, 19, 15)) as i32,
             Imm::C6 => c6(word),
             Imm::CUpper => c6(word) << 12,
             Imm::CShift => c6(word) & 63,
@@ -183,6 +195,12 @@ pub(super) const fn mop_rr(word: u32) -> i32 {
 pub(super) const fn put_mop_rr(n: i32) -> u32 {
     let n = n as u32;
     bits(n, 2, 2) << 30 | bits(n, 1, 0) << 26
+}
+
+/// The five bits in place of `rs1`, and bit 26, which is a fixed one where they are all.
+pub(super) const fn put_vector(imm: i32) -> u32 {
+    let imm = imm as u32;
+    bits(imm, 4, 0) << 15 | bits(imm, 5, 5) << 26
 }
 
 const fn c6(word: u32) -> i32 {

@@ -13,6 +13,7 @@ mod operand_layout;
 pub mod random;
 pub mod reg;
 pub(crate) mod table;
+pub(crate) mod table_v;
 mod visit;
 
 pub use decode::{decode, encode};
@@ -30,9 +31,10 @@ pub(crate) use visit::{Visitor, visit};
 pub struct Insn {
     /// Operation.
     pub op: Op,
-    /// Destination register.
+    /// Destination register; `vd` of vector instructions, and `vs3` of vector stores.
     pub rd: u8,
-    /// First source register; the 5-bit immediate of `csrr*i`; the constant's index of `fli.*`.
+    /// First source register; the 5-bit immediate of `csrr*i` and `vsetivli`; the constant's index
+    /// of `fli.*`.
     pub rs1: u8,
     /// Second source register.
     pub rs2: u8,
@@ -44,13 +46,27 @@ pub struct Insn {
     pub len: u8,
     /// The final, sign-extended immediate: `lui`/`auipc` already shifted left by 12, byte offset of
     /// branches and jumps, shift amount, CSR number (0..=4095), bits 31:20 of `fence`, n of
-    /// `mop.*.n`.
+    /// `mop.*.n`, `vtype` of `vsetvli` and `vsetivli`.
     pub imm: i32,
     /// The original encoding; the upper half is zero when `len` is 2.
     pub bits: u32,
 }
 
 impl Insn {
+    /// Whether a vector instruction is masked: bit 25, `vm`, is 0. Of no meaning for other
+    /// instructions.
+    #[inline]
+    pub fn masked(&self) -> bool {
+        self.bits >> 25 & 1 == 0
+    }
+
+    /// Number of fields of a vector segment access (bits 31:29, plus one). Of no meaning for other
+    /// instructions.
+    #[inline]
+    pub fn fields(&self) -> u32 {
+        (self.bits >> 29) + 1
+    }
+
     /// Acquire bit of an atomic instruction (bit 26). Of no meaning for other instructions.
     #[inline]
     pub fn aq(&self) -> bool {

@@ -47,7 +47,7 @@ pub(crate) const fn pattern<const WIDTH: usize>(s: &str) -> Pattern {
 /// Which fields an encoding has and what they mean.
 ///
 /// Names after the manual's formats; the operands are given in assembly order. "x" is an integer
-/// register, "f" a floating-point register.
+/// register, "f" a floating-point register, "v" a vector register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// x rd, x rs1, x rs2.
@@ -123,6 +123,58 @@ pub enum Format {
     IntToFpRm,
     /// f rd, index of the constant (in `rs1`).
     Fli,
+    /// x rd, x rs1, `vtype` (11 bits).
+    Vsetvli,
+    /// x rd, 5-bit zero-extended immediate (in `rs1`), `vtype` (10 bits).
+    Vsetivli,
+    /// v rd, v rs2, v rs1, mask. (The mask of vector formats is bit 25, fixed where there is none.)
+    VecVv,
+    /// v rd, v rs2, x rs1, mask.
+    VecVx,
+    /// v rd, v rs2, 5-bit signed immediate, mask.
+    VecVi,
+    /// v rd, v rs2, 5-bit unsigned immediate, mask.
+    VecVu,
+    /// v rd, v rs2, 6-bit unsigned immediate, mask.
+    VecVu6,
+    /// v rd, v rs2, f rs1, mask.
+    VecVf,
+    /// v rd, v rs1, v rs2, mask: multiply-add, whose operands assembly has in this order.
+    VecMacVv,
+    /// v rd, x rs1, v rs2, mask.
+    VecMacVx,
+    /// v rd, f rs1, v rs2, mask.
+    VecMacVf,
+    /// v rd, v rs2, v rs1, v0 as an operand.
+    VecVvm,
+    /// v rd, v rs2, x rs1, v0 as an operand.
+    VecVxm,
+    /// v rd, v rs2, 5-bit signed immediate, v0 as an operand.
+    VecVim,
+    /// v rd, v rs2, f rs1, v0 as an operand.
+    VecVfm,
+    /// v rd, v rs2, mask.
+    VecUnary,
+    /// v rd, v rs1.
+    VecMvV,
+    /// v rd, x rs1.
+    VecMvX,
+    /// v rd, 5-bit signed immediate.
+    VecMvI,
+    /// v rd, f rs1.
+    VecMvF,
+    /// x rd, v rs2, mask.
+    VecToX,
+    /// f rd, v rs2.
+    VecToF,
+    /// v rd, mask.
+    VecId,
+    /// v rd, (x rs1), mask; also of stores, and with bits 31:29 for the number of fields.
+    VecMem,
+    /// v rd, (x rs1), x rs2, mask.
+    VecMemStrided,
+    /// v rd, (x rs1), v rs2, mask.
+    VecMemIndexed,
 }
 
 /// One row of the table.

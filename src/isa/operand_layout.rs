@@ -96,6 +96,30 @@ impl Format {
             Format::FpUnaryRm | Format::FpToIntRm | Format::FpToIntRtz | Format::IntToFpRm => {
                 OperandLayout::rounded(RD | RS1)
             }
+            Format::Vsetvli => OperandLayout::new(RD | RS1, Imm::Vtype11),
+            Format::Vsetivli => OperandLayout::new(RD | RS1, Imm::Vtype10),
+            Format::VecVv
+            | Format::VecVx
+            | Format::VecVf
+            | Format::VecMacVv
+            | Format::VecMacVx
+            | Format::VecMacVf
+            | Format::VecVvm
+            | Format::VecVxm
+            | Format::VecVfm
+            | Format::VecMemStrided
+            | Format::VecMemIndexed => OperandLayout::new(RD | RS1 | RS2, Imm::None),
+            Format::VecVi | Format::VecVim => OperandLayout::new(RD | RS2, Imm::VectorSigned),
+            Format::VecVu => OperandLayout::new(RD | RS2, Imm::VectorUnsigned),
+            Format::VecVu6 => OperandLayout::new(RD | RS2, Imm::Vector6),
+            Format::VecMvI => OperandLayout::new(RD, Imm::VectorSigned),
+            Format::VecUnary | Format::VecToX | Format::VecToF => {
+                OperandLayout::new(RD | RS2, Imm::None)
+            }
+            Format::VecMvV | Format::VecMvX | Format::VecMvF | Format::VecMem => {
+                OperandLayout::new(RD | RS1, Imm::None)
+            }
+            Format::VecId => OperandLayout::new(RD, Imm::None),
         }
     }
 }

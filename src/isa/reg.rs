@@ -41,6 +41,22 @@ pub fn f_name(n: u8) -> &'static str {
     F_NAMES[usize::from(n & 31)]
 }
 
+const V_NAMES: [&str; 32] = [
+    "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14",
+    "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27",
+    "v28", "v29", "v30", "v31",
+];
+
+/// The name of vector register `n`; only the low five bits count.
+pub fn v_name(n: u8) -> &'static str {
+    V_NAMES[usize::from(n & 31)]
+}
+
+/// The vector register with the name `name`.
+pub fn parse_v(name: &str) -> Option<u8> {
+    V_NAMES.iter().position(|n| *n == name).and_then(|n| u8::try_from(n).ok())
+}
+
 /// The integer register with the ABI name or the number name (`x10`) `name`.
 pub fn parse_x(name: &str) -> Option<u8> {
     if name == "fp" {
@@ -73,6 +89,7 @@ mod tests {
         for n in 0..32 {
             assert_eq!(parse_x(x_name(n)), Some(n));
             assert_eq!(parse_f(f_name(n)), Some(n));
+            assert_eq!(parse_v(v_name(n)), Some(n));
             assert_eq!(parse_x(&format!("x{n}")), Some(n));
             assert_eq!(parse_f(&format!("f{n}")), Some(n));
         }

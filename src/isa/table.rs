@@ -7,8 +7,8 @@
 //! Instruction Set Listings"), and the ratified specifications of the extensions that came after
 //! it.
 
-/// Hands all rows to the macro `$m`.
-macro_rules! for_each_insn { ($m:ident) => { $m! {
+/// Hands all rows to the macro `$m`, those of vectors (`table_v`) last.
+macro_rules! for_each_insn { ($m:ident) => { $crate::isa::table_v::for_each_vector_insn! { $m {
     // RV64I (unprivileged manual, chapters 2 and 4). HINTs are base rows with rd = x0.
     Lui        "lui"         I            U           ".................... ..... 0110111";
     Auipc      "auipc"       I            U           ".................... ..... 0010111";
@@ -224,7 +224,39 @@ macro_rules! for_each_insn { ($m:ident) => { $m! {
     FcvtDH     "fcvt.d.h"    Zfhmin+D     FpUnaryRm   "0100001 00010 ..... ... ..... 1010011";
     FcvtHD     "fcvt.h.d"    Zfhmin+D     FpUnaryRm   "0100010 00001 ..... ... ..... 1010011";
 
-    // Zfa (chapter 25). The half-precision forms need Zfh and are absent with it.
+    // Zfh (chapter 23).
+    FmaddH     "fmadd.h"     Zfh          FpR4        "..... 10 ..... ..... ... ..... 1000011";
+    FmsubH     "fmsub.h"     Zfh          FpR4        "..... 10 ..... ..... ... ..... 1000111";
+    FnmsubH    "fnmsub.h"    Zfh          FpR4        "..... 10 ..... ..... ... ..... 1001011";
+    FnmaddH    "fnmadd.h"    Zfh          FpR4        "..... 10 ..... ..... ... ..... 1001111";
+    FaddH      "fadd.h"      Zfh          FpRm        "0000010 ..... ..... ... ..... 1010011";
+    FsubH      "fsub.h"      Zfh          FpRm        "0000110 ..... ..... ... ..... 1010011";
+    FmulH      "fmul.h"      Zfh          FpRm        "0001010 ..... ..... ... ..... 1010011";
+    FdivH      "fdiv.h"      Zfh          FpRm        "0001110 ..... ..... ... ..... 1010011";
+    FsqrtH     "fsqrt.h"     Zfh          FpUnaryRm   "0101110 00000 ..... ... ..... 1010011";
+    FsgnjH     "fsgnj.h"     Zfh          Fp          "0010010 ..... ..... 000 ..... 1010011";
+    FsgnjnH    "fsgnjn.h"    Zfh          Fp          "0010010 ..... ..... 001 ..... 1010011";
+    FsgnjxH    "fsgnjx.h"    Zfh          Fp          "0010010 ..... ..... 010 ..... 1010011";
+    FminH      "fmin.h"      Zfh          Fp          "0010110 ..... ..... 000 ..... 1010011";
+    FmaxH      "fmax.h"      Zfh          Fp          "0010110 ..... ..... 001 ..... 1010011";
+    FleH       "fle.h"       Zfh          FpCmp       "1010010 ..... ..... 000 ..... 1010011";
+    FltH       "flt.h"       Zfh          FpCmp       "1010010 ..... ..... 001 ..... 1010011";
+    FeqH       "feq.h"       Zfh          FpCmp       "1010010 ..... ..... 010 ..... 1010011";
+    FclassH    "fclass.h"    Zfh          FpToInt     "1110010 00000 ..... 001 ..... 1010011";
+    FcvtWH     "fcvt.w.h"    Zfh          FpToIntRm   "1100010 00000 ..... ... ..... 1010011";
+    FcvtWuH    "fcvt.wu.h"   Zfh          FpToIntRm   "1100010 00001 ..... ... ..... 1010011";
+    FcvtLH     "fcvt.l.h"    Zfh          FpToIntRm   "1100010 00010 ..... ... ..... 1010011";
+    FcvtLuH    "fcvt.lu.h"   Zfh          FpToIntRm   "1100010 00011 ..... ... ..... 1010011";
+    FcvtHW     "fcvt.h.w"    Zfh          IntToFpRm   "1101010 00000 ..... ... ..... 1010011";
+    FcvtHWu    "fcvt.h.wu"   Zfh          IntToFpRm   "1101010 00001 ..... ... ..... 1010011";
+    FcvtHL     "fcvt.h.l"    Zfh          IntToFpRm   "1101010 00010 ..... ... ..... 1010011";
+    FcvtHLu    "fcvt.h.lu"   Zfh          IntToFpRm   "1101010 00011 ..... ... ..... 1010011";
+
+    // Zfbfmin.
+    FcvtBf16S  "fcvt.bf16.s" Zfbfmin      FpUnaryRm   "0100010 01000 ..... ... ..... 1010011";
+    FcvtSBf16  "fcvt.s.bf16" Zfbfmin      FpUnaryRm   "0100000 00110 ..... ... ..... 1010011";
+
+    // Zfa (chapter 25).
     FliS       "fli.s"       Zfa          Fli         "1111000 00001 ..... 000 ..... 1010011";
     FminmS     "fminm.s"     Zfa          Fp          "0010100 ..... ..... 010 ..... 1010011";
     FmaxmS     "fmaxm.s"     Zfa          Fp          "0010100 ..... ..... 011 ..... 1010011";
@@ -240,6 +272,13 @@ macro_rules! for_each_insn { ($m:ident) => { $m! {
     FleqD      "fleq.d"      Zfa+D        FpCmp       "1010001 ..... ..... 100 ..... 1010011";
     FltqD      "fltq.d"      Zfa+D        FpCmp       "1010001 ..... ..... 101 ..... 1010011";
     FcvtmodWD  "fcvtmod.w.d" Zfa+D        FpToIntRtz  "1100001 01000 ..... 001 ..... 1010011";
+    FliH       "fli.h"       Zfa+Zfh      Fli         "1111010 00001 ..... 000 ..... 1010011";
+    FminmH     "fminm.h"     Zfa+Zfh      Fp          "0010110 ..... ..... 010 ..... 1010011";
+    FmaxmH     "fmaxm.h"     Zfa+Zfh      Fp          "0010110 ..... ..... 011 ..... 1010011";
+    FroundH    "fround.h"    Zfa+Zfh      FpUnaryRm   "0100010 00100 ..... ... ..... 1010011";
+    FroundnxH  "froundnx.h"  Zfa+Zfh      FpUnaryRm   "0100010 00101 ..... ... ..... 1010011";
+    FleqH      "fleq.h"      Zfa+Zfh      FpCmp       "1010010 ..... ..... 100 ..... 1010011";
+    FltqH      "fltq.h"      Zfa+Zfh      FpCmp       "1010010 ..... ..... 101 ..... 1010011";
 
     // Zba (chapter 31).
     AddUw      "add.uw"      Zba          R           "0000100 ..... ..... 000 ..... 0111011";
@@ -305,7 +344,5 @@ macro_rules! for_each_insn { ($m:ident) => { $m! {
     // Zimop: `mop.r.n` with n in 0..32, `mop.rr.n` with n in 0..8; the number is in `imm`.
     MopR       "mop.r"       Zimop        MopR        "1.00..0 111.. ..... 100 ..... 1110011";
     MopRr      "mop.rr"      Zimop        MopRr       "1.00..1 ..... ..... 100 ..... 1110011";
-
-    // The rows of V and its kin come here, with formats of their own.
-} } }
+} } } }
 pub(crate) use for_each_insn;

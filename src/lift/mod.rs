@@ -2,8 +2,9 @@
 //!
 //! Reading order: `scan` (which instructions make a block, and why), `loop_headers` (where loops
 //! begin), `rule` (what an instruction becomes), one table of rules per extension (`rv_i`, `rv_m`,
-//! `rv_a`, `rv_f`, `rv_zb`, `csr`, `zic`), `select` (branches over a few instructions), `search` (a
-//! loop of libgcc that becomes a few operations). Operations go through `opt` as they are added.
+//! `rv_a`, `rv_f`, `rv_zb`, `rv_v`, `csr`, `zic`), `select` (branches over a few instructions),
+//! `search` (a loop of libgcc that becomes a few operations). Operations go through `opt` as they
+//! are added.
 //!
 //! The tables together have exactly one rule for each instruction of `isa`; an instruction without
 //! one, or with two, fails the build.
@@ -16,6 +17,7 @@ mod rv_a;
 mod rv_f;
 mod rv_i;
 mod rv_m;
+mod rv_v;
 mod rv_zb;
 mod scan;
 mod short_branch;

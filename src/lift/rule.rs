@@ -1,6 +1,6 @@
 //! What an instruction becomes: a table with one rule for each, and what a rule does.
 
-use super::{csr, rv_a, rv_f, rv_i, rv_m, rv_zb, zic};
+use super::{csr, rv_a, rv_f, rv_i, rv_m, rv_v, rv_zb, zic};
 use crate::ir::{BinOp, Builder, Cond, ExitKind, LoadKind, MemSize, Op, Reg, Src, UnOp, Width};
 use crate::isa::{self, Format, Insn};
 use crate::opt;
@@ -51,6 +51,7 @@ static RULES: [Rule; isa::Op::COUNT] = collect(&[
     rv_zb::RULES,
     csr::RULES,
     zic::RULES,
+    rv_v::RULES,
 ]);
 
 /// Puts the tables of the extensions in order. It fails, and so the build does, unless each
@@ -186,6 +187,27 @@ fn helper_registers(insn: &Insn) -> (u32, u32) {
         Format::IntToFp | Format::IntToFpRm => (rs1, 0),
         Format::FpR4 | Format::FpRm | Format::FpUnaryRm | Format::Fp | Format::Fli => (0, 0),
         Format::FpCmp | Format::FpToInt | Format::FpToIntRm | Format::FpToIntRtz => (0, rd),
+        Format::Vsetvli => (rs1, rd),
+        Format::Vsetivli | Format::VecToX => (0, rd),
+        Format::VecVx | Format::VecMacVx | Format::VecVxm | Format::VecMvX => (rs1, 0),
+        Format::VecMem | Format::VecMemIndexed => (rs1, 0),
+        Format::VecMemStrided => (rs1 | rs2, 0),
+        Format::VecVv
+        | Format::VecVi
+        | Format::VecVu
+        | Format::VecVu6
+        | Format::VecVf
+        | Format::VecMacVv
+        | Format::VecMacVf
+        | Format::VecVvm
+        | Format::VecVim
+        | Format::VecVfm
+        | Format::VecUnary
+        | Format::VecMvV
+        | Format::VecMvI
+        | Format::VecMvF
+        | Format::VecToF
+        | Format::VecId => (0, 0),
     };
     // x0 needs no care.
     (reads & !1, writes & !1)

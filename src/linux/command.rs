@@ -24,6 +24,7 @@ use crate::linux::signal::core_dump;
 use crate::linux::signal::core_threads::Gathering;
 use crate::linux::signal::crash::{self, Crash};
 use crate::linux::signal::mirror;
+use crate::linux::signal::vector;
 use crate::linux::status::ExitStatus;
 use crate::linux::task::afl::ForkServer;
 use crate::linux::task::credentials::Credentials;
@@ -484,6 +485,7 @@ impl Command {
             description: &description,
             loaded: &loaded,
             hwcap: machine.isa().hwcap(),
+            vector_room: vector::room(machine.isa().vlenb()),
             vdso: vdso.image,
             ids: self.options.credentials.as_ref().map_or(process::ids().1, Credentials::ids),
             random: self.seed.map_or_else(host::random, stack::random_from),
@@ -633,7 +635,7 @@ fn first_thread(
     sigmask: u64,
     inherited: &Inherited,
 ) -> Result<Thread, LoadError> {
-    let mut hart = crate::cpu::Hart::new();
+    let mut hart = crate::cpu::Hart::with_isa(process.machine.isa());
     hart.pc = pc;
     hart.x[2] = sp;
     let mut thread = Thread::new(process, hart, sigmask, &inherited.restriction())?;

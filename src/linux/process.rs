@@ -171,6 +171,8 @@ pub struct Thread {
     pub(crate) registered_rings: ring::Registered,
     /// System calls that it serves itself.
     pub(crate) user_dispatch: Option<UserDispatch>,
+    /// What `PR_RISCV_V_GET_CONTROL` says.
+    pub(crate) vector_control: u64,
     /// What its tracer and it tell each other; none if it is not traced.
     pub(crate) trace: Option<Arc<Area>>,
     /// What its tracer is told before its first instruction.

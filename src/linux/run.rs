@@ -41,6 +41,9 @@ pub(crate) fn run(t: &mut Thread) {
                 if debugged && !t.before_call() {
                     continue;
                 }
+                if let Some(vector) = &mut t.cpu.hart_mut().vector {
+                    vector.clobber();
+                }
                 let number = t.syscall_number();
                 futex::tell_host(t);
                 let shown = strace::begin(t);

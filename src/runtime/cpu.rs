@@ -11,7 +11,7 @@ use super::thread::{Remote, Thread};
 use super::units::BlockKey;
 use super::unlinked::UnlinkedBlock;
 use crate::backend::ExitReason;
-use crate::cpu::{Exit, Hart};
+use crate::cpu::{Exit, Hart, VectorUnit};
 use crate::interp::{self, Interp, Watchpoint};
 use crate::ir::ExitKind;
 use crate::sys::signal::ensure_alt_stack;
@@ -108,6 +108,7 @@ impl Cpu {
         machine.add_hart(&shared);
         let mut context = Box::new(HelperContext { machine: Arc::as_ptr(&machine), exit: None });
         let state = thread.state_mut();
+        state.hart.vector_unit = VectorUnit::of(machine.isa());
         state.context = &raw mut *context as u64;
         state.helper = interpret_one as *const () as u64;
         state.counter = read_counter as *const () as u64;

@@ -196,9 +196,9 @@ impl Cpu {
         l: &Lockstep,
         block: &Arc<UnlinkedBlock>,
     ) -> Result<Option<Exit>, TooLong> {
-        let start = *self.hart();
+        let start = self.hart().clone();
         let polled = block.is_polled();
-        let (mut hart, mut place) = (start, Place::default());
+        let (mut hart, mut place) = (start.clone(), Place::default());
         l.overlay.clear();
         let max = if polled { block.between_polls } else { SOON };
         let (insns, end) = block.path.run(&mut hart, &l.overlay, &mut place, max);
@@ -213,7 +213,7 @@ impl Cpu {
             }
             return Ok(exit);
         }
-        let got = Outcome { hart: *self.hart(), exit };
+        let got = Outcome { hart: self.hart().clone(), exit };
         let trace = Trace { start, hart, insns, end, last: place, got };
         if let Err(what) = self.explain(l, block, &trace) {
             self.report(l, block, &trace, &what);
@@ -271,7 +271,7 @@ impl Trace {
         stored: &[Stored],
     ) -> Result<(), String> {
         let mut why = String::from("no state of the interpreter is like this one");
-        let (mut hart, mut place) = (self.start, Place::default());
+        let (mut hart, mut place) = (self.start.clone(), Place::default());
         for n in 0..=self.insns {
             let exit = exit_of(self.end).filter(|_| n == self.insns);
             match self.fits(&hart, exit, overlay, stored) {
@@ -289,7 +289,7 @@ impl Trace {
     /// Takes the interpreter through the block with what memory holds now. `None` if it comes to
     /// the state in which translated code was left, or else how that ends.
     fn again(&self, block: &UnlinkedBlock, overlay: &Overlay) -> Option<End> {
-        let (mut hart, mut place) = (self.start, Place::default());
+        let (mut hart, mut place) = (self.start.clone(), Place::default());
         let most = self.insns + block.between_polls;
         let mut end = End::Enough;
         for _ in 0..=most {
@@ -333,13 +333,13 @@ impl Trace {
     /// The whole story, for people.
     fn describe(&self, block: &UnlinkedBlock, overlay: &Overlay, what: &str) -> String {
         let (start, got) = (&self.start, &self.got.hart);
-        let (mut hart, mut place) = (self.start, Place::default());
+        let (mut hart, mut place) = (self.start.clone(), Place::default());
         let mut shown = VecDeque::new();
         // The state at the pc where translated code was left, if the interpreter was there.
         let mut there = None;
         for n in 0..=self.insns {
             if hart.pc == got.pc {
-                there = Some(hart);
+                there = Some(hart.clone());
             }
             if n == self.insns && self.end == End::Left {
                 break;
@@ -350,7 +350,7 @@ impl Trace {
             }
             block.path.run(&mut hart, overlay, &mut place, 1);
         }
-        let there = there.unwrap_or(self.hart);
+        let there = there.unwrap_or(self.hart.clone());
         let mut text = String::new();
         for (pc, insn) in shown {
             let _ = writeln!(text, "  {pc:8x}: {:08x}  {}", insn.bits, isa::disasm(&insn, pc));
@@ -370,6 +370,9 @@ impl Trace {
         }
         row("pc", start.pc, there.pc, got.pc);
         row("fcsr", start.fcsr().into(), there.fcsr().into(), got.fcsr().into());
+        if there.vector != got.vector {
+            let _ = writeln!(text, "  vector state differs");
+        }
         text
     }
 }
@@ -383,7 +386,7 @@ fn exit_of(end: End) -> Option<Exit> {
 
 /// True if a guest cannot tell the states apart.
 fn same(a: &Hart, b: &Hart) -> bool {
-    (a.pc, a.fcsr()) == (b.pc, b.fcsr()) && a.x == b.x && a.f == b.f
+    (a.pc, a.fcsr()) == (b.pc, b.fcsr()) && a.x == b.x && a.f == b.f && a.vector == b.vector
 }
 
 #[cfg(test)]
@@ -423,14 +426,15 @@ mod tests {
         start.pc = CODE;
         (start.x[10], start.x[11]) = (6, DATA);
         let overlay = Overlay::new(Arc::clone(&memory));
-        let (mut hart, mut place, mut states) = (start, Place::default(), vec![start]);
+        let (mut hart, mut place, mut states) =
+            (start.clone(), Place::default(), vec![start.clone()]);
         let end = loop {
             match block.path.run(&mut hart, &overlay, &mut place, 1) {
-                (_, End::Enough) => states.push(hart),
+                (_, End::Enough) => states.push(hart.clone()),
                 (_, end) => break end,
             }
         };
-        let got = Outcome { hart, exit: exit_of(end) };
+        let got = Outcome { hart: hart.clone(), exit: exit_of(end) };
         let trace = Trace { start, hart, insns: 3, end, last: place, got };
         let stored = overlay.rewind();
         Rig { memory, overlay, block, trace, states, stored }
@@ -453,21 +457,21 @@ mod tests {
         assert_eq!((rig.states.len(), rig.trace.end), (4, End::Exit(Exit::Ebreak)));
         assert_eq!(rig.memory.read_u64(DATA), Ok(0), "nothing is stored");
         for n in 0..2 {
-            assert_eq!(rig.judge(rig.states[n], None), Ok(()));
+            assert_eq!(rig.judge(rig.states[n].clone(), None), Ok(()));
         }
         rig.memory.write_u64(DATA, 7).unwrap();
-        assert_eq!(rig.judge(rig.states[2], None), Ok(()));
-        assert_eq!(rig.judge(rig.states[3], Some(Exit::Ebreak)), Ok(()));
+        assert_eq!(rig.judge(rig.states[2].clone(), None), Ok(()));
+        assert_eq!(rig.judge(rig.states[3].clone(), Some(Exit::Ebreak)), Ok(()));
     }
 
     #[test]
     fn every_difference_is_seen() {
         let mut rig = traced();
-        let unmade = rig.judge(rig.states[2], None).expect_err("a difference");
+        let unmade = rig.judge(rig.states[2].clone(), None).expect_err("a difference");
         assert!(unmade.contains("0x20000: 07, but found Some(00)"), "{unmade}");
         rig.memory.write_u64(DATA, 7).unwrap();
         let mut differs = |n: usize, exit, change: fn(&mut Hart)| {
-            let mut got = rig.states[n];
+            let mut got = rig.states[n].clone();
             change(&mut got);
             rig.judge(got, exit).expect_err("a difference")
         };
@@ -483,7 +487,7 @@ mod tests {
     fn what_others_write_is_told_from_a_difference() {
         let mut rig = traced();
         rig.memory.write_u64(DATA, 7).unwrap();
-        rig.trace.got = Outcome { hart: rig.states[3], exit: Some(Exit::Ebreak) };
+        rig.trace.got = Outcome { hart: rig.states[3].clone(), exit: Some(Exit::Ebreak) };
         rig.overlay.undo(&rig.stored);
         assert_eq!(rig.trace.again(&rig.block, &rig.overlay), None);
         rig.trace.got.exit = None;

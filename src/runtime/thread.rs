@@ -131,6 +131,13 @@ impl Thread {
     }
 }
 
+impl Drop for Thread {
+    fn drop(&mut self) {
+        // The state's memory goes as it is.
+        self.state_mut().hart.vector = None;
+    }
+}
+
 /// If `fault` is a push beyond the end of the return stack of the state that translated code's
 /// state register points to, or the look at that end before a push: the empty position, at which it
 /// can be tried again.

@@ -1,8 +1,8 @@
 //! Conversions between formats and to and from integers, and rounding to an integral number.
 
 use super::fflags;
-use super::format::{infinity, propagate, zero};
-use super::round::{pack, shift_right};
+use super::format::{infinity, invalid, propagate, zero};
+use super::round::{overflow, pack, shift_right};
 use super::{F32, Format, Round, Value};
 
 /// `bits` of format `From` as a datum of format `To`.
@@ -21,6 +21,14 @@ pub fn convert<From: Format, To: Format>(bits: u64, round: Round, flags: &mut u8
 /// Integers that numbers are converted to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IntType {
+    /// Signed, 8 bits.
+    I8,
+    /// Unsigned, 8 bits.
+    U8,
+    /// Signed, 16 bits.
+    I16,
+    /// Unsigned, 16 bits.
+    U16,
     /// Signed, 32 bits.
     I32,
     /// Unsigned, 32 bits.
@@ -35,6 +43,10 @@ impl IntType {
     /// Least and greatest value.
     fn limits(self) -> (i128, i128) {
         match self {
+            Self::I8 => (i8::MIN.into(), i8::MAX.into()),
+            Self::U8 => (0, u8::MAX.into()),
+            Self::I16 => (i16::MIN.into(), i16::MAX.into()),
+            Self::U16 => (0, u16::MAX.into()),
             Self::I32 => (i32::MIN.into(), i32::MAX.into()),
             Self::U32 => (0, u32::MAX.into()),
             Self::I64 => (i64::MIN.into(), i64::MAX.into()),
@@ -47,6 +59,8 @@ impl IntType {
         match self {
             Self::I32 | Self::U32 => value as i32 as u64,
             Self::I64 | Self::U64 => value as u64,
+            // Only elements of vectors are as short, which have no upper bits.
+            Self::I8 | Self::U8 | Self::I16 | Self::U16 => value as u64,
         }
     }
 }
@@ -103,10 +117,14 @@ pub fn to_int_modular<F: Format>(bits: u64, flags: &mut u8) -> u64 {
     }
 }
 
-/// The integer in `register`, taken as `from`, as a datum of format `F`. 32-bit types use the low
-/// half of the register.
+/// The integer in `register`, taken as `from`, as a datum of format `F`. Shorter types use the low
+/// bits of the register.
 pub fn from_int<F: Format>(register: u64, from: IntType, round: Round, flags: &mut u8) -> u64 {
     let value: i128 = match from {
+        IntType::I8 => (register as i8).into(),
+        IntType::U8 => (register as u8).into(),
+        IntType::I16 => (register as i16).into(),
+        IntType::U16 => (register as u16).into(),
         IntType::I32 => (register as i32).into(),
         IntType::U32 => (register as u32).into(),
         IntType::I64 => (register as i64).into(),
@@ -143,6 +161,69 @@ pub fn round_to_int_exact<F: Format>(bits: u64, round: Round, flags: &mut u8) ->
         *flags |= fflags::NX;
     }
     rounded
+}
+
+/// `bits` of format `From` as a datum of format `To`, rounded to odd: what cannot be represented
+/// goes to the neighbour whose lowest bit is set (`vfncvt.rod.f.f.w`), so that it can be rounded
+/// again.
+pub fn convert_to_odd<From: Format, To: Format>(bits: u64, flags: &mut u8) -> u64 {
+    let mut raised = 0;
+    let truncated = convert::<From, To>(bits, Round::Zero, &mut raised);
+    *flags |= raised;
+    truncated | u64::from(raised & fflags::NX != 0)
+}
+
+/// The seven leading bits of the reciprocal of `bits` (`vfrec7`; manual, "Vector Floating-Point
+/// Reciprocal Estimate Instruction").
+pub fn reciprocal_estimate<F: Format>(bits: u64, round: Round, flags: &mut u8) -> u64 {
+    let value = Value::of::<F>(bits);
+    match value {
+        Value::Nan { .. } => propagate::<F>(&[value], flags),
+        Value::Infinity(negative) => zero::<F>(negative),
+        Value::Zero(negative) => {
+            *flags |= fflags::DZ;
+            infinity::<F>(negative)
+        }
+        Value::Number { negative, significand, exponent } => {
+            // The number is (1 + fraction) * 2^power, the fraction of seven bits taken at its
+            // middle.
+            let index = significand >> (F::FRACTION_BITS - 7) & 127;
+            let power = exponent + F::FRACTION_BITS as i32;
+            let twice = 257 + 2 * index;
+            let estimate = (65536 + twice / 2) / twice;
+            // The result would be 2^(B + 1) or more, B being the bias of exponents.
+            if power < F::MIN_EXPONENT - 2 {
+                return overflow::<F>(negative, round, flags);
+            }
+            // Exact, also where it is subnormal.
+            pack::<F>(negative, estimate.into(), -power - 8, Round::Zero, &mut 0)
+        }
+    }
+}
+
+/// The seven leading bits of the reciprocal of the square root of `bits` (`vfrsqrt7`; manual,
+/// "Vector Floating-Point Reciprocal Square-Root Estimate Instruction").
+pub fn reciprocal_sqrt_estimate<F: Format>(bits: u64, flags: &mut u8) -> u64 {
+    let value = Value::of::<F>(bits);
+    match value {
+        Value::Nan { .. } => propagate::<F>(&[value], flags),
+        Value::Zero(negative) => {
+            *flags |= fflags::DZ;
+            infinity::<F>(negative)
+        }
+        Value::Infinity(false) => zero::<F>(false),
+        Value::Infinity(true) | Value::Number { negative: true, .. } => invalid::<F>(flags),
+        Value::Number { significand, exponent, .. } => {
+            // The number is (1 + fraction) * 2^power, the fraction of six bits taken at its middle;
+            // of an odd power one belongs to the number under the root.
+            let index = significand >> (F::FRACTION_BITS - 6) & 63;
+            let power = exponent + F::FRACTION_BITS as i32;
+            let odd = power & 1;
+            let radicand = (129 + 2 * index) << odd;
+            let estimate = ((1u64 << 25) / radicand).isqrt().div_ceil(2);
+            pack::<F>(false, estimate.into(), -(power - odd) / 2 - 8, Round::Zero, &mut 0)
+        }
+    }
 }
 
 /// The constants of `fli`, in single precision, which has them all exactly (chapter "Zfa", table

@@ -36,6 +36,15 @@ pub struct F32;
 #[derive(Clone, Copy, Debug)]
 pub struct F64;
 
+/// bfloat16: single precision without the low half of its significand.
+#[derive(Clone, Copy, Debug)]
+pub struct Bf16;
+
+impl Format for Bf16 {
+    const FRACTION_BITS: u32 = 7;
+    const EXPONENT_BITS: u32 = 8;
+}
+
 impl Format for F16 {
     const FRACTION_BITS: u32 = 10;
     const EXPONENT_BITS: u32 = 5;

@@ -38,9 +38,10 @@ pub use compare::{
     min, minimum,
 };
 pub use convert::{
-    IntType, constant, convert, from_int, round_to_int, round_to_int_exact, to_int, to_int_modular,
+    IntType, constant, convert, convert_to_odd, from_int, reciprocal_estimate,
+    reciprocal_sqrt_estimate, round_to_int, round_to_int_exact, to_int, to_int_modular,
 };
-pub use format::{F16, F32, F64, Format, Value};
+pub use format::{Bf16, F16, F32, F64, Format, Value};
 
 /// How a result that cannot be represented is rounded (unprivileged manual, "Rounding mode
 /// encoding").

@@ -92,7 +92,7 @@ fn round_to_quantum(
 }
 
 /// Infinity, or the largest finite number where the mode rounds towards zero.
-fn overflow<F: Format>(negative: bool, round: Round, flags: &mut u8) -> u64 {
+pub(super) fn overflow<F: Format>(negative: bool, round: Round, flags: &mut u8) -> u64 {
     *flags |= fflags::OF | fflags::NX;
     let to_infinity = match round {
         Round::NearestEven | Round::NearestAway => true,

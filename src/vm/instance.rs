@@ -261,7 +261,7 @@ impl<P: Params, R: Results> TypedFunc<P, R> {
         let state = running.cx.store_mut().instance_mut(self.instance.0);
         let (pad, stack_top) = (state.return_pad, state.stack_top);
         let hart = state.cpu.hart_mut();
-        let saved = *hart;
+        let saved = hart.clone();
         let top = if running.outer.is_some() { hart.x[2] & !15 } else { stack_top };
         hart.x[usize::from(Reg::SP.0)] = top;
         hart.x[usize::from(Reg::RA.0)] = pad;

@@ -152,7 +152,7 @@ impl<C: AsContextMut> Drop for Running<'_, C> {
         DEPTH.with(|depth| depth.set(depth.get() - 1));
         let state = self.cx.store_mut().instance_mut(self.handle);
         state.depth -= 1;
-        if let Some(outer) = self.outer {
+        if let Some(outer) = self.outer.take() {
             let hart = state.cpu.hart_mut();
             *hart = outer;
             hart.clear_reservation();
@@ -163,7 +163,7 @@ impl<C: AsContextMut> Drop for Running<'_, C> {
 impl<T> InstanceState<T> {
     /// The registers, if a call from the host is under way.
     fn outer_registers(&self) -> Option<Hart> {
-        (self.depth > 0).then(|| *self.cpu.hart())
+        (self.depth > 0).then(|| self.cpu.hart().clone())
     }
 }
 

@@ -223,9 +223,9 @@ fn every_memory_instruction_faults_exactly() {
             machine.flush_icache();
             for (target, exit) in cases(insn) {
                 let start = start(target, insn);
-                *cpu.hart_mut() = start;
+                *cpu.hart_mut() = start.clone();
                 let got = cpu.run();
-                let hart = *cpu.hart();
+                let hart = cpu.hart().clone();
                 let want = before(start, at);
                 let same = got == exit
                     && (hart.pc, hart.x, hart.f, hart.fcsr())
@@ -267,7 +267,7 @@ fn good_accesses_do_not_fault() {
             let mut start = start(DATA + 0x1000, insn);
             // `amocas.q` names pairs.
             start.x[usize::from(SOURCE)] = 1;
-            *cpu.hart_mut() = start;
+            *cpu.hart_mut() = start.clone();
             let got = cpu.run();
             let text = isa::disasm(insn, at).to_string();
             assert_eq!(got, Exit::Ebreak, "{:?} `{text}`", options.engine);
@@ -294,7 +294,7 @@ fn the_top_byte_of_an_address_counts_as_far_as_the_host_looks_at_it() {
             for (place, mapped) in [(DATA + 0x1000, true), (HOLE, false)] {
                 let target = place | 0x05 << 56;
                 let start = start(target, insn);
-                *cpu.hart_mut() = start;
+                *cpu.hart_mut() = start.clone();
                 let got = cpu.run();
                 if ignored && mapped && got == Exit::Ebreak {
                     made += 1;
@@ -327,7 +327,7 @@ fn fetches_fault_at_the_target() {
             let mut start = Hart::new();
             start.pc = CODE;
             start.x[9] = target;
-            *cpu.hart_mut() = start;
+            *cpu.hart_mut() = start.clone();
             let fault = Fault { addr, access: Access::Execute, mapped, beyond_file: false };
             assert_eq!(cpu.run(), Exit::Fault(fault), "{:?} {target:#x}", options.engine);
             assert_eq!((cpu.hart().pc, cpu.hart().x[1]), (target, CODE + 4));

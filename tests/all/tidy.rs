@@ -58,6 +58,7 @@ const LINUX_LAYERS: &[&[&str]] = &[
         "signal/core_file",
         "signal/core_threads",
         "signal/crash",
+        "signal/vector",
         "task/afl",
         "task/clone",
         "task/credentials",

@@ -215,9 +215,9 @@ fn produce(
             }
         };
         shared.files.fetch_add(1, Ordering::Relaxed);
-        let functions = Arc::new(scan::functions(&image, &Isa::MAX));
+        let functions = Arc::new(scan::functions(&image, &Isa::default()));
         let mut offsets = Vec::new();
-        for found in Scan::new(&image, &Isa::MAX) {
+        for found in Scan::new(&image, &Isa::default()) {
             if shared.stopped() {
                 return;
             }
@@ -240,7 +240,7 @@ fn produce(
     for (file, mut offsets) in sample.map(Sample::by_file).unwrap_or_default() {
         // It was read a moment ago.
         let Ok((image, _)) = read(&paths[file]) else { continue };
-        let functions = Arc::new(scan::functions(&image, &Isa::MAX));
+        let functions = Arc::new(scan::functions(&image, &Isa::default()));
         if !out.hand(&Arc::new(image), &functions, &mut offsets) {
             return;
         }
@@ -391,7 +391,7 @@ pub fn replay_at(plan: &Harvest, addr: u64, setup: u32) -> Result<Option<Finding
     if image.part(offset).is_none() || offset & 1 != 0 {
         return Err(Error::new(path, Problem::NoPlace(addr)));
     }
-    let functions = scan::functions(&image, &Isa::MAX);
+    let functions = scan::functions(&image, &Isa::default());
     let rig = Rig::new(&image, &functions, setup % SETUPS, plan.seed);
     let mut rig = rig.map_err(|e| Error::new(path, Problem::Io(e)))?;
     let Err(difference) = rig.check(offset, plan.states) else { return Ok(None) };

@@ -49,11 +49,11 @@ pub(super) struct Setup {
 
 /// Instructions of the guest, and host features that are left out.
 const HOSTS: [(&str, &str); 6] = [
-    ("max", ""),
-    ("max", ""),
-    ("max", "bmi1 bmi2 lse"),
-    ("max", "avx2 fma pmull"),
-    ("max", "avx bmi1 bmi2 fma lzcnt pclmul popcnt sse4.1 lse pmull"),
+    ("default", ""),
+    ("default", ""),
+    ("default", "bmi1 bmi2 lse"),
+    ("default", "avx2 fma pmull"),
+    ("default", "avx bmi1 bmi2 fma lzcnt pclmul popcnt sse4.1 lse pmull"),
     ("rv64gc", "lzcnt popcnt"),
 ];
 const MODES: [Mode; 3] = [Mode::Identity, Mode::Guarded, Mode::Sandbox];
@@ -67,7 +67,7 @@ impl Setup {
         let n = n as usize;
         let (isa, masked) = HOSTS[n / 6 % HOSTS.len()];
         let mode = MODES[n / 2 % MODES.len()];
-        Self { mode, isa: isa.parse().unwrap_or(Isa::MAX), masked, high: n % 2 == 1 }
+        Self { mode, isa: isa.parse().unwrap_or_default(), masked, high: n % 2 == 1 }
     }
 
     /// The setup that a memory has got instead of setup `n`, where it could not have its mode.
@@ -227,25 +227,25 @@ impl<'a> Rig<'a> {
         };
         let mut hart = start(&mut rng, n, around);
         hart.pc = self.world.base + offset;
-        self.record(hart, BUDGETS[0], true);
+        self.record(hart.clone(), BUDGETS[0], true);
         for _ in 0..STEERS {
             if !steer(&mut rng, &self.trace, &mut hart) {
                 break;
             }
             self.undo();
-            self.record(hart, BUDGETS[0], true);
+            self.record(hart.clone(), BUDGETS[0], true);
         }
         for (i, budget) in BUDGETS.into_iter().enumerate() {
             if i > 0 || self.trace.end == Some(End::Fails) {
                 self.undo();
-                self.record(hart, budget, false);
+                self.record(hart.clone(), budget, false);
             }
             self.undo();
             if self.trace.end == Some(End::Counter) || self.strays() {
                 self.counts.left_out += 1;
                 return Ok(());
             }
-            let result = self.run_translated(hart);
+            let result = self.run_translated(hart.clone());
             let cut = self.trace.end == Some(End::Cut);
             match result {
                 Ok(()) => break,
@@ -291,7 +291,7 @@ impl<'a> Rig<'a> {
 
     /// Runs translated code along the trace, and leaves memory as it was.
     fn run_translated(&mut self, hart: Hart) -> Result<(), Box<Difference>> {
-        *self.cpu.hart_mut() = hart;
+        *self.cpu.hart_mut() = hart.clone();
         let (last, armed) = (self.trace.last(), self.trace.end == Some(End::Cut));
         let mut at = 0;
         let mut exited = false;
@@ -303,7 +303,7 @@ impl<'a> Rig<'a> {
             pieces.push(self.cpu.hart().pc);
             let run = catch_unwind(AssertUnwindSafe(|| self.cpu.run_piece(armed)));
             self.counts.executions += 1;
-            let got = *self.cpu.hart();
+            let got = self.cpu.hart().clone();
             let found = match run {
                 Err(payload) => Err(Got::Panic(super::super::rig::message(&*payload))),
                 Ok(Some(exit)) => {
@@ -344,7 +344,7 @@ impl<'a> Rig<'a> {
         pieces: Vec<u64>,
     ) -> Result<(), Box<Difference>> {
         let memory = self.machine.memory();
-        let got = *self.cpu.hart();
+        let got = self.cpu.hart().clone();
         let mut candidate = Some(at);
         while let Some(n) = candidate {
             self.trace.apply(&mut self.expected, n, exited);
@@ -386,8 +386,8 @@ impl<'a> Rig<'a> {
         let code = pcs.zip(self.trace.insns.iter().copied()).take(there + 1).collect();
         Box::new(Difference {
             state: 0,
-            start: *hart,
-            expected: self.trace.states[there],
+            start: hart.clone(),
+            expected: self.trace.states[there].clone(),
             got,
             expected_exit: self.trace.exit(),
             what,

@@ -70,7 +70,7 @@ const TWICE: [u16; 10] =
 #[test]
 fn blocks_begin_behind_what_may_leave_and_at_targets() {
     let image = image(&TWICE);
-    let found: Vec<_> = Scan::new(&image, &Isa::MAX).collect();
+    let found: Vec<_> = Scan::new(&image, &Isa::default()).collect();
     let offsets: BTreeSet<u64> = found.iter().map(|f| f.offset).collect();
     assert_eq!(offsets, BTreeSet::from([0, 2, 6, 8, 10, 12, 16, 18]));
     let key = |offset| found.iter().find(|f| f.offset == offset).map(|f| f.key);
@@ -86,7 +86,7 @@ fn addresses_relative_to_the_pc_do_not_make_blocks_different() {
     let with = |upper: u16, low: u16| {
         let code = [0x0797 | upper << 12, upper, 0xa783, low << 4 | 7, 0x8082];
         let image = image(&code);
-        Scan::new(&image, &Isa::MAX).next().unwrap().key
+        Scan::new(&image, &Isa::default()).next().unwrap().key
     };
     assert_eq!(with(1, 4), with(2, 9));
 }
@@ -108,7 +108,7 @@ fn damaged_files_are_refused_or_read() {
         match Image::new(Path::new("damaged"), &bytes) {
             Ok(image) => {
                 read += 1;
-                assert!(Scan::new(&image, &Isa::MAX).take(10).all(|f| f.offset & 1 == 0));
+                assert!(Scan::new(&image, &Isa::default()).take(10).all(|f| f.offset & 1 == 0));
             }
             Err(e) => {
                 refused += 1;
@@ -150,7 +150,7 @@ fn instead(op: Op, insn: &Insn) -> Insn {
 #[test]
 fn a_planted_fault_is_found_and_shrunk() {
     let (image, _) = super::campaign::read(&guest("muldiv")).unwrap();
-    let functions = scan::functions(&image, &Isa::MAX);
+    let functions = scan::functions(&image, &Isa::default());
     type Fault = fn(&Insn) -> Insn;
     let faults: [(Op, Fault); 3] = [
         (Op::Mulhu, |i| instead(Op::Mulhu, i)),
@@ -160,7 +160,7 @@ fn a_planted_fault_is_found_and_shrunk() {
     for (n, (op, planted)) in faults.into_iter().enumerate() {
         let mut rig = Rig::new(&image, &functions, n as u32 * 7 % SETUPS, 1).unwrap();
         rig.plant(planted);
-        let found = Scan::new(&image, &Isa::MAX)
+        let found = Scan::new(&image, &Isa::default())
             .find_map(|f| rig.check(f.offset, 4).err().map(|d| (f.offset, d)));
         let (offset, difference) = found.unwrap_or_else(|| panic!("a wrong {op:?} is not found"));
         let small = rig.shrink(offset, difference);
@@ -177,10 +177,10 @@ fn a_planted_fault_is_found_and_shrunk() {
 fn a_report_names_the_place_and_how_to_see_it_again() {
     // A sandbox, as another memory may have the addresses of `Identity`.
     let (image, _) = super::campaign::read(&guest("muldiv")).unwrap();
-    let functions = scan::functions(&image, &Isa::MAX);
+    let functions = scan::functions(&image, &Isa::default());
     let mut rig = Rig::new(&image, &functions, 4, 9).unwrap();
     rig.plant(|i| instead(Op::Mulhu, i));
-    let found = Scan::new(&image, &Isa::MAX)
+    let found = Scan::new(&image, &Isa::default())
         .find_map(|f| rig.check(f.offset, 4).err().map(|d| (f.offset, d)));
     let (offset, difference) = found.expect("a difference");
     let plan = Harvest { seed: 9, ..plan(&["muldiv"]) };
@@ -207,8 +207,8 @@ fn states_lead_through_faults_loops_and_memory() {
     let mut world = World::new(&memory, &image, base, 1, &[]).unwrap();
     let around = Surroundings { base, functions: &[], sandbox: false };
     let decode = |pc: u64| {
-        scan::decode(&image.bytes, pc.wrapping_sub(base), &Isa::MAX)
-            .or_else(|()| crate::interp::fetch(&memory, &Isa::MAX, pc))
+        scan::decode(&image.bytes, pc.wrapping_sub(base), &Isa::default())
+            .or_else(|()| crate::interp::fetch(&memory, &Isa::default(), pc))
     };
     let mut trace = Trace::default();
     let (mut edges, mut ends, mut cuts) = (0, 0, 0);
@@ -216,13 +216,19 @@ fn states_lead_through_faults_loops_and_memory() {
         let mut rng = Rng::new(1, u64::from(n));
         let mut hart = start(&mut rng, n, around);
         hart.pc = base;
-        trace.record(hart, (&memory, &Isa::MAX), &mut world, (100, false), decode);
+        trace.record(hart.clone(), (&memory, &Isa::default()), &mut world, (100, false), decode);
         for _ in 0..8 {
             if !steer(&mut rng, &trace, &mut hart) {
                 break;
             }
             trace.undo(&memory, &world);
-            trace.record(hart, (&memory, &Isa::MAX), &mut world, (100, false), decode);
+            trace.record(
+                hart.clone(),
+                (&memory, &Isa::default()),
+                &mut world,
+                (100, false),
+                decode,
+            );
         }
         match trace.end {
             Some(End::Exit(Exit::Fault(f))) if f.access == Access::Execute => ends += 1,

@@ -73,7 +73,7 @@ impl Trace {
         self.writes.clear();
         let compressed = isa.has(crate::isa::Ext::Zca);
         debug_assert!(compressed, "jumps go to any even address");
-        self.states.push(hart);
+        self.states.push(hart.clone());
         let mut back = 0;
         self.end = Some(loop {
             let n = self.states.len() - 1;
@@ -111,7 +111,7 @@ impl Trace {
             if let Err(exit) = result {
                 break End::Exit(exit);
             }
-            self.states.push(hart);
+            self.states.push(hart.clone());
         });
     }
 

@@ -14,5 +14,5 @@ pub use pod::Pod;
 pub use structs::{
     CloneArgs, EpollEvent, HwProbe, ITimerSpec, ITimerVal, IoVec, MMsgHdr, MsgHdr, NSIG, OpenHow,
     RLimit, SigAction, SigContext, SigEvent, SigInfo, SigSet, SigStack, Stat, Statx, StatxTime,
-    SysInfo, TimeSpec, TimeVal, UContext, UtsName, XattrArgs,
+    SysInfo, TimeSpec, TimeVal, UContext, UtsName, VectorContext, XattrArgs,
 };

@@ -71,7 +71,7 @@ pod!(
     structs::OpenHow
 );
 pod!(structs::MsgHdr, structs::MMsgHdr, structs::SigSet, structs::SigEvent);
-pod!(structs::StatxTime, structs::Statx, structs::XattrArgs);
+pod!(structs::StatxTime, structs::Statx, structs::XattrArgs, structs::VectorContext);
 
 // SAFETY: an array has no padding of its own.
 unsafe impl<T: Pod, const N: usize> Pod for [T; N] {}

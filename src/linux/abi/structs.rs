@@ -53,13 +53,16 @@ layouts! {
     /// `stack_t`.
     SigStack = 24 { sp: u64, flags: i32, pad: i32, size: u64, }
     /// `struct sigcontext`: pc and x1..x31, then the D extension's state, of which fcsr is
-    /// `fcsr`, within a union of 528 bytes.
+    /// `fcsr`, within a union of 528 bytes; its last 12 are a word that is 0 and the header of the
+    /// first record of an extension.
     SigContext = 784 { pc: u64, x: [u64; 31], f: [u64; 32], fcsr: u32, pad: [u32; 3], reserved: [u64; 32], }
     /// `struct ucontext`: `sigmask` may grow to 1024 bits, for which there is room.
     UContext = 960 {
         flags: u64, link: u64, stack: SigStack, sigmask: u64, unused: [u64; 15], pad: u64,
         mcontext: SigContext,
     }
+    /// `struct __riscv_v_ext_state`, which the vector registers follow.
+    VectorContext = 48 { vstart: u64, vl: u64, vtype: u64, vcsr: u64, vlenb: u64, datap: u64, }
     /// `struct rlimit64`.
     RLimit = 16 { cur: u64, max: u64, }
     /// `struct epoll_event`: packed on x86-64 only.

@@ -43,6 +43,8 @@ pub(crate) struct Contents<'a> {
     pub description: &'a [u8],
     pub loaded: &'a Loaded,
     pub hwcap: u64,
+    /// Bytes that the frame of a signal may have for vector state.
+    pub vector_room: u64,
     /// Address of the vDSO's image.
     pub vdso: Option<u64>,
     /// Real and effective user, real and effective group.
@@ -142,7 +144,7 @@ fn write(mem: &Memory, stack: &Range<u64>, c: &Contents<'_>) -> Result<Stack, Fa
         (at::SECURE, setid::is_secure(c.ids).into()),
         (at::RANDOM, random),
         (at::EXECFN, execfn),
-        (at::MINSIGSTKSZ, FRAME),
+        (at::MINSIGSTKSZ, FRAME + c.vector_room),
         (at::NULL, 0),
     ];
     let mut words = vec![args.len() as u64];

@@ -55,7 +55,7 @@ impl Thread {
         world.threads.insert(
             self.tid,
             Entry {
-                hart: *self.cpu.hart(),
+                hart: self.cpu.hart().clone(),
                 status: Status::Running,
                 changed: false,
                 abandon: false,
@@ -111,7 +111,7 @@ impl Thread {
         let wake = Arc::clone(&self.debuggee.as_ref()?.wake);
         let entry = world.threads.get_mut(&tid)?;
         if !from_call {
-            (entry.hart, entry.changed) = (*self.cpu.hart(), false);
+            (entry.hart, entry.changed) = (self.cpu.hart().clone(), false);
         }
         entry.status = Status::Parked;
         debugger.changed.notify_all();
@@ -134,7 +134,7 @@ impl Thread {
         let entry = world.threads.get_mut(&self.tid)?;
         entry.status = Status::Running;
         if std::mem::take(&mut entry.changed) {
-            *self.cpu.hart_mut() = entry.hart;
+            *self.cpu.hart_mut() = entry.hart.clone();
         }
         let signal = entry.signal.take();
         let debuggee = self.debuggee.as_mut()?;
@@ -296,7 +296,7 @@ impl Thread {
             world = debugger.world();
         }
         if let Some(entry) = world.threads.get_mut(&self.tid) {
-            (entry.status, entry.hart) = (Status::InCall, *self.cpu.hart());
+            (entry.status, entry.hart) = (Status::InCall, self.cpu.hart().clone());
             (entry.changed, entry.abandon) = (false, false);
         }
         drop(world);
@@ -312,7 +312,7 @@ impl Thread {
         let mut world = debugger.world();
         let Some(entry) = world.threads.get_mut(&self.tid) else { return };
         if std::mem::take(&mut entry.abandon) {
-            *self.cpu.hart_mut() = entry.hart;
+            *self.cpu.hart_mut() = entry.hart.clone();
             let sent = self.signals.take_sent(bit(libc::SIGSEGV));
             entry.kicks -= u32::from(sent.is_some() && entry.kicks > 0);
         }

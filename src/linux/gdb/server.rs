@@ -220,7 +220,7 @@ impl Server {
             return None;
         }
         let (memory, isa) = (self.process.memory(), self.process.machine.isa());
-        let mut hart = entry.hart;
+        let mut hart = entry.hart.clone();
         for n in 0..MOST {
             if n != 0 && points.code.range((hart.pc, false)..=(hart.pc, true)).next().is_some() {
                 break;
@@ -367,7 +367,7 @@ impl Target for Server {
     fn set_registers(&mut self, tid: i32, hart: &Hart) -> bool {
         let mut world = self.debugger.world();
         let Some(entry) = world.threads.get_mut(&tid) else { return false };
-        (entry.hart, entry.changed) = (*hart, true);
+        (entry.hart, entry.changed) = (hart.clone(), true);
         true
     }
 

@@ -216,7 +216,7 @@ impl World {
 impl Entry {
     /// Its registers, or those of what it has made by a fork.
     pub(crate) fn hart_for(&self, child: bool) -> Hart {
-        let mut hart = self.hart;
+        let mut hart = self.hart.clone();
         if child {
             hart.x[10] = 0;
         }

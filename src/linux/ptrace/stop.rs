@@ -52,7 +52,7 @@ fn trap_info(t: &Thread, code: i32) -> SigInfo {
 /// more: then nothing has happened.
 fn stop(t: &mut Thread, mut report: Report, orig_a0: u64, skip: u64) -> Option<Report> {
     let area = Arc::clone(t.trace.as_ref()?);
-    let mut shown = *t.cpu.hart();
+    let mut shown = t.cpu.hart().clone();
     shown.pc = shown.pc.wrapping_add(skip);
     if let (Some(Kind::SyscallExit), Some(value)) = (report.kind(), t.shown_result.take()) {
         shown.x[10] = value;
@@ -234,7 +234,7 @@ pub(crate) fn before_event(t: &Thread) {
     let Some(area) = &t.trace else { return };
     let mode = area.mode();
     let mut report = Report::new(Kind::Event, 0, &trap_info(t, libc::SIGTRAP));
-    let mut shown = *t.cpu.hart();
+    let mut shown = t.cpu.hart().clone();
     shown.pc = shown.pc.wrapping_add(ECALL);
     report.set_state(&shown, shown.x[10], t.sigmask);
     place(t, &mut report);

@@ -25,9 +25,11 @@ use crate::linux::signal::actions::{
 };
 use crate::linux::signal::core_dump;
 use crate::linux::signal::mirror::{self, UNCATCHABLE, mirror};
+use crate::linux::signal::vector;
 use crate::linux::task::exit;
 use crate::mem::Access;
 use crate::sys::async_signal::{self, ASKED_DEBUG, ASKED_LOOK, RawInfo, UNBLOCKABLE};
+use std::sync::Arc;
 
 const SA_SIGINFO: u64 = 4;
 /// Has no effect here; programs learn from it that flags which there are not are taken away.
@@ -505,20 +507,22 @@ impl Thread {
         let hart = self.cpu.hart();
         let alt = &self.altstack;
         let mut sp = hart.x[2];
-        if is_on(alt, sp) && !is_on(alt, sp.wrapping_sub(FRAME)) {
+        let size = FRAME + vector::room_now(hart);
+        if is_on(alt, sp) && !is_on(alt, sp.wrapping_sub(size)) {
             return None;
         }
         if action.flags & SA_ONSTACK != 0 && alt.size != 0 && !is_on(alt, sp) {
             sp = alt.sp.wrapping_add(alt.size);
         }
-        let frame = sp.wrapping_sub(FRAME) & !15;
-        let uc = UContext {
+        let frame = sp.wrapping_sub(size) & !15;
+        let mut uc = UContext {
             stack: *alt,
             sigmask: self.saved_sigmask.unwrap_or(self.sigmask),
             mcontext: context_of(hart),
             ..UContext::zeroed()
         };
         let mem = self.memory();
+        vector::save(mem, hart, &mut uc, frame + FRAME)?;
         GuestPtr::new(frame).write(mem, info).ok()?;
         GuestPtr::new(frame + size_of::<SigInfo>() as u64).write(mem, &uc).ok()?;
         Some(frame)
@@ -550,7 +554,13 @@ fn context_of(hart: &Hart) -> SigContext {
 pub(crate) fn sys_rt_sigreturn(t: &mut Thread) -> SysResult {
     let frame = t.cpu.hart().x[2];
     let uc = GuestPtr::<UContext>::new(frame.wrapping_add(size_of::<SigInfo>() as u64));
-    let Ok(uc) = uc.read(t.memory()) else {
+    let read = uc.read(t.memory()).ok();
+    let machine = Arc::clone(&t.process.machine);
+    let vectors = |uc: &UContext| {
+        let at = frame.wrapping_add(FRAME);
+        vector::restore(machine.memory(), t.cpu.hart_mut(), uc, at).is_ok()
+    };
+    let Some(uc) = read.filter(vectors) else {
         let mut info = SigInfo { signo: libc::SIGSEGV, code: SI_KERNEL, ..SigInfo::zeroed() };
         info.fields[0] = 0;
         t.force_signal(&info);

@@ -105,7 +105,7 @@ fn note_of(t: &Thread) -> ThreadNote {
     ThreadNote {
         tid: t.tid,
         sigmask: t.sigmask,
-        hart: *t.cpu.hart(),
+        hart: t.cpu.hart().clone(),
         family: [4, 5, 6].map(|n| field(n) as i32),
         times: [14, 15, 16, 17].map(|n| field(n) as u64 * 10_000),
     }

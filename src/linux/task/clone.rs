@@ -92,6 +92,8 @@ impl CloneRequest {
             hart.x[4] = tls;
         }
         hart.clear_reservation();
+        // Its vector state is not the parent's: it has none before it uses vectors.
+        hart.vector = None;
     }
 
     /// What a thread is to have for itself, in the terms of unshare(2): host threads are born with

@@ -170,7 +170,7 @@ impl CloneRequest {
     /// The child runs this very thread in our memory while we wait in the kernel, until it has
     /// started another program or ended. `started` is called in the child and told its id.
     fn share(&self, t: &mut Thread, started: &mut dyn FnMut(i32)) -> SysResult {
-        let hart = *t.cpu.hart();
+        let hart = t.cpu.hart().clone();
         let before = (t.tid, t.sigmask, t.altstack, t.clear_child_tid, t.robust_list);
         let (robust, trace) = (t.robust.take(), t.trace.clone());
         let waits = if self.flags & CLONE_FILES == 0 { t.prepare_fork() } else { None };
@@ -231,7 +231,7 @@ impl CloneRequest {
     /// The child shares our memory, and nobody waits: a host thread does, and lends the child what
     /// the C library keeps for each thread.
     fn run_beside(&self, t: &Thread) -> SysResult {
-        let (hart, sigmask, process) = (*t.cpu.hart(), t.sigmask, Arc::clone(&t.process));
+        let (hart, sigmask, process) = (t.cpu.hart().clone(), t.sigmask, Arc::clone(&t.process));
         let request = Self { flags: self.flags | CLONE_VFORK, ..self.clone() };
         let restriction = Arc::clone(&t.restriction);
         let (report, started) = mpsc::sync_channel(1);

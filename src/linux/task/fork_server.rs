@@ -75,7 +75,7 @@ fn serve_requests(
     loop {
         requests.read_exact(&mut four).ok()?;
         told.word(0).store(0, Ordering::Relaxed);
-        let hart = *t.cpu.hart();
+        let hart = t.cpu.hart().clone();
         let pid = loop {
             // As the guest's own call, it is made again if a signal came before it.
             match fork::fork_here(t) {

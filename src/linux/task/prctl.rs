@@ -1,5 +1,6 @@
 //! Operations on a process or thread (prctl(2)).
 
+use crate::isa::Ext;
 use crate::linux::abi::{Errno, GuestPtr, SysResult};
 use crate::linux::host::HostArg;
 use crate::linux::process::Thread;
@@ -72,6 +73,9 @@ pub(crate) fn sys_prctl(t: &mut Thread, option: i32, a: u64, b: u64, c: u64, d: 
     const GET_TID_ADDRESS: i32 = 40;
     /// `PR_RISCV_SET_ICACHE_FLUSH_CTX`: code written by this process is seen after its fences.
     const RISCV_SET_ICACHE_FLUSH_CTX: i32 = 71;
+    /// `PR_RISCV_V_SET_CONTROL` and `PR_RISCV_V_GET_CONTROL`.
+    const RISCV_V_SET_CONTROL: i32 = 69;
+    const RISCV_V_GET_CONTROL: i32 = 70;
     /// `PR_SET_SYSCALL_USER_DISPATCH`.
     const SET_SYSCALL_USER_DISPATCH: i32 = 59;
     /// `PR_GET_AUXV`.
@@ -82,6 +86,9 @@ pub(crate) fn sys_prctl(t: &mut Thread, option: i32, a: u64, b: u64, c: u64, d: 
             return Ok(0);
         }
         RISCV_SET_ICACHE_FLUSH_CTX => return Ok(0),
+        RISCV_V_SET_CONTROL => return control_vectors(t, a),
+        RISCV_V_GET_CONTROL if has_vectors(t) => return Ok(t.vector_control),
+        RISCV_V_GET_CONTROL => return Err(Errno::EINVAL),
         libc::PR_SET_SECCOMP => return seccomp::set_by_prctl(t, a, b),
         SET_SYSCALL_USER_DISPATCH => return user_dispatch::set(t, a, b, c, d),
         libc::PR_GET_SECCOMP => return Ok(u64::from(t.restriction.mode())),
@@ -98,6 +105,30 @@ pub(crate) fn sys_prctl(t: &mut Thread, option: i32, a: u64, b: u64, c: u64, d: 
         Kind::WriteFourth(n) => args[3] = t.guest(d, n, Access::Write)?,
     }
     t.host(libc::SYS_prctl, &[HostArg::int(option), args[0], args[1], args[2], args[3]])
+}
+
+/// Vectors are on for the thread: what [`Thread::vector_control`] is at first.
+pub(crate) const VECTORS_ON: u64 = 2;
+
+fn has_vectors(t: &Thread) -> bool {
+    t.process.machine.isa().has(Ext::V)
+}
+
+/// Says whether vectors are on for the thread (bits 1:0) and for the program that it executes next
+/// (3:2), and whether that goes on so (4). As in the kernel what is on stays on. What is said of
+/// the next program is remembered, and has no effect on it.
+fn control_vectors(t: &mut Thread, control: u64) -> SysResult {
+    const OFF: u64 = 1;
+    const RESERVED: u64 = 3;
+    let (now, next) = (control & 3, control >> 2 & 3);
+    if !has_vectors(t) || control > 0x1f || now == RESERVED || next == RESERVED {
+        return Err(Errno::EINVAL);
+    }
+    if now == OFF {
+        return Err(Errno::EPERM);
+    }
+    t.vector_control = control & !3 | VECTORS_ON;
+    Ok(0)
 }
 
 /// Gives a range of anonymous memory a name for `/proc/PID/maps` on the host.

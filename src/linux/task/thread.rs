@@ -8,6 +8,7 @@ use crate::linux::process::{Process, Thread};
 use crate::linux::seccomp::filter::Restriction;
 use crate::linux::signal::actions;
 use crate::linux::task::clone::CloneRequest;
+use crate::linux::task::prctl::VECTORS_ON;
 use crate::linux::task::{futex, peers};
 use crate::runtime::Cpu;
 use crate::sys::async_signal::{self, Slot};
@@ -54,6 +55,7 @@ impl Thread {
             shown: None,
             registered_rings: Default::default(),
             user_dispatch: None,
+            vector_control: VECTORS_ON,
             trace: None,
             begins: None,
             restart: None,
@@ -66,7 +68,7 @@ impl Thread {
     /// Starts another thread of the process. Returns its id.
     /// All signals are blocked.
     pub(crate) fn start_thread(&self, request: &CloneRequest) -> SysResult {
-        let mut hart = *self.cpu.hart();
+        let mut hart = self.cpu.hart().clone();
         request.set_child_registers(&mut hart);
         let (process, sigmask) = (Arc::clone(&self.process), self.sigmask);
         let request = request.clone();
