@@ -49,6 +49,27 @@ u64 peek(const u64 *p)
     return *p;
 }
 
+/* What a call costs. */
+void nothing(void)
+{
+}
+
+/* Host function 2, as often as is said: what that costs. */
+void call_host(u64 times)
+{
+    register u64 a0 __asm__("a0") = times;
+    register u64 a7 __asm__("a7") = 2;
+    while (a0--)
+        __asm__ volatile("ecall" : "+r"(a0) : "r"(a7) : "memory");
+}
+
+/* Writes to `pages` pages from `p` on. */
+void touch(volatile char *p, u64 pages)
+{
+    for (u64 i = 0; i < pages; i++)
+        p[i * 4096] += 1;
+}
+
 u64 deep(u64 n)
 {
     volatile char room[4096];

@@ -588,6 +588,7 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
 
     /// Checks that the block may be left as it is.
     fn leaves(&self, state: &State<'c, H>, now: &Now<'_, '_>, end: End, flow: Flow) {
+        let stubs = &self.ctx.stubs;
         match (end, flow) {
             (End::Exit(to), Flow::Goto(target))
             | (End::Exit(to) | End::Call(to, _), Flow::Call(target))
@@ -596,8 +597,8 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
             (End::Exit(_), Flow::Unknown) => {}
             (End::Exit(to), _) if state.guest.unknown && now.between(to) => {}
             (End::Back | End::Linked, Flow::Goto(_)) => {}
-            (End::Stub(at), Flow::Leave(_)) if at == self.ctx.stubs.exit => {}
-            (End::Stub(at), _) if at == self.ctx.stubs.link => {}
+            (End::Stub(at), Flow::Leave(_)) if [stubs.exit, stubs.serve].contains(&at) => {}
+            (End::Stub(at), _) if at == stubs.link => {}
             _ => self.fail(now, &format!("leaves by {end:x?}, not {flow:x?}")),
         }
         let part = |to| state.before.iter().skip(1).find(|(pc, _)| *pc == to);

@@ -44,6 +44,9 @@ use dynasmrt::relocations::Relocation;
 pub struct Stubs {
     /// `extern "C" fn(*mut ThreadState, *const u8) -> u64`: enters translated code.
     pub enter: CodePtr,
+    /// As `enter`, as a call of a guest function: when it returns to [`ThreadState::call_return`],
+    /// translated code is left with [`ExitReason::Return`].
+    pub enter_call: CodePtr,
     /// Target of an unlinked jump: link id in the first scratch register.
     pub link: CodePtr,
     /// Indirect jump that missed: guest address in the first scratch register.
@@ -55,11 +58,16 @@ pub struct Stubs {
     pub return_empty: CodePtr,
     /// Leaves with [`ExitReason::Exit`]; the block has set pc and kind.
     pub exit: CodePtr,
+    /// Leaves with [`ExitReason::Fuel`]; the block has set the pc.
+    pub fuel: CodePtr,
     /// Calls the interpreter for one instruction.
     pub helper: CodePtr,
     /// Calls [`ThreadState::counter`]: number of the counter and what it is at in the first scratch
     /// register of x86-64; for aarch64 the latter is in the second.
     pub counter: CodePtr,
+    /// Calls [`ThreadState::serve`] for an environment call at `hart.pc`. Returns if that says to
+    /// go on behind it.
+    pub serve: CodePtr,
     /// Where the fault handler continues: registers have been saved by the handler.
     pub fault: CodePtr,
 }
@@ -72,11 +80,12 @@ type Here<'a, R> = dyn Fn(&StubAssembler<R>) -> CodePtr + 'a;
 
 /// Assembles all stubs at the start of an arena: the ways out, of which the lookup stub is the
 /// first thing in the arena, since an empty table entry is 0 and leads there, and those to enter,
-/// to call the helper, and to read a counter.
+/// to call the helper, to read a counter, to enter by a call, to serve environment calls, and to
+/// leave for want of fuel.
 pub(crate) fn assemble_stubs<R: Relocation>(
     buf: &mut CodeBuf,
     leaves: fn(&mut StubAssembler<R>, &mut Stubs, &Here<'_, R>),
-    [enter, helper, counter]: [fn(&mut StubAssembler<R>); 3],
+    [enter, helper, counter, enter_call, serve, fuel]: [fn(&mut StubAssembler<R>); 6],
 ) -> Stubs {
     let mut ops = StubAssembler::new(0);
     let base = buf.hot_base;
@@ -89,6 +98,12 @@ pub(crate) fn assemble_stubs<R: Relocation>(
     helper(&mut ops);
     stubs.counter = here(&ops);
     counter(&mut ops);
+    stubs.enter_call = here(&ops);
+    enter_call(&mut ops);
+    stubs.serve = here(&ops);
+    serve(&mut ops);
+    stubs.fuel = here(&ops);
+    fuel(&mut ops);
     match ops.finalize() {
         Ok(code) => buf.hot.extend_from_slice(&code),
         Err(e) => unreachable!("the stubs' labels are all bound: {e}"),
@@ -114,6 +129,10 @@ pub struct EmitContext<'a> {
     pub peek: &'a dyn Fn(u64) -> Option<u64>,
     /// [`HANDLER_ROOM`] bytes are kept free below the stack of return addresses.
     pub handler_room: bool,
+    /// What the block costs of [`ThreadState::fuel`], if that is metered: its instructions.
+    pub meter: Option<u32>,
+    /// Environment calls go through [`Stubs::serve`], and what follows them is jumped to.
+    pub serves: bool,
     /// Host address of [`MAX_COUNTERS`] 64-bit counters that the block shall increment as it is
     /// executed.
     pub counters: Option<u64>,
@@ -165,6 +184,8 @@ pub trait Backend {
     const IGNORES_TOP_BYTE: bool;
     /// How often a block may execute its instructions before it polls.
     const UNROLL: u32;
+    /// [`ThreadState::no_traps`] of a thread whose floating-point exceptions never trap.
+    const NO_TRAPS: u32;
     /// Where guest registers live.
     const MAP: &'static RegMap;
 

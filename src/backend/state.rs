@@ -47,6 +47,13 @@ pub enum ExitReason {
     Helper = 3,
     /// A host fault; registers are in `fault`.
     Fault = 4,
+    /// The function that the enter-call stub has called has returned.
+    Return = 5,
+    /// An environment call, at `hart.pc`: the function at [`ThreadState::serve`] has not let
+    /// translated code go on.
+    Serve = 6,
+    /// At the entry of a block that costs more instructions than are left; `hart.pc` is its.
+    Fuel = 7,
 }
 
 impl ExitReason {
@@ -58,6 +65,9 @@ impl ExitReason {
             1 => Self::Lookup,
             2 => Self::Exit,
             3 => Self::Helper,
+            5 => Self::Return,
+            6 => Self::Serve,
+            7 => Self::Fuel,
             _ => Self::Fault,
         }
     }
@@ -118,6 +128,16 @@ pub struct ThreadState {
     /// Address of `extern "C" fn(u64) -> u64`: what a [`Counter`](crate::util::Counter) is at. It
     /// computes with integers only.
     pub counter: u64,
+    /// Instructions that are left, with [`EmitContext::meter`](super::EmitContext::meter).
+    pub fuel: i64,
+    /// Of those, what no block may take: 0, or all if the hart is to be stopped.
+    pub fuel_floor: i64,
+    /// Address of the function that the serve stub calls.
+    pub serve: u64,
+    /// What that function needs; the runtime's own.
+    pub frame: u64,
+    /// Guest address to which functions return that the enter-call stub calls.
+    pub call_return: u64,
     /// What the fault handler saved.
     pub fault: Registers,
     /// Half the place of the part of code that was executed last ([`EmitContext::edges`]).

@@ -123,6 +123,18 @@ impl<'b> Host<'b> for Asm<'b> {
         self.mem(Mem::LoadW, ZR, At::Disp(STATE, -(STATE_BIAS as i32) - 8));
     }
 
+    fn test_fuel(&mut self, insns: u32) -> Test {
+        self.load_field(X0, field!(fuel));
+        self.load_field(X1, field!(fuel_floor));
+        self.add_imm(Sz::X, X0, X0, -i64::from(insns));
+        self.cmp(Sz::X, X0, X1);
+        Test::Flags(Cc::LT)
+    }
+
+    fn store_fuel(&mut self) {
+        self.store_field(field!(fuel), X0);
+    }
+
     fn touch_handler_room(&mut self) {
         self.mov_imm(LR, (HANDLER_ROOM as u64).wrapping_neg());
         self.mem(Mem::LoadW, ZR, At::Index(SP, LR, false));

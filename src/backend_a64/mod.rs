@@ -43,6 +43,7 @@ impl Backend for A64 {
     const EXACT_FLAGS_COST: bool = true;
     const IGNORES_TOP_BYTE: bool = true;
     const UNROLL: u32 = <asm::Asm<'_> as crate::backend::emit::Host>::UNROLL as u32;
+    const NO_TRAPS: u32 = 0;
     const MAP: &'static RegMap = &regs::MAP;
 
     emit_with_shared_emitter!();

@@ -15,7 +15,7 @@ const FRAME: u32 = 160;
 
 /// Emits the stubs at the start of an arena.
 pub(super) fn emit_stubs(buf: &mut CodeBuf) -> Stubs {
-    assemble_stubs(buf, leaves, [enter, helper, counter])
+    assemble_stubs(buf, leaves, [enter, helper, counter, enter_call, serve, fuel])
 }
 
 /// The ways out. Each sets the kind in x1 and the payload in x0.
@@ -75,6 +75,26 @@ const SAVED_FLOAT: [(u8, u8); 4] = [(8, 9), (10, 11), (12, 13), (14, 15)];
 
 /// `extern "C" fn(state: *mut ThreadState, code: *const u8) -> u64`
 fn enter(ops: &mut Ops) {
+    to_guest(ops);
+    a64!(ops ; br x1);
+}
+
+/// The same; a guest's return to `call_return` arrives behind the host's call.
+fn enter_call(ops: &mut Ops) {
+    to_guest(ops);
+    a64!(ops
+        ; ldr x16, [state, field!(call_return) as u32]
+        // Behind this instruction, the push, and the call.
+        ; adr x30, 12
+        ; stp x30, x16, [sp, -16]!
+        ; blr x1
+        ; movz w1, ExitReason::Return as u32
+        ; b ->leave
+    );
+}
+
+/// Makes the host's registers the guest's, for the state in x0; x1 is kept.
+fn to_guest(ops: &mut Ops) {
     a64!(ops ; sub sp, sp, FRAME);
     let mut at = 0;
     for (x, y) in SAVED {
@@ -97,7 +117,6 @@ fn enter(ops: &mut Ops) {
     );
     restore(ops);
     load_return_sp(ops);
-    a64!(ops ; br x1);
 }
 
 /// Returns to whoever called `enter`, with the kind in x1.
@@ -148,6 +167,50 @@ fn counter(ops: &mut Ops) {
             ; mov x1, x0
         );
     });
+}
+
+/// Leaves at the entry of a block.
+fn fuel(ops: &mut Ops) {
+    a64!(ops
+        ; movz w1, ExitReason::Fuel as u32
+        ; b ->leave
+    );
+}
+
+/// Lets the function at `serve` serve the environment call at `hart.pc`. It returns 0 to go on.
+///
+/// The function may run other guest code in the same state, so what this needs afterwards is on the
+/// host's stack: where to go on, the stack of return addresses, and the host's stack as it was.
+fn serve(ops: &mut Ops) {
+    save(ops);
+    a64!(ops
+        ; mov x1, sp
+        ; str x1, [state, field!(return_sp) as u32]
+        ; ldr x2, [state, field!(host_sp) as u32]
+        ; mov sp, x2
+        ; stp x2, xzr, [sp, -16]!
+        ; stp x30, x1, [sp, -16]!
+        ; ldr w16, [state, field!(host_fp) as u32]
+        ; msr FPCR, x16
+        ; sub x0, state, STATE_BIAS as u32
+        ; ldr x16, [state, field!(serve) as u32]
+        ; blr x16
+        ; ldp x30, x1, [sp], 16
+        ; ldr x2, [sp], 16
+        ; str x2, [state, field!(host_sp) as u32]
+        ; cbnz w0, >stop
+    );
+    // x1 and x30 are no registers of the guest's.
+    restore(ops);
+    // What a function of the host has published through the table.
+    a64!(ops
+        ; isb
+        ; mov sp, x1
+        ; ret
+        ; stop:
+        ; movz w1, ExitReason::Serve as u32
+        ; b ->unwind
+    );
 }
 
 /// Emits by `call` a call of a function on the host's stack, with the guest's registers saved, and

@@ -1,7 +1,7 @@
 //! What blocks are emitted with here.
 
 use super::Emitter;
-use super::asm::{Asm, Cc, Map, Pp, Rm, ShortLabel, Sz};
+use super::asm::{Alu, Asm, Cc, Map, Pp, Rm, ShortLabel, Sz};
 use super::emit_float::{MOVAPS, MOVU_LOAD, MOVU_STORE, scalar};
 use super::features::Features;
 use super::regs::{RAX, RCX, RDX, XMM0, field, float_slot};
@@ -151,6 +151,17 @@ impl<'b> Host<'b> for Asm<'b> {
     fn poll(&mut self) {
         // test [rbp - STATE_BIAS - 8], eax: the end of the page below the state.
         self.ins(Pp::None, Map::One, Sz::D, 0x85, RAX, Rm::S(-(STATE_BIAS as i32) - 8));
+    }
+
+    fn test_fuel(&mut self, insns: u32) -> Cc {
+        self.mov(Sz::Q, RAX, Rm::S(field!(fuel)));
+        self.alu_imm(Alu::Sub, Sz::Q, Rm::R(RAX), insns as i32);
+        self.alu(Alu::Cmp, Sz::Q, RAX, Rm::S(field!(fuel_floor)));
+        Cc::L
+    }
+
+    fn store_fuel(&mut self) {
+        self.mov_to(Sz::Q, Rm::S(field!(fuel)), RAX);
     }
 
     fn touch_handler_room(&mut self) {

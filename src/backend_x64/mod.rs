@@ -43,6 +43,7 @@ impl Backend for X64 {
     const EXACT_FLAGS_COST: bool = false;
     const IGNORES_TOP_BYTE: bool = false;
     const UNROLL: u32 = 1;
+    const NO_TRAPS: u32 = emit_float::ALL_MASKS;
     const MAP: &'static RegMap = &regs::MAP;
 
     emit_with_shared_emitter!();

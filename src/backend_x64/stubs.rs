@@ -22,7 +22,7 @@ macro_rules! x64 {
 
 /// Emits the stubs at the start of an arena.
 pub(super) fn emit_stubs(buf: &mut CodeBuf) -> Stubs {
-    assemble_stubs(buf, leaves, [enter, helper, counter])
+    assemble_stubs(buf, leaves, [enter, helper, counter, enter_call, serve, fuel])
 }
 
 fn align(ops: &mut Ops) {
@@ -80,6 +80,7 @@ fn leaves(ops: &mut Ops, stubs: &mut Stubs, here: &dyn Fn(&Ops) -> CodePtr) {
     stubs.return_miss = here(ops);
     stubs.return_empty = here(ops);
     x64!(ops
+        ; ->return_miss:
         ; mov rsp, [rbp + field!(return_top)]
         ; mov rax, Rq(RA_HOME)
         ; ror rax, 1
@@ -95,6 +96,27 @@ fn leaves(ops: &mut Ops, stubs: &mut Stubs, here: &dyn Fn(&Ops) -> CodePtr) {
 
 /// `extern "C" fn(state: *mut ThreadState, code: *const u8) -> u64`
 fn enter(ops: &mut Ops) {
+    to_guest(ops);
+    x64!(ops ; jmp rax);
+    align(ops);
+}
+
+/// The same; the guest's return arrives behind the host's call, with the guest address in ra.
+fn enter_call(ops: &mut Ops) {
+    to_guest(ops);
+    x64!(ops
+        ; call rax
+        ; mov rax, Rq(RA_HOME)
+        ; cmp rax, [rbp + field!(call_return)]
+        ; jne ->return_miss
+        ; mov ecx, ExitReason::Return as i32
+        ; jmp ->leave
+    );
+    align(ops);
+}
+
+/// Makes the host's registers the guest's, for the state in rdi; moves rsi to rax.
+fn to_guest(ops: &mut Ops) {
     x64!(ops
         ; push rbp
         ; push rbx
@@ -109,11 +131,7 @@ fn enter(ops: &mut Ops) {
         ; mov rax, rsi
     );
     restore(ops);
-    x64!(ops
-        ; mov rsp, [rbp + field!(return_sp)]
-        ; jmp rax
-    );
-    align(ops);
+    x64!(ops ; mov rsp, [rbp + field!(return_sp)]);
 }
 
 /// Lets the function at `helper` execute the instruction at `hart.pc`. It returns 0 to go on.
@@ -133,6 +151,51 @@ fn helper(ops: &mut Ops) {
     x64!(ops
         ; mov rsp, [rbp + field!(return_sp)]
         ; ret
+    );
+    align(ops);
+}
+
+/// Leaves at the entry of a block.
+fn fuel(ops: &mut Ops) {
+    x64!(ops
+        ; mov ecx, ExitReason::Fuel as i32
+        ; jmp ->leave
+    );
+}
+
+/// Lets the function at `serve` serve the environment call at `hart.pc`. It returns 0 to go on.
+///
+/// The function may run other guest code in the same state, so what this needs afterwards is on the
+/// host's stack: where to go on, the stack of return addresses, and the host's stack as it was.
+fn serve(ops: &mut Ops) {
+    save(ops);
+    x64!(ops
+        ; pop rax
+        ; mov rcx, rsp
+        ; mov [rbp + field!(return_sp)], rcx
+        ; mov rsp, [rbp + field!(host_sp)]
+        ; push rax
+        ; push rcx
+        ; push QWORD [rbp + field!(host_sp)]
+        ; sub rsp, 8
+        ; ldmxcsr [rbp + field!(host_fp)]
+        ; lea rdi, [rbp - STATE_BIAS as i32]
+        ; call QWORD [rbp + field!(serve)]
+        ; add rsp, 8
+        ; pop QWORD [rbp + field!(host_sp)]
+        ; pop rcx
+        ; pop rdx
+        ; test eax, eax
+        ; jnz >stop
+    );
+    restore(ops);
+    x64!(ops
+        ; mov rsp, rcx
+        ; push rdx
+        ; ret
+        ; stop:
+        ; mov ecx, ExitReason::Serve as i32
+        ; jmp ->unwind
     );
     align(ops);
 }

@@ -11,7 +11,7 @@ use super::options::{EngineKind, Options};
 use super::pc_table::{PcTable, STEP};
 use super::source::{GuestCode, Source};
 use super::stats::{Counters, add, add_alone};
-use super::units::{BlockKey, Units};
+use super::units::{BlockKey, Meter, Units};
 use super::unlinked::UnlinkedBlock;
 use crate::backend::{Backend, CodeBuf, EmitContext, Stubs};
 use crate::ir;
@@ -178,8 +178,9 @@ impl CodeCache {
         let mut source = inner.source.over(code);
         let known = options.mark && self.marks().knows(pc);
         let edges = options.edges.as_ref().and_then(|edges| edges.at(pc));
-        let each_branch = options.mark && !known || edges.is_some();
-        let own = Limits { each_branch, ..key.limits() };
+        let limits = if options.meter { METERED } else { key.limits() };
+        let each_branch = limits.each_branch || options.mark && !known || edges.is_some();
+        let own = Limits { each_branch, ..limits };
         let mut block = inner.lifter.lift(&mut source, &options.isa, pc, &own);
         if known && let Some(insns) = self.marks().known(block, memory) {
             let own = Limits { max_insns: insns.min(own.max_insns), ..own };
@@ -201,9 +202,12 @@ impl CodeCache {
         inner.buf.start(pc, [inner.hot, inner.cold], inner.links.len() as u32);
         let lookup = |pc: u64| self.table.get(pc);
         // Where a stub leads is not known before it has been executed once: it may be bound then.
-        let provisional =
-            !self.unlinked && facts::is_linkage_entry(block) && inner.stubs_seen.insert(pc);
+        let provisional = !self.unlinked
+            && !options.meter
+            && facts::is_linkage_entry(block)
+            && inner.stubs_seen.insert(pc);
         let peek = |addr: u64| if provisional { None } else { memory.read_u64(addr).ok() };
+        let meter = options.meter.then(|| Meter::new(sizes(block, &mut source).into_iter()));
         let marked_code = options.mark && !known;
         let counts = (options.count || marked_code).then(|| self.counts.next());
         let context = EmitContext {
@@ -214,6 +218,8 @@ impl CodeCache {
             conditional_links: !inner.shared,
             peek: &peek,
             handler_room: options.foreign_handlers,
+            meter: meter.map(|meter| meter.insns().max(1)),
+            serves: options.serve_calls,
             counters: counts.as_ref().map(BlockCounts::address),
             edges,
             marks: marked_code,
@@ -256,6 +262,7 @@ impl CodeCache {
         let kept = !provisional && !refused && !block.ranges.is_empty();
         let ranges = if kept { &block.ranges[..] } else { &[] };
         let id = inner.units.push((pc, Host::MAP), ranges, inner.links.len(), &inner.buf);
+        meter.into_iter().for_each(|meter| inner.units.meter(meter));
         let code = self.publish(inner, (pc, id), kept, counters);
         if let Some(unlinked) = unlinked {
             inner.unlinked.insert(key, Arc::new(unlinked));
@@ -449,6 +456,25 @@ struct Frozen<'a> {
 
 impl Drop for Frozen<'_> {
     fn drop(&mut self) {}
+}
+
+/// Limits of blocks of which all instructions are executed, unless one of them faults.
+const METERED: Limits =
+    Limits { max_insns: Meter::MOST, max_exits: 1, max_jumps: 4, each_branch: true };
+
+/// Bytes of each instruction of a block, in the order of its ranges.
+fn sizes(block: &ir::Block, source: &mut impl CodeSource) -> Vec<u64> {
+    let mut sizes = Vec::with_capacity(block.insns as usize);
+    for &(start, len) in &block.ranges {
+        let mut at = start;
+        while at < start + u64::from(len) {
+            let wide = source.bytes(at).is_some_and(|b| b.first().is_some_and(|b| b & 3 == 3));
+            sizes.push(if wide { 4 } else { 2 });
+            at += if wide { 4 } else { 2 };
+        }
+    }
+    debug_assert!(block.ranges.is_empty() || sizes.len() as u32 == block.insns);
+    sizes
 }
 
 /// Blocks start at multiples of 16, as hosts like it.

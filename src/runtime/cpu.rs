@@ -2,15 +2,16 @@
 
 use super::cache::CodeCache;
 use super::helpers::{HelperContext, interpret_one, read_counter};
-use super::host::{fp_flags, load_fp};
+use super::host::{NO_TRAPS, fp_flags, load_fp};
 use super::lockstep::Lockstep;
 use super::machine::{Generation, Machine};
+use super::serve::nobody;
 use super::stats::add;
 use super::stop::StopRequests;
-use super::thread::{Remote, Thread};
+use super::thread::{Entry, Remote, Thread};
 use super::units::BlockKey;
 use super::unlinked::UnlinkedBlock;
-use crate::backend::ExitReason;
+use crate::backend::{ExitReason, ThreadState};
 use crate::cpu::{Exit, Hart, VectorUnit};
 use crate::interp::{self, Interp, Watchpoint};
 use crate::ir::ExitKind;
@@ -83,6 +84,10 @@ pub struct Cpu {
     returns_at: u64,
     interp: Interp,
     interp_epoch: u64,
+    /// Runs of translated code under way whose environment calls are served, one inside the other.
+    serving: u32,
+    /// Code caches from which one of them has come.
+    left_behind: Vec<Arc<Generation>>,
     /// With `EngineKind::Verify`, but while it is used.
     pub(super) lockstep: Option<Box<Lockstep>>,
 }
@@ -112,6 +117,8 @@ impl Cpu {
         state.context = &raw mut *context as u64;
         state.helper = interpret_one as *const () as u64;
         state.counter = read_counter as *const () as u64;
+        state.serve = nobody as *const () as u64;
+        state.no_traps = if machine.options().fp_traps { 0 } else { NO_TRAPS };
         state.memory_base = machine.memory().base().0 as u64;
         let generation = machine.generation();
         let mut cpu = Self {
@@ -120,6 +127,8 @@ impl Cpu {
             context,
             generation,
             returns_at: 0,
+            serving: 0,
+            left_behind: Vec::new(),
             interp: match &machine.noted {
                 Some(noted) => Interp::noting(Arc::clone(noted)),
                 None => Interp::new(),
@@ -160,27 +169,121 @@ impl Cpu {
         let may_translate = self.may_translate();
         let _turn = self.take_turn();
         loop {
-            if self.take_flags() {
-                return Exit::Interrupted;
-            }
-            self.machine.serve_code_events();
-            let stopped = if self.machine.is_traced() {
-                self.run_singly()
-            } else if may_translate && self.hart().frm <= 3 {
-                if self.machine.verifies() { self.run_verified() } else { self.run_translated() }
-            } else {
-                self.run_interpreted()
-            };
-            match stopped {
-                Some(Exit::FenceI) => {
-                    self.machine.memory().expect_fences(0..u64::MAX);
-                    self.machine.fence_i();
-                    self.hart_mut().pc = self.hart().pc.wrapping_add(4);
-                }
-                Some(exit) => return exit,
-                None => {}
+            if let Some(exit) = self.run_once(may_translate) {
+                return exit;
             }
         }
+    }
+
+    /// As [`Self::run`], but may come back before something must be served.
+    pub(super) fn run_some(&mut self) -> Option<Exit> {
+        let may_translate = self.may_translate();
+        let _turn = self.take_turn();
+        self.run_once(may_translate)
+    }
+
+    fn run_once(&mut self, may_translate: bool) -> Option<Exit> {
+        if self.take_flags() {
+            return Some(Exit::Interrupted);
+        }
+        self.machine.serve_code_events();
+        let stopped = if self.machine.is_traced() {
+            self.run_singly()
+        } else if may_translate && self.hart().frm <= 3 {
+            if self.machine.verifies() { self.run_verified() } else { self.run_translated() }
+        } else {
+            self.run_interpreted()
+        };
+        self.without_fence(stopped)
+    }
+
+    /// Serves `fence.i`.
+    pub(super) fn without_fence(&mut self, stopped: Option<Exit>) -> Option<Exit> {
+        if stopped != Some(Exit::FenceI) {
+            return stopped;
+        }
+        self.machine.memory().expect_fences(0..u64::MAX);
+        self.machine.fence_i();
+        self.hart_mut().pc = self.hart().pc.wrapping_add(4);
+        self.charge();
+        None
+    }
+
+    /// Instructions that the hart may still execute, with
+    /// [`Options::meter`](super::Options::meter): each that completes is one. What an exit reports,
+    /// such as an environment call, is to be charged by whoever serves it.
+    #[must_use]
+    pub fn fuel(&self) -> u64 {
+        self.thread.state().fuel as u64
+    }
+
+    /// Sets what [`Self::fuel`] is, to 2^63 - 1 at most.
+    pub fn set_fuel(&mut self, insns: u64) {
+        self.thread.state_mut().fuel = i64::try_from(insns).unwrap_or(i64::MAX);
+    }
+
+    /// Charges one instruction, where they are metered.
+    pub fn charge(&mut self) {
+        if self.machine.options().meter {
+            self.thread.state_mut().fuel -= 1;
+        }
+    }
+
+    /// What comes of a pc at which nothing is left. A function that has returned is done.
+    fn out_of_fuel(&self) -> Exit {
+        let state = self.thread.state();
+        let returned = state.hart.pc == state.call_return && state.call_return != 0;
+        if returned { Exit::Ebreak } else { Exit::OutOfFuel }
+    }
+
+    /// Sets the guest address to which functions return that are called from outside; there is an
+    /// `ebreak` at it, for ever.
+    pub fn set_call_return(&mut self, pc: u64) {
+        self.thread.state_mut().call_return = pc;
+    }
+
+    /// Translated code for the pc, if there is some and nothing else must be looked at.
+    #[inline]
+    pub(super) fn ready_code(&self) -> Option<CodePtr> {
+        let cache = &self.generation.as_ref()?.cache;
+        let ready = self.is_undisturbed(cache) && ensure_alt_stack().is_ok();
+        if ready { cache.table.get(self.hart().pc) } else { None }
+    }
+
+    /// True if code of `cache` may go on where it is left now, and be entered where it was before.
+    #[inline]
+    pub(super) fn is_undisturbed(&self, cache: &CodeCache) -> bool {
+        cache.id == self.machine.generation_id()
+            && cache.invalidations.load(Ordering::Acquire) == self.returns_at
+            && !self.shared.requests.any()
+            && !self.machine.has_code_events()
+            && !self.machine.is_traced()
+            && self.machine.is_own_process()
+            && self.hart().frm <= 3
+    }
+
+    /// Makes the state ready for code at `code`, which is called or jumped to.
+    pub(super) fn begin_serving(&mut self, code: CodePtr, call: bool) -> Entry {
+        self.serving += 1;
+        let cache = self.cache();
+        let stub = if call { cache.stubs.enter_call } else { cache.stubs.enter };
+        let arena = cache.arena.exec_base();
+        load_fp(self.thread.state_mut());
+        self.thread.entry(arena, stub, code)
+    }
+
+    /// The code has been left.
+    pub(super) fn end_serving(&mut self) {
+        self.serving -= 1;
+        if self.serving == 0 && !self.left_behind.is_empty() {
+            self.left_behind.clear();
+        }
+        let state = self.thread.state_mut();
+        state.hart.fflags = fp_flags(state.guest_fp);
+    }
+
+    pub(super) fn state_mut(&mut self) -> &mut ThreadState {
+        self.thread.state_mut()
     }
 
     /// True if translated code can be run here: there is a code cache that is not another
@@ -257,6 +360,18 @@ impl Cpu {
     /// # Errors
     /// Why it did not complete.
     pub fn step(&mut self) -> Result<(), Exit> {
+        let metered = self.machine.options().meter;
+        if metered && self.fuel() == 0 {
+            return Err(self.out_of_fuel());
+        }
+        let result = self.step_unmetered();
+        if metered && result.is_ok() {
+            self.charge();
+        }
+        result
+    }
+
+    fn step_unmetered(&mut self) -> Result<(), Exit> {
         let hart = &mut self.thread.state_mut().hart;
         let (memory, isa) = (self.machine.memory(), self.machine.isa());
         if self.machine.is_traced() {
@@ -310,13 +425,24 @@ impl Cpu {
             self.interp_epoch = epoch;
         }
         // With a rounding mode that only the interpreter knows, it runs until that changes.
-        let budget = if self.machine.translates() { 64 } else { u64::MAX };
+        let mut budget = if self.machine.translates() { 64 } else { u64::MAX };
+        let metered = self.machine.options().meter;
+        if metered {
+            budget = budget.min(self.fuel());
+            if budget == 0 {
+                return Some(self.out_of_fuel());
+            }
+        }
         let hart = &mut self.thread.state_mut().hart;
         let (memory, isa) = (self.machine.memory(), self.machine.isa());
         let (exit, n) = self.interp.run(hart, memory, isa, budget, &self.shared.stop);
         self.machine.tell_noted();
         add(&self.machine.counters.interpreted, n);
+        if metered {
+            self.thread.state_mut().fuel -= n as i64;
+        }
         match exit {
+            Exit::OutOfFuel if metered && self.fuel() == 0 => Some(self.out_of_fuel()),
             Exit::OutOfFuel => None,
             // The loop looks at the flags; if they were taken already, we must not stop again.
             Exit::Interrupted => {
@@ -367,7 +493,10 @@ impl Cpu {
     /// Takes note of a new code cache and of invalidated blocks.
     pub(super) fn adopt_changes(&mut self) {
         if self.cache().id != self.machine.generation_id() {
-            self.generation = self.machine.generation();
+            let old = std::mem::replace(&mut self.generation, self.machine.generation());
+            if self.serving > 0 {
+                self.left_behind.extend(old);
+            }
             self.adopt_generation();
         }
         let invalidations = self.cache().invalidations.load(Ordering::Acquire);
@@ -382,8 +511,8 @@ impl Cpu {
     pub(super) fn enter(&mut self, code: CodePtr) -> Option<Exit> {
         let state = self.thread.state_mut();
         load_fp(state);
-        let (base, stubs) = (self.cache().arena.exec_base(), self.cache().stubs);
-        let kind = self.thread.enter(base, &stubs, code);
+        let (base, stub) = (self.cache().arena.exec_base(), self.cache().stubs.enter);
+        let kind = self.thread.enter(base, stub, code);
         let state = self.thread.state_mut();
         state.hart.fflags = fp_flags(state.guest_fp);
         self.left(ExitReason::from_raw(kind))
@@ -443,7 +572,11 @@ impl Cpu {
         }
     }
 
-    fn left(&mut self, kind: ExitReason) -> Option<Exit> {
+    /// What comes of leaving translated code for a reason.
+    pub(super) fn left(&mut self, kind: ExitReason) -> Option<Exit> {
+        if matches!(kind, ExitReason::Exit | ExitReason::Serve) {
+            self.give_back();
+        }
         let counters = &self.machine.counters;
         let payload = self.thread.state().payload;
         match kind {
@@ -469,6 +602,20 @@ impl Cpu {
                 ExitKind::FenceI => Some(Exit::FenceI),
                 ExitKind::Fetch => self.step().err(),
             },
+            ExitReason::Return => {
+                self.hart_mut().pc = self.thread.state().call_return;
+                Some(Exit::Ebreak)
+            }
+            ExitReason::Serve => {
+                add(&counters.ecalls, 1);
+                Some(Exit::Ecall)
+            }
+            ExitReason::Fuel if self.thread.state().fuel_floor != 0 => {
+                self.disarm();
+                None
+            }
+            // Fewer than a block has: the interpreter counts them.
+            ExitReason::Fuel => self.run_interpreted(),
             ExitReason::Helper => {
                 // The fault point is the last byte of the call.
                 let at = HostAddr(self.thread.pop_return().0 - 1);
@@ -477,12 +624,23 @@ impl Cpu {
                 // across a call.
                 self.recover(at, None);
                 self.hart_mut().pc = next;
+                if self.context.exit.is_none() {
+                    self.charge();
+                }
                 self.context.exit.take()
             }
             ExitReason::Fault => {
                 add(&counters.faults, 1);
                 self.left_by_fault()
             }
+        }
+    }
+
+    /// Gives back what was paid for an instruction that has not been executed: the last of its
+    /// block.
+    pub(super) fn give_back(&mut self) {
+        if self.machine.options().meter {
+            self.thread.state_mut().fuel += 1;
         }
     }
 
@@ -511,10 +669,11 @@ impl Cpu {
             unreachable!("translated code was left at {at}, where it cannot be left")
         };
         restore.apply(self.hart_mut(), saved);
+        self.thread.state_mut().fuel += i64::from(restore.unused);
     }
 
     /// The code cache of a hart that translates.
-    fn cache(&self) -> &CodeCache {
+    pub(super) fn cache(&self) -> &CodeCache {
         let Some(generation) = &self.generation else {
             unreachable!("the interpreter runs no translated code")
         };

@@ -125,6 +125,8 @@ pub(super) struct Restore {
     pub(super) pc: u64,
     /// The unit's map of registers.
     pub(super) map: &'static RegMap,
+    /// Instructions that were paid for and have not been executed, this one among them.
+    pub(super) unused: u32,
     /// What was pending.
     pub(super) restore_ops: Vec<RestoreOp>,
 }

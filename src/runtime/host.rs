@@ -57,6 +57,9 @@ pub(super) fn prepare_memory(base: HostAddr) {
 #[cfg(target_arch = "aarch64")]
 pub(super) fn prepare_memory(_base: HostAddr) {}
 
+/// See [`Backend::NO_TRAPS`].
+pub(super) const NO_TRAPS: u32 = Host::NO_TRAPS;
+
 /// See [`Backend::fp_word`].
 pub(super) fn fp_word(frm: u8, fflags: u8) -> u32 {
     Host::fp_word(frm, fflags)

@@ -301,8 +301,19 @@ impl Machine {
     /// What the host says to a new code cache. The old one must not be used then.
     #[inline]
     pub(super) fn own_generation(&self) -> io::Result<()> {
-        let epoch = forks::epoch();
-        if self.epoch.load(Ordering::Acquire) == epoch { Ok(()) } else { self.renew(epoch) }
+        if self.is_own_process() { Ok(()) } else { self.renew(forks::epoch()) }
+    }
+
+    /// True unless this process is a child of `fork` that has not noticed it yet.
+    #[inline]
+    pub(super) fn is_own_process(&self) -> bool {
+        self.epoch.load(Ordering::Acquire) == forks::epoch()
+    }
+
+    /// True if translations have to be invalidated before any guest code is run.
+    #[inline]
+    pub(super) fn has_code_events(&self) -> bool {
+        self.memory.has_code_events() || self.invalidation.busy()
     }
 
     #[cold]
@@ -414,7 +425,7 @@ impl Machine {
     /// that is done, also if another hart does it.
     pub(super) fn serve_code_events(&self) {
         // The events are taken with the lock held.
-        if self.memory.has_code_events() || self.invalidation.busy() {
+        if self.has_code_events() {
             let _turn = self.invalidation.take();
             for CodeEvent::Void(range) in self.memory.take_code_events() {
                 self.invalidate(range);

@@ -5,10 +5,11 @@
 //! table), `units` (what belongs to each piece of code, and how blocks are known), `links` (jumps
 //! between blocks), `arena` and `pc_table` (their memory), `thread` (the state that translated code
 //! works on), `fault` (from a host fault to guest state), `source` (guest code for the lifter),
-//! `helpers` (what translated code calls), `counts` (what translated code counts), `marks` (which
-//! of it was executed), `host` (the one place that names the host's backend), `lockstep`
-//! (translated code and interpreter in lockstep), `unlinked` (blocks for that), `baton` (one hart
-//! at a time), `breakpoints` (where a debugger stops execution).
+//! `helpers` (what translated code calls), `serve` (environment calls that it has served),
+//! `counts` (what translated code counts), `marks` (which of it was executed), `host` (the one
+//! place that names the host's backend), `lockstep` (translated code and interpreter in lockstep),
+//! `unlinked` (blocks for that), `baton` (one hart at a time), `breakpoints` (where a debugger
+//! stops execution).
 //!
 //! Invariants:
 //! - A [`Cpu`] runs code of one `cache::CodeCache` only. A full cache is not emptied: a new one
@@ -33,6 +34,7 @@ mod marks;
 mod observe;
 mod options;
 mod pc_table;
+mod serve;
 mod source;
 mod stats;
 mod stop;
@@ -47,4 +49,5 @@ pub use machine::{Machine, Translation};
 pub use observe::{Difference, Observer, TranslatedBlock};
 pub use options::{ENGINES, Edges, Engine, EngineKind, Options};
 pub use pc_table::MAX_TABLE;
+pub use serve::{Server, run as run_served};
 pub use stats::Stats;

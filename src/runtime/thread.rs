@@ -3,10 +3,10 @@
 //! # Safety
 //! The state lives in a reservation that the [`Thread`] owns, at an address that never changes.
 //! References to it are only made through `&self` and `&mut self`, and never while translated
-//! code runs on this thread. Other threads touch `table_limit` alone, as an atomic.
+//! code runs on this thread. Other threads touch `table_limit` and `fuel_floor` alone, as atomics.
 
 use super::host::{fp_flags, fp_word};
-use crate::backend::{HANDLER_ROOM, STATE_BIAS, Stubs, ThreadState};
+use crate::backend::{HANDLER_ROOM, STATE_BIAS, ThreadState};
 use crate::cpu::Hart;
 use crate::sys::mmap::{HostProt, Reservation};
 use crate::sys::ucontext::Registers;
@@ -14,7 +14,7 @@ use crate::util::{CodePtr, HostAddr};
 use std::io;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// Bytes of a stack of return addresses: 32768 calls deep, and room behind them.
 const RETURN_STACK: usize = (256 << 10) + HANDLER_ROOM;
@@ -55,6 +55,11 @@ impl Thread {
                 payload: 0,
                 helper: 0,
                 context: 0,
+                fuel: 0,
+                fuel_floor: 0,
+                serve: 0,
+                frame: 0,
+                call_return: 0,
                 guest_fp: 0,
                 host_fp: 0,
                 known_fp: 0,
@@ -87,12 +92,7 @@ impl Thread {
 
     /// Handle by which other threads stop the hart.
     pub(super) fn remote(&self) -> Remote {
-        let limit = std::mem::offset_of!(ThreadState, table_limit);
-        Remote {
-            memory: Arc::clone(&self.memory),
-            page: self.page,
-            limit: HostAddr(self.state.as_ptr() as usize + limit),
-        }
+        Remote { memory: Arc::clone(&self.memory), page: self.page, state: self.state }
     }
 
     /// Drops all return predictions.
@@ -117,17 +117,47 @@ impl Thread {
         at.0.wrapping_sub(self.memory.base().0) < self.page
     }
 
-    /// Runs translated code at `code` of the arena at `arena` until it is left; the raw
-    /// [`crate::backend::ExitReason`].
-    pub(super) fn enter(&mut self, arena: HostAddr, stubs: &Stubs, code: CodePtr) -> u64 {
+    /// Runs translated code at `code` of the arena at `arena`, by its stub `stub`, until it is
+    /// left; the raw [`crate::backend::ExitReason`].
+    pub(super) fn enter(&mut self, arena: HostAddr, stub: CodePtr, code: CodePtr) -> u64 {
+        // SAFETY: nothing refers to the state meanwhile.
+        unsafe { self.entry(arena, stub, code).enter() }
+    }
+
+    /// Makes this thread ready to do that at once, when no reference to this exists any more.
+    pub(super) fn entry(&mut self, arena: HostAddr, stub: CodePtr, code: CodePtr) -> Entry {
         super::host::prepare_memory(HostAddr(self.state().memory_base as usize));
+        let at = |code: CodePtr| arena.0 + code.0 as usize;
+        Entry { state: self.state.as_ptr(), stub: at(stub), code: at(code) }
+    }
+}
+
+/// Translated code that is about to be entered.
+#[derive(Clone, Copy)]
+pub(super) struct Entry {
+    state: *mut ThreadState,
+    stub: usize,
+    code: usize,
+}
+
+impl Entry {
+    /// The state that the code works on.
+    pub(super) fn state(&self) -> *mut ThreadState {
+        self.state
+    }
+
+    /// Runs the code until it is left; the raw [`crate::backend::ExitReason`].
+    ///
+    /// # Safety
+    /// The thread state is as [`Thread::entry`] left it, the arena is alive until this comes back,
+    /// and nothing refers to the state meanwhile.
+    pub(super) unsafe fn enter(self) -> u64 {
         type Enter = unsafe extern "C" fn(*mut ThreadState, *const u8) -> u64;
         // SAFETY: the stub was emitted with this signature and keeps the C calling convention.
-        let enter: Enter =
-            unsafe { std::mem::transmute::<usize, Enter>(arena.0 + stubs.enter.0 as usize) };
-        // SAFETY: `code` is an entry of the same arena, the state was set up for it, and nothing
-        // refers to the state meanwhile.
-        unsafe { enter(self.state.as_ptr(), (arena.0 + code.0 as usize) as *const u8) }
+        let enter: Enter = unsafe { std::mem::transmute::<usize, Enter>(self.stub) };
+        // SAFETY: `code` is an entry of the same arena, and the state was set up for it; the rest
+        // is the caller's promise.
+        unsafe { enter(self.state, self.code as *const u8) }
     }
 }
 
@@ -187,24 +217,33 @@ pub(super) fn fp_trap(state_register: u64, word: u32) -> Option<u32> {
 pub(super) struct Remote {
     memory: Arc<Reservation>,
     page: usize,
-    limit: HostAddr,
+    state: NonNull<ThreadState>,
 }
 
+// SAFETY: the state is in the memory, which is owned; what is accessed of it is atomic.
+unsafe impl Send for Remote {}
+// SAFETY: as above.
+unsafe impl Sync for Remote {}
+
 impl Remote {
-    /// Makes the hart leave translated code at its next poll or indirect jump.
-    /// Async-signal-safe.
+    /// Makes the hart leave translated code at its next poll, indirect jump or block that is
+    /// metered. Async-signal-safe.
     pub(super) fn arm(&self) {
-        self.set(0, HostProt::NONE);
+        self.set(0, i64::MAX, HostProt::NONE);
     }
 
     /// Undoes [`Self::arm`]; `limit` is the number of table entries.
     pub(super) fn disarm(&self, limit: u64) {
-        self.set(limit, HostProt::READ);
+        self.set(limit, 0, HostProt::READ);
     }
 
-    fn set(&self, limit: u64, prot: HostProt) {
-        // SAFETY: the memory is alive, and other threads access the field only atomically.
-        unsafe { AtomicU64::from_ptr(self.limit.0 as *mut u64) }.store(limit, Ordering::Release);
+    fn set(&self, limit: u64, floor: i64, prot: HostProt) {
+        let state = self.state.as_ptr();
+        // SAFETY: the memory is alive, and other threads access the fields only atomically.
+        unsafe {
+            AtomicU64::from_ptr(&raw mut (*state).table_limit).store(limit, Ordering::Release);
+            AtomicI64::from_ptr(&raw mut (*state).fuel_floor).store(floor, Ordering::Release);
+        }
         // SAFETY: the page is part of the memory and holds nothing.
         unsafe { crate::sys::mmap::protect_page(self.memory.base(), self.page, prot) };
     }

@@ -53,6 +53,39 @@ pub(super) struct Units {
     ranges: Chunks<(u64, u32)>,
     /// Packed fault points, in pieces that are never moved.
     points: Vec<Vec<u8>>,
+    /// Where the instructions of each metered unit are; all units are, or none.
+    meters: Vec<Meter>,
+}
+
+/// Where the instructions of a unit begin: a bit for each two bytes of code, in the order of its
+/// ranges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Meter(u128);
+
+impl Meter {
+    /// Most instructions of a unit that is metered.
+    pub(super) const MOST: u32 = 64;
+
+    /// Of code that consists of these instructions, by their first bytes, with their sizes.
+    pub(super) fn new(sizes: impl Iterator<Item = u64>) -> Self {
+        let mut at = 0;
+        let mut bits = 0;
+        for size in sizes {
+            bits |= 1 << (at / 2);
+            at += size;
+        }
+        Self(bits)
+    }
+
+    /// Number of instructions.
+    pub(super) fn insns(self) -> u32 {
+        self.0.count_ones()
+    }
+
+    /// Number of those from byte `at` of the code on.
+    fn from(self, at: u64) -> u32 {
+        if at < 256 { (self.0 >> (at / 2)).count_ones() } else { 0 }
+    }
 }
 
 /// Bytes of points that memory is asked for at once.
@@ -111,12 +144,31 @@ impl Units {
         self.all.len() as u32 - 1
     }
 
+    /// Says where the instructions of the unit are that was added last.
+    pub(super) fn meter(&mut self, meter: Meter) {
+        self.meters.push(meter);
+    }
+
+    /// Instructions of unit `id` from `pc` on, if it is metered.
+    fn insns_from(&self, id: usize, pc: u64) -> u32 {
+        let Some(meter) = self.meters.get(id) else { return 0 };
+        let mut before = 0;
+        for (start, len) in self.ranges_of(id as u32) {
+            if (start..start + u64::from(len)).contains(&pc) {
+                return meter.from(before + (pc - start));
+            }
+            before += u64::from(len);
+        }
+        0
+    }
+
     /// Forgets all units.
     pub(super) fn clear(&mut self) {
         self.points.truncate(1);
         self.points.iter_mut().for_each(Vec::clear);
         self.all.clear();
         self.ranges.clear();
+        self.meters.clear();
     }
 
     /// The numbers of all units.
@@ -168,7 +220,7 @@ impl Units {
         let points = if cold { at + hot..at + hot + cold_len } else { at..at + hot };
         let (pc, restore_ops) =
             faults::find(&self.points[piece][points], (start(unit), unit.pc), place)?;
-        Some(Restore { pc, map: unit.map, restore_ops })
+        Some(Restore { pc, map: unit.map, restore_ops, unused: self.insns_from(n, pc) })
     }
 }
 

@@ -20,6 +20,7 @@ pub struct Config {
     pub(super) stack_size: Option<u64>,
     pub(super) max_depth: Option<u32>,
     pub(super) code_size: Option<usize>,
+    pub(super) fuel: bool,
 }
 
 /// How guest code is executed. All strategies give the same results.
@@ -95,6 +96,18 @@ impl Config {
     /// Each takes less than 8 KiB of the thread's stack, and what the host function takes.
     pub fn max_depth(&mut self, calls: u32) -> &mut Self {
         self.max_depth = Some(calls);
+        self
+    }
+
+    /// Gives each store a budget of instructions, its fuel ([`Store::set_fuel`]), which is nothing
+    /// at first. Each instruction that a guest completes takes one, and a guest that has none left
+    /// stops with [`Trap::OutOfFuel`](super::Trap) before the next one, wherever that is: exactly,
+    /// with every strategy and on every host. Code is slower by what it takes to count
+    /// (docs/performance.md).
+    ///
+    /// [`Store::set_fuel`]: super::Store::set_fuel
+    pub fn consume_fuel(&mut self, on: bool) -> &mut Self {
+        self.fuel = on;
         self
     }
 

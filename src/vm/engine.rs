@@ -58,6 +58,10 @@ impl Engine {
             (Strategy::Auto, false) => EngineKind::default(),
             (Strategy::Baseline, false) => EngineKind::Baseline,
         };
+        if config.fuel && config.cross_check {
+            let m = "fuel is not counted where strategies are compared";
+            return Err(Error::of(ErrorKind::Config, m));
+        }
         let defaults = Options::default();
         let arena_size = config.code_size.unwrap_or(defaults.arena_size);
         if !(2 << 20..=128 << 20).contains(&arena_size) {
@@ -70,6 +74,9 @@ impl Engine {
             mode,
             address_bits,
             foreign_handlers: true,
+            fp_traps: false,
+            serve_calls: true,
+            meter: config.fuel,
             arena_size: arena_size.next_multiple_of(1 << 20),
             ..defaults
         };
@@ -97,6 +104,11 @@ impl Engine {
     /// Calls of guests inside each other.
     pub(super) fn max_depth(&self) -> u32 {
         self.0.max_depth
+    }
+
+    /// Guests have a budget of instructions.
+    pub(super) fn consumes_fuel(&self) -> bool {
+        self.0.options.meter
     }
 
     /// Bytes of stack of an instance.

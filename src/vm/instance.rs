@@ -1,11 +1,11 @@
 //! Running a program: calls by name, or from wherever its pc stands.
 
 use super::error::{Error, ErrorKind, Result, Trap, trap_of};
-use super::linker::{Caller, Reg};
+use super::linker::Reg;
 use super::memory::{GuestPtr, Memory};
-use super::store::{AsContext, AsContextMut, Handle, Running};
+use super::run::{End, Running};
+use super::store::{AsContext, AsContextMut, Handle};
 use crate::cpu::{Access, Exit, Hart};
-use crate::interp;
 use std::marker::PhantomData;
 
 /// Handle of a loaded program: a memory and a hart in a [`Store`](super::Store).
@@ -48,12 +48,6 @@ pub struct HartState {
     pub pc: u64,
     /// Rounding mode and accrued exceptions.
     pub fcsr: u32,
-}
-
-/// Reason for which [`run`] ended.
-enum End {
-    Exit(Exit),
-    Failed(Error),
 }
 
 impl Instance {
@@ -99,8 +93,8 @@ impl Instance {
     /// What a host function returned, unless it was [`Trap::Exit`]; [`ErrorKind::Host`] if the
     /// instance executes already, and this is a host function that it has called.
     pub fn resume(&self, mut cx: impl AsContextMut) -> Result<Stop> {
-        let running = self.begin(&mut cx)?;
-        let end = run(running.cx, self.0);
+        let mut running = self.begin(&mut cx)?;
+        let end = running.run(false);
         self.stop(&*running.cx, end)
     }
 
@@ -117,24 +111,28 @@ impl Instance {
     /// # Errors
     /// As [`Self::resume`].
     pub fn step(&self, mut cx: impl AsContextMut) -> Result<Stop> {
-        let running = self.begin(&mut cx)?;
-        let cx = &mut *running.cx;
-        let state = cx.store_mut().instance_mut(self.0);
-        let machine = std::sync::Arc::clone(state.cpu.machine());
-        match interp::step(state.cpu.hart_mut(), machine.memory(), machine.isa()) {
-            Ok(()) => return Ok(Stop::Stepped),
+        let mut running = self.begin(&mut cx)?;
+        running.give_fuel();
+        let cpu = &mut running.cx.store_mut().instance_mut(self.0).cpu;
+        let stopped = match cpu.step() {
             Err(Exit::FenceI) => {
-                machine.flush_icache();
-                state.cpu.hart_mut().pc += 4;
-                return Ok(Stop::Stepped);
+                cpu.machine().flush_icache();
+                cpu.hart_mut().pc += 4;
+                cpu.charge();
+                Ok(())
             }
-            Err(Exit::Ecall) => {}
-            Err(exit) => return self.stop(cx, End::Exit(exit)),
-        }
-        match ecall(cx, self.0) {
+            stopped => stopped,
+        };
+        let served = match stopped {
+            Ok(()) => Some(Ok(())),
+            Err(Exit::Ecall) => running.serve_call(),
+            Err(exit) => return self.stop(&*running.cx, End::Exit(exit)),
+        };
+        running.take_fuel();
+        match served {
             Some(Ok(())) => Ok(Stop::Stepped),
-            Some(Err(e)) => self.stop(cx, End::Failed(e)),
-            None => self.stop(cx, End::Exit(Exit::Ecall)),
+            Some(Err(e)) => self.stop(&*running.cx, End::Failed(e)),
+            None => self.stop(&*running.cx, End::Exit(Exit::Ecall)),
         }
     }
 
@@ -178,39 +176,6 @@ impl Instance {
     }
 }
 
-/// Calls the host function for the `ecall` at which the hart stands, and moves the hart on.
-fn ecall<C: AsContextMut>(cx: &mut C, index: Handle) -> Option<Result<()>> {
-    let store = cx.store_mut();
-    let state = store.instance(index);
-    let number = state.cpu.hart().x[usize::from(Reg::A7.0)];
-    let handlers = std::sync::Arc::clone(&state.handlers);
-    let result = handlers.call(&mut Caller { store: &mut *store, instance: index }, number)?;
-    if result.is_ok() {
-        let hart = store.instance_mut(index).cpu.hart_mut();
-        hart.pc = hart.pc.wrapping_add(4);
-    }
-    Some(result)
-}
-
-/// Runs until something happens that no host function serves.
-fn run<C: AsContextMut>(cx: &mut C, index: Handle) -> End {
-    loop {
-        if cx.store().take_interrupt() {
-            return End::Exit(Exit::Interrupted);
-        }
-        match cx.store_mut().instance_mut(index).cpu.run() {
-            // Left over from a request that another instance of the store has obeyed.
-            Exit::Interrupted if !cx.store().take_interrupt() => {}
-            Exit::Ecall => match ecall(cx, index) {
-                Some(Ok(())) => {}
-                Some(Err(e)) => return End::Failed(e),
-                None => return End::Exit(Exit::Ecall),
-            },
-            exit => return End::Exit(exit),
-        }
-    }
-}
-
 /// The trap that an exit amounts to.
 fn trap<C: AsContext>(cx: &C, index: Handle, exit: Exit) -> Trap {
     let state = cx.store().instance(index);
@@ -250,42 +215,55 @@ impl<P, R> std::fmt::Debug for TypedFunc<P, R> {
 
 impl<P: Params, R: Results> TypedFunc<P, R> {
     /// Calls the function and waits for its return. A host function may call the guest that
-    /// called it: the guest's registers are the same afterwards, `fcsr` apart.
+    /// called it: the guest's registers are the same afterwards, `fcsr` apart. Otherwise sp, ra,
+    /// gp, tp and the pc are, and the others are what the function has left in them.
     ///
     /// # Errors
     /// A [`Trap`], or what a host function returned. The hart stays as it stood then
     /// ([`Instance::state`]), unless a host function of the same guest has made the call: its
     /// caller has the registers again that it had before, also after a panic.
     pub fn call(&self, mut cx: impl AsContextMut, params: P) -> Result<R> {
-        let mut running = Running::begin(&mut cx, self.instance.0)?;
-        let state = running.cx.store_mut().instance_mut(self.instance.0);
+        let handle = self.instance.0;
+        let mut running = Running::begin(&mut cx, handle)?;
+        let state = running.cx.store_mut().instance_mut(handle);
         let (pad, stack_top) = (state.return_pad, state.stack_top);
         let hart = state.cpu.hart_mut();
-        let saved = hart.clone();
-        let top = if running.outer.is_some() { hart.x[2] & !15 } else { stack_top };
-        hart.x[usize::from(Reg::SP.0)] = top;
-        hart.x[usize::from(Reg::RA.0)] = pad;
+        let kept = KEPT.map(|r| hart.x[r]);
+        let pc = hart.pc;
+        hart.x[SP] = if running.outer.is_some() { hart.x[SP] & !15 } else { stack_top };
+        hart.x[RA] = pad;
         hart.pc = self.addr;
         hart.clear_reservation();
         params.put(&mut Registers { hart, next_x: 10, next_f: 10 });
-        let end = run(running.cx, self.instance.0);
-        let state = running.cx.store_mut().instance_mut(self.instance.0);
+        let end = running.run(true);
+        let hart = running.cx.store_mut().instance_mut(handle).cpu.hart_mut();
         match end {
             End::Failed(e) => Err(e),
-            End::Exit(Exit::Ebreak) if state.cpu.hart().pc == pad => {
-                let hart = state.cpu.hart_mut();
+            End::Exit(Exit::Ebreak) if hart.pc == pad => {
                 let result = R::take(hart);
-                let fcsr = hart.fcsr();
-                *hart = saved;
-                hart.set_fcsr(fcsr);
+                match running.outer.take() {
+                    Some(outer) => {
+                        let fcsr = hart.fcsr();
+                        *hart = *outer;
+                        hart.set_fcsr(fcsr);
+                    }
+                    None => {
+                        KEPT.iter().zip(kept).for_each(|(&r, value)| hart.x[r] = value);
+                        hart.pc = pc;
+                    }
+                }
                 hart.clear_reservation();
-                running.outer = None;
                 Ok(result)
             }
-            End::Exit(exit) => Err(trap(&*running.cx, self.instance.0, exit).into()),
+            End::Exit(exit) => Err(trap(&*running.cx, handle, exit).into()),
         }
     }
 }
+
+const RA: usize = Reg::RA.0 as usize;
+const SP: usize = Reg::SP.0 as usize;
+/// Registers that a call leaves as they were: those that functions are found by.
+const KEPT: [usize; 4] = [RA, SP, Reg::GP.0 as usize, Reg::TP.0 as usize];
 
 /// Registers that take the arguments of a call, in the order of the psABI.
 #[doc(hidden)]

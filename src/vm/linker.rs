@@ -3,12 +3,12 @@
 use super::engine::{Engine, Module};
 use super::error::{Error, ErrorKind, Result, no_room};
 use super::instance::Instance;
-use super::memory::{Memory, map_error};
+use super::memory::{GuestMem, Memory, map_error};
 use super::store::{AsContext, AsContextMut, Handle, InstanceState, Store, sealed};
 use crate::mem::Prot;
 use crate::runtime::{Cpu, Machine};
 use crate::util::{PAGE_SIZE, page_down, page_up};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 type Handler<T> = Box<dyn Fn(&mut Caller<'_, T>) -> Result<()> + Send + Sync>;
@@ -16,7 +16,7 @@ type Fallback<T> = Box<dyn Fn(&mut Caller<'_, T>, u64) -> Result<()> + Send + Sy
 
 /// Host functions by `ecall` number.
 pub(super) struct Handlers<T> {
-    by_number: HashMap<u64, Arc<Handler<T>>>,
+    by_number: FxHashMap<u64, Arc<Handler<T>>>,
     fallback: Option<Arc<Fallback<T>>>,
 }
 
@@ -66,7 +66,7 @@ impl<T: 'static> Linker<T> {
     /// A linker without host functions.
     #[must_use]
     pub fn new(engine: &Engine) -> Self {
-        let handlers = Handlers { by_number: HashMap::new(), fallback: None };
+        let handlers = Handlers { by_number: FxHashMap::default(), fallback: None };
         Self { handlers: Arc::new(handlers), engine: engine.clone() }
     }
 
@@ -115,7 +115,10 @@ impl<T: 'static> Linker<T> {
         memory.map_zero(pad, PAGE_SIZE, Prot::RW).map_err(map_error)?;
         memory.write_u32(pad, EBREAK).map_err(|f| Error::of(ErrorKind::Memory, f))?;
         memory.protect(pad, PAGE_SIZE, Prot::RX).map_err(map_error)?;
+        // For ever: what calls return to is known without a look at it.
+        memory.seal(pad, PAGE_SIZE).map_err(map_error)?;
         let mut cpu = Cpu::new(machine).map_err(no_room)?;
+        cpu.set_call_return(pad);
         let hart = cpu.hart_mut();
         hart.pc = module.entry();
         hart.x[usize::from(Reg::SP.0)] = stack.end;
@@ -267,6 +270,12 @@ impl<T> Caller<'_, T> {
         Memory(self.instance)
     }
 
+    /// The host's data, and the caller's memory in place.
+    #[must_use]
+    pub fn split(&mut self) -> (&mut T, GuestMem<'_>) {
+        Memory(self.instance).data_and_view(self.store)
+    }
+
     /// A register of the caller.
     #[must_use]
     pub fn reg(&self, r: Reg) -> u64 {
@@ -276,6 +285,30 @@ impl<T> Caller<'_, T> {
     /// Writes a register of the caller; writes to `x0` are dropped.
     pub fn set_reg(&mut self, r: Reg, value: u64) {
         self.store.instance_mut(self.instance).cpu.hart_mut().set_x(r.0, value);
+    }
+
+    /// How many instructions the store's guests may still execute; the `ecall` is paid for.
+    ///
+    /// # Errors
+    /// As [`Store::get_fuel`].
+    pub fn get_fuel(&self) -> Result<u64> {
+        self.store.get_fuel()
+    }
+
+    /// Sets how many these are, as [`Store::set_fuel`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_fuel(&mut self, fuel: u64) -> Result<()> {
+        self.store.set_fuel(fuel)
+    }
+
+    /// Takes `fuel` for what this function does, as [`Store::consume_fuel`].
+    ///
+    /// # Errors
+    /// As there; the host function should return it.
+    pub fn consume_fuel(&mut self, fuel: u64) -> Result<u64> {
+        self.store.consume_fuel(fuel)
     }
 
     /// Address of the `ecall`.

@@ -17,8 +17,8 @@
 //! # Ok::<(), rvnative::vm::Error>(())
 //! ```
 //!
-//! Reading order: `config`, `engine`, `store`, `linker`, `instance`, `memory`; `elf` is the reader
-//! of program files.
+//! Reading order: `config`, `engine`, `store`, `linker`, `run`, `instance`, `memory`; `elf` is the
+//! reader of program files.
 //!
 //! Invariants:
 //! - Nothing here exits, prints, reads the environment, or panics on what a guest does.
@@ -37,6 +37,7 @@ mod error;
 mod instance;
 mod linker;
 mod memory;
+mod run;
 mod store;
 
 pub use crate::isa::{Ext, Isa, Profile};
@@ -46,7 +47,7 @@ pub use engine::{Engine, Module, Symbol};
 pub use error::{Error, ErrorKind, MemoryFault, Result, Trap};
 pub use instance::{AbiTy, HartState, Instance, Params, Registers, Results, Stop, TypedFunc};
 pub use linker::{Caller, Linker, Reg};
-pub use memory::{GuestPtr, Memory, Pod};
+pub use memory::{GuestMem, GuestPtr, Memory, Pod};
 pub use store::{AsContext, AsContextMut, InterruptHandle, Store};
 
 /// What may be sent to other threads, and what is shared between them: part of what is promised.

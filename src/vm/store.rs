@@ -1,11 +1,9 @@
 //! The store: the host's data and the instances that can see it.
 
 use super::engine::Engine;
-use super::error::{Error, Result, Trap};
+use super::error::{Error, ErrorKind, Result, Trap};
 use super::linker::Handlers;
-use crate::cpu::Hart;
 use crate::runtime::{Cpu, Interrupter};
-use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -19,6 +17,8 @@ pub struct Store<T> {
     data: T,
     instances: Vec<InstanceState<T>>,
     interrupt: Arc<Interrupt>,
+    /// Instructions that its guests may execute together. While one executes, its hart has them.
+    pub(super) fuel: u64,
 }
 
 /// Number of an instance, and of the store that owns it.
@@ -29,12 +29,6 @@ pub(super) struct Handle {
 }
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-
-thread_local! {
-    /// Calls and runs of guests that are under way on this thread, one inside the other: it is the
-    /// thread's stack that they take.
-    static DEPTH: Cell<u32> = const { Cell::new(0) };
-}
 
 /// State of one instance.
 pub(super) struct InstanceState<T> {
@@ -57,7 +51,7 @@ impl<T> Store<T> {
     pub fn new(engine: &Engine, data: T) -> Self {
         let interrupt = Arc::new(Interrupt::default());
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Self { id, engine: engine.clone(), data, instances: Vec::new(), interrupt }
+        Self { id, engine: engine.clone(), data, instances: Vec::new(), interrupt, fuel: 0 }
     }
 
     /// The engine it was made with.
@@ -82,6 +76,60 @@ impl<T> Store<T> {
     #[must_use]
     pub fn into_data(self) -> T {
         self.data
+    }
+
+    /// Sets how many instructions the store's guests may still execute
+    /// ([`Config::consume_fuel`](super::Config::consume_fuel)); more than 2<sup>63</sup> - 1 are
+    /// as many as that.
+    ///
+    /// ```
+    /// # use rvnative::vm::{Config, Engine, Linker, Module, Store, Trap};
+    /// let engine = Engine::new(Config::new().consume_fuel(true))?;
+    /// let module = Module::new(&engine, include_bytes!("../../examples/guest/plugin.elf"))?;
+    /// let mut store = Store::new(&engine, ());
+    /// let instance = Linker::new(&engine).instantiate(&mut store, &module)?;
+    /// let spin = instance.get_typed_func::<(), ()>(&store, "spin")?;
+    /// store.set_fuel(1_000_000)?;
+    /// let error = spin.call(&mut store, ()).unwrap_err();
+    /// assert_eq!(error.downcast_ref(), Some(&Trap::OutOfFuel));
+    /// assert_eq!(store.get_fuel()?, 0);
+    /// # Ok::<(), rvnative::vm::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](super::ErrorKind) if the engine does not count instructions.
+    pub fn set_fuel(&mut self, fuel: u64) -> Result<()> {
+        self.check_fuel()?;
+        self.fuel = fuel.min(i64::MAX as u64);
+        Ok(())
+    }
+
+    /// How many instructions the store's guests may still execute.
+    ///
+    /// # Errors
+    /// As [`Self::set_fuel`].
+    pub fn get_fuel(&self) -> Result<u64> {
+        self.check_fuel()?;
+        Ok(self.fuel)
+    }
+
+    /// Takes `fuel` as if guests had executed so many instructions; what is left.
+    ///
+    /// # Errors
+    /// [`Trap::OutOfFuel`](super::Trap) if there was less, of which nothing is left then; as
+    /// [`Self::set_fuel`].
+    pub fn consume_fuel(&mut self, fuel: u64) -> Result<u64> {
+        self.check_fuel()?;
+        let left = self.fuel.checked_sub(fuel);
+        self.fuel = left.unwrap_or(0);
+        left.ok_or_else(|| Trap::OutOfFuel.into())
+    }
+
+    fn check_fuel(&self) -> Result<()> {
+        if self.engine.consumes_fuel() {
+            return Ok(());
+        }
+        Err(Error::of(ErrorKind::Config, "the engine does not count instructions"))
     }
 
     /// A handle with which another thread or a signal handler can stop this store's guests.
@@ -111,61 +159,20 @@ impl<T> Store<T> {
         &mut self.instances[handle.index]
     }
 
+    /// The data, and an instance.
+    pub(super) fn data_and_instance(&mut self, handle: Handle) -> (&mut T, &InstanceState<T>) {
+        assert_eq!(handle.store, self.id, "{OTHER_STORE}");
+        (&mut self.data, &self.instances[handle.index])
+    }
+
     /// Takes a request to stop, if there is one.
     pub(super) fn take_interrupt(&self) -> bool {
-        self.interrupt.requested.swap(false, Ordering::AcqRel)
+        let requested = &self.interrupt.requested;
+        requested.load(Ordering::Acquire) && requested.swap(false, Ordering::AcqRel)
     }
 }
 
 const OTHER_STORE: &str = "an instance is used with the store that it was made in";
-
-/// An instance that executes. When this is dropped, also by a panic of a host function, it does not
-/// any more, and has the registers in `outer` if it was inside a call then.
-pub(super) struct Running<'a, C: AsContextMut> {
-    pub(super) cx: &'a mut C,
-    pub(super) outer: Option<Hart>,
-    handle: Handle,
-}
-
-impl<'a, C: AsContextMut> Running<'a, C> {
-    /// Begins to execute an instance.
-    ///
-    /// # Errors
-    /// [`Trap::TooDeep`](super::Trap).
-    pub(super) fn begin(cx: &'a mut C, handle: Handle) -> Result<Self> {
-        let limit = cx.store().engine.max_depth();
-        let outer = cx.store().instance(handle).outer_registers();
-        DEPTH.with(|depth| {
-            if depth.get() >= limit {
-                return Err(Error::from(Trap::TooDeep { limit }));
-            }
-            depth.set(depth.get() + 1);
-            Ok(())
-        })?;
-        cx.store_mut().instance_mut(handle).depth += 1;
-        Ok(Self { cx, outer, handle })
-    }
-}
-
-impl<C: AsContextMut> Drop for Running<'_, C> {
-    fn drop(&mut self) {
-        DEPTH.with(|depth| depth.set(depth.get() - 1));
-        let state = self.cx.store_mut().instance_mut(self.handle);
-        state.depth -= 1;
-        if let Some(outer) = self.outer.take() {
-            let hart = state.cpu.hart_mut();
-            *hart = outer;
-            hart.clear_reservation();
-        }
-    }
-}
-
-impl<T> InstanceState<T> {
-    /// The registers, if a call from the host is under way.
-    fn outer_registers(&self) -> Option<Hart> {
-        (self.depth > 0).then(|| self.cpu.hart().clone())
-    }
-}
 
 impl<T: std::fmt::Debug> std::fmt::Debug for Store<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

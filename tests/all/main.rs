@@ -4,6 +4,7 @@ mod cli;
 mod coverage;
 mod engines;
 mod faults;
+mod fuel;
 mod host;
 mod insns;
 mod instructions;

@@ -45,6 +45,8 @@ fn emitted<B: Backend>(mut backend: B, block: &Block, mode: Mode, exact_flags: b
         peek: &|_| None,
         conditional_links: true,
         handler_room: false,
+        meter: None,
+        serves: false,
         counters: None,
         edges: None,
         marks: false,

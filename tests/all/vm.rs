@@ -218,6 +218,67 @@ fn memory_obeys_the_guests_protection() {
 }
 
 #[test]
+fn memory_can_be_had_in_place() {
+    for engine in engines() {
+        let (mut store, i) = load(&engine);
+        let m = i.memory();
+        m.map(&mut store, 0x40_0000..0x40_2000, Prot::RW).unwrap();
+        m.protect(&mut store, 0x40_1000..0x40_2000, Prot::R).unwrap();
+        let (log, mut view) = m.data_and_view(&mut store);
+        view.bytes_mut(0x40_0ffc, 4).unwrap().copy_from_slice(b"text");
+        log.push(String::from_utf8_lossy(view.bytes(0x40_0ffd, 3).unwrap()).into_owned());
+        view.write(GuestPtr::new(0x40_0001), 0x0102_0304_u32).unwrap();
+        assert_eq!(view.read(GuestPtr::<u16>::new(0x40_0002)).unwrap(), 0x0203);
+        assert_eq!(view.c_str(GuestPtr::new(0x40_0ffc), 100).unwrap().to_bytes(), b"text");
+        assert_eq!(view.c_str(GuestPtr::new(0x40_0ffc), 4).unwrap_err().addr, 0x40_0ffc);
+        assert_eq!(view.bytes_mut(0x40_0ffc, 5).unwrap_err().addr, 0x40_1000);
+        assert_eq!(m.bytes(&store, 0x40_0ffc, 5).unwrap(), b"text\0");
+        assert_eq!(m.bytes(&store, 0x40_0ffc, u64::MAX).unwrap_err().addr, 0x40_2000);
+        assert_eq!(store.data()[..], ["ext"]);
+    }
+}
+
+/// A host function gets its caller's memory and what the host keeps at the same time.
+#[test]
+fn a_host_function_works_on_memory_in_place() {
+    for engine in engines() {
+        let module = Module::new(&engine, PLUGIN).unwrap();
+        let mut linker = linker(&engine);
+        linker.ecall(1, |c: &mut Caller<'_, Log>| {
+            let (at, len) = (c.reg(Reg::A0), c.reg(Reg::A1));
+            let (log, memory) = c.split();
+            log.push(String::from_utf8_lossy(memory.bytes(at, len)?).into_owned());
+            Ok(())
+        });
+        let mut store = Store::new(&engine, Log::new());
+        let i = linker.instantiate(&mut store, &module).unwrap();
+        let f = i.get_typed_func::<(u64, u64), u64>(&store, "on_event").unwrap();
+        for n in 0..3 {
+            assert_eq!(f.call(&mut store, (2, n)).unwrap(), 2000 + n);
+        }
+        assert_eq!(store.data()[..], ["event", "event", "event"]);
+    }
+}
+
+#[test]
+fn calls_find_the_registers_that_functions_need() {
+    for engine in engines() {
+        let (mut store, i) = load(&engine);
+        let mut state = i.state(&store);
+        (state.x[3], state.x[4], state.x[8]) = (0x1111, 0x2222, 0x3333);
+        i.set_state(&mut store, &state);
+        let before = i.state(&store);
+        let gcd = i.get_typed_func::<(u64, u64), u64>(&store, "gcd").unwrap();
+        for _ in 0..3 {
+            assert_eq!(gcd.call(&mut store, (12, 18)).unwrap(), 6);
+            let after = i.state(&store);
+            let kept = |s: &rvnative::vm::HartState| (s.pc, [1, 2, 3, 4, 8].map(|r| s.x[r]));
+            assert_eq!(kept(&after), kept(&before));
+        }
+    }
+}
+
+#[test]
 fn programs_that_cannot_be_loaded_say_why() {
     let engine = Engine::default();
     let kind = |bytes: &[u8]| Module::new(&engine, bytes).unwrap_err().kind();

@@ -12,6 +12,8 @@ pub(crate) fn context(stubs: crate::backend::Stubs) -> EmitContext<'static> {
         conditional_links: true,
         peek: &|_| None,
         handler_room: false,
+        meter: None,
+        serves: false,
         counters: None,
         edges: None,
         marks: false,

@@ -20,7 +20,11 @@ where
         let homes = &mut Homes::new();
         let start = self.a.pos();
         self.a.buf.entries.push((block.pc, start));
-        if !block.loops() || !self.loop_block(homes, block) {
+        if let Some(insns) = self.ctx.meter {
+            self.meter(block.pc, insns);
+        }
+        // Iterations that are executed together could not be paid for one by one.
+        if !block.loops() || self.ctx.meter.is_some() || !self.loop_block(homes, block) {
             self.count(Counted::Guest(block.pc));
             self.nodes(homes, &block.nodes, block.next);
         }

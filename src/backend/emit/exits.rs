@@ -14,6 +14,9 @@ where
     /// endless path goes backward or through the table again and again: calls forward, and the
     /// returns from them, come to an end.
     pub(crate) fn poll(&mut self) {
+        if self.ctx.meter.is_some() {
+            return;
+        }
         self.fault_point();
         self.a.poll();
     }
@@ -215,6 +218,11 @@ where
     pub(super) fn exit(&mut self, homes: &mut Homes, kind: ExitKind) {
         self.flush(homes);
         self.a.store_pc(self.pc);
-        self.a.exit(kind as u64, self.ctx.stubs.exit);
+        if kind == ExitKind::Ecall && self.ctx.serves {
+            self.a.call(self.ctx.stubs.serve);
+            self.jump_to(self.pc.wrapping_add(4));
+        } else {
+            self.a.exit(kind as u64, self.ctx.stubs.exit);
+        }
     }
 }

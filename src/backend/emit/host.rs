@@ -100,6 +100,13 @@ pub(crate) trait Host<'b>: DerefMut<Target = Out<'b>> + Sized {
     /// The load that lets the hart be stopped.
     fn poll(&mut self);
 
+    /// Asks whether less than `insns` instructions are left, of those that are to stay. What is
+    /// left then is in the first scratch register.
+    fn test_fuel(&mut self, insns: u32) -> Self::Test;
+
+    /// Stores what is left, from there. Flags may change.
+    fn store_fuel(&mut self);
+
     /// Loads from [`HANDLER_ROOM`](crate::backend::HANDLER_ROOM) bytes below the stack of return
     /// addresses.
     fn touch_handler_room(&mut self);

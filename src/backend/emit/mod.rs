@@ -4,9 +4,9 @@
 //! what it lowers in its own way ([`Lower`], a trait for each kind of operation). Everything else
 //! is written here once, over both: `block` (a block from end to end, fault points, counters),
 //! `values` (where integer registers are), `int`, `memory`, `atomic`, `select` (operations),
-//! `exits`, `loops` and `loop_head` (loops whose head relies on more than the contract), and what
-//! is pending of floating-point registers (`float`; what is known of them is
-//! [`crate::opt::FloatFacts`]).
+//! `exits`, `meter` (budgets of instructions), `loops` and `loop_head` (loops whose head relies on
+//! more than the contract), and what is pending of floating-point registers (`float`; what is known
+//! of them is [`crate::opt::FloatFacts`]).
 
 mod atomic;
 mod block;
@@ -20,6 +20,7 @@ mod loop_head;
 mod loops;
 mod lower;
 mod memory;
+mod meter;
 mod select;
 mod values;
 
