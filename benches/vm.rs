@@ -8,7 +8,7 @@ use std::time::Instant;
 
 static PLUGIN: &[u8] = include_bytes!("../examples/guest/plugin.elf");
 /// Runs of which the least counts.
-const RUNS: u32 = 9;
+const RUNS: u32 = 40;
 /// Instances that are idle at one time.
 const IDLE: u64 = 1000;
 /// Pages that the first call of an instance writes to.
@@ -43,16 +43,16 @@ fn mappings() -> u64 {
 
 fn calls(store: &mut Store<u64>, i: Instance) -> Result<()> {
     let nothing = i.get_typed_func::<(), ()>(&*store, "nothing")?;
-    row("call of an empty function", 200_000, |n| {
+    row("call of an empty function", 10_000, |n| {
         (0..n).try_for_each(|_| nothing.call(&mut *store, ()))
     })?;
     let gcd = i.get_typed_func::<(u64, u64), u64>(&*store, "gcd")?;
-    row("call of gcd(48, 36)", 200_000, |n| {
+    row("call of gcd(48, 36)", 10_000, |n| {
         (0..n).try_for_each(|_| gcd.call(&mut *store, (48, 36)).map(|r| _ = black_box(r)))
     })?;
     let call_host = i.get_typed_func::<(u64,), ()>(&*store, "call_host")?;
-    row("host function from the guest", 200_000, |n| call_host.call(&mut *store, (n.into(),)))?;
-    assert!(*store.data() >= 200_000, "the host function has been called");
+    row("host function from the guest", 10_000, |n| call_host.call(&mut *store, (n.into(),)))?;
+    assert!(*store.data() >= 10_000, "the host function has been called");
     Ok(())
 }
 
@@ -61,16 +61,16 @@ fn accesses(store: &mut Store<u64>, i: Instance) -> Result<()> {
     memory.map(&mut *store, 0x100_0000..0x101_0000, rvnative::vm::Prot::RW)?;
     let mut page = vec![0; 4096];
     let at = GuestPtr::<u64>::new(0x100_0008);
-    row("4 KiB read", 100_000, |n| {
+    row("4 KiB read", 10_000, |n| {
         (0..n).try_for_each(|_| Ok(memory.read_into(&*store, 0x100_0000, black_box(&mut page))?))
     })?;
-    row("4 KiB written", 100_000, |n| {
+    row("4 KiB written", 10_000, |n| {
         (0..n).try_for_each(|_| Ok(memory.write_from(&mut *store, 0x100_0000, black_box(&page))?))
     })?;
-    row("u64 read", 500_000, |n| {
+    row("u64 read", 50_000, |n| {
         (0..n).try_for_each(|_| Ok(_ = black_box(memory.read(&*store, black_box(at))?)))
     })?;
-    row("u64 written", 500_000, |n| {
+    row("u64 written", 50_000, |n| {
         (0..n).try_for_each(|_| Ok(memory.write(&mut *store, black_box(at), 7)?))
     })
 }
@@ -93,7 +93,7 @@ fn instances(engine: &Engine, linker: &Linker<u64>, module: &Module) -> Result<(
     println!("{:<44} {least_made:>10.1}", "instance made");
     println!("{:<44} {least_dropped:>10.1}", "instance dropped");
     let stack = 0xfff0_0000;
-    row("made, first call writes to 8 pages, dropped", 100, |n| {
+    row("made, first call writes to 8 pages, dropped", 20, |n| {
         for _ in 0..n {
             let mut store = Store::new(engine, 0);
             let i = linker.instantiate(&mut store, module)?;

@@ -274,6 +274,7 @@ impl Memory {
 
     /// True if there are events that nobody has taken. Cheap: one load.
     #[must_use]
+    #[inline]
     pub fn has_code_events(&self) -> bool {
         self.code_pending.load(Ordering::Acquire)
     }

@@ -2,7 +2,7 @@
 
 use super::cache::CodeCache;
 use super::helpers::{HelperContext, interpret_one, read_counter};
-use super::host::{NO_TRAPS, fp_flags, load_fp};
+use super::host::{NO_TRAPS, fp_flags, load_fp, note_fp};
 use super::lockstep::Lockstep;
 use super::machine::{Generation, Machine};
 use super::serve::nobody;
@@ -143,17 +143,20 @@ impl Cpu {
 
     /// The hart's state.
     #[must_use]
+    #[inline]
     pub fn hart(&self) -> &Hart {
         &self.thread.state().hart
     }
 
     /// The hart's state, to be changed between runs.
+    #[inline]
     pub fn hart_mut(&mut self) -> &mut Hart {
         &mut self.thread.state_mut().hart
     }
 
     /// The machine it belongs to.
     #[must_use]
+    #[inline]
     pub fn machine(&self) -> &Arc<Machine> {
         &self.machine
     }
@@ -187,6 +190,8 @@ impl Cpu {
             return Some(Exit::Interrupted);
         }
         self.machine.serve_code_events();
+        // What has just been served may have been a change of code that was shared.
+        let may_translate = may_translate && self.machine.own_generation().is_ok();
         let stopped = if self.machine.is_traced() {
             self.run_singly()
         } else if may_translate && self.hart().frm <= 3 {
@@ -198,6 +203,7 @@ impl Cpu {
     }
 
     /// Serves `fence.i`.
+    #[inline]
     pub(super) fn without_fence(&mut self, stopped: Option<Exit>) -> Option<Exit> {
         if stopped != Some(Exit::FenceI) {
             return stopped;
@@ -213,16 +219,19 @@ impl Cpu {
     /// [`Options::meter`](super::Options::meter): each that completes is one. What an exit reports,
     /// such as an environment call, is to be charged by whoever serves it.
     #[must_use]
+    #[inline]
     pub fn fuel(&self) -> u64 {
         self.thread.state().fuel as u64
     }
 
     /// Sets what [`Self::fuel`] is, to 2^63 - 1 at most.
+    #[inline]
     pub fn set_fuel(&mut self, insns: u64) {
         self.thread.state_mut().fuel = i64::try_from(insns).unwrap_or(i64::MAX);
     }
 
     /// Charges one instruction, where they are metered.
+    #[inline]
     pub fn charge(&mut self) {
         if self.machine.options().meter {
             self.thread.state_mut().fuel -= 1;
@@ -263,6 +272,7 @@ impl Cpu {
     }
 
     /// Makes the state ready for code at `code`, which is called or jumped to.
+    #[inline]
     pub(super) fn begin_serving(&mut self, code: CodePtr, call: bool) -> Entry {
         self.serving += 1;
         let cache = self.cache();
@@ -273,15 +283,17 @@ impl Cpu {
     }
 
     /// The code has been left.
+    #[inline]
     pub(super) fn end_serving(&mut self) {
         self.serving -= 1;
         if self.serving == 0 && !self.left_behind.is_empty() {
             self.left_behind.clear();
         }
         let state = self.thread.state_mut();
-        state.hart.fflags = fp_flags(state.guest_fp);
+        note_fp(state);
     }
 
+    #[inline]
     pub(super) fn state_mut(&mut self) -> &mut ThreadState {
         self.thread.state_mut()
     }
@@ -514,7 +526,7 @@ impl Cpu {
         let (base, stub) = (self.cache().arena.exec_base(), self.cache().stubs.enter);
         let kind = self.thread.enter(base, stub, code);
         let state = self.thread.state_mut();
-        state.hart.fflags = fp_flags(state.guest_fp);
+        note_fp(state);
         self.left(ExitReason::from_raw(kind))
     }
 
@@ -549,6 +561,7 @@ impl Cpu {
     }
 
     /// What the blocks of the code cache depend on.
+    #[inline]
     pub(super) fn version(&self) -> (u64, u64) {
         (self.cache().id, self.returns_at)
     }
@@ -602,10 +615,7 @@ impl Cpu {
                 ExitKind::FenceI => Some(Exit::FenceI),
                 ExitKind::Fetch => self.step().err(),
             },
-            ExitReason::Return => {
-                self.hart_mut().pc = self.thread.state().call_return;
-                Some(Exit::Ebreak)
-            }
+            ExitReason::Return => Some(self.returned()),
             ExitReason::Serve => {
                 add(&counters.ecalls, 1);
                 Some(Exit::Ecall)
@@ -636,8 +646,17 @@ impl Cpu {
         }
     }
 
+    /// The function that was called has returned.
+    #[inline]
+    pub(super) fn returned(&mut self) -> Exit {
+        let state = self.thread.state_mut();
+        state.hart.pc = state.call_return;
+        Exit::Ebreak
+    }
+
     /// Gives back what was paid for an instruction that has not been executed: the last of its
     /// block.
+    #[inline]
     pub(super) fn give_back(&mut self) {
         if self.machine.options().meter {
             self.thread.state_mut().fuel += 1;
@@ -673,6 +692,7 @@ impl Cpu {
     }
 
     /// The code cache of a hart that translates.
+    #[inline]
     pub(super) fn cache(&self) -> &CodeCache {
         let Some(generation) = &self.generation else {
             unreachable!("the interpreter runs no translated code")

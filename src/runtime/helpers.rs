@@ -5,7 +5,7 @@
 //! [`HelperContext`] that the hart's `Cpu` keeps alive while it is inside translated code. No
 //! other reference to either exists then.
 
-use super::host::{fp_flags, load_fp};
+use super::host::{load_fp, note_fp};
 use super::machine::Machine;
 use super::stats::add;
 use crate::backend::ThreadState;
@@ -38,7 +38,7 @@ pub(super) extern "C" fn interpret_one(state: *mut ThreadState) -> u32 {
     // SAFETY: see the module.
     let machine = unsafe { &*context.machine };
     add(&machine.counters.helper_calls, 1);
-    state.hart.fflags = fp_flags(state.guest_fp);
+    note_fp(state);
     let (memory, isa) = (machine.memory(), machine.isa());
     let result = interp::fetch(memory, isa, state.hart.pc).and_then(|insn| {
         add(&machine.counters.helpers.0[insn.op as usize], 1);

@@ -61,14 +61,25 @@ pub(super) fn prepare_memory(_base: HostAddr) {}
 pub(super) const NO_TRAPS: u32 = Host::NO_TRAPS;
 
 /// See [`Backend::fp_word`].
+#[inline]
 pub(super) fn fp_word(frm: u8, fflags: u8) -> u32 {
     Host::fp_word(frm, fflags)
 }
 
 /// Makes the state's control and status word one for the guest's rounding mode and flags.
+#[inline]
 pub(super) fn load_fp(state: &mut ThreadState) {
-    state.guest_fp = fp_word(state.hart.frm, state.hart.fflags) | state.no_traps;
-    state.known_fp = u64::from(u32::from(state.hart.fflags) | state.no_traps);
+    let (frm, flags) = (state.hart.frm, state.hart.fflags);
+    let word =
+        if frm == 0 { state.word_of_flags[usize::from(flags & 31)] } else { fp_word(frm, flags) };
+    state.guest_fp = word | state.no_traps;
+    state.known_fp = u64::from(u32::from(flags) | state.no_traps);
+}
+
+/// Makes the hart's accrued flags those of the control and status word.
+#[inline]
+pub(super) fn note_fp(state: &mut ThreadState) {
+    state.hart.fflags = state.flags_of_word[(state.guest_fp & 63) as usize];
 }
 
 /// See [`Backend::fp_untrap`].
@@ -82,6 +93,7 @@ pub(super) fn fp_trap(state: &mut ThreadState, word: u32) -> Option<u32> {
 }
 
 /// See [`Backend::fp_flags`].
+#[inline]
 pub(super) fn fp_flags(word: u32) -> u8 {
     Host::fp_flags(word)
 }

@@ -9,6 +9,7 @@ use super::fault;
 use super::marks::Marks;
 use super::observe::{Difference, Observer};
 use super::options::{EngineKind, Options};
+use super::shared_code::SharedCode;
 use super::source::GuestCode;
 use super::stats::{Counters, Stats, add};
 use super::stop::InvalidationLock;
@@ -38,8 +39,10 @@ pub struct Machine {
     generation: Mutex<Option<Arc<Generation>>>,
     /// Id of the current generation, or 0 with the interpreter alone.
     generation_id: AtomicU64,
-    /// Of the process that translates ([`forks::epoch`]).
+    /// Of the process that translates ([`forks::epoch`]), or [`MUST_LEAVE`].
     epoch: AtomicU64,
+    /// The current generation is not the machine's alone.
+    shares: AtomicBool,
     /// Grows whenever decoded instructions may be out of date.
     pub(super) code_epoch: AtomicU64,
     /// Taken while translations are invalidated.
@@ -89,6 +92,9 @@ fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
     m.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// No process's epoch: the machine needs a code cache of its own.
+const MUST_LEAVE: u64 = 0;
+
 /// Smallest address space that is tried, as a power of two.
 const MIN_ADDRESS_BITS: u32 = 28;
 
@@ -107,13 +113,30 @@ impl Machine {
     /// # Errors
     /// What the host says: `ENOMEM` if it has not even addresses for a small guest.
     pub fn new(options: &Options) -> io::Result<Arc<Self>> {
+        Self::with_code(options, None)
+    }
+
+    /// As [`Self::new`], for a guest with the same code as others of the same options: with their
+    /// translations, if guest addresses are relative ([`Mode::Sandbox`]). Before the guest runs its
+    /// memory must be loaded, and watched ([`Memory::watch_code`]) wherever it can be executed;
+    /// none of that may be writable. Whoever lets it execute more must say so
+    /// ([`Self::leave_shared_code`]).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn sharing(options: &Options, code: &SharedCode) -> io::Result<Arc<Self>> {
+        let shares = options.mode == Mode::Sandbox && options.engine == EngineKind::Baseline;
+        Self::with_code(options, shares.then_some(code))
+    }
+
+    fn with_code(options: &Options, code: Option<&SharedCode>) -> io::Result<Arc<Self>> {
         signal::install(fault::hook)?;
         let mut options = options.clone();
         options.arena_size = arena_size(options.arena_size, limits());
         let counts = Arc::new(Counts::new(if options.mark { UNMARKED } else { 0 }));
         let marks = Arc::default();
         let (memory, generation) = loop {
-            match Self::reserve(&mut options, (&counts, &marks)) {
+            match Self::reserve(&mut options, code, (&counts, &marks)) {
                 Err(e)
                     if options.mode == Mode::Guarded
                         && options.address_bits > MIN_ADDRESS_BITS
@@ -135,6 +158,7 @@ impl Machine {
             generation: Mutex::new(generation),
             generation_id,
             epoch: AtomicU64::new(forks::epoch()),
+            shares: AtomicBool::new(code.is_some()),
             code_epoch: AtomicU64::new(0),
             invalidation: InvalidationLock::new(),
             baton: Baton::default(),
@@ -150,6 +174,7 @@ impl Machine {
 
     fn reserve(
         options: &mut Options,
+        code: Option<&SharedCode>,
         counts: (&Arc<Counts>, &Arc<Mutex<Marks>>),
     ) -> io::Result<(Memory, Option<Arc<Generation>>)> {
         let size = 1 << options.address_bits;
@@ -161,9 +186,11 @@ impl Machine {
             }
             other => other?,
         };
-        let generation = match options.engine {
-            EngineKind::Interpreter => None,
-            _ => Some(Self::make_generation(options, memory.size(), counts)?),
+        let make = || Self::make_generation(options, memory.size(), counts);
+        let generation = match (options.engine, code) {
+            (EngineKind::Interpreter, _) => None,
+            (_, Some(code)) => Some(code.generation(make)?),
+            (_, None) => Some(make()?),
         };
         Ok((memory, generation))
     }
@@ -182,6 +209,7 @@ impl Machine {
 
     /// The guest's memory.
     #[must_use]
+    #[inline]
     pub fn memory(&self) -> &Memory {
         &self.memory
     }
@@ -199,6 +227,7 @@ impl Machine {
 
     /// How the machine was set up; the address space may be smaller than was asked for.
     #[must_use]
+    #[inline]
     pub fn options(&self) -> &Options {
         &self.options
     }
@@ -234,6 +263,7 @@ impl Machine {
     }
 
     /// True if the observer is told of each instruction.
+    #[inline]
     pub(super) fn is_traced(&self) -> bool {
         self.traced.load(Ordering::Relaxed)
     }
@@ -285,6 +315,7 @@ impl Machine {
         self.options.engine != EngineKind::Interpreter
     }
 
+    #[inline]
     pub(super) fn generation_id(&self) -> u64 {
         self.generation_id.load(Ordering::Acquire)
     }
@@ -324,13 +355,25 @@ impl Machine {
         Ok(())
     }
 
-    /// In a child process: replaces a code cache whose memory is shared with the parent.
+    /// From now on translations are the machine's own. It must be stopped.
+    pub fn leave_shared_code(&self) {
+        if self.shares.load(Ordering::Acquire) {
+            self.epoch.store(MUST_LEAVE, Ordering::Release);
+        }
+    }
+
+    /// Replaces a code cache that is shared with other machines or, in a child process, with the
+    /// parent.
     fn renew_shared(&self, current: &mut Option<Arc<Generation>>) -> io::Result<()> {
-        if let Some(old) = current.as_ref().filter(|g| !g.cache.arena.is_private()) {
+        let shares = self.shares.load(Ordering::Acquire);
+        let stays = |g: &Arc<Generation>| !shares && g.cache.arena.is_private();
+        if let Some(old) = current.as_ref().filter(|g| !stays(g)) {
             let options = Options { exact_flags: old.cache.exact_flags, ..self.options.clone() };
             let new =
                 Self::make_generation(&options, self.memory.size(), (&self.counts, &self.marks))?;
+            new.cache.set_shared(lock(&self.harts).len() > 1);
             self.generation_id.store(new.cache.id, Ordering::Release);
+            self.shares.store(false, Ordering::Release);
             *current = Some(new);
         }
         Ok(())
@@ -399,6 +442,7 @@ impl Machine {
                 Self::make_generation(&options, self.memory.size(), (&self.counts, &self.marks))?;
             new.cache.set_shared(lock(&self.harts).len() > 1);
             self.generation_id.store(new.cache.id, Ordering::Release);
+            self.shares.store(false, Ordering::Release);
             *current = Some(new);
             add(&self.counters.flushes, 1);
         }
@@ -439,7 +483,9 @@ impl Machine {
         if self.options.mark {
             lock(&self.marks).forget(&range);
         }
-        if let Some(generation) = self.generation() {
+        if self.shares.load(Ordering::Acquire) {
+            self.leave_shared_code();
+        } else if let Some(generation) = self.generation() {
             generation.cache.invalidate(range, &self.counters);
         }
     }
@@ -489,6 +535,7 @@ impl Machine {
     pub(super) fn forget_translations(&self) -> bool {
         let harts = lock(&self.harts);
         let alone = harts.iter().filter(|h| h.strong_count() > 0).count() <= 1;
+        let alone = alone && !self.shares.load(Ordering::Acquire);
         if alone {
             // Whoever adds a hart waits for the lock.
             if let Some(generation) = self.generation() {
@@ -505,7 +552,9 @@ impl Machine {
             harts.push(Arc::downgrade(hart));
             harts.len() > 1
         };
-        if let Some(generation) = self.generation() {
+        if let Some(generation) = self.generation()
+            && !self.shares.load(Ordering::Acquire)
+        {
             generation.cache.set_shared(several);
         }
     }

@@ -7,7 +7,8 @@
 //! works on), `fault` (from a host fault to guest state), `source` (guest code for the lifter),
 //! `helpers` (what translated code calls), `serve` (environment calls that it has served),
 //! `counts` (what translated code counts), `marks` (which of it was executed), `host` (the one
-//! place that names the host's backend), `lockstep` (translated code and interpreter in lockstep),
+//! place that names the host's backend), `shared_code` (code caches of several machines),
+//! `lockstep` (translated code and interpreter in lockstep),
 //! `unlinked` (blocks for that), `baton` (one hart at a time), `breakpoints` (where a debugger
 //! stops execution).
 //!
@@ -35,6 +36,7 @@ mod observe;
 mod options;
 mod pc_table;
 mod serve;
+mod shared_code;
 mod source;
 mod stats;
 mod stop;
@@ -50,4 +52,5 @@ pub use observe::{Difference, Observer, TranslatedBlock};
 pub use options::{ENGINES, Edges, Engine, EngineKind, Options};
 pub use pc_table::MAX_TABLE;
 pub use serve::{Server, run as run_served};
+pub use shared_code::SharedCode;
 pub use stats::Stats;

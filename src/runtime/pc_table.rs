@@ -124,6 +124,7 @@ impl PcTable {
         let _ = self.memory.advise(start as usize * 2..end as usize * 2, ADVISE_POPULATE);
     }
 
+    #[inline]
     fn entry(&self, pc: u64) -> Option<&AtomicU32> {
         if pc & 1 != 0 || pc / 2 >= self.entries {
             return None;
@@ -135,6 +136,7 @@ impl PcTable {
     }
 
     /// Code for `pc`.
+    #[inline]
     pub(super) fn get(&self, pc: u64) -> Option<CodePtr> {
         let n = self.entry(pc)?.load(Ordering::Acquire);
         (n != 0).then_some(CodePtr(n))

@@ -10,7 +10,7 @@
 //! A panic does not cross translated code.
 
 use super::cpu::Cpu;
-use super::host::{fp_flags, load_fp, prepare_memory};
+use super::host::{load_fp, note_fp, prepare_memory};
 use super::stats::add_alone;
 use crate::backend::{ExitReason, ThreadState};
 use crate::cpu::Exit;
@@ -85,6 +85,9 @@ fn enter<S: Server>(server: &mut S, code: CodePtr, call: bool) -> Result<Option<
     unsafe { ((*state).serve, (*state).frame) = outer };
     let cpu = server.cpu();
     cpu.end_serving();
+    if reason == ExitReason::Return {
+        return Ok(Some(cpu.returned()));
+    }
     if reason != ExitReason::Serve {
         return Ok(cpu.left(reason));
     }
@@ -99,7 +102,7 @@ fn enter<S: Server>(server: &mut S, code: CodePtr, call: bool) -> Result<Option<
 extern "C" fn serve<S: Server>(state: *mut ThreadState) -> u32 {
     // SAFETY: translated code of this thread has called, and works on the state no more.
     let (frame, word, known) = unsafe {
-        (*state).hart.fflags = fp_flags((*state).guest_fp);
+        note_fp(&mut *state);
         ((*state).frame, (*state).guest_fp, (*state).known_fp)
     };
     let frame = std::ptr::with_exposed_provenance_mut::<Frame<S>>(frame as usize);
@@ -133,7 +136,7 @@ extern "C" fn serve<S: Server>(state: *mut ThreadState) -> u32 {
 /// What [`ThreadState::serve`] is where nobody serves.
 pub(super) extern "C" fn nobody(state: *mut ThreadState) -> u32 {
     // SAFETY: as in `serve`.
-    unsafe { (*state).hart.fflags = fp_flags((*state).guest_fp) };
+    unsafe { note_fp(&mut *state) };
     1
 }
 
@@ -148,6 +151,7 @@ pub(super) struct Before {
 }
 
 impl Cpu {
+    #[inline]
     fn before_serving(&mut self) -> Before {
         add_alone(&self.machine().counters.ecalls, 1);
         self.give_back();
@@ -156,6 +160,7 @@ impl Cpu {
     }
 
     /// True if translated code may go on behind the call.
+    #[inline]
     fn may_go_on(&self, before: &Before) -> bool {
         self.hart().pc == before.pc.wrapping_add(4)
             && self.version() == before.version

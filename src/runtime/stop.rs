@@ -31,6 +31,7 @@ impl StopRequests {
     }
 
     /// True if there is a request.
+    #[inline]
     pub(super) fn any(&self) -> bool {
         self.0.load(Ordering::Acquire) != 0
     }
@@ -78,6 +79,7 @@ impl InvalidationLock {
 
     /// True if the lock is held. After an acquire load has shown that another thread has taken the
     /// list of events, this is true until that thread has finished invalidating.
+    #[inline]
     pub(super) fn busy(&self) -> bool {
         self.busy.load(Ordering::Acquire)
     }

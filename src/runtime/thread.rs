@@ -80,11 +80,13 @@ impl Thread {
         Ok(Self { memory, state, page })
     }
 
+    #[inline]
     pub(super) fn state(&self) -> &ThreadState {
         // SAFETY: see the module.
         unsafe { self.state.as_ref() }
     }
 
+    #[inline]
     pub(super) fn state_mut(&mut self) -> &mut ThreadState {
         // SAFETY: see the module.
         unsafe { self.state.as_mut() }
@@ -125,6 +127,7 @@ impl Thread {
     }
 
     /// Makes this thread ready to do that at once, when no reference to this exists any more.
+    #[inline]
     pub(super) fn entry(&mut self, arena: HostAddr, stub: CodePtr, code: CodePtr) -> Entry {
         super::host::prepare_memory(HostAddr(self.state().memory_base as usize));
         let at = |code: CodePtr| arena.0 + code.0 as usize;
@@ -142,6 +145,7 @@ pub(super) struct Entry {
 
 impl Entry {
     /// The state that the code works on.
+    #[inline]
     pub(super) fn state(&self) -> *mut ThreadState {
         self.state
     }
@@ -151,6 +155,7 @@ impl Entry {
     /// # Safety
     /// The thread state is as [`Thread::entry`] left it, the arena is alive until this comes back,
     /// and nothing refers to the state meanwhile.
+    #[inline]
     pub(super) unsafe fn enter(self) -> u64 {
         type Enter = unsafe extern "C" fn(*mut ThreadState, *const u8) -> u64;
         // SAFETY: the stub was emitted with this signature and keeps the C calling convention.

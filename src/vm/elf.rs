@@ -15,7 +15,7 @@ use goblin::elf::{Header, ProgramHeader, SectionHeader, Sym, Symtab};
 use std::ops::Range;
 
 use crate::mem::Prot;
-use crate::util::PAGE_SIZE;
+use crate::util::{PAGE_SIZE, page_down, page_up};
 
 /// Why a file cannot be loaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -140,6 +140,20 @@ impl Elf {
             phnum: header.e_phnum,
             exec_stack: headers.iter().any(|p| p.p_type == PT_GNU_STACK && p.p_flags & PF_X != 0),
         })
+    }
+
+    /// True if no page that can be executed can be written to.
+    #[must_use]
+    pub fn has_constant_code(&self) -> bool {
+        let pages = |s: &Segment| {
+            let range = s.range();
+            page_down(range.start)..page_up(range.end).unwrap_or(u64::MAX)
+        };
+        let meet = |a: Range<u64>, b: Range<u64>| a.start < b.end && b.start < a.end;
+        let all = || self.segments.iter();
+        all()
+            .filter(|s| s.prot.executable())
+            .all(|code| !all().any(|data| data.prot.writable() && meet(pages(code), pages(data))))
     }
 
     /// Lowest and one past the highest address, before a load bias.

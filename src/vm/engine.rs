@@ -6,7 +6,7 @@ use super::error::{Error, ErrorKind, Result};
 use super::linker::STACK_SIZE;
 use crate::isa::Isa;
 use crate::mem::Mode;
-use crate::runtime::{EngineKind, Options};
+use crate::runtime::{EngineKind, Options, SharedCode};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -102,11 +102,13 @@ impl Engine {
     }
 
     /// Calls of guests inside each other.
+    #[inline]
     pub(super) fn max_depth(&self) -> u32 {
         self.0.max_depth
     }
 
     /// Guests have a budget of instructions.
+    #[inline]
     pub(super) fn consumes_fuel(&self) -> bool {
         self.0.options.meter
     }
@@ -134,6 +136,8 @@ struct Inner {
     bytes: Vec<u8>,
     elf: Elf,
     symbols: OnceLock<Vec<SymbolEntry>>,
+    /// Translations, for all instances; `None` if these can write to their code.
+    code: Option<SharedCode>,
 }
 
 /// A symbol of a module.
@@ -176,6 +180,7 @@ impl Module {
             None => Ok(Self(Arc::new(Inner {
                 engine: engine.clone(),
                 bytes,
+                code: elf.has_constant_code().then(SharedCode::default),
                 elf,
                 symbols: OnceLock::new(),
             }))),
@@ -216,6 +221,11 @@ impl Module {
 
     pub(super) fn elf(&self) -> &Elf {
         &self.0.elf
+    }
+
+    /// Translations that its instances may share.
+    pub(super) fn code(&self) -> Option<&SharedCode> {
+        self.0.code.as_ref()
     }
 
     pub(super) fn bytes(&self) -> &[u8] {

@@ -105,7 +105,12 @@ impl<T: 'static> Linker<T> {
             let m = "linker, store and module are of different engines";
             return Err(Error::of(ErrorKind::Config, m));
         }
-        let machine = Machine::new(self.engine.options()).map_err(no_room)?;
+        let options = self.engine.options();
+        let machine = match module.code() {
+            Some(code) => Machine::sharing(options, code),
+            None => Machine::new(options),
+        };
+        let machine = machine.map_err(no_room)?;
         load(machine.memory(), module)?;
         let memory = machine.memory();
         let size = self.engine.stack_size();
@@ -117,6 +122,12 @@ impl<T: 'static> Linker<T> {
         memory.protect(pad, PAGE_SIZE, Prot::RX).map_err(map_error)?;
         // For ever: what calls return to is known without a look at it.
         memory.seal(pad, PAGE_SIZE).map_err(map_error)?;
+        if module.code().is_some() {
+            // There may be translations of it already.
+            for (range, _) in memory.mappings().iter().filter(|(_, m)| m.prot.executable()) {
+                let _ = memory.watch_code(range.clone());
+            }
+        }
         let mut cpu = Cpu::new(machine).map_err(no_room)?;
         cpu.set_call_return(pad);
         let hart = cpu.hart_mut();

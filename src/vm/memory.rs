@@ -228,7 +228,15 @@ impl Memory {
         if !aligned || !memory.is_free(range.clone()) {
             return Err(Error::of(ErrorKind::Memory, "the range is not free or not aligned"));
         }
+        self.expect_code(&cx, prot);
         memory.map_zero(range.start, range.end - range.start, prot).map_err(map_error)
+    }
+
+    /// The guest may execute what others with the same program may not.
+    fn expect_code(self, cx: &impl AsContext, prot: Prot) {
+        if prot.executable() {
+            cx.store().instance(self.0).cpu.machine().leave_shared_code();
+        }
     }
 
     /// Changes how the pages of `range` may be used.
@@ -237,6 +245,7 @@ impl Memory {
     /// Part of the range is not mapped.
     pub fn protect(&self, cx: impl AsContextMut, range: Range<u64>, prot: Prot) -> Result<()> {
         let len = range.end.saturating_sub(range.start);
+        self.expect_code(&cx, prot);
         self.of(&cx).protect(range.start, len, prot).map_err(map_error)
     }
 }

@@ -56,6 +56,7 @@ impl<T> Store<T> {
 
     /// The engine it was made with.
     #[must_use]
+    #[inline]
     pub fn engine(&self) -> &Engine {
         &self.engine
     }

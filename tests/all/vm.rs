@@ -278,6 +278,57 @@ fn calls_find_the_registers_that_functions_need() {
     }
 }
 
+/// Instances of a module have its translations in common, until one has other code.
+#[test]
+fn code_is_shared_only_while_it_is_the_same() {
+    let seven = [0x0070_0513_u32, 0x0000_8067].map(u32::to_le_bytes).concat();
+    let page = 0x300_0000..0x300_1000;
+    for engine in engines() {
+        let module = Module::new(&engine, PLUGIN).unwrap();
+        let linker = linker(&engine);
+        let new = || {
+            let mut store = Store::new(&engine, Log::new());
+            let i = linker.instantiate(&mut store, &module).unwrap();
+            (store, i)
+        };
+        let gcd = |(store, i): &mut (Store<Log>, Instance)| {
+            let gcd = i.get_typed_func::<(u64, u64), u64>(&*store, "gcd").unwrap();
+            gcd.call(store, (48, 36)).unwrap()
+        };
+        let (mut one, mut two) = (new(), new());
+        assert_eq!([gcd(&mut one), gcd(&mut two)], [12, 12]);
+        // Code of its own where the others have none.
+        let (store, i) = &mut one;
+        i.memory().map(&mut *store, page.clone(), Prot::RW).unwrap();
+        i.memory().write_from(&mut *store, page.start, &seven).unwrap();
+        i.memory().protect(&mut *store, page.clone(), Prot::RX).unwrap();
+        let f = |i: &Instance| i.func_at::<(u64, u64), u64>(page.start);
+        assert_eq!(f(i).call(&mut *store, (0, 0)).unwrap(), 7);
+        let e = f(&two.1).call(&mut two.0, (0, 0)).unwrap_err();
+        assert_eq!(trap(&e), Trap::FetchFault { pc: page.start });
+        // Other code where the others have theirs.
+        let mut three = new();
+        let (store, i) = &mut three;
+        let at = i.symbol(&*store, "gcd").unwrap();
+        let text = at & !0xfff..(at & !0xfff) + 0x1000;
+        i.memory().protect(&mut *store, text.clone(), Prot::RW).unwrap();
+        i.memory().write_from(&mut *store, at, &seven).unwrap();
+        i.memory().protect(&mut *store, text, Prot::RX).unwrap();
+        for _ in 0..2 {
+            let results = [&mut one, &mut two, &mut three, &mut new()].map(gcd);
+            assert_eq!(results, [12, 12, 7, 12]);
+        }
+        std::thread::scope(|s| {
+            let threads: Vec<_> = [two, three, new()]
+                .map(|mut it| s.spawn(move || (0..100).map(|_| gcd(&mut it)).max().unwrap()))
+                .into_iter()
+                .collect();
+            let results: Vec<_> = threads.into_iter().map(|t| t.join().unwrap()).collect();
+            assert_eq!(results, [12, 7, 12]);
+        });
+    }
+}
+
 #[test]
 fn programs_that_cannot_be_loaded_say_why() {
     let engine = Engine::default();
