@@ -1,6 +1,7 @@
 //! Running a program: calls by name, or from wherever its pc stands.
 
 use super::error::{Error, ErrorKind, Result, Trap, trap_of};
+use super::host_func::Arguments;
 use super::linker::Reg;
 use super::memory::{GuestPtr, Memory};
 use super::run::{End, Running};
@@ -234,7 +235,7 @@ impl<P: Params, R: Results> TypedFunc<P, R> {
         hart.x[RA] = pad;
         hart.pc = self.addr;
         hart.clear_reservation();
-        params.put(&mut Registers { hart, next_x: 10, next_f: 10 });
+        params.put(&mut Registers::of(hart));
         let end = running.run(true);
         let hart = running.cx.store_mut().instance_mut(handle).cpu.hart_mut();
         match end {
@@ -273,7 +274,12 @@ pub struct Registers<'a> {
     next_f: usize,
 }
 
-impl Registers<'_> {
+impl<'a> Registers<'a> {
+    /// Those of a function that is to be called, or of what it returns.
+    pub(super) fn of(hart: &'a mut Hart) -> Self {
+        Self { hart, next_x: 10, next_f: 10 }
+    }
+
     fn x(&mut self, value: u64) {
         self.hart.x[self.next_x] = value;
         self.next_x += 1;
@@ -290,7 +296,11 @@ pub trait AbiTy: Sized {
     #[doc(hidden)]
     fn put(self, to: &mut Registers<'_>);
     #[doc(hidden)]
-    fn take(hart: &Hart) -> Self;
+    fn arg(from: &mut Arguments<'_>) -> Self;
+    #[doc(hidden)]
+    fn take(hart: &Hart) -> Self {
+        Self::arg(&mut Arguments::of(hart))
+    }
 }
 
 macro_rules! integers {
@@ -298,7 +308,7 @@ macro_rules! integers {
         impl AbiTy for $ty {
             // Narrow integers are extended as their type says; 32-bit ones always with the sign.
             fn put(self, to: &mut Registers<'_>) { to.x(self as $wide as u64) }
-            fn take(hart: &Hart) -> Self { hart.x[10] as Self }
+            fn arg(from: &mut Arguments<'_>) -> Self { from.x() as Self }
         }
     )*};
 }
@@ -312,8 +322,8 @@ impl AbiTy for bool {
         to.x(u64::from(self));
     }
 
-    fn take(hart: &Hart) -> Self {
-        hart.x[10] & 0xff != 0
+    fn arg(from: &mut Arguments<'_>) -> Self {
+        from.x() & 0xff != 0
     }
 }
 
@@ -322,8 +332,8 @@ impl AbiTy for f64 {
         to.f(self.to_bits());
     }
 
-    fn take(hart: &Hart) -> Self {
-        Self::from_bits(hart.f[10])
+    fn arg(from: &mut Arguments<'_>) -> Self {
+        Self::from_bits(from.f())
     }
 }
 
@@ -332,8 +342,8 @@ impl AbiTy for f32 {
         to.f(u64::from(self.to_bits()) | 0xffff_ffff << 32);
     }
 
-    fn take(hart: &Hart) -> Self {
-        Self::from_bits(hart.f[10] as u32)
+    fn arg(from: &mut Arguments<'_>) -> Self {
+        Self::from_bits(from.f() as u32)
     }
 }
 
@@ -342,8 +352,8 @@ impl<T: ?Sized> AbiTy for GuestPtr<T> {
         to.x(self.addr());
     }
 
-    fn take(hart: &Hart) -> Self {
-        Self::new(hart.x[10])
+    fn arg(from: &mut Arguments<'_>) -> Self {
+        Self::new(from.x())
     }
 }
 

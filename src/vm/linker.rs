@@ -2,6 +2,7 @@
 
 use super::engine::{Engine, Module};
 use super::error::{Error, ErrorKind, Result, no_room};
+use super::host_func::IntoHostFunc;
 use super::instance::Instance;
 use super::memory::{GuestMem, Memory, map_error};
 use super::store::{AsContext, AsContextMut, Handle, InstanceState, Store, sealed};
@@ -81,6 +82,25 @@ impl<T: 'static> Linker<T> {
         let f: Handler<T> = Box::new(f);
         Arc::make_mut(&mut self.handlers).by_number.insert(number, Arc::new(f));
         self
+    }
+
+    /// As [`Self::ecall`], by a function of up to seven typed arguments, which a guest passes by
+    /// the psABI's calling convention: integers and pointers in a0 to a6, floating-point values in
+    /// fa0 to fa7, each kind in its order. It returns nothing, a value, or a [`Result`] of either.
+    ///
+    /// ```
+    /// use rvnative::vm::{Caller, Engine, GuestPtr, Linker, MemoryFault};
+    /// use std::ffi::CStr;
+    /// let mut linker = Linker::<Vec<String>>::new(&Engine::default());
+    /// linker.func(1, |_: &mut Caller<'_, Vec<String>>, x: f64, n: i32| x * f64::from(n));
+    /// linker.func(2, |c: &mut Caller<'_, Vec<String>>, text: GuestPtr<CStr>| {
+    ///     let (log, memory) = c.split();
+    ///     log.push(memory.c_str(text, 1000)?.to_string_lossy().into_owned());
+    ///     Ok::<_, MemoryFault>(log.len() as u64)
+    /// });
+    /// ```
+    pub fn func<P>(&mut self, number: u64, f: impl IntoHostFunc<T, P>) -> &mut Self {
+        self.ecall(number, move |c| f.call(c))
     }
 
     /// Serves every other `ecall`; `f` also gets the number.

@@ -17,8 +17,8 @@
 //! # Ok::<(), rvnative::vm::Error>(())
 //! ```
 //!
-//! Reading order: `config`, `engine`, `store`, `linker`, `run`, `instance`, `memory`; `elf` is the
-//! reader of program files.
+//! Reading order: `config`, `engine`, `store`, `linker`, `host_func`, `run`, `instance`, `memory`;
+//! `elf` is the reader of program files.
 //!
 //! Invariants:
 //! - Nothing here exits, prints, reads the environment, or panics on what a guest does.
@@ -34,6 +34,7 @@ mod config;
 pub mod elf;
 mod engine;
 mod error;
+mod host_func;
 mod instance;
 mod linker;
 mod memory;
@@ -45,6 +46,7 @@ pub use crate::mem::{Access, Prot};
 pub use config::{AddressSpace, Config, Strategy};
 pub use engine::{Engine, Module, Symbol};
 pub use error::{Error, ErrorKind, MemoryFault, Result, Trap};
+pub use host_func::{HostResult, IntoHostFunc};
 pub use instance::{AbiTy, HartState, Instance, Params, Registers, Results, Stop, TypedFunc};
 pub use linker::{Caller, Linker, Reg};
 pub use memory::{GuestMem, GuestPtr, Memory, Pod};

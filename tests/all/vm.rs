@@ -330,6 +330,52 @@ fn code_is_shared_only_while_it_is_the_same() {
 }
 
 #[test]
+fn host_functions_have_types() {
+    // The guest's function is the host's: ecall; ret.
+    let code = [0x0000_0073_u32, 0x0000_8067].map(u32::to_le_bytes).concat();
+    for engine in engines() {
+        let module = Module::new(&engine, PLUGIN).unwrap();
+        let mut linker = Linker::<Log>::new(&engine);
+        linker.func(
+            1,
+            |c: &mut Caller<'_, Log>, a: i32, x: f64, b: u8, y: f32, p: GuestPtr<u8>| {
+                c.data_mut().push(format!("{a} {x} {b} {y} {:#x}", p.addr()));
+                -2.5
+            },
+        );
+        linker.func(2, |_: &mut Caller<'_, Log>, a: i64| match a {
+            0 => Err(Error::msg("nothing")),
+            a => Ok(a as i32),
+        });
+        linker.func(3, |c: &mut Caller<'_, Log>| c.data_mut().push("three".to_owned()));
+        let mut store = Store::new(&engine, Log::new());
+        let i = linker.instantiate(&mut store, &module).unwrap();
+        let at = 0x300_0000;
+        i.memory().map(&mut store, at..at + 0x1000, Prot::RW).unwrap();
+        i.memory().write_from(&mut store, at, &code).unwrap();
+        i.memory().protect(&mut store, at..at + 0x1000, Prot::RX).unwrap();
+        let number = |store: &mut Store<Log>, number| {
+            let mut state = i.state(&*store);
+            state.x[17] = number;
+            i.set_state(store, &state);
+        };
+        for _ in 0..2 {
+            number(&mut store, 1);
+            let f = i.func_at::<(i32, f64, u8, f32, GuestPtr<u8>), f64>(at);
+            let args = (-7, 0.5, 200, 1.25, GuestPtr::new(0x1234));
+            assert_eq!(f.call(&mut store, args).unwrap(), -2.5);
+            number(&mut store, 2);
+            let f = i.func_at::<(i64,), i64>(at);
+            assert_eq!(f.call(&mut store, (0xffff_fffe,)).unwrap(), -2);
+            assert_eq!(f.call(&mut store, (0,)).unwrap_err().to_string(), "nothing");
+            number(&mut store, 3);
+            i.func_at::<(), ()>(at).call(&mut store, ()).unwrap();
+        }
+        assert_eq!(store.data()[..2], ["-7 0.5 200 1.25 0x1234", "three"]);
+    }
+}
+
+#[test]
 fn programs_that_cannot_be_loaded_say_why() {
     let engine = Engine::default();
     let kind = |bytes: &[u8]| Module::new(&engine, bytes).unwrap_err().kind();
