@@ -174,6 +174,9 @@ impl Target for Mock {
     fn release_child(&mut self, pid: i32, follow: bool) {
         self.tell((pid, follow));
     }
+    fn kill_child(&mut self, pid: i32) {
+        self.tell(("kill", pid));
+    }
 }
 
 /// A whole conversation: the client sends `bytes`, and the process stops at once whenever it is

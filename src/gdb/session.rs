@@ -90,6 +90,15 @@ pub(super) fn failed() -> Vec<u8> {
     b"E01".to_vec()
 }
 
+/// The answer to a client that keeps parent and child of a fork and wants something to run.
+fn both_held(child: i32) -> Vec<u8> {
+    format!(
+        "E.one process can be debugged at a time, and process {child} is held by \
+         detach-on-fork off: detach or kill it, or its parent"
+    )
+    .into_bytes()
+}
+
 pub(super) fn ok_if(done: bool) -> Vec<u8> {
     if done { b"OK".to_vec() } else { failed() }
 }
@@ -145,6 +154,12 @@ impl Session {
             last: None,
             child: None,
         }
+    }
+
+    /// Of a conversation that goes on with another process or program.
+    #[must_use]
+    pub fn going_on(acks: bool, wanted: Wanted) -> Self {
+        Self { acks, wanted, ..Self::new() }
     }
 
     /// Answers a packet.
@@ -293,6 +308,9 @@ impl Session {
 
     /// `c`, `s` and with signals `C` and `S`, all perhaps with an address.
     fn resume_one(&mut self, kind: u8, rest: &[u8], t: &mut dyn Target) -> After {
+        if let Some(child) = self.child {
+            return After::Reply(both_held(child));
+        }
         let action = if matches!(kind, b'c' | b'C') { Action::Continue } else { Action::Step };
         let (signal, addr) = if matches!(kind, b'C' | b'S') {
             let (signal, addr) = split(rest, b';').unwrap_or((rest, &[]));
@@ -366,17 +384,25 @@ impl Session {
         if let Some(operation) = rest.strip_prefix(b"File:") {
             return After::Reply(super::file::handle(operation, t));
         }
-        if rest.strip_prefix(b"Kill;").and_then(number).is_some() {
-            return After::Kill(Some(b"OK".to_vec()));
+        if let Some(pid) = rest.strip_prefix(b"Kill;").and_then(number) {
+            return self.kill(pid, t);
         }
         After::Reply(Vec::new())
     }
 
+    fn kill(&mut self, pid: u64, t: &mut dyn Target) -> After {
+        let means = |id: i32| u64::try_from(id) == Ok(pid);
+        if let Some(child) = self.child.take_if(|child| means(*child)) {
+            t.kill_child(child);
+            return After::Reply(b"OK".to_vec());
+        }
+        if means(t.pid()) { After::Kill(Some(b"OK".to_vec())) } else { After::Reply(failed()) }
+    }
+
     fn resume(&mut self, actions: &[u8], t: &mut dyn Target) -> After {
         let Some(actions) = resumptions(actions) else { return After::Reply(failed()) };
-        if let Some(child) = self.child.take() {
-            // A client that has not let it go before resuming wants this process.
-            t.release_child(child, false);
+        if let Some(child) = self.child {
+            return After::Reply(both_held(child));
         }
         let pid = t.pid();
         for tid in t.threads() {

@@ -176,4 +176,6 @@ pub trait Target {
     /// A process that has been made by a fork stands before its first instruction: `follow` it
     /// instead of this one, or let it go.
     fn release_child(&mut self, pid: i32, follow: bool);
+    /// Kills such a process instead.
+    fn kill_child(&mut self, pid: i32);
 }

@@ -165,6 +165,21 @@ fn a_fork_is_decided_upon_by_detaching_from_one_of_two() {
 }
 
 #[test]
+fn of_two_processes_one_is_let_go_before_anything_runs() {
+    let (mut s, mut m) = gdb();
+    s.stop_reply(&Stop::Thread { tid: 1, what: What::Vfork(9) }, &mut m);
+    for packet in ["vCont;c:p1.-1", "c", "s", "C05"] {
+        assert!(ask(&mut s, &mut m, packet).starts_with("E.one process"), "{packet}");
+    }
+    assert_eq!(ask(&mut s, &mut m, "vKill;7"), "E01");
+    assert_eq!((m.resumed.len(), m.told.len()), (0, 0));
+    assert_eq!(ask(&mut s, &mut m, "vKill;9"), "OK");
+    assert_eq!(m.told, ["(\"kill\", 9)"]);
+    assert_eq!(s.handle(b"vCont;c:p1.-1", &mut m), After::Resume);
+    assert_eq!(s.handle(b"vKill;1", &mut m), After::Kill(Some(b"OK".to_vec())));
+}
+
+#[test]
 fn objects_are_sent_in_parts() {
     let (mut s, mut m) = gdb();
     let whole = registers::target_xml();

@@ -124,6 +124,30 @@ static int forks(void)
     return 0;
 }
 
+/* The child has our memory until it ends or starts another program. */
+static int vforks(const char *then)
+{
+    fflush(stdout);
+    pid_t pid = vfork();
+    if (pid == 0) {
+        in_child();
+        if (!strcmp(then, "execs")) {
+            execl("/proc/self/exe", "debuggee", "calls", NULL);
+        } else if (!strcmp(then, "fails")) {
+            execl("/nowhere", "nobody", NULL);
+        }
+        _exit(4);
+    }
+    int status = 0;
+    waitpid(pid, &status, 0);
+    if (WIFSIGNALED(status)) {
+        printf("vforked %d killed by %d\n", global, WTERMSIG(status));
+    } else {
+        printf("vforked %d exited with %d\n", global, WEXITSTATUS(status));
+    }
+    return 0;
+}
+
 static int kills(void)
 {
     pid_t pid = fork();
@@ -165,6 +189,8 @@ int main(int argc, char **argv)
         return threads();
     } else if (!strcmp(part, "forks")) {
         return forks();
+    } else if (!strcmp(part, "vforks")) {
+        return vforks(argc > 2 ? argv[2] : "ends");
     } else if (!strcmp(part, "kills")) {
         return kills();
     } else if (!strcmp(part, "reads")) {

@@ -8,10 +8,11 @@ use crate::linux::abi::{Pod, SigInfo};
 use crate::linux::gdb::debuggee::Debuggee;
 use crate::linux::gdb::state::{Child, Debugger, Entry, Status, World};
 use crate::linux::host::{HostArg, host_call, inherited_fd};
-use crate::linux::process::Thread;
+use crate::linux::process::{Process, Thread};
 use crate::linux::signal::actions::bit;
 use crate::sys::fd::{Aside, keep_aside};
 use crate::util::PAGE_SIZE;
+use std::any::Any;
 use std::io::Read as _;
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::sync::atomic::Ordering;
@@ -156,7 +157,7 @@ impl Thread {
         let mut world = debugger.world();
         let pass = world.gone || world.pass & bit(info.signo) != 0;
         if let Some(entry) = world.threads.get_mut(&self.tid)
-            && is_kick(&info)
+            && is_kick(&info, debugger.server)
             && entry.kicks > 0
         {
             entry.kicks -= 1;
@@ -358,7 +359,7 @@ impl Thread {
     pub(crate) fn has_forked(&mut self, pid: i32, answer: Aside) {
         let parent = self.tid;
         if let Some(debuggee) = &mut self.debuggee {
-            debuggee.forked = Some(Child { pid, parent, answer, can_follow: true });
+            debuggee.forked = Some(Child { pid, parent, answer, shares: None });
         }
     }
 
@@ -420,13 +421,16 @@ impl Thread {
         debugger.ring();
         let asked = |w: &mut World| !w.gone && w.exec == Some(None);
         let wait = debugger.changed.wait_timeout_while(world, PATIENCE, asked);
-        wait.unwrap_or_else(PoisonError::into_inner).0.exec.clone().flatten()
+        let text = wait.unwrap_or_else(PoisonError::into_inner).0.exec.clone().flatten()?;
+        debugger.keep_connection(true);
+        Some(text)
     }
 
     /// It could not be started: the conversation goes on here.
     pub(crate) fn keep_debugger(&self) {
         if let Some(debugger) = self.process.debug.get() {
             debugger.world().exec = None;
+            debugger.keep_connection(false);
             debugger.changed.notify_all();
         }
     }
@@ -445,10 +449,10 @@ fn waits(world: &World, tid: i32) -> bool {
     !world.gone && (world.stopped || held)
 }
 
-/// True for the signal by which a thread is taken out of a call, sent by ourselves.
-fn is_kick(info: &SigInfo) -> bool {
+/// True for the signal by which a thread is taken out of a call, sent by the server's process.
+fn is_kick(info: &SigInfo, server: u32) -> bool {
     let from = info.fields[0] as u32;
-    info.signo == libc::SIGSEGV && info.code == libc::SI_TKILL && from == std::process::id()
+    info.signo == libc::SIGSEGV && info.code == libc::SI_TKILL && from == server
 }
 
 /// In a process that a fork has made: waits for the client's decision. The answer is empty if it is
@@ -463,21 +467,28 @@ pub(crate) fn await_decision(read: &Aside) -> String {
 }
 
 /// In a child that shares its parent's memory, whose thread `parent` waits in the kernel: tells the
-/// client, and waits until it lets the child go. Such a child cannot be followed: it has no threads
-/// to spare.
-pub(crate) fn announce_child(debuggee: &Debuggee, parent: i32, read: &Aside, write: Aside) {
+/// client, and waits until it lets the child go. Returns the debugger of `child` if the client goes
+/// on with it.
+pub(crate) fn announce_child(
+    child: &Arc<Process>,
+    debuggee: &Debuggee,
+    parent: i32,
+    [read, write]: [Aside; 2],
+) -> Option<Arc<Debugger>> {
     let debugger = &debuggee.debugger;
     let pid = std::process::id() as i32;
     let own = write.as_raw_fd();
     let mut world = debugger.world();
     if world.gone {
-        return;
+        return None;
     }
     // The server's descriptor, by the same number; ours is a copy.
-    world.child = Some(Child { pid, parent, answer: write, can_follow: false });
+    let shares: Arc<dyn Any + Send + Sync> = Arc::<Process>::clone(child);
+    world.child = Some(Child { pid, parent, answer: write, shares: Some(shares) });
     debugger.stop_all(&mut world);
     debugger.push(&mut world, Stop::Thread { tid: parent, what: What::Fork(pid) });
     drop(world);
     let _ = host_call(libc::SYS_close, &[own.into()]);
-    await_decision(read);
+    await_decision(&read);
+    debugger.world().beside.take()
 }

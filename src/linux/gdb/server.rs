@@ -26,9 +26,14 @@ const AGAIN: Duration = Duration::from_millis(50);
 /// Time that is waited for a thread to answer a question.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// What a child that shares our memory is told if it is followed.
+const BESIDE: &str = "beside";
+
 /// A process and its debugger.
 pub(super) struct Server {
     process: Arc<Process>,
+    /// Its id: it may be another one than that of the server's thread, with the same memory.
+    pid: u32,
     debugger: Arc<Debugger>,
     files: Files,
     /// The client goes with what a fork has made.
@@ -55,17 +60,28 @@ pub(super) fn serve_first(process: Arc<Process>, debugger: Arc<Debugger>, listen
         }
         Err(e) => {
             tracing::error!("no debugger can connect: {e}");
-            end(&process, &debugger);
+            Server::new(process, std::process::id(), debugger).end();
         }
     }
 }
 
-/// Serves a client until it or the process is gone.
+/// Serves a client until it or the process is gone, and those that it follows with our memory.
 pub(super) fn serve(process: Arc<Process>, debugger: Arc<Debugger>, talk: Talk) {
+    let mut server = Server::new(process, std::process::id(), debugger);
+    let mut next = serve_one(&mut server, talk);
+    while let Some((process, pid, debugger, talk)) = next {
+        server = Server::new(process, pid, debugger);
+        next = serve_one(&mut server, talk);
+    }
+}
+
+/// A process that is to be served next.
+type Next = (Arc<Process>, u32, Arc<Debugger>, Talk);
+
+/// Serves a client until it or one process is gone.
+fn serve_one(server: &mut Server, talk: Talk) -> Option<Next> {
     let Talk { mut connection, mut session, first } = talk;
-    debugger.socket.store(connection.fd(), Ordering::Release);
-    let mut server =
-        Server { process, debugger, files: Files::default(), followed: None, module_number: None };
+    server.debugger.socket.store(connection.fd(), Ordering::Release);
     server.stop();
     let first_thread = server.threads().first().copied().unwrap_or(0);
     let stop = |what| Stop::Thread { tid: first_thread, what };
@@ -77,18 +93,29 @@ pub(super) fn serve(process: Arc<Process>, debugger: Arc<Debugger>, talk: Talk) 
             Some(())
         }
         Some(what) => {
-            let reply = session.stop_reply(&stop(what), &mut server);
+            let reply = session.stop_reply(&stop(what), server);
             connection.send(&reply)
         }
     };
     if told.is_some() {
         server.converse(&mut connection, &mut session);
     }
-    if let Some(child) = server.followed.take() {
+    let followed = server.followed.take();
+    let shares = followed.as_ref().and_then(|child| child.shares.clone());
+    if let (Some(child), Some(Ok(process))) = (&followed, shares.map(Arc::downcast::<Process>)) {
+        let (pid, beside) = (child.pid as u32, server.debugger.beside());
+        server.end();
+        server.debugger.world().beside = Some(Arc::clone(&beside));
+        let session = Session::going_on(session.acks, session.wanted);
+        followed?.answer(BESIDE);
+        return Some((process, pid, beside, Talk { connection, session, first: None }));
+    }
+    if let Some(child) = followed {
         let text = handed_over(&server.debugger.world(), &connection, &session);
         child.answer(&text);
     }
-    end(&server.process, &server.debugger);
+    server.end();
+    None
 }
 
 /// Signals come to us first while there is a debugger.
@@ -98,24 +125,32 @@ pub(super) fn mirror_all(process: &Process) {
     }
 }
 
-/// The client is gone: the process goes on as if there had been none.
-fn end(process: &Process, debugger: &Debugger) {
-    process.debug.set(None);
-    mirror_all(process);
-    process.machine.clear_breakpoints();
-    let mut world = debugger.world();
-    world.gone = true;
-    let child = world.child.take();
-    debugger.resume_all(&mut world);
-    drop(world);
-    if let Some(child) = child {
-        child.answer("");
-    }
-    debugger.changed.notify_all();
-    process.machine.interrupt_all();
-}
-
 impl Server {
+    fn new(process: Arc<Process>, pid: u32, debugger: Arc<Debugger>) -> Self {
+        let files = Files::default();
+        Self { process, pid, debugger, files, followed: None, module_number: None }
+    }
+
+    /// The client is gone: the process goes on as if there had been none.
+    fn end(&self) {
+        let (process, debugger) = (&self.process, &self.debugger);
+        process.debug.set(None);
+        if self.pid == std::process::id() {
+            mirror_all(process);
+        }
+        process.machine.clear_breakpoints();
+        let mut world = debugger.world();
+        world.gone = true;
+        let child = world.child.take();
+        debugger.resume_all(&mut world);
+        drop(world);
+        if let Some(child) = child {
+            child.answer("");
+        }
+        debugger.changed.notify_all();
+        process.machine.interrupt_all();
+    }
+
     /// Answers packets until there are no more.
     fn converse(&mut self, connection: &mut Connection, session: &mut Session) -> Option<()> {
         loop {
@@ -266,12 +301,11 @@ impl Server {
         session: &Session,
     ) -> Option<MutexGuard<'a, World>> {
         world.exec = Some(Some(handed_over(&world, connection, session)));
-        connection.keep_open(true);
         self.debugger.changed.notify_all();
         let wait = self.debugger.changed.wait_while(world, |w| w.exec.is_some());
         let world = wait.unwrap_or_else(PoisonError::into_inner);
-        connection.keep_open(false);
-        Some(world)
+        // It has gone on with another program, where it was not ours that it has replaced.
+        if world.gone { None } else { Some(world) }
     }
 
     /// Stops all threads, and waits until they have.
@@ -347,7 +381,7 @@ impl World {
 
 impl Target for Server {
     fn pid(&self) -> i32 {
-        std::process::id() as i32
+        self.pid as i32
     }
 
     fn threads(&self) -> Vec<i32> {
@@ -355,7 +389,7 @@ impl Target for Server {
     }
 
     fn thread_name(&self, tid: i32) -> String {
-        let name = std::fs::read_to_string(format!("/proc/self/task/{tid}/comm"));
+        let name = std::fs::read_to_string(format!("/proc/{}/task/{tid}/comm", self.pid));
         name.unwrap_or_default().trim_end().to_owned()
     }
 
@@ -574,10 +608,15 @@ impl Target for Server {
     fn release_child(&mut self, _: i32, follow: bool) {
         let child = self.debugger.world().child.take();
         match child {
-            Some(child) if follow && child.can_follow => self.followed = Some(child),
+            Some(child) if follow => self.followed = Some(child),
             Some(child) => child.answer(""),
             None => {}
         }
+    }
+
+    fn kill_child(&mut self, pid: i32) {
+        let _ = host_call(libc::SYS_kill, &[pid.into(), libc::SIGKILL.into()]);
+        self.debugger.world().child = None;
     }
 }
 
@@ -601,7 +640,6 @@ pub(super) fn taken_over(text: &str) -> Option<(i32, Session, u64, Option<Vec<u6
         "-" => None,
         list => Some(list.split('.').filter_map(|n| n.parse().ok()).collect()),
     };
-    let mut session = Session::new();
-    (session.acks, session.wanted) = (acks == "1", Wanted::from_bits(wanted));
+    let session = Session::going_on(acks == "1", Wanted::from_bits(wanted));
     Some((fd, session, pass, catch))
 }

@@ -228,17 +228,6 @@ impl Connection {
         let args = [HostArg::of_mut(&mut fds), 1.into(), HostArg::of(&now), 0.into()];
         host_call(libc::SYS_ppoll, &args).is_ok_and(|n| n != 0)
     }
-
-    /// Lets the connection survive an `execve`, or no longer.
-    pub(crate) fn keep_open(&self, on: bool) {
-        keep_open(self.fd(), on);
-    }
-}
-
-/// See [`Connection::keep_open`].
-pub(crate) fn keep_open(fd: i32, on: bool) {
-    let flags = if on { 0 } else { libc::FD_CLOEXEC };
-    let _ = host_call(libc::SYS_fcntl, &[fd.into(), libc::F_SETFD.into(), flags.into()]);
 }
 
 #[cfg(test)]

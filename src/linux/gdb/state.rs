@@ -163,8 +163,8 @@ pub(crate) struct Child {
     pub parent: i32,
     /// Where it waits for an answer: nothing, or what it needs to go on with the conversation.
     pub answer: Aside,
-    /// It has memory of its own, and can be followed.
-    pub can_follow: bool,
+    /// The process, if it shares our memory: who serves us serves it too, if it is followed.
+    pub shares: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Child {
@@ -199,6 +199,8 @@ pub(crate) struct World {
     pub exec: Option<Option<String>>,
     /// What a fork has made waits to be told whether it is followed.
     pub child: Option<Child>,
+    /// The debugger of a process that shares our memory and is followed.
+    pub beside: Option<Arc<Debugger>>,
 }
 
 impl World {
@@ -232,9 +234,11 @@ pub(crate) struct Debugger {
     /// `World::stopped`, for who executes one instruction after the other.
     pub stopping: AtomicBool,
     /// An event counter by which the server learns of events.
-    pub doorbell: Aside,
+    pub doorbell: Arc<Aside>,
     /// The connection's descriptor.
     pub socket: AtomicI32,
+    /// The process that the server is a thread of.
+    pub server: u32,
     machine: Arc<Machine>,
 }
 
@@ -256,10 +260,54 @@ impl Debugger {
             world: Mutex::new(World { stopped, ..World::default() }),
             changed: Condvar::new(),
             stopping: AtomicBool::new(stopped),
-            doorbell: keep_aside(event.as_fd())?,
+            doorbell: Arc::new(keep_aside(event.as_fd())?),
             socket: AtomicI32::new(-1),
+            server: std::process::id(),
             machine,
         }))
+    }
+
+    /// A debugger for a process that shares our memory, with our server and what its client has
+    /// said about signals and system calls. Its threads wait.
+    pub(crate) fn beside(&self) -> Arc<Self> {
+        let world = self.world();
+        let beside = World {
+            stopped: true,
+            catch: world.catch.clone(),
+            pass: world.pass,
+            wanted: world.wanted,
+            ..World::default()
+        };
+        Arc::new(Self {
+            world: Mutex::new(beside),
+            changed: Condvar::new(),
+            stopping: AtomicBool::new(true),
+            doorbell: Arc::clone(&self.doorbell),
+            socket: AtomicI32::new(self.socket.load(Ordering::Acquire)),
+            server: self.server,
+            machine: Arc::clone(&self.machine),
+        })
+    }
+
+    /// Lets the connection survive an `execve` of the calling process, or no longer.
+    pub(crate) fn keep_connection(&self, on: bool) {
+        let flags = if on { 0 } else { libc::FD_CLOEXEC };
+        let fd = self.socket.load(Ordering::Acquire);
+        let _ = host_call(libc::SYS_fcntl, &[fd.into(), libc::F_SETFD.into(), flags.into()]);
+    }
+
+    /// A process that shares our memory is no more, or has started another program.
+    pub(crate) fn sharer_gone(&self) {
+        let mut world = self.world();
+        if world.exec.take().is_some() {
+            world.gone = true;
+        } else if !world.gone {
+            // It would have told of any other end.
+            self.push(&mut world, Stop::Killed(libc::SIGKILL));
+        }
+        drop(world);
+        self.changed.notify_all();
+        self.ring();
     }
 
     /// In a copy of the process: closes the descriptors, whose owner is the thread of the server,

@@ -174,8 +174,8 @@ impl CloneRequest {
         let before = (t.tid, t.sigmask, t.altstack, t.clear_child_tid, t.robust_list);
         let (robust, trace) = (t.robust.take(), t.trace.clone());
         let waits = if self.flags & CLONE_FILES == 0 { t.prepare_fork() } else { None };
-        let (read, mut write) = waits.map(|[r, w]| (r, w)).unzip();
-        let debuggee = t.debuggee.take();
+        let (debuggee, mut waits) = (t.debuggee.take(), waits);
+        let mut followed = None;
         let parent = Arc::clone(&t.process);
         let signals = Arc::clone(&t.signals);
         let restriction = Arc::clone(&t.restriction);
@@ -193,8 +193,12 @@ impl CloneRequest {
             let attached = t.signals.attach();
             self.tell_parent(t, t.tid, pidfd.load(Ordering::Relaxed));
             started(t.tid);
-            if let (Some(debuggee), Some(read), Some(write)) = (&debuggee, &read, write.take()) {
-                announce_child(debuggee, before.0, read, write);
+            if let (Some(debuggee), Some(ends)) = (&debuggee, waits.take()) {
+                followed = announce_child(&t.process, debuggee, before.0, ends);
+            }
+            if let Some(debugger) = &followed {
+                t.process.debug.set(Some(Arc::clone(debugger)));
+                (1..=64).for_each(|signal| t.process.mirror_default(signal));
             }
             self.start_child(t);
             (t.trace, t.begins) = t.inherited_trace();
@@ -203,6 +207,9 @@ impl CloneRequest {
             drop(attached);
             0
         });
+        if let Some(debugger) = followed {
+            debugger.sharer_gone();
+        }
         if pid.is_ok() && self.flags & CLONE_FILES == 0 {
             // What the child has opened for itself was in its own table of descriptors.
             if let Some(world) = t.process.options.files.world() {
