@@ -212,6 +212,72 @@ static void signals(void) {
     last(p, 6);
 }
 
+// Every signal stops a traced process, whatever it does on it, also as the first thing to be told.
+static void first_stops(void) {
+    for (int signal_number = 1; signal_number <= SIGRTMAX; signal_number++) {
+        if (signal_number == SIGKILL || (signal_number >= 32 && signal_number < SIGRTMIN)) continue;
+        for (int ignores = 0; ignores < 2; ignores++) {
+            pid_t p = fork();
+            if (p == 0) {
+                if (ignores) signal(signal_number, SIG_IGN);
+                if (ptrace(PTRACE_TRACEME, 0, 0, 0) != 0) _exit(100);
+                errno = 0;
+                if (ptrace(PTRACE_TRACEME, 0, 0, 0) != -1 || errno != EPERM) _exit(101);
+                kill(getpid(), signal_number);
+                _exit(2);
+            }
+            CHECK(stopped(wait_for(p), signal_number));
+            siginfo_t info;
+            CHECK(ptrace(PTRACE_GETSIGINFO, p, 0, &info) == 0 && info.si_code == SI_USER && info.si_pid == p);
+            CHECK(ptrace(PTRACE_CONT, p, 0, 0) == 0);
+            last(p, 2);
+        }
+    }
+}
+
+// Signals that wait: what is blocked, of the thread and of its process.
+static void block_some(void) {
+    sigset_t set;
+    sigfillset(&set);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    union sigval value = {.sival_int = 5};
+    sigqueue(getpid(), SIGRTMIN + 3, value);
+    sigqueue(getpid(), SIGRTMIN + 4, value);
+    syscall(SYS_tgkill, getpid(), getpid(), SIGUSR2);
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, SIGHUP);
+    sigprocmask(SIG_UNBLOCK, &one, NULL);
+    raise(SIGHUP);
+    _exit(3);
+}
+static void waiting_signals(void) {
+    pid_t p = traced(block_some);
+    CHECK(ptrace(PTRACE_CONT, p, 0, 0) == 0);
+    CHECK(stopped(wait_for(p), SIGHUP));
+    siginfo_t found[4];
+    memset(found, 0, sizeof found);
+    struct __ptrace_peeksiginfo_args args = {0, 0, 4};
+    CHECK(ptrace(PTRACE_PEEKSIGINFO, p, &args, found) == 1 && found[0].si_signo == SIGUSR2 && found[0].si_code == SI_TKILL);
+    args.flags = 1;
+    CHECK(ptrace(PTRACE_PEEKSIGINFO, p, &args, found) == 2 && found[0].si_signo == SIGRTMIN + 3 && found[1].si_value.sival_int == 5);
+    args.off = 1;
+    CHECK(ptrace(PTRACE_PEEKSIGINFO, p, &args, found) == 1 && found[0].si_signo == SIGRTMIN + 4);
+    args.off = 2;
+    CHECK(ptrace(PTRACE_PEEKSIGINFO, p, &args, found) == 0);
+    args.off = 0;
+    args.nr = 1;
+    CHECK(ptrace(PTRACE_PEEKSIGINFO, p, &args, found) == 1 && found[0].si_signo == SIGRTMIN + 3);
+    args.flags = 2;
+    FAILS(ptrace(PTRACE_PEEKSIGINFO, p, &args, found), EINVAL);
+    args.flags = 0;
+    args.nr = -1;
+    FAILS(ptrace(PTRACE_PEEKSIGINFO, p, &args, found), EINVAL);
+    FAILS(ptrace(PTRACE_PEEKSIGINFO, p, 8, found), EFAULT);
+    CHECK(ptrace(PTRACE_CONT, p, 0, 0) == 0);
+    last(p, 3);
+}
+
 static void die(void) { raise(SIGUSR1); _exit(1); }
 static void crash(void) { *(volatile int *)16 = 1; _exit(1); }
 static void deaths(void) {
@@ -494,6 +560,8 @@ int main(int argc, char **argv) {
     memory_and_registers();
     system_calls();
     signals();
+    first_stops();
+    waiting_signals();
     deaths();
     events();
     programs();

@@ -3,7 +3,7 @@
 use crate::linux::abi::{Errno, GuestPtr, IoVec, Pod as _, SigInfo, SysResult};
 use crate::linux::host::{HostArg, host_call};
 use crate::linux::process::Thread;
-use crate::linux::ptrace::area::{Kind, Mode, Report};
+use crate::linux::ptrace::area::{Kind, Mode, Report, TRACE_CODE};
 use crate::linux::ptrace::stop;
 use crate::linux::ptrace::tracees::{Stop, Tracee, ptrace};
 use crate::linux::ptrace::wait::{ask, go_on, host_options};
@@ -32,6 +32,7 @@ const SETREGSET: u64 = 0x4205;
 const SEIZE: u64 = 0x4206;
 const INTERRUPT: u64 = 0x4207;
 const LISTEN: u64 = 0x4208;
+const PEEKSIGINFO: u64 = 0x4209;
 const GETSIGMASK: u64 = 0x420a;
 const SETSIGMASK: u64 = 0x420b;
 const GET_SYSCALL_INFO: u64 = 0x420e;
@@ -143,9 +144,47 @@ fn inspect(
                 report.set_changed();
             })
         }
+        PEEKSIGINFO => pending(t, pid, addr, data),
         GET_SYSCALL_INFO => syscall_info(t, &stop, addr, data),
         _ => Err(Errno::EIO),
     }
+}
+
+/// `PTRACE_PEEKSIGINFO`: signals that wait for a thread or, with the one flag that there is, for
+/// its process. `what` is a `struct ptrace_peeksiginfo_args`. Returns how many were written to
+/// `to`.
+fn pending(t: &Thread, pid: i32, what: u64, to: u64) -> SysResult {
+    const SHARED: u64 = 1;
+    let [skipped, rest] = GuestPtr::<[u64; 2]>::new(what).read(t.memory())?;
+    let (flags, most) = (rest & 0xffff_ffff, (rest >> 32) as i32);
+    let most = usize::try_from(most).map_err(|_| Errno::EINVAL)?;
+    if flags & !SHARED != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let (mut skipped, mut written) = (skipped, 0);
+    for n in 0_u64.. {
+        let (args, mut info) = ([n, flags | 1 << 32], SigInfo::zeroed());
+        let args = [
+            HostArg::value(PEEKSIGINFO),
+            pid.into(),
+            HostArg::of(&args),
+            HostArg::of_mut(&mut info),
+        ];
+        if written == most || host_call(libc::SYS_ptrace, &args)? == 0 {
+            break;
+        }
+        if info.code == TRACE_CODE {
+            // Ours.
+            continue;
+        }
+        if skipped > 0 {
+            skipped -= 1;
+            continue;
+        }
+        GuestPtr::<SigInfo>::new(to).add(written as u64).write(t.memory(), &info)?;
+        written += 1;
+    }
+    Ok(written as u64)
 }
 
 fn trace_me(t: &mut Thread) -> SysResult {

@@ -141,6 +141,14 @@ fn is_initial(info: &SigInfo) -> bool {
     info.signo == libc::SIGSTOP && info.code == libc::SI_USER && info.fields[0] == 0
 }
 
+/// True if a stopped host thread comes from kill(2). The kernel sends the SIGTRAP of a new program
+/// as if the thread had done so itself, and ours lets it have that only later.
+fn is_in_kill(tid: i32) -> bool {
+    let _raised = crate::linux::host::limit::raise();
+    let call = std::fs::read_to_string(format!("/proc/{tid}/syscall")).unwrap_or_default();
+    call.split(' ').next().and_then(|number| number.parse().ok()) == Some(libc::SYS_kill)
+}
+
 /// Notes a stop of the host's that the guest is told of.
 fn host_stop(tracee: &mut Tracee, tid: i32, event: u32) {
     let report = tracee.report(tid).filter(|r| r.kind() != Some(Kind::Running));
@@ -189,8 +197,8 @@ fn pass_signal(tracee: &mut Tracee, tid: i32, signal: u32, info: &SigInfo, first
         // The default action of a signal of which the guest knows.
         return resume(tid, signal);
     }
-    let exec = first && signal == SIGTRAP && info.code == libc::SI_USER;
-    if exec || is_initial(info) {
+    let by_user = signal == SIGTRAP && info.code == libc::SI_USER;
+    if first && by_user && !is_in_kill(tid) || is_initial(info) {
         // The host's own program has begun, or an attached child.
         return resume(tid, 0);
     }
