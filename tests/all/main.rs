@@ -9,6 +9,7 @@ mod host;
 mod insns;
 mod instructions;
 mod limits;
+mod relocation;
 mod snapshots;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod softfloat;
