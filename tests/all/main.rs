@@ -1,5 +1,6 @@
 //! All integration tests, as one program: linking once is faster than linking many times.
 
+mod cache;
 mod cli;
 mod coverage;
 mod engines;
