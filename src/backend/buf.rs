@@ -66,6 +66,29 @@ pub struct CountPoint {
     pub counted: Counted,
 }
 
+/// A word of code that depends on where its block lies, other than those of [`LinkSite`]s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reloc {
+    /// Where it is.
+    pub site: CodePtr,
+    /// How it depends on places.
+    pub kind: RelocKind,
+}
+
+/// How a word of code depends on places; see [`Reloc`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelocKind {
+    /// It holds the distance to a stub of the arena.
+    Stub,
+    /// It holds the distance to a place in the other part of its block.
+    Other,
+    /// It holds the place in the arena of code of the same part.
+    Place,
+    /// It is, or begins, what loads the id of the block's link of this number, counted from its
+    /// first ([`CodeBuf::first_link`]).
+    Link(u32),
+}
+
 /// A buffer that an emitter writes one block into.
 #[derive(Debug, Default)]
 pub struct CodeBuf {
@@ -90,6 +113,14 @@ pub struct CodeBuf {
     /// Where executions are counted, if [`super::EmitContext::counters`] asks for it; counter `n`
     /// belongs to `points[n]`.
     pub points: Vec<CountPoint>,
+    /// The block is to be kept for other places: what depends on its own is noted in `relocs`, and
+    /// nothing else of its code does, but that no word of `links` crosses a cache line.
+    pub relocatable: bool,
+    /// What depends on where the block lies, if that is asked for.
+    pub relocs: Vec<Reloc>,
+    /// Doublewords of the guest's memory that the code was made for, by their addresses, if that is
+    /// asked for: it is right wherever they are others, and slower.
+    pub peeked: Vec<(u64, u64)>,
 }
 
 impl CodeBuf {
@@ -102,6 +133,8 @@ impl CodeBuf {
         self.cold_faults.start(cold_base, pc);
         self.entries.clear();
         self.points.clear();
+        self.relocs.clear();
+        self.peeked.clear();
         (self.hot_base, self.cold_base, self.first_link) = (hot_base, cold_base, first_link);
     }
 
@@ -115,6 +148,27 @@ impl CodeBuf {
     #[must_use]
     pub fn cold_pos(&self) -> CodePtr {
         CodePtr(self.cold_base + self.cold.len() as u32)
+    }
+
+    /// Says that the word at `site` holds the distance to `target`, which is no other block.
+    #[inline]
+    pub fn note_distance(&mut self, site: CodePtr, target: CodePtr) {
+        if self.relocatable {
+            let part = |at: CodePtr| at.0 >= self.cold_base;
+            if target.0 < self.hot_base {
+                self.note(site, RelocKind::Stub);
+            } else if part(site) != part(target) {
+                self.note(site, RelocKind::Other);
+            }
+        }
+    }
+
+    /// Says how the word at `site` depends on places.
+    #[inline]
+    pub fn note(&mut self, site: CodePtr, kind: RelocKind) {
+        if self.relocatable {
+            self.relocs.push(Reloc { site, kind });
+        }
     }
 
     /// Overwrites four bytes that were emitted before.

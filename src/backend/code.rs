@@ -50,7 +50,12 @@ impl Code {
 
     /// Appends any number of bytes.
     pub fn extend_from_slice(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.push(*byte));
+        let end = self.len + bytes.len();
+        if self.bytes.len() < end {
+            self.bytes.resize((2 * self.bytes.len()).max(end), 0);
+        }
+        self.bytes[self.len..end].copy_from_slice(bytes);
+        self.len = end;
     }
 
     /// Number of bytes.

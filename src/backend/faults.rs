@@ -67,6 +67,12 @@ impl FaultPoints {
         &self.bytes
     }
 
+    /// Makes it these points, of a block that lay elsewhere. Nothing may be added then.
+    pub fn set_packed(&mut self, packed: &[u8]) {
+        self.bytes.truncate(0);
+        self.bytes.extend_from_slice(packed);
+    }
+
     /// Adds a host instruction that may fault, or a call of the helper stub, at `host` on behalf of
     /// the guest instruction at `pc`. Its restore operations have been added before.
     #[inline]

@@ -12,13 +12,14 @@ mod code;
 pub(crate) mod emit;
 pub mod faults;
 mod homes;
+pub mod portable;
 mod regmap;
 mod state;
 mod sum;
 mod symbolic;
 
 pub(crate) use buf::writes_to_out;
-pub use buf::{CodeBuf, CountPoint, Counted, LinkSite, Out};
+pub use buf::{CodeBuf, CountPoint, Counted, LinkSite, Out, Reloc, RelocKind};
 pub use code::Code;
 pub use faults::{FaultPoints, RestoreOp};
 pub use homes::{Held, Homes};
@@ -186,6 +187,8 @@ pub trait Backend {
     const UNROLL: u32;
     /// [`ThreadState::no_traps`] of a thread whose floating-point exceptions never trap.
     const NO_TRAPS: u32;
+    /// What places of instructions are multiples of.
+    const CODE_ALIGN: u32;
     /// Where guest registers live.
     const MAP: &'static RegMap;
 
@@ -198,6 +201,14 @@ pub trait Backend {
     /// The four bytes to store at a link site so that it leads to `target`; `None` if it does not
     /// reach so far.
     fn link_word(link: &LinkSite, target: CodePtr) -> Option<u32>;
+
+    /// The word of a [`RelocKind::Stub`] or [`RelocKind::Other`] when the distance that it holds
+    /// has grown by `bytes`, modulo 2^32.
+    fn farther(word: u32, bytes: u32) -> u32;
+
+    /// Makes the code at the beginning of `code`, a [`RelocKind::Link`], load `id`. `None` if
+    /// `code` is shorter.
+    fn set_link_id(code: &mut [u8], id: u32) -> Option<()>;
 
     /// The host's floating-point control and status word for a guest's rounding mode (0 to 3) and
     /// accrued flags. Exceptions whose flag is not set trap if the host can.

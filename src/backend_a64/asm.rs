@@ -599,8 +599,9 @@ impl Asm<'_> {
     // Control flow.
 
     pub(super) fn b(&mut self, target: CodePtr) {
-        let word = patch::b(self.pos(), target);
-        self.word(word);
+        let site = self.pos();
+        self.buf.note_distance(site, target);
+        self.word(patch::b(site, target));
     }
 
     pub(super) fn test_word(test: Test) -> u32 {
@@ -623,7 +624,11 @@ impl Asm<'_> {
 
     /// Branches to `target`, wherever it is.
     pub(super) fn branch_to(&mut self, test: Test, target: CodePtr) {
-        if patch::conditional(Self::test_word(test), self.pos(), target).is_some() {
+        let site = self.pos();
+        // At another place it might not reach that far.
+        let moves = self.buf.relocatable
+            && (target.0 < self.buf.hot_base || (target.0 >= self.buf.cold_base) != self.cold);
+        if !moves && patch::conditional(Self::test_word(test), site, target).is_some() {
             let branch = self.branch_if(test);
             self.aim(branch, target);
         } else if self.cold {

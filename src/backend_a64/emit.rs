@@ -11,7 +11,7 @@ use super::values::Operand;
 #[cfg(all(debug_assertions, feature = "tools"))]
 use crate::backend::emit::Aside;
 use crate::backend::emit::{Access, Host, Lower, LowerBlock};
-use crate::backend::{Counted, EmitContext, HANDLER_ROOM, Held, Homes, Out, STATE_BIAS};
+use crate::backend::{Counted, EmitContext, HANDLER_ROOM, Held, Homes, Out, RelocKind, STATE_BIAS};
 use crate::ir::{Cond, MemSize, Node, Op};
 use crate::util::CodePtr;
 
@@ -114,8 +114,9 @@ impl<'b> Host<'b> for Asm<'b> {
     }
 
     fn call(&mut self, target: CodePtr) {
-        let word = patch::bl(self.pos(), target);
-        self.word(word);
+        let site = self.pos();
+        self.buf.note_distance(site, target);
+        self.word(patch::bl(site, target));
     }
 
     fn poll(&mut self) {
@@ -146,7 +147,13 @@ impl<'b> Host<'b> for Asm<'b> {
 
     fn link_stub(&mut self, id: u32, target: CodePtr) {
         let was_cold = std::mem::replace(&mut self.cold, true);
-        self.mov_imm(X0, u64::from(id));
+        if self.buf.relocatable {
+            let (site, kind) = (self.pos(), RelocKind::Link(id - self.buf.first_link));
+            self.buf.note(site, kind);
+            patch::load_id(id).into_iter().for_each(|word| self.word(word));
+        } else {
+            self.mov_imm(X0, u64::from(id));
+        }
         self.b(target);
         self.cold = was_cold;
     }

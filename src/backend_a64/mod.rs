@@ -44,6 +44,7 @@ impl Backend for A64 {
     const IGNORES_TOP_BYTE: bool = true;
     const UNROLL: u32 = <asm::Asm<'_> as crate::backend::emit::Host>::UNROLL as u32;
     const NO_TRAPS: u32 = 0;
+    const CODE_ALIGN: u32 = 4;
     const MAP: &'static RegMap = &regs::MAP;
 
     emit_with_shared_emitter!();
@@ -54,6 +55,17 @@ impl Backend for A64 {
             None if link.call => Some(patch::bl(link.site, target)),
             None => Some(patch::b(link.site, target)),
         }
+    }
+
+    fn farther(word: u32, bytes: u32) -> u32 {
+        patch::farther(word, bytes)
+    }
+
+    fn set_link_id(code: &mut [u8], id: u32) -> Option<()> {
+        let code: &mut [u8; 8] = code.first_chunk_mut()?;
+        let [low, high] = patch::load_id(id);
+        *code = (u64::from(low) | u64::from(high) << 32).to_le_bytes();
+        Some(())
     }
 
     fn fp_word(frm: u8, fflags: u8) -> u32 {

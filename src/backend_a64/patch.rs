@@ -31,3 +31,13 @@ const fn is_bit_test(word: u32) -> bool {
 pub(super) fn words(site: CodePtr, target: CodePtr) -> u32 {
     ((target.0.wrapping_sub(site.0) as i32) >> 2) as u32
 }
+
+/// The word of a `b` or `bl` whose target has moved away by `bytes`, modulo 2^32.
+pub(super) const fn farther(word: u32, bytes: u32) -> u32 {
+    word & !0x03ff_ffff | word.wrapping_add(((bytes as i32) >> 2) as u32) & 0x03ff_ffff
+}
+
+/// `movz w0, low ; movk w0, high, lsl 16`: the id of a link, whatever it is.
+pub(super) const fn load_id(id: u32) -> [u32; 2] {
+    [0x5280_0000 | (id & 0xffff) << 5, 0x72a0_0000 | (id >> 16) << 5]
+}

@@ -532,7 +532,9 @@ impl<'b> Asm<'b> {
     pub(super) fn mov_jmp_in_cold(&mut self, reg: u8, value: u32, target: CodePtr) {
         debug_assert!(reg < 8, "no REX prefix");
         let mov = u64::from(0xb8 | reg) | u64::from(value) << 8;
-        let word = super::patch::rel32(CodePtr(self.buf.cold_pos().0 + 6), target);
+        let site = CodePtr(self.buf.cold_pos().0 + 6);
+        let word = super::patch::rel32(site, target);
+        self.buf.note_distance(site, target);
         self.buf.cold.put((mov, 5), (0xe9 | u64::from(word) << 8, 5));
     }
 
@@ -550,8 +552,9 @@ impl<'b> Asm<'b> {
 
     #[inline]
     pub(super) fn rel(&mut self, target: CodePtr) {
-        let word = super::patch::rel32(self.pos(), target);
-        self.bytes(&word.to_le_bytes());
+        let site = self.pos();
+        self.buf.note_distance(site, target);
+        self.bytes(&super::patch::rel32(site, target).to_le_bytes());
     }
 
     /// `jcc` forward over a few bytes; bind it with [`Self::bind_short`].

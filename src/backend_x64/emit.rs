@@ -9,7 +9,7 @@ use super::values::{Copies, Operand, spares};
 #[cfg(all(debug_assertions, feature = "tools"))]
 use crate::backend::emit::Aside;
 use crate::backend::emit::{Access, Host, Lower, LowerBlock};
-use crate::backend::{EmitContext, HANDLER_ROOM, Held, Homes, Out, STATE_BIAS};
+use crate::backend::{EmitContext, HANDLER_ROOM, Held, Homes, Out, RelocKind, STATE_BIAS};
 use crate::ir::{Block, Cond, LoadKind, MemSize, Node, Op, OpClass, Reg};
 use crate::opt::Liveness;
 use crate::util::CodePtr;
@@ -141,6 +141,7 @@ impl<'b> Host<'b> for Asm<'b> {
 
     fn bind(&mut self, site: CodePtr) {
         let here = self.pos();
+        self.buf.note_distance(site, here);
         self.buf.patch(site, super::patch::rel32(site, here));
     }
 
@@ -183,6 +184,10 @@ impl<'b> Host<'b> for Asm<'b> {
 
     #[inline]
     fn link_stub(&mut self, id: u32, target: CodePtr) {
+        // Behind the opcode.
+        let site = CodePtr(self.buf.cold_pos().0 + 1);
+        let kind = RelocKind::Link(id - self.buf.first_link);
+        self.buf.note(site, kind);
         self.mov_jmp_in_cold(RAX, id, target);
     }
 

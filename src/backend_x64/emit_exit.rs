@@ -234,7 +234,8 @@ impl Emitter<'_, '_> {
             _ => return false,
         };
         let Some(place) = self.sym.constant(base.0) else { return false };
-        let Some(target) = (self.ctx.peek)(place.wrapping_add(i64::from(off) as u64)) else {
+        let looked_at = place.wrapping_add(i64::from(off) as u64);
+        let Some(target) = (self.ctx.peek)(looked_at) else {
             return false;
         };
         let Some(guess) = i32::try_from(target).ok().filter(|_| target & 1 == 0) else {
@@ -242,6 +243,9 @@ impl Emitter<'_, '_> {
         };
         if rd.is_zero() {
             return false;
+        }
+        if self.a.buf.relocatable {
+            self.a.buf.peeked.push((looked_at, target));
         }
         self.materialise_dependents(homes, rd.0);
         let at = self.memory(homes, base, off);
@@ -270,6 +274,7 @@ impl Emitter<'_, '_> {
         (self.sym, self.fp, self.copies) = (sym, fp, copies);
         self.pc = load_pc;
         let cold = self.a.buf.cold_pos();
+        self.a.buf.note_distance(wrong, cold);
         self.a.buf.patch(wrong, super::patch::rel32(wrong, cold));
         self.in_cold(|e| {
             e.load(homes, LoadKind { size: MemSize::D, signed: true }, rd, base, off);

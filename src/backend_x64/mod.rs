@@ -44,6 +44,7 @@ impl Backend for X64 {
     const IGNORES_TOP_BYTE: bool = false;
     const UNROLL: u32 = 1;
     const NO_TRAPS: u32 = emit_float::ALL_MASKS;
+    const CODE_ALIGN: u32 = 1;
     const MAP: &'static RegMap = &regs::MAP;
 
     emit_with_shared_emitter!();
@@ -54,6 +55,15 @@ impl Backend for X64 {
 
     fn link_word(link: &LinkSite, target: CodePtr) -> Option<u32> {
         Some(patch::rel32(link.site, target))
+    }
+
+    fn farther(word: u32, bytes: u32) -> u32 {
+        word.wrapping_add(bytes)
+    }
+
+    fn set_link_id(code: &mut [u8], id: u32) -> Option<()> {
+        *code.first_chunk_mut()? = id.to_le_bytes();
+        Some(())
     }
 
     fn fp_trap(state: &mut ThreadState, word: u32) -> Option<u32> {

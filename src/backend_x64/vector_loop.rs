@@ -22,7 +22,7 @@ use super::emit_float::{
 use super::emit_float_arith::AND;
 use super::regs::{COPIES, RAX, RCX, XMM0, XMM1, field, slot};
 use crate::backend::emit::Host;
-use crate::backend::{Counted, Homes, RegMap};
+use crate::backend::{Counted, Homes, RegMap, RelocKind};
 use crate::ir::{Block, FBinOp, FCmpOp, FReg, Fmt, Op, Reg};
 use crate::mem::Mode;
 use crate::opt::{AliasCheck, Array, Elementwise, Induction, LiveOut, Role, size_of};
@@ -74,6 +74,7 @@ impl Emitter<'_, '_> {
 
         self.count(Counted::Cold);
         let here = self.a.pos();
+        self.a.buf.note(recovery, RelocKind::Place);
         self.a.buf.patch(recovery, here.0);
         early.into_iter().for_each(|branch| self.a.bind(branch));
         self.end_groups(homes, &l, &pointers);

@@ -35,6 +35,8 @@ pub(super) enum Command {
     },
     /// Tell which code was executed, from the files of `run --coverage`.
     Cov(CovFlags),
+    /// Look after the translations that `run --cache` keeps.
+    Cache(CacheFlags),
     /// List the code of a program, for the guest and as translated.
     Disasm(DisasmFlags),
     /// List the engines: name, `engine` or `check`, and what it does, in columns.
@@ -174,6 +176,37 @@ pub(super) enum ImageCommand {
         /// A name, or where it is.
         image: OsString,
     },
+}
+
+#[derive(Args, Debug)]
+pub(super) struct CacheFlags {
+    /// Where they are, if not where RVNATIVE_CACHE says, or else in $XDG_CACHE_HOME/rvnative/code
+    /// (or ~/.cache/rvnative/code).
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(super) dir: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub(super) command: CacheCommand,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum CacheCommand {
+    /// List the files: size, number of blocks, and which code they are of.
+    Info,
+    /// Remove all files.
+    Clear,
+    /// Remove files that were not used for longest until no more than SIZE bytes are left.
+    Prune {
+        /// In bytes, or with K, M or G; by default what a run keeps at most, 1G.
+        #[arg(value_name = "SIZE", value_parser = cache_size)]
+        size: Option<u64>,
+    },
+    /// Find out whether all files are whole. (`run --cache verify` compares what they hold.)
+    Verify,
+}
+
+fn cache_size(text: &str) -> Result<u64, String> {
+    size(text).ok_or_else(|| "no size: a number of bytes, or with K, M or G".into())
 }
 
 #[derive(Args, Debug)]

@@ -8,6 +8,7 @@
 
 mod afl;
 mod binfmt;
+mod cache;
 mod coverage;
 mod crash;
 mod disasm;
@@ -38,12 +39,13 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Words that begin a command; anything else is `run`.
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "run",
     "image",
     "profile",
     "debug",
     "cov",
+    "cache",
     "disasm",
     "engines",
     "info",
@@ -104,6 +106,7 @@ fn run_command() -> ExitCode {
         Command::Cov(flags) => coverage::cov(&flags.command),
         Command::Disasm(flags) => disasm::disasm(&flags),
         Command::Engines => info::engines(),
+        Command::Cache(flags) => cache::cache(&flags),
         Command::Info => info::info(),
         Command::Binfmt(flags) => binfmt::binfmt(flags),
         Command::Completions { shell } => generate::completions(shell),

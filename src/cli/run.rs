@@ -5,7 +5,7 @@ use super::flags::RunFlags;
 use super::image::{self, Prepared};
 use super::profile::Writer;
 use super::settings::{Key, Settings};
-use super::{afl, coverage, crash, info, log, monitor, stats, trace};
+use super::{afl, cache, coverage, crash, info, log, monitor, stats, trace};
 use rvnative::cpu::Hart;
 use rvnative::debug::{Coverage, JitDump, PerfMap, Profiler, Samples, Symbols, Tracer, dump};
 use rvnative::image::{Container, Launch as ImageLaunch};
@@ -54,7 +54,7 @@ pub(super) fn run_watched(flags: RunFlags, profile: Option<Writer>) -> Result<Ex
         if let Some(address) = flags.gdb {
             command.debugger(address);
         }
-        return start(command, settings.machine()?, &settings, profile);
+        return start(command, settings.machine()?, settings, (profile, true));
     }
     let Some((program, args)) = flags.command.split_first() else {
         return Err(Failure::new("no program to run"));
@@ -92,7 +92,7 @@ pub(super) fn run_watched(flags: RunFlags, profile: Option<Writer>) -> Result<Ex
     if let Some(address) = flags.gdb {
         command.debugger(address);
     }
-    start(command, settings.machine()?, &settings, profile)
+    start(command, settings.machine()?, settings, (profile, true))
 }
 
 /// The program of an image.
@@ -208,7 +208,7 @@ impl Launch {
         if self.afl {
             afl::set_up(&mut command, &mut machine, |name| std::env::var_os(name))?;
         }
-        start(command, machine, settings, None)
+        start(command, machine, settings.clone(), (None, true))
     }
 }
 
@@ -223,16 +223,18 @@ fn found(invocation: Invocation, program: &OsStr) -> Option<(File, OsString)> {
 /// What a guest's `execve` makes of this command.
 pub(super) fn reenter(reentry: Reentry) -> Result<ExitCode, Failure> {
     let settings = Settings::from_words(&reentry.flags);
-    start(reentry.into_command(), settings.machine()?, &settings, None)
+    start(reentry.into_command(), settings.machine()?, settings, (None, false))
 }
 
-/// Gives the process to the guest.
+/// Gives the process to the guest; `first`: no guest has asked for it.
 fn start(
     mut command: Command,
     mut machine: Options,
-    settings: &Settings,
-    profile: Option<Writer>,
+    mut settings: Settings,
+    (profile, first): (Option<Writer>, bool),
 ) -> Result<ExitCode, Failure> {
+    cache::set_up(&mut settings, &mut machine, first)?;
+    let settings = &settings;
     log::set_up(settings.text(Key::Log)?, settings.get(Key::LogFile).map(Path::new))?;
     machine.count |= profile.is_some();
     watch(&mut command, settings, &machine, profile)?;
@@ -297,10 +299,12 @@ fn watch(
     };
     let printer = stats::Printer::new(settings, command.program(), profiler.as_ref())?;
     command.tell_each_end(writer.is_some() || tracer.is_some() || samples.is_some());
-    let others = profile.is_some() || samples.is_some() || printer.is_some();
+    let keeps = machine.kept_code.is_some();
+    let others = keeps || profile.is_some() || samples.is_some() || printer.is_some();
     if others || writer.is_some() || tracer.is_some() {
         let roots = roots(settings);
         command.on_exit(move |machine, _| {
+            machine.save_code();
             if let Some(tracer) = &tracer {
                 tracer.flush();
             }

@@ -116,6 +116,12 @@ settings! {
         flag: "host-features", heading: MACHINE, value: Some("LIST"),
         help: "Host instruction sets to do without, such as -bmi2,-fma",
     }
+    Cache = "off" {
+        flag: "cache", heading: MACHINE, value: Some("MODE"),
+        help: "Keep translations in files for later runs: off (the default), rw, ro (use them, add \
+               none) or verify (make each again and compare), with :DIR behind it for another \
+               directory than $XDG_CACHE_HOME/rvnative/code; or DIR, which means rw:DIR",
+    }
     AllowHostExec = "1" {
         flag: "allow-host-exec", heading: MACHINE,
         help: "Let the program start programs of this machine, which then run by themselves",

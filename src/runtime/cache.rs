@@ -4,6 +4,7 @@ use super::arena::Arena;
 use super::counts::{BlockCounts, Counts};
 use super::fault::Restore;
 use super::host::Host;
+use super::kept::{KeptCode, Stored, code_of};
 use super::links::Links;
 use super::marks::{self, Marks};
 use super::observe::{Observer, TranslatedBlock};
@@ -13,6 +14,7 @@ use super::source::{GuestCode, Source};
 use super::stats::{Counters, add, add_alone};
 use super::units::{BlockKey, Meter, Units};
 use super::unlinked::UnlinkedBlock;
+use crate::backend::portable::{LINE, Made, Room};
 use crate::backend::{Backend, CodeBuf, EmitContext, Stubs};
 use crate::ir;
 use crate::lift::{CodeSource, Lifter, Limits, names_flags};
@@ -53,6 +55,8 @@ pub(super) struct CodeCache {
     /// The machine's.
     counts: Arc<Counts>,
     marks: Arc<Mutex<Marks>>,
+    /// Translations that are kept in files, if such as are made here can be.
+    kept: Option<Arc<KeptCode>>,
     inner: Mutex<Inner>,
 }
 
@@ -102,6 +106,10 @@ impl CodeCache {
         arena.write(CodePtr(0), &buf.hot);
         icache::sync_cores();
         let hot = align(buf.hot.len() as u32);
+        let exact_flags =
+            !Host::EXACT_FLAGS_COST || options.exact_flags || options.engine == EngineKind::Verify;
+        let kept = options.kept_code.clone();
+        let kept = kept.filter(|kept| kept.serves(options, exact_flags, &buf.hot));
         let inner = Inner {
             unlinked: FxHashMap::default(),
             backend,
@@ -126,9 +134,8 @@ impl CodeCache {
             stubs,
             invalidations: AtomicU64::new(0),
             unlinked: options.engine == EngineKind::Verify,
-            exact_flags: !Host::EXACT_FLAGS_COST
-                || options.exact_flags
-                || options.engine == EngineKind::Verify,
+            exact_flags,
+            kept,
             counts: Arc::clone(counts),
             marks: Arc::clone(marks),
             inner: Mutex::new(inner),
@@ -174,6 +181,22 @@ impl CodeCache {
         if inner.hot + HEADROOM > half || inner.cold + HEADROOM > 2 * half {
             return Err(Full::NoRoom);
         }
+        // An observer wants to see how a block was made.
+        let kept = self.kept.as_deref().filter(|_| observer.is_none());
+        let mut compared = None;
+        if let Some(kept) = kept.filter(|kept| kept.verifies()) {
+            compared = kept.find(pc, code.memory, &mut inner.source.over(code));
+        } else if let Some(kept) = kept
+            && let Some(made) = self.load(inner, kept, (pc, code))
+        {
+            return Ok(self.publish_kept(inner, &made, counters, started));
+        }
+        let adds = kept.is_some_and(KeptCode::adds) || compared.is_some();
+        let places = match &compared {
+            Some(Stored { offsets, .. }) => [(inner.hot, 0), (inner.cold, 1)]
+                .map(|(free, part)| offsets[part] + free.next_multiple_of(LINE)),
+            None => [inner.hot, inner.cold],
+        };
         let memory = code.memory;
         let mut source = inner.source.over(code);
         let known = options.mark && self.marks().knows(pc);
@@ -189,17 +212,15 @@ impl CodeCache {
         // What is no code (zeros, where a guest has strayed) is not kept, and takes no table.
         let refused = !self.unlinked
             && matches!(block.nodes[..], [ir::Node { op: ir::Op::Exit(ir::ExitKind::Fetch), .. }]);
-        if !refused && inner.ready_last != pc / STEP {
-            inner.ready_last = pc / STEP;
-            if inner.ready.insert(pc / STEP) {
-                self.table.make_ready(pc);
-            }
+        if !refused {
+            self.make_ready((&mut inner.ready, &mut inner.ready_last), pc);
         }
         let by_number = |pc| source.bytes(pc).is_some_and(|b| names_flags(b, &options.isa));
         if !self.exact_flags && facts::reads_flags(block, by_number) {
             return Err(Full::NeedsExactFlags);
         }
-        inner.buf.start(pc, [inner.hot, inner.cold], inner.links.len() as u32);
+        inner.buf.relocatable = adds;
+        inner.buf.start(pc, places, inner.links.len() as u32);
         let lookup = |pc: u64| self.table.get(pc);
         // Where a stub leads is not known before it has been executed once: it may be bound then.
         let provisional = !self.unlinked
@@ -263,6 +284,25 @@ impl CodeCache {
         let ranges = if kept { &block.ranges[..] } else { &[] };
         let id = inner.units.push((pc, Host::MAP), ranges, inner.links.len(), &inner.buf);
         meter.into_iter().for_each(|meter| inner.units.meter(meter));
+        if let Some(files) = self.kept.as_deref().filter(|_| adds && kept)
+            && let Some(code) = code_of(&mut source, ranges)
+        {
+            let peeked = inner.buf.peeked.clone();
+            let made = Made { pc, insns: block.insns, ranges: ranges.to_vec(), peeked };
+            #[cfg(debug_assertions)]
+            {
+                // The same at another place.
+                let [hot, cold] = places;
+                let mut other = CodeBuf { relocatable: true, ..CodeBuf::default() };
+                other.start(pc, [hot + 13 * LINE, cold + 5 * LINE], inner.links.len() as u32 + 77);
+                inner.backend.emit_block(block, &mut other, &context);
+                Stored::new(&inner.buf, &made, &code).compare(&other, &made, &code);
+            }
+            match compared {
+                Some(stored) => stored.compare(&inner.buf, &made, &code),
+                None => files.add(&inner.buf, &made, memory, &code),
+            }
+        }
         let code = self.publish(inner, (pc, id), kept, counters);
         if let Some(unlinked) = unlinked {
             inner.unlinked.insert(key, Arc::new(unlinked));
@@ -271,6 +311,52 @@ impl CodeCache {
             add_alone(&counters.translate_ns, thread_cpu_ns() - started);
         }
         Ok(code)
+    }
+
+    /// Sees to memory for the table's entry of `pc`; `ready` are the parts that have some.
+    fn make_ready(&self, (ready, last): (&mut FxHashSet<u64>, &mut u64), pc: u64) {
+        if *last != pc / STEP {
+            *last = pc / STEP;
+            if ready.insert(pc / STEP) {
+                self.table.make_ready(pc);
+            }
+        }
+    }
+
+    /// Puts the translation of the code at `pc` into the buffer, if it is kept.
+    fn load(
+        &self,
+        inner: &mut Inner,
+        kept: &KeptCode,
+        (pc, code): (u64, GuestCode<'_>),
+    ) -> Option<Made> {
+        let room = Room {
+            free: [inner.hot, inner.cold],
+            first_link: inner.links.len() as u32,
+            lookup: &|pc| self.table.get(pc),
+            conditional_links: !inner.shared,
+        };
+        let mut source = inner.source.over(code);
+        kept.load(pc, code.memory, &mut source, &mut inner.buf, &room)
+    }
+
+    /// Makes the block in the buffer reachable, which was kept.
+    fn publish_kept(
+        &self,
+        inner: &mut Inner,
+        made: &Made,
+        counters: &Counters,
+        started: Option<u64>,
+    ) -> CodePtr {
+        self.make_ready((&mut inner.ready, &mut inner.ready_last), made.pc);
+        add_alone(&counters.kept_blocks, 1);
+        let links = inner.links.len();
+        let id = inner.units.push((made.pc, Host::MAP), &made.ranges, links, &inner.buf);
+        let code = self.publish(inner, (made.pc, id), true, counters);
+        if let Some(started) = started {
+            add_alone(&counters.translate_ns, thread_cpu_ns() - started);
+        }
+        code
     }
 
     /// Writes what is in the buffer, unit `id` for the code at `pc`, to its place, and makes it
@@ -290,8 +376,8 @@ impl CodeCache {
         }
         add_alone(&counters.hot_bytes, inner.buf.hot.len() as u64);
         add_alone(&counters.cold_bytes, inner.buf.cold.len() as u64);
-        inner.hot = align(inner.hot + inner.buf.hot.len() as u32);
-        inner.cold += inner.buf.cold.len() as u32;
+        inner.hot = align(inner.buf.hot_base + inner.buf.hot.len() as u32);
+        inner.cold = inner.buf.cold_base + inner.buf.cold.len() as u32;
 
         add_alone(&counters.links, inner.buf.links.len() as u64);
         inner.buf.links.iter().for_each(|link| inner.links.push(link));
@@ -351,6 +437,9 @@ impl CodeCache {
     pub(super) fn invalidate(&self, range: Range<u64>, counters: &Counters) {
         let mut guard = self.lock();
         let inner = &mut *guard;
+        if let Some(kept) = &self.kept {
+            kept.forget(&range);
+        }
         let first = page_down(range.start);
         let mut pages: Vec<u64> = Vec::new();
         if range.end.saturating_sub(first) / PAGE_SIZE > inner.pages.len() as u64 {

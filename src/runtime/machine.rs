@@ -311,6 +311,14 @@ impl Machine {
         self.kick_all();
     }
 
+    /// Keeps new translations for other processes ([`Options::kept_code`]): for the end of this
+    /// one.
+    pub fn save_code(&self) {
+        if let Some(kept) = &self.options.kept_code {
+            kept.save();
+        }
+    }
+
     pub(super) fn translates(&self) -> bool {
         self.options.engine != EngineKind::Interpreter
     }

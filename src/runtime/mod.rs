@@ -6,11 +6,10 @@
 //! between blocks), `arena` and `pc_table` (their memory), `thread` (the state that translated code
 //! works on), `fault` (from a host fault to guest state), `source` (guest code for the lifter),
 //! `helpers` (what translated code calls), `serve` (environment calls that it has served),
-//! `counts` (what translated code counts), `marks` (which of it was executed), `host` (the one
-//! place that names the host's backend), `shared_code` (code caches of several machines),
-//! `lockstep` (translated code and interpreter in lockstep),
-//! `unlinked` (blocks for that), `baton` (one hart at a time), `breakpoints` (where a debugger
-//! stops execution).
+//! `kept` (translations in files), `counts` (what translated code counts), `marks` (which of it was
+//! executed), `host` (the one place that names the host's backend), `shared_code` (code caches of
+//! several machines), `lockstep` (translated code and interpreter in lockstep), `unlinked` (blocks
+//! for that), `baton` (one hart at a time), `breakpoints` (where a debugger stops execution).
 //!
 //! Invariants:
 //! - A [`Cpu`] runs code of one `cache::CodeCache` only. A full cache is not emptied: a new one
@@ -28,6 +27,7 @@ mod cpu;
 mod fault;
 mod helpers;
 mod host;
+mod kept;
 mod links;
 mod lockstep;
 mod machine;
@@ -47,6 +47,7 @@ mod unlinked;
 pub use counts::BlockCounts;
 pub use cpu::{Cpu, Interrupter};
 pub use host::{HostFeatures, backend_name, ignores_top_byte};
+pub use kept::{KeptCode, KeptFileInfo, KeptUse, MAX_KEPT, kept_files, prune_kept};
 pub use machine::{Machine, Translation};
 pub use observe::{Difference, Observer, TranslatedBlock};
 pub use options::{ENGINES, Edges, Engine, EngineKind, Options};

@@ -1,6 +1,7 @@
 //! Set-up of a machine.
 
 use super::host::HostFeatures;
+use super::kept::KeptCode;
 use crate::backend::EDGES;
 use crate::isa::Isa;
 use crate::mem::Mode;
@@ -138,6 +139,9 @@ pub struct Options {
     /// The observer is told of each instruction, which the interpreter executes until the observer
     /// has enough.
     pub trace: bool,
+    /// Translations in files are used, unless these options or an observer ask for other code than
+    /// usual.
+    pub kept_code: Option<Arc<KeptCode>>,
     /// The time that translation takes is measured, which takes time itself.
     pub measure: bool,
 }
@@ -160,6 +164,7 @@ impl Default for Options {
             edges: None,
             mark: false,
             trace: false,
+            kept_code: None,
             measure: false,
         }
     }

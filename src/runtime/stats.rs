@@ -44,6 +44,8 @@ macro_rules! stats {
 stats! {
     /// Blocks translated.
     blocks
+    /// Blocks that were not, as their translations were kept (`Options::kept_code`).
+    kept_blocks
     /// Guest instructions in them.
     guest_insns
     /// Bytes of guest code in them.

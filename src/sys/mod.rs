@@ -9,6 +9,7 @@ pub mod forks;
 pub mod icache;
 pub mod mmap;
 pub mod namespace;
+pub mod private_dir;
 pub mod process;
 pub mod robust;
 pub mod segment;

@@ -1,5 +1,6 @@
 //! All integration tests, as one program: linking once is faster than linking many times.
 
+mod cache;
 mod cli;
 mod coverage;
 mod engines;
@@ -9,6 +10,7 @@ mod host;
 mod insns;
 mod instructions;
 mod limits;
+mod relocation;
 mod snapshots;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod softfloat;
