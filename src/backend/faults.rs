@@ -5,7 +5,7 @@
 
 use super::code::Code;
 use super::symbolic::{ShiftOp, Symbolic, Val};
-use crate::ir::Width;
+use crate::ir::{Bytes, Width};
 use crate::util::CodePtr;
 
 /// A guest register that is not at home when a fault occurs, and what its value is.
@@ -47,6 +47,7 @@ const BOX: u8 = 6;
 const SHIFT: u8 = 7;
 const HELD: u8 = 8;
 const POINT: u8 = 9;
+const BYTES: u8 = 10;
 
 impl FaultPoints {
     /// Empties it, for a part that lies at `base`, of the block at `pc`.
@@ -116,6 +117,11 @@ impl FaultPoints {
             RestoreOp::Int(r, Val::Shift { op, w, a, n }) => {
                 let op = op as u8 | u8::from(w == Width::D) << 2;
                 (word([SHIFT, r, op, a]) | u64::from(n) << 32, 5)
+            }
+            RestoreOp::Int(r, Val::Bytes { a, bytes }) => {
+                let Bytes { from, len, to, signed } = bytes;
+                let rest = u64::from(len - 1 | to << 3 | u8::from(signed) << 6);
+                (word([BYTES, r, a, from]) | rest << 32, 5)
             }
             RestoreOp::Int(r, Val::Lin { a, b, shift, imm }) => {
                 let len = signed_len(imm.into());
@@ -242,6 +248,11 @@ impl Reader<'_> {
                 let op = [ShiftOp::Left, ShiftOp::Right, ShiftOp::Signed][usize::from(op & 3)];
                 RestoreOp::Int(r, Val::Shift { op, w, a, n })
             }
+            BYTES => {
+                let (a, from, rest) = (self.byte()?, self.byte()?, self.byte()?);
+                let (len, to, signed) = ((rest & 7) + 1, rest >> 3 & 7, rest & 0x40 != 0);
+                RestoreOp::Int(r, Val::Bytes { a, bytes: Bytes { from, len, to, signed } })
+            }
             _ => {
                 let (a, b) = (self.byte()?, self.byte()?);
                 let imm = self.signed(len)? as i32;
@@ -257,6 +268,7 @@ mod tests {
 
     #[test]
     fn points_are_found_as_they_were_packed() {
+        let bytes = |bytes| Val::Bytes { a: 31, bytes };
         let restore_ops = [
             RestoreOp::Int(31, Val::Const(u64::MAX)),
             RestoreOp::Int(1, Val::Const(0x8000_0000_0000_0000)),
@@ -269,6 +281,8 @@ mod tests {
             RestoreOp::Int(9, Val::Shift { op: ShiftOp::Signed, w: Width::D, a: 31, n: 63 }),
             RestoreOp::Int(9, Val::Shift { op: ShiftOp::Left, w: Width::W, a: 1, n: 1 }),
             RestoreOp::Held(31, 15),
+            RestoreOp::Int(5, bytes(Bytes { from: 7, len: 1, to: 3, signed: true })),
+            RestoreOp::Int(6, bytes(Bytes { from: 0, len: 8, to: 0, signed: false })),
         ];
         let pcs = [0x10000, u64::MAX - 1, 0x1234_5678_9abc];
         let mut points = FaultPoints::default();

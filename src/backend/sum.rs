@@ -19,7 +19,7 @@ impl Symbolic {
             Val::Lin { a, b, shift, imm } => {
                 (self.is_pending(r) && stable(a) && stable(b)).then_some((a, b, shift, imm))
             }
-            Val::Home | Val::Shift { .. } => None,
+            Val::Home | Val::Shift { .. } | Val::Bytes { .. } => None,
         }
     }
 

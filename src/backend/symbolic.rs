@@ -7,7 +7,7 @@
 //! immediates, or overwritten.
 
 use super::homes::Homes;
-use crate::ir::{BinOp, Width};
+use crate::ir::{BinOp, Bytes, Width};
 use crate::opt::RegSet;
 
 /// A direction of shifting.
@@ -52,6 +52,13 @@ pub enum Val {
         a: u8,
         /// How far: 1 to 31 or 63.
         n: u8,
+    },
+    /// Bytes of `home(a)`, which holds a word that was loaded.
+    Bytes {
+        /// What.
+        a: u8,
+        /// Which of them.
+        bytes: Bytes,
     },
 }
 
@@ -156,7 +163,7 @@ impl Symbolic {
             left &= left - 1;
             out |= match self.vals[p as usize] {
                 Val::Lin { a, b, .. } if a == r || b == r => 1 << p,
-                Val::Shift { a, .. } if a == r => 1 << p,
+                Val::Shift { a, .. } | Val::Bytes { a, .. } if a == r => 1 << p,
                 _ => 0,
             };
         }
@@ -226,11 +233,27 @@ impl Symbolic {
         self.set_narrow(r, bits <= 32);
     }
 
+    /// The value is made of the word that the home of `a` holds.
+    pub fn set_bytes(&mut self, homes: &mut Homes, r: u8, a: u8, size: u8, bytes: Bytes) {
+        match bytes == Bytes::whole(size) {
+            true if r == a => self.set_home(homes, r, false),
+            true => self.set_lin(homes, r, a, 0, 0, 0),
+            false => {
+                self.vals[r as usize] = Val::Bytes { a, bytes };
+                self.sext &= !bit(r);
+                self.pending |= bit(r);
+                self.set_narrow(r, bytes.is_narrow());
+            }
+        }
+    }
+
     /// The value has been brought home.
     pub fn materialise(&mut self, r: u8) {
         self.pending &= !bit(r);
         self.sext &= !bit(r);
-        if matches!(self.vals[r as usize], Val::Lin { .. } | Val::Shift { .. }) {
+        let made_of_homes =
+            |val| matches!(val, Val::Lin { .. } | Val::Shift { .. } | Val::Bytes { .. });
+        if made_of_homes(self.vals[r as usize]) {
             self.vals[r as usize] = Val::Home;
         }
     }

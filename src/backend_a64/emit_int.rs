@@ -6,7 +6,7 @@ use super::regs::{V31, X0, X1, X30, ZR};
 use super::values::{Operand, Opnd};
 use crate::backend::emit::{Host, LowerInt, Place};
 use crate::backend::{Held, Homes, KeptHome, ShiftBy, ShiftOp};
-use crate::ir::{BinOp, Cond, Reg, Src, UnOp, Width};
+use crate::ir::{BinOp, Cond, MemSize, Reg, Src, UnOp, Width};
 
 pub(super) const fn size(w: Width) -> Sz {
     match w {
@@ -110,6 +110,13 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
             UnOp::Cpop => self.count_ones(sz, dst, x),
             UnOp::Rev8 => a64!(self.a ; rev X(dst), X(x)),
             UnOp::OrcB => self.or_combine(dst, x),
+        }
+    }
+
+    fn reverse_bytes(&mut self, to: u8, size: MemSize) {
+        match size {
+            MemSize::D => a64!(self.a ; rev X(to), X(to)),
+            _ => a64!(self.a ; rev W(to), W(to)),
         }
     }
 

@@ -10,8 +10,8 @@ use super::asm::{Asm, At, Mem, Sz, a64};
 use super::emit_int::size;
 use super::regs::{STATE, X0, X1, X16, X17, X30, ZR, slot};
 use crate::backend::emit::{LowerValues, Place};
-use crate::backend::{Held, Homes, Val};
-use crate::ir::{Reg, Src, Width};
+use crate::backend::{Held, Homes, ShiftOp, Val};
+use crate::ir::{Bytes, Reg, Src, Width};
 
 /// An operand of an integer instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,10 @@ impl<'b> LowerValues<'b, Asm<'b>> for Emitter<'b, '_> {
                     let from = self.home_in_reg(a, X16);
                     self.a.shift(op, w, dst, from, n);
                 }
+                Val::Bytes { a, bytes } => {
+                    let from = self.home_in_reg(a, X16);
+                    self.extract_bytes(dst, from, bytes);
+                }
                 Val::Lin { a, b, shift, imm } => self.compute(dst, (a, b, shift, imm)),
             }
         }
@@ -96,6 +100,18 @@ impl Emitter<'_, '_> {
             self.a.mem(Mem::LoadX, scratch, At::Disp(STATE, slot(r)));
             scratch
         })
+    }
+
+    /// `dst` = those bytes of `word`.
+    fn extract_bytes(&mut self, dst: u8, word: u8, bytes: Bytes) {
+        let Bytes { from, len, to, signed } = bytes;
+        self.a.bfx(false, dst, word, 8 * from, 8 * len);
+        if to != 0 {
+            self.a.shift(ShiftOp::Left, Width::D, dst, dst, 8 * to);
+        }
+        if signed {
+            self.a.sxtw(dst, dst);
+        }
     }
 
     /// `dst = home(a) + (home(b) << shift) + imm`. x16 and x17 may be used.

@@ -512,6 +512,11 @@ impl<'b> Asm<'b> {
         self.ins8(Pp::None, Map::M0F, 0x90 | cc.0, 0, Rm::R(to));
     }
 
+    pub(super) fn bswap(&mut self, sz: Sz, to: u8) {
+        let wide = if sz == Sz::Q { 8 } else { 0 };
+        self.bytes(&[0x40 | wide | to >> 3, 0x0f, 0xc8 | (to & 7)]);
+    }
+
     pub(super) fn movzx8(&mut self, to: u8, from: Rm) {
         self.ins8(Pp::None, Map::M0F, 0xb6, to, from);
     }

@@ -28,7 +28,7 @@ impl<'b> Host<'b> for Asm<'b> {
     type Simulated = super::check::Machine;
     const OWN_NANS: bool = true;
     const KEEPS_UPPER_HALF: bool = true;
-    const UNROLL: usize = 1;
+    const UNROLL: usize = 4;
     const POLLS_AT_CALLS: bool = true;
     const ROTATES_WORDS: bool = false;
     const NOWHERE: u8 = RAX;

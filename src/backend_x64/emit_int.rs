@@ -6,7 +6,7 @@ use super::regs::{RAX, RCX, RDX};
 use super::values::{Operand, Opnd};
 use crate::backend::emit::{Host, LowerInt, Place};
 use crate::backend::{Homes, ShiftBy, ShiftOp, Sum, Val};
-use crate::ir::{BinOp, Cond, Reg, Src, UnOp, Width};
+use crate::ir::{BinOp, Cond, MemSize, Reg, Src, UnOp, Width};
 
 pub(super) const fn size(w: Width) -> Sz {
     match w {
@@ -86,10 +86,15 @@ impl<'b> LowerInt<'b, Asm<'b>> for Emitter<'b, '_> {
             }
             UnOp::Rev8 => {
                 self.load_opnd(Sz::Q, dst, x);
-                self.a.bytes(&[0x48 | dst >> 3, 0x0f, 0xc8 | (dst & 7)]);
+                self.a.bswap(Sz::Q, dst);
             }
             UnOp::OrcB => self.or_combine(dst, x),
         }
+    }
+
+    fn reverse_bytes(&mut self, to: u8, size: MemSize) {
+        let sz = if size == MemSize::D { Sz::Q } else { Sz::D };
+        self.a.bswap(sz, to);
     }
 
     fn add_words(&mut self, dst: u8, x: Operand<'_>, y: Operand<'_>) -> bool {

@@ -42,7 +42,7 @@ impl Backend for X64 {
     const NAME: &'static str = "x86-64";
     const EXACT_FLAGS_COST: bool = false;
     const IGNORES_TOP_BYTE: bool = false;
-    const UNROLL: u32 = 1;
+    const UNROLL: u32 = <asm::Asm<'_> as crate::backend::emit::Host>::UNROLL as u32;
     const NO_TRAPS: u32 = emit_float::ALL_MASKS;
     const CODE_ALIGN: u32 = 1;
     const MAP: &'static RegMap = &regs::MAP;

@@ -14,7 +14,7 @@ use super::emit_int::size;
 use super::regs::RAX;
 use crate::backend::emit::{LowerValues, Place};
 use crate::backend::{Held, Homes, ShiftBy, Val};
-use crate::ir::{Reg, Src, Width};
+use crate::ir::{Bytes, Reg, Src, Width};
 use crate::opt::RegSet;
 
 /// An operand of an integer instruction.
@@ -34,6 +34,7 @@ impl<'b> LowerValues<'b, Asm<'b>> for Emitter<'b, '_> {
         match self.sym.val(r) {
             Val::Const(k) => return self.materialise_const(homes, r, k),
             Val::Shift { op, w, a, n } => self.materialise_shift(homes, r, (op, w, n), a),
+            Val::Bytes { a, bytes } => return self.materialise_bytes(homes, r, bytes, a),
             Val::Home | Val::Lin { .. } => {}
         }
         if !self.sym.is_sext(r) {
@@ -48,7 +49,7 @@ impl<'b> LowerValues<'b, Asm<'b>> for Emitter<'b, '_> {
             self.a.movsxd(dst, from);
         } else {
             match self.sym.val(r) {
-                Val::Home | Val::Shift { .. } | Val::Const(_) => {}
+                Val::Home | Val::Shift { .. } | Val::Bytes { .. } | Val::Const(_) => {}
                 Val::Lin { a, b: 0, imm: 0, .. } => {
                     let from = self.home(a);
                     self.move_home(homes, r, dst, from);
@@ -262,6 +263,34 @@ impl Emitter<'_, '_> {
             Rm::R(h) => self.a.test(Sz::D, h, h),
             rm => self.a.alu_imm(Alu::Cmp, Sz::D, rm, 0),
         }
+    }
+
+    /// Computes the bytes of a word that `r` is.
+    fn materialise_bytes(&mut self, homes: &mut Homes, r: u8, bytes: Bytes, a: u8) {
+        let dst = self.dest(homes, Reg(r));
+        let (from, to) = (self.home(a), Rm::R(dst));
+        let Bytes { from: first, len, to: place, signed } = bytes;
+        match (first, len) {
+            (0, 1) => self.a.movzx8(dst, from),
+            (0, 4) => self.a.mov(Sz::D, dst, from),
+            _ => {
+                self.a.mov(Sz::Q, dst, from);
+                let above = 8 * (8 - first - len);
+                if above != 0 {
+                    self.a.shift_imm(Shift::Shl, Sz::Q, to, above);
+                }
+                if len != 8 {
+                    self.a.shift_imm(Shift::Shr, Sz::Q, to, 8 * (8 - len));
+                }
+            }
+        }
+        if place != 0 {
+            self.a.shift_imm(Shift::Shl, Sz::Q, to, 8 * place);
+        }
+        if signed {
+            self.a.movsxd(dst, to);
+        }
+        self.done(homes, Reg(r), dst, bytes.is_narrow());
     }
 
     /// Computes the pending shift that `r` is. A word shifted left is then a pending

@@ -94,7 +94,13 @@ fn the_evaluator_gives_what_the_interpreter_does() {
             }
             hart.x[0] = 0;
             (hart.frm, hart.fflags) = (rng.below(5) as u8, rng.below(32) as u8);
-            let before = Registers { x: hart.x, f: hart.f, fflags: hart.fflags, frm: hart.frm };
+            let before = Registers {
+                x: hart.x,
+                f: hart.f,
+                fflags: hart.fflags,
+                frm: hart.frm,
+                ..Registers::default()
+            };
             let Some((after, pc)) = evaluate(block, before) else { continue };
             interp::execute(&mut hart, &memory, &insn).expect("it completes");
             compared.insert(op.mnemonic());

@@ -21,6 +21,7 @@ mod report;
 mod rig;
 mod rng;
 mod vectors;
+mod words;
 
 pub use crate::gdb::mock::converse as check_gdb;
 pub use campaign::{Campaign, Progress, check_bytes, replay, run};

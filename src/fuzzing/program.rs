@@ -451,7 +451,8 @@ impl Builder<'_> {
                     let function = self.rng.below(FUNCTIONS as u32) as usize;
                     self.call(function, false);
                 }
-                16..=17 => self.jump_over(),
+                16 => self.jump_over(),
+                17 => self.bytes_of_word(),
                 18..=22 if !self.pool.atomic.is_empty() => self.atomic(),
                 23 if !self.pool.block.is_empty() => {
                     let op = self.rng.pick(&self.pool.block);

@@ -1,7 +1,7 @@
 //! How operations are put together.
 
 use super::OpClass;
-use super::op::Op;
+use super::op::{LoadKind, MemSize, Op};
 
 /// An operation and the guest instruction it belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,6 +61,8 @@ pub struct Block {
     pub insns: u32,
     /// See [`Self::loops`].
     loops: bool,
+    /// Loads of unsigned bytes, and perhaps some that are not there any more.
+    byte_loads: u32,
 }
 
 impl Block {
@@ -76,6 +78,12 @@ impl Block {
         self.loops
     }
 
+    /// At least the number of loads of unsigned bytes in it.
+    #[must_use]
+    pub const fn byte_loads(&self) -> u32 {
+        self.byte_loads
+    }
+
     /// Adds a node.
     // Inlined so that only branches and jumps are looked at.
     #[inline(always)]
@@ -84,6 +92,9 @@ impl Block {
             && target == self.pc
         {
             self.loops = true;
+        }
+        if let Op::Load { kind: LoadKind { size: MemSize::B, signed: false }, .. } = node.op {
+            self.byte_loads += 1;
         }
         self.nodes.push(node);
     }
@@ -100,7 +111,7 @@ impl Builder {
     /// Starts a block at `pc`.
     pub fn start(&mut self, pc: u64) {
         let b = &mut self.block;
-        (b.pc, b.next, b.insns, b.loops) = (pc, pc, 0, false);
+        (b.pc, b.next, b.insns, b.loops, b.byte_loads) = (pc, pc, 0, false, 0);
         b.nodes.clear();
         b.ranges.clear();
         self.pc = pc;
@@ -149,6 +160,12 @@ impl Builder {
     #[must_use]
     pub fn block(&self) -> &Block {
         &self.block
+    }
+
+    /// Puts `op` in the place of that of node `n`, for the same instruction.
+    pub fn replace(&mut self, n: usize, op: Op) {
+        let node = &mut self.block.nodes[n];
+        *node = Node::new(op, node.pc);
     }
 
     /// Takes back the last node, whose result nothing will see; the next one stands for both

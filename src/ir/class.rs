@@ -18,6 +18,9 @@ pub enum OpClass {
     Long,
     /// A load or store.
     Memory,
+    /// A load of a word that registers are made of which the code that follows overwrites: they
+    /// are dead behind it, and not if it faults.
+    Word,
     /// A choice between floating-point registers.
     FloatChoice,
     /// Anything else that goes on behind itself, and may fault.
@@ -61,12 +64,13 @@ impl Op {
                     OpClass::Simple
                 }
             },
-            Self::Const { .. } => OpClass::Simple,
+            Self::Const { .. } | Self::Bytes { .. } => OpClass::Simple,
             Self::Select { .. } => OpClass::Scratch,
             Self::FSelect { .. } => OpClass::FloatChoice,
             Self::FLoad { fmt: Fmt::S | Fmt::D, .. } | Self::Load { .. } | Self::Store { .. } => {
                 OpClass::Memory
             }
+            Self::LoadWord { .. } => OpClass::Word,
             Self::Branch { target, .. } => {
                 if target <= pc {
                     OpClass::BranchBack

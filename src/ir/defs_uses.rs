@@ -44,7 +44,9 @@ impl Op {
             Self::Bin { a, b, .. } => bit(a) | source(b),
             Self::Un { a, .. } | Self::FFromInt { a, .. } | Self::FMoveFromInt { a, .. } => bit(a),
             Self::SwapFlags { a, .. } => source(a),
+            Self::Bytes { word, .. } => bit(word),
             Self::Load { base, .. }
+            | Self::LoadWord { base, .. }
             | Self::FLoad { base, .. }
             | Self::FStore { base, .. }
             | Self::LoadReserved { base, .. }
@@ -73,6 +75,8 @@ impl Op {
             | Self::Un { rd, .. }
             | Self::Select { rd, .. }
             | Self::Load { rd, .. }
+            | Self::LoadWord { rd, .. }
+            | Self::Bytes { rd, .. }
             | Self::Amo { rd, .. }
             | Self::LoadReserved { rd, .. }
             | Self::StoreConditional { rd, .. }

@@ -17,6 +17,8 @@ pub struct Registers {
     pub fflags: u8,
     /// The dynamic rounding mode.
     pub frm: u8,
+    /// The words that [`Op::LoadWord`] has loaded, by its destination.
+    pub words: [u64; 32],
 }
 
 impl Registers {
@@ -58,7 +60,7 @@ pub fn eval(op: &Op, registers: &mut Registers, memory: &mut impl Memory) -> Flo
     if eval_float::eval(op, registers).is_some() {
         return Flow::Next;
     }
-    let Registers { x, f, fflags, frm } = registers;
+    let Registers { x, f, fflags, frm, words } = registers;
     let source = |x: &[u64; 32], b: Src| match b {
         Src::Reg(r) => x[usize::from(r.0)],
         Src::Imm(i) => i64::from(i) as u64,
@@ -89,6 +91,14 @@ pub fn eval(op: &Op, registers: &mut Registers, memory: &mut impl Memory) -> Flo
             let value = kind.extend(memory.load(address(x, base, off), kind.size.bytes()));
             set(x, rd, value)
         }
+        Op::LoadWord { size, reverse, rd, bytes, base, off } => {
+            let read = memory.load(address(x, base, off), size.bytes());
+            let reversed = read.swap_bytes() >> (64 - 8 * size.bytes());
+            let word = if reverse { reversed } else { read };
+            words[usize::from(rd.0)] = word;
+            set(x, rd, bytes.of(word))
+        }
+        Op::Bytes { rd, bytes, word } => set(x, rd, bytes.of(words[usize::from(word.0)])),
         Op::Store { size, src, base, off } => {
             memory.store(address(x, base, off), size.bytes(), get(x, src));
             Flow::Next

@@ -10,6 +10,7 @@
 //! (what they mean), `verify` (what holds in every block).
 
 mod block;
+mod bytes;
 mod class;
 mod defs_uses;
 mod eval;
@@ -21,6 +22,7 @@ mod syntax;
 mod verify;
 
 pub use block::{Block, Builder, Node};
+pub use bytes::Bytes;
 pub use class::OpClass;
 pub use eval::{Flow, Memory, Registers, eval};
 pub use op::{

@@ -1,5 +1,6 @@
 //! The operations.
 
+use super::Bytes;
 use crate::util::Counter;
 
 /// An integer register by number; 0 reads as zero and drops writes.
@@ -458,6 +459,35 @@ pub enum Op {
         base: Reg,
         /// Byte offset.
         off: i32,
+    },
+    /// `word = memory[base + off]`, its bytes in reverse order if so said; `rd = bytes of word`.
+    /// The word is kept for the [`Op::Bytes`] that follow, which replace what guest code makes of
+    /// it.
+    LoadWord {
+        /// Size: `H`, `W` or `D`.
+        size: MemSize,
+        /// The bytes are reversed.
+        reverse: bool,
+        /// Destination, which the word goes by; not the zero register.
+        rd: Reg,
+        /// What the destination gets of it.
+        bytes: Bytes,
+        /// Address register.
+        base: Reg,
+        /// Byte offset.
+        off: i32,
+    },
+    /// `rd = bytes of word`, of the word that the last [`Op::LoadWord`] for `word` has loaded. From
+    /// there to here, nothing else writes that register, nothing reads one that has bytes of it,
+    /// and nothing leaves the block or may be left to the interpreter, as what is long may
+    /// ([`super::OpClass`]).
+    Bytes {
+        /// Destination.
+        rd: Reg,
+        /// Which bytes.
+        bytes: Bytes,
+        /// Destination of the load.
+        word: Reg,
     },
     /// `memory[base + off] = src`
     Store {

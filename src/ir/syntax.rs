@@ -3,8 +3,8 @@
 use std::fmt::{self, Formatter, Write};
 
 use super::{
-    AmoOp, BinOp, Cond, ExitKind, FBinOp, FCmpOp, FReg, FSelectOp, FUnOp, Fence, Fmt, IntFmt,
-    LoadKind, MemSize, Reg, Rounding, Src, UnOp, Width,
+    AmoOp, BinOp, Bytes, Cond, ExitKind, FBinOp, FCmpOp, FReg, FSelectOp, FUnOp, Fence, Fmt,
+    IntFmt, LoadKind, MemSize, Reg, Rounding, Src, UnOp, Width,
 };
 use crate::util::Counter;
 
@@ -17,6 +17,11 @@ macro_rules! for_each_form { ($m:ident) => { $m! {
     [Op::Bin { op, w, rd, a, b }] "" op "." w " " rd ", " a ", " b "";
     [Op::Un { op, w, rd, a }] "" op "." w " " rd ", " a "";
     [Op::Load { kind, rd, base, off }] "load." kind " " rd ", [" base " + " off "]";
+    [Op::LoadWord { size, reverse: false, rd, bytes, base, off }]
+        "loadword." size " " rd ", " bytes " of [" base " + " off "]";
+    [Op::LoadWord { size, reverse: true, rd, bytes, base, off }]
+        "loadreversed." size " " rd ", " bytes " of [" base " + " off "]";
+    [Op::Bytes { rd, bytes, word }] "bytes " rd ", " bytes " of " word "";
     [Op::Store { size, src, base, off }] "store." size " " src ", [" base " + " off "]";
     [Op::FLoad { fmt, fd, base, off }] "fload." fmt " " fd ", [" base " + " off "]";
     [Op::FStore { fmt, fs, base, off }] "fstore." fmt " " fs ", [" base " + " off "]";
@@ -350,6 +355,30 @@ impl Field for LoadKind {
     fn any(random: u64) -> Self {
         let size = MemSize::any(random >> 1);
         Self { size, signed: random & 1 != 0 && size != MemSize::D }
+    }
+}
+
+/// `2..4@1`: the third and fourth byte, one byte up; with a sign, `2..4@1s`.
+impl Field for Bytes {
+    fn write(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { from, len, to, signed } = self;
+        write!(f, "{from}..{}@{to}{}", from + len, if *signed { "s" } else { "" })
+    }
+    fn read(text: &str) -> Option<Self> {
+        let unsigned = text.strip_suffix('s');
+        let (from, rest) = unsigned.unwrap_or(text).split_once("..")?;
+        let (end, to) = rest.split_once('@')?;
+        let [from, end, to]: [u8; 3] = [from, end, to].map(|n| n.parse().unwrap_or(u8::MAX));
+        let len = end.checked_sub(from)?;
+        let bytes = Self { from, len, to, signed: unsigned.is_some() };
+        (from < 8 && to < 8 && len <= 8 && bytes.exist()).then_some(bytes)
+    }
+    #[cfg(test)]
+    fn any(random: u64) -> Self {
+        let part = |shift: u32, below: u8| (random >> shift) as u8 % below;
+        let len = 1 + part(0, 8);
+        let (from, to) = (part(8, 9 - len), part(16, 9 - len));
+        Self { from, len, to, signed: part(24, 2) != 0 }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What every block must hold, for tests and debug builds.
 
-use super::{BinOp, Block, FBinOp, Fmt, MemSize, Op, Reg, Rounding, Src, UnOp, Width};
+use super::{BinOp, Block, FBinOp, Fmt, MemSize, Op, OpClass, Reg, Rounding, Src, UnOp, Width};
 
 /// What is wrong with a block.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -86,7 +86,41 @@ pub fn verify(block: &Block) -> Result<(), VerifyError> {
             return fail(what);
         }
     }
+    words(block)?;
     whole(block).map_err(|what| VerifyError { node: None, what })
+}
+
+/// Checks that each word is there when bytes of it are asked for.
+fn words(block: &Block) -> Result<(), VerifyError> {
+    // Of each register: the word that it stands for, and of which word it has bytes.
+    let (mut kept, mut made_of) = ([false; 32], [None; 32]);
+    for (n, node) in block.nodes.iter().enumerate() {
+        let fail = |what| Err(VerifyError { node: Some(n), what });
+        if let Op::Bytes { rd, word, .. } = node.op {
+            if !kept[usize::from(word.0)] {
+                return fail("bytes of a word that is not kept");
+            }
+            made_of[usize::from(rd.0)] = Some(word);
+            continue;
+        }
+        for r in (1..32).filter(|r| node.reads() & 1 << r != 0) {
+            if let Some(word) = made_of[r] {
+                kept[usize::from(word.0)] = false;
+            }
+        }
+        for r in (1..32).filter(|r| node.writes() & 1 << r != 0) {
+            (kept[r], made_of[r]) = (false, None);
+        }
+        if node.class().may_leave() || matches!(node.class(), OpClass::Helped | OpClass::Long) {
+            kept = [false; 32];
+        }
+        if let Op::LoadWord { rd, .. } = node.op {
+            made_of.iter_mut().filter(|m| **m == Some(rd)).for_each(|m| *m = None);
+            kept[usize::from(rd.0)] = true;
+            made_of[usize::from(rd.0)] = Some(rd);
+        }
+    }
+    Ok(())
 }
 
 fn whole(block: &Block) -> Result<(), &'static str> {
@@ -142,6 +176,15 @@ fn operation(op: &Op) -> Result<(), &'static str> {
         Op::Load { kind, .. } => {
             rule(kind.size != MemSize::Q, "access of 16 bytes")?;
             rule(kind.size != MemSize::D || !kind.signed, "extension of 64 bits")
+        }
+        Op::LoadWord { size, rd, bytes, .. } => {
+            rule(matches!(size, MemSize::H | MemSize::W | MemSize::D), "word of this size")?;
+            rule(!rd.is_zero(), "a word that is kept nowhere")?;
+            rule(bytes.exist(), "bytes beyond the word")
+        }
+        Op::Bytes { bytes, word, .. } => {
+            rule(!word.is_zero(), "a word that is kept nowhere")?;
+            rule(bytes.exist(), "bytes beyond the word")
         }
         Op::Store { size, .. } | Op::Amo { size, .. } | Op::Cas { size, .. } => {
             rule(size != MemSize::Q, "access of 16 bytes")

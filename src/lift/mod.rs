@@ -29,6 +29,7 @@ pub use rule::is_helper;
 
 use crate::ir::{Block, Builder};
 use crate::isa::Isa;
+use crate::opt;
 
 /// Where instructions are read from.
 pub trait CodeSource {
@@ -132,6 +133,7 @@ impl Lifter {
         limits: &Limits,
     ) -> &Block {
         scan::scan((&mut self.builder, &mut self.scanned), source, isa, pc, limits);
+        opt::merge_bytes(&mut self.builder);
         self.builder.block()
     }
 }

@@ -10,7 +10,7 @@ pub struct Liveness {
     /// home: they need not be written back.
     pub redefined: RegSet,
     /// Redefined before anything reads them, faults or leaves the block; none if the node does
-    /// more than compute.
+    /// more than compute, or than load a word that is kept and computed with.
     pub dead: RegSet,
     /// Used again before a node beyond which the emitter keeps nothing.
     pub used: RegSet,
@@ -37,7 +37,7 @@ impl Liveness {
             // Sets are all or nothing, so that nothing is decided by a branch.
             let open = all(!is_sync_point(shape));
             let plain = all(shape.is_plain());
-            now.dead &= plain;
+            now.dead &= plain | all(shape == OpClass::Word);
             *out = now;
             let kept = all(now.keeps != 0 && shape != OpClass::Leave);
             now.redefined = (now.redefined | writes) & open;

@@ -6,7 +6,8 @@
 //!    see it and what has been added before. They look back only, so that there is no second walk
 //!    over the block, and so that `lift` sees their results when it decides where the block ends.
 //! 2. [`if_convert()`], where `lift` finds a branch over a few instructions.
-//! 3. Of a finished block, when it is emitted: [`Loop`] and [`Loop::unrolled`], [`Elementwise`]
+//! 3. [`merge_bytes`], when `lift` has found all operations of the block.
+//! 4. Of a finished block, when it is emitted: [`Loop`] and [`Loop::unrolled`], [`Elementwise`]
 //!    (vectorisation), [`FloatFacts`] and [`Liveness`], of which each host takes what it can use;
 //!    [`facts`] tell the code cache how to treat it.
 //!
@@ -17,6 +18,7 @@
 //! Deliberately elsewhere: what is known of values while host code is made of them, and where they
 //! are (`backend::symbolic`), since it depends on the host's registers.
 
+mod byte_words;
 #[cfg(test)]
 mod check;
 mod extend;
@@ -30,6 +32,7 @@ mod liveness;
 mod loops;
 mod vectorize;
 
+pub use byte_words::merge_bytes;
 pub use float_facts::{FloatFacts, FloatRules};
 pub use fold::{constant, fold};
 pub use if_convert::{MAX_SKIPPED, if_convert};

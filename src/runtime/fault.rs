@@ -176,6 +176,7 @@ fn evaluate(home: &[u64; 32], r: u8, value: crate::backend::Val) -> u64 {
     match value {
         Val::Home => home[usize::from(r)],
         Val::Const(k) => k,
+        Val::Bytes { a, bytes } => bytes.of(home[usize::from(a)]),
         Val::Shift { op, w, a, n } => crate::backend::shifted(op, w, home[usize::from(a)], n),
         Val::Lin { a, b, shift, imm } => {
             let term = |q: u8| if q == 0 { 0 } else { home[usize::from(q)] };

@@ -112,5 +112,6 @@ pub(super) fn value(val: Val, r: u8, home: impl Fn(u8) -> u64) -> u64 {
             term(a).wrapping_add(term(b) << shift).wrapping_add(i64::from(imm) as u64)
         }
         Val::Shift { op, w, a, n } => shifted(op, w, home(a), n),
+        Val::Bytes { a, bytes } => bytes.of(home(a)),
     }
 }

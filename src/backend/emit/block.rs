@@ -73,7 +73,9 @@ where
             self.pc = after;
             self.flush(homes);
             self.jump_to(after);
-            self.end_part(after);
+            if self.ctx.marks {
+                self.end_part(after);
+            }
             #[cfg(all(debug_assertions, feature = "tools"))]
             checker.iter_mut().for_each(|c| c.ended(self));
         }
@@ -91,6 +93,10 @@ where
             Op::Bin { op, w, rd, a, b } => self.bin(homes, op, w, rd, a, b),
             Op::Un { op, w, rd, a } => self.un(homes, op, w, rd, a),
             Op::Load { kind, rd, base, off } => self.load(homes, kind, rd, base, off),
+            Op::LoadWord { size, reverse, rd, bytes, base, off } => {
+                self.load_word(homes, (size, reverse), rd, bytes, (base, off));
+            }
+            Op::Bytes { rd, bytes, word } => self.bytes(homes, rd, bytes, word),
             Op::Store { size, src, base, off } => self.store(homes, size, src, base, off),
             Op::FLoad { fmt: Fmt::H, .. } | Op::FStore { fmt: Fmt::H, .. } => self.helper(homes, 0),
             Op::FLoad { fmt, fd, base, off } => self.fload(homes, fmt, fd, base, off),
@@ -217,11 +223,11 @@ where
         self.a.buf.points.push(CountPoint { start, end, counted });
     }
 
-    /// Says that the last part that is marked ends where `after` begins, which is not part of the
-    /// block.
-    fn end_part(&mut self, after: u64) {
+    /// Says that the last part that is counted or marked ends where `after` begins, which is not
+    /// part of what was emitted.
+    pub(super) fn end_part(&mut self, after: u64) {
         let n = self.a.buf.points.len();
-        if self.ctx.counters.is_some() && self.ctx.marks && n < MAX_COUNTERS {
+        if self.ctx.counters.is_some() && n < MAX_COUNTERS {
             let at = self.a.pos();
             let counted = Counted::Guest(after);
             self.a.buf.points.push(CountPoint { start: at, end: at, counted });

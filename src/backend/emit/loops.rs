@@ -29,7 +29,9 @@ where
         if H::UNROLL > 1 && l.reserves() {
             return false;
         }
-        let row = if H::UNROLL > 1 { l.unrolled(H::UNROLL, MAX_ROW) } else { None };
+        // Which parts are executed is told of guest code as it is.
+        let rows = H::UNROLL > 1 && self.ctx.edges.is_none() && !self.ctx.marks;
+        let row = if rows { l.unrolled(H::UNROLL, MAX_ROW) } else { None };
         let grouped = self.grouped(homes, block);
         let facts = if grouped || l.has_float() {
             FloatFacts::at_back_edge(row.as_deref().unwrap_or(l.nodes), block.pc, self)
@@ -47,6 +49,7 @@ where
             None if row.is_some() => {
                 self.count(Counted::Guest(block.pc));
                 self.nodes(homes, all, end);
+                self.end_part(end);
                 return true;
             }
             None => return false,
@@ -57,6 +60,9 @@ where
         self.fp = facts;
         self.count(Counted::Guest(block.pc));
         self.nodes(homes, all, end);
+        if row.is_some() {
+            self.end_part(end);
+        }
 
         if checks.is_empty() {
             return true;

@@ -117,6 +117,9 @@ pub(crate) trait LowerInt<'b, H: Host<'b>> {
     /// `dst = op x`, extended to 64 bits.
     fn compute_un(&mut self, op: UnOp, w: Width, dst: u8, x: H::Operand<'_>);
 
+    /// Reverses the bytes of the word of this size, 4 or 8, that `to` holds, zero-extended.
+    fn reverse_bytes(&mut self, to: u8, size: MemSize);
+
     /// `dst = x + y` in 32 bits; whether it is sign-extended.
     fn add_words(&mut self, dst: u8, x: H::Operand<'_>, y: H::Operand<'_>) -> bool;
 

@@ -74,6 +74,8 @@ pub(crate) struct Emitter<'b, 'c, H: Host<'b>> {
     pub(crate) copies: H::Copies,
     /// Code that is emitted behind the block.
     pub(crate) deferred: H::Deferred,
+    /// Bytes of the word that was last loaded for each register to be made of.
+    pub(crate) words: [u8; 32],
     /// Memory for what is known ahead of each node.
     ahead: &'b mut Vec<Liveness>,
 }
@@ -102,6 +104,7 @@ impl<'b, 'c, H: Host<'b>> Emitter<'b, 'c, H> {
             materialised_last: 0,
             copies: H::Copies::default(),
             deferred: H::Deferred::default(),
+            words: [0; 32],
             ahead,
         }
     }

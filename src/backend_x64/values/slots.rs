@@ -282,7 +282,11 @@ impl Emitter<'_, '_> {
 pub(in crate::backend_x64) const fn spares(shape: OpClass, cpu: Features) -> Places {
     const _: () = assert!(COPIES[0] == RDX && COPIES[1] == RCX);
     match shape {
-        OpClass::Simple | OpClass::Memory | OpClass::Branch | OpClass::BranchBack => ALL,
+        OpClass::Simple
+        | OpClass::Memory
+        | OpClass::Word
+        | OpClass::Branch
+        | OpClass::BranchBack => ALL,
         // It brings everything home before anything else, and no copies are known behind it.
         OpClass::Leave => ALL,
         OpClass::Shift if cpu.bmi2 => ALL,
