@@ -49,6 +49,18 @@ impl OpClass {
 }
 
 impl Op {
+    /// True if no node may follow.
+    #[must_use]
+    pub const fn ends_block(&self) -> bool {
+        matches!(self, Self::Jump { .. } | Self::JumpIndirect { .. } | Self::Exit(_))
+    }
+
+    /// True if what follows may be executed more or less often: after branches and calls.
+    #[must_use]
+    pub const fn is_branch_or_call(&self) -> bool {
+        matches!(self, Self::Branch { .. } | Self::Call { .. } | Self::CallIndirect { .. })
+    }
+
     /// The class of an operation at `pc`.
     #[inline(always)]
     #[must_use]
