@@ -40,6 +40,7 @@ impl<'b> VectorUnit<'b, Asm<'b>> for Emitter<'b, '_> {
                 code(VBinOp::Mul, sew).is_some() && matches!(b, VSrc::Group(_))
             }
             VBinOp::Rsub => !matches!(b, VSrc::Group(_)),
+            _ if op.narrower() != 0 => true,
             _ => code(op, sew).is_some(),
         }
     }
@@ -176,6 +177,11 @@ impl<'b> VectorUnit<'b, Asm<'b>> for Emitter<'b, '_> {
                     self.lanes_with(VBinOp::Rsub, sew, Lanes::Scratch);
                 }
             }
+            _ if op.narrower() != 0 => {
+                if let Lanes::At(at) = b {
+                    self.lane(extension(op, sew), 0, 0, piece(at));
+                }
+            }
             _ => {
                 self.load_piece(0, a, n);
                 let b = match b {
@@ -310,6 +316,15 @@ fn code(op: VBinOp, sew: u8) -> Option<Code> {
     };
     let op = ops[usize::from(sew & 3)];
     (op != 0).then_some((map, false, op))
+}
+
+/// The extension to elements of this width.
+fn extension(op: VBinOp, sew: u8) -> Code {
+    let first =
+        if matches!(op, VBinOp::Zext2 | VBinOp::Zext4 | VBinOp::Zext8) { 0x30 } else { 0x20 };
+    // From 1 byte to 2, 4 and 8; from 2 to 4 and 8; from 4 to 8.
+    let from = sew.saturating_sub(op.narrower());
+    (Map::M0F38, false, first + [0, 3, 5][usize::from(from.min(2))] + op.narrower() - 1)
 }
 
 /// The shift of all elements by what the low half of a register holds, or by a constant.

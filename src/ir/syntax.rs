@@ -272,6 +272,12 @@ names! { VBinOp {
     Nmsac "vnmsac",
     Madd "vmadd",
     Nmsub "vnmsub",
+    Zext2 "vzext2",
+    Zext4 "vzext4",
+    Zext8 "vzext8",
+    Sext2 "vsext2",
+    Sext4 "vsext4",
+    Sext8 "vsext8",
 } }
 names! { Counter {
     Monotonic "monotonic",

@@ -87,4 +87,29 @@ pub enum VBinOp {
     Madd,
     /// `a - vd * b`
     Nmsub,
+    /// `b`, which is half as wide, zero-extended.
+    Zext2,
+    /// `b`, which is a quarter as wide, zero-extended.
+    Zext4,
+    /// `b`, which is an eighth as wide, zero-extended.
+    Zext8,
+    /// `b`, which is half as wide, sign-extended.
+    Sext2,
+    /// `b`, which is a quarter as wide, sign-extended.
+    Sext4,
+    /// `b`, which is an eighth as wide, sign-extended.
+    Sext8,
+}
+
+impl VBinOp {
+    /// How many times elements of the second operand are narrower, as a power of two.
+    #[must_use]
+    pub const fn narrower(self) -> u8 {
+        match self {
+            Self::Zext2 | Self::Sext2 => 1,
+            Self::Zext4 | Self::Sext4 => 2,
+            Self::Zext8 | Self::Sext8 => 3,
+            _ => 0,
+        }
+    }
 }

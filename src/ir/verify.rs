@@ -1,6 +1,8 @@
 //! What every block must hold, for tests and debug builds.
 
-use super::{BinOp, Block, FBinOp, Fmt, MemSize, Op, Reg, Rounding, Src, UnOp, VConfig, Width};
+use super::{
+    BinOp, Block, FBinOp, Fmt, MemSize, Op, Reg, Rounding, Src, UnOp, VConfig, VSrc, Width,
+};
 
 /// What is wrong with a block.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -187,7 +189,12 @@ fn operation(op: &Op) -> Result<(), &'static str> {
         Op::VLoadWhole { bytes, .. } | Op::VStoreWhole { bytes, .. } => {
             rule(bytes > 0 && bytes % 16 == 0, "no whole registers")
         }
-        Op::VBin { config, .. } => configured(config),
+        Op::VBin { op, config, b, .. } => {
+            let narrow = op.narrower() != 0;
+            rule(op.narrower() <= config.sew(), "elements of less than a byte")?;
+            rule(!narrow || matches!(b, VSrc::Group(_)), "extension of what is no element")?;
+            configured(config)
+        }
         Op::Branch { target, .. } | Op::Jump { target } => even(target),
         Op::Call { target, link, ret } => {
             even(target)?;
@@ -276,6 +283,8 @@ mod tests {
             "vload.q [x5], v16, 0x10*4",
             "vload [x5], v16, 8",
             "vadd v16, v32, v48, 0x20*4",
+            "vzext4 v16, v16, v48, 0xc8*4",
+            "vsext2 v16, v16, 3, 0xc8*4",
             "branch.eq x0, x1, 0x1001",
             "call 0x2000, x0 = 0x1004",
             "jump 0x1001",

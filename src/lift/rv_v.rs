@@ -30,6 +30,8 @@ pub(super) enum Vector {
     StoreWhole,
     /// `vd = vs2 op vs1`, or `rs1`, or a constant.
     Bin(VBinOp),
+    /// `vd =` elements of `vs2`, which are narrower.
+    Extend(VBinOp),
     /// The interpreter executes it.
     Other,
 }
@@ -82,6 +84,12 @@ const fn rule(op: isa::Op, format: Format) -> Rule {
         Op::VnmsacVv | Op::VnmsacVx => Vector::Bin(VBinOp::Nmsac),
         Op::VmaddVv | Op::VmaddVx => Vector::Bin(VBinOp::Madd),
         Op::VnmsubVv | Op::VnmsubVx => Vector::Bin(VBinOp::Nmsub),
+        Op::VzextVf2 => Vector::Extend(VBinOp::Zext2),
+        Op::VzextVf4 => Vector::Extend(VBinOp::Zext4),
+        Op::VzextVf8 => Vector::Extend(VBinOp::Zext8),
+        Op::VsextVf2 => Vector::Extend(VBinOp::Sext2),
+        Op::VsextVf4 => Vector::Extend(VBinOp::Sext4),
+        Op::VsextVf8 => Vector::Extend(VBinOp::Sext8),
         // They set `vl`.
         Op::Vsetvl | Op::Vle8ffV | Op::Vle16ffV | Op::Vle32ffV | Op::Vle64ffV => {
             return Rule::Helper;
@@ -198,6 +206,18 @@ fn operation(b: &Builder, what: Vector, insn: &Insn) -> Option<Op> {
             };
             Some(Op::VBin { op, config, vd, a, b })
         }
+        Vector::Extend(op) => {
+            let lmul_of_source = lmul - i32::from(op.narrower());
+            if insn.masked() || op.narrower() > config.sew() || lmul_of_source < -3 {
+                return None;
+            }
+            let (vd, source) = (group(insn.rd, lmul)?, group(insn.rs2, lmul_of_source)?);
+            // A few overlaps are legal. They are rare.
+            let [end, end_of_source] = [(insn.rd, lmul), (insn.rs2, lmul_of_source)]
+                .map(|(r, lmul)| r + (1 << lmul.max(0)));
+            let apart = end <= insn.rs2 || end_of_source <= insn.rd;
+            apart.then_some(Op::VBin { op, config, vd, a: vd, b: VSrc::Group(source) })
+        }
         _ => None,
     }
 }
@@ -273,5 +293,14 @@ mod tests {
         // LMUL would be 1 for elements of 64 bits, and is 1/8 for those of 8.
         let expected = ["vset x15, 2, 0xc5*2", "vload.d [x11], v64, 0xc5*2"];
         assert_eq!(ops(&[vsetvli_e8_mf8, vle64_v4], &Limits::default()), expected);
+        // vzext.vf4 v8, v4; over its own source; of elements that are too narrow.
+        let (apart, over, vf8) = (0x4a42_2457, 0x4a82_2457, 0x4a41_2457);
+        let expected = [
+            "vset x0, 3, 0xd1*3",
+            "vzext4 v128, v128, v64, 0xd1*3",
+            "vhelper reads {} writes {}",
+            "vhelper reads {} writes {}",
+        ];
+        assert_eq!(ops(&[vsetivli_3_e32_m2, apart, over, vf8], &Limits::default()), expected);
     }
 }

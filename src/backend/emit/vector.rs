@@ -379,7 +379,7 @@ where
                 VSrc::X(_) => Lanes::Scratch,
                 VSrc::Imm(value) if shifts => Lanes::Imm(value),
                 VSrc::Imm(_) => Lanes::Scratch,
-                VSrc::Group(group) => Lanes::At(group.0 + at),
+                VSrc::Group(group) => Lanes::At(group.0 + (at >> op.narrower())),
             };
             match (op, b) {
                 (VBinOp::Move, Lanes::At(from)) => {
