@@ -120,7 +120,7 @@ impl FaultPoints {
             }
             RestoreOp::Int(r, Val::Bytes { a, bytes }) => {
                 let Bytes { from, len, to, signed } = bytes;
-                let rest = u64::from(len - 1 | to << 3 | u8::from(signed) << 6);
+                let rest = u64::from((len - 1) | to << 3 | u8::from(signed) << 6);
                 (word([BYTES, r, a, from]) | rest << 32, 5)
             }
             RestoreOp::Int(r, Val::Lin { a, b, shift, imm }) => {

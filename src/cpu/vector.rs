@@ -48,12 +48,16 @@ pub struct Vector {
     pub bytes: [u8; 32 * MAX_VLENB],
     /// The low eight bits of `vtype`, or [`VILL`].
     pub vtype: u8,
-    /// `vcsr`: `vxsat` in bit 0, `vxrm` in bits 2:1.
-    pub vcsr: u8,
+    /// 0. From `vtype` on there are eight bytes which translated code compares and sets at once.
+    zero: u8,
     /// `vl`, at most 512.
     pub vl: u16,
     /// `vstart`, below 512.
     pub vstart: u16,
+    /// 0, likewise.
+    zeros: u16,
+    /// `vcsr`: `vxsat` in bit 0, `vxrm` in bits 2:1.
+    pub vcsr: u8,
 }
 
 impl Default for Vector {
@@ -66,7 +70,13 @@ impl Vector {
     /// The state at the first vector instruction of a thread, as Linux makes it: all zero.
     #[must_use]
     pub const fn new() -> Self {
-        Self { bytes: [0; 32 * MAX_VLENB], vtype: 0, vcsr: 0, vl: 0, vstart: 0 }
+        Self { bytes: [0; 32 * MAX_VLENB], vtype: 0, zero: 0, vl: 0, vstart: 0, zeros: 0, vcsr: 0 }
+    }
+
+    /// The eight bytes at [`Self::vtype`] where `vtype` and `vl` are these, and `vstart` is 0.
+    #[must_use]
+    pub const fn config_word(vtype: u8, vl: u16) -> i32 {
+        vtype as i32 | (vl as i32) << 16
     }
 
     /// The register `r`, of a hart whose registers have `vlenb` bytes.
@@ -141,6 +151,18 @@ mod tests {
         // Reserved LMUL and SEW; any bit above the eight.
         assert_eq!([0x04, 0x20, 0x38, 0x100, 1 << 63].map(vlmax), [None; 5]);
         assert_eq!(vlmax(0xc0), Some(16));
+    }
+
+    #[test]
+    fn type_and_lengths_are_one_word() {
+        use std::mem::offset_of;
+        let at = offset_of!(Vector, vtype);
+        assert_eq!(
+            (at % 8, offset_of!(Vector, vl), offset_of!(Vector, vstart)),
+            (0, at + 2, at + 4)
+        );
+        assert_eq!(offset_of!(Vector, vcsr), at + 8);
+        assert_eq!(Vector::config_word(0xd0, 4), 0x0004_00d0);
     }
 
     #[test]

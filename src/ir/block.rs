@@ -1,7 +1,7 @@
 //! How operations are put together.
 
-use super::OpClass;
 use super::op::{LoadKind, MemSize, Op};
+use super::{OpClass, VConfig};
 
 /// An operation and the guest instruction it belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -100,11 +100,23 @@ impl Block {
     }
 }
 
+/// What is known of vectors while a block is made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Vectors {
+    /// Bytes of a register; 0 if there are none, or the interpreter is to execute all
+    /// instructions.
+    pub vlenb: u16,
+    /// What `vtype` and `vl` are taken to be, by the instruction that has set them last.
+    pub config: Option<VConfig>,
+}
+
 /// Makes a [`Block`], reusing the memory of the last one.
 #[derive(Default)]
 pub struct Builder {
     block: Block,
     pc: u64,
+    /// Of the instruction that comes next.
+    pub vectors: Vectors,
 }
 
 impl Builder {

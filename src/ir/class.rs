@@ -1,7 +1,7 @@
 //! Classes of operations by their effects: computed once, when an operation is added to a block and
 //! its kind is known, for passes and emitters that look at many operations.
 
-use super::{BinOp, Fmt, Op, Src, UnOp};
+use super::{BinOp, Cond, Fmt, Op, Reg, Src, UnOp};
 
 /// Class of an operation: whether it may fault or leave the block, and how many temporaries hosts
 /// need to compute it.
@@ -52,6 +52,39 @@ impl OpClass {
 }
 
 impl Op {
+    /// For a branch, or for what happens unless a condition holds, on the result of a comparison:
+    /// whether it happens if that is true. `None` if it is about something else.
+    #[must_use]
+    pub fn on_result(&self, result: Reg) -> Option<bool> {
+        let (cond, x, y, branches) = match *self {
+            Self::Branch { cond, a, b, .. } => (cond, a, b, true),
+            Self::Select { cond, x, y, .. } | Self::FSelect { cond, x, y, .. } => {
+                (cond, x, y, false)
+            }
+            _ => return None,
+        };
+        if result.is_zero() || (x, y) != (result, Reg::ZERO) && (x, y) != (Reg::ZERO, result) {
+            return None;
+        }
+        match cond {
+            Cond::Eq => Some(!branches),
+            Cond::Ne => Some(branches),
+            Cond::Lt | Cond::Ge | Cond::Ltu | Cond::Geu => None,
+        }
+    }
+
+    /// True if no node may follow.
+    #[must_use]
+    pub const fn ends_block(&self) -> bool {
+        matches!(self, Self::Jump { .. } | Self::JumpIndirect { .. } | Self::Exit(_))
+    }
+
+    /// True if what follows may be executed more or less often: after branches and calls.
+    #[must_use]
+    pub const fn is_branch_or_call(&self) -> bool {
+        matches!(self, Self::Branch { .. } | Self::Call { .. } | Self::CallIndirect { .. })
+    }
+
     /// The class of an operation at `pc`.
     #[inline(always)]
     #[must_use]

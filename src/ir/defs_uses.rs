@@ -1,6 +1,6 @@
 //! Which registers an operation reads and writes.
 
-use super::{FReg, Op, Reg, Src};
+use super::{FReg, Op, Reg, Src, VSrc};
 
 const fn bit(r: Reg) -> u32 {
     1 << (r.0 & 31)
@@ -56,7 +56,14 @@ impl Op {
             | Self::Amo { src, base, .. }
             | Self::StoreConditional { src, base, .. } => bit(src) | bit(base),
             Self::Cas { rd, src, base, .. } => bit(rd) | bit(src) | bit(base),
-            Self::Helper { reads, .. } => reads,
+            Self::Helper { reads, .. } | Self::VHelper { reads, .. } => reads,
+            Self::VSet { avl, .. } => source(avl),
+            Self::VLoad { base, .. }
+            | Self::VStore { base, .. }
+            | Self::VLoadWhole { base, .. }
+            | Self::VStoreWhole { base, .. } => bit(base),
+            Self::VBin { b: VSrc::X(r), .. } => bit(r),
+            Self::VBin { .. } | Self::VRetype { .. } => 0,
             Self::Branch { a, b, .. } => bit(a) | bit(b),
             // The destination may stay what it is.
             Self::Select { x, y, rd, a, b, .. } => bit(x) | bit(y) | bit(rd) | bit(a) | source(b),
@@ -92,7 +99,8 @@ impl Op {
             Self::Call { link, .. }
             | Self::CallIndirect { link, .. }
             | Self::JumpIndirect { link, .. } => bit(link),
-            Self::Helper { writes, .. } => writes,
+            Self::Helper { writes, .. } | Self::VHelper { writes, .. } => writes,
+            Self::VSet { rd, .. } => bit(rd),
             Self::Store { .. }
             | Self::FLoad { .. }
             | Self::FStore { .. }
@@ -106,6 +114,12 @@ impl Op {
             | Self::FMoveFromInt { .. }
             | Self::FConst { .. }
             | Self::FSelect { .. }
+            | Self::VRetype { .. }
+            | Self::VLoad { .. }
+            | Self::VStore { .. }
+            | Self::VLoadWhole { .. }
+            | Self::VStoreWhole { .. }
+            | Self::VBin { .. }
             | Self::Branch { .. }
             | Self::Jump { .. }
             | Self::Exit(_) => 0,
@@ -167,6 +181,10 @@ mod tests {
             ("unless.ne x5, x0: move.d f7, f8", 1 << 5, 0),
             ("call 0x10, x1 = 0x20", 0, 1 << 1),
             ("helper reads {x3} writes {x4}", 1 << 3, 1 << 4),
+            ("vhelper reads {x3} writes {x4}", 1 << 3, 1 << 4),
+            ("vset x5, x6, 0x10*4", 1 << 6, 1 << 5),
+            ("vload.d [x6], v16, 0x10*4", 1 << 6, 0),
+            ("vadd v16, v32, x6, 0x10*4", 1 << 6, 0),
         ];
         for (text, reads, writes) in cases {
             let op: Op = text.parse().expect(text);

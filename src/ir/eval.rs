@@ -4,7 +4,7 @@
 //! atomics, counters and the interpreter give is left to the caller ([`Flow::Unknown`]), who knows
 //! by [`Op::writes`] and [`Op::float_writes`] which registers are concerned.
 
-use super::{BinOp, ExitKind, Fmt, LoadKind, Op, Reg, Src, UnOp, Width, eval_float};
+use super::{BinOp, Cond, ExitKind, Fmt, LoadKind, Op, Reg, Src, UnOp, Width, eval_float};
 
 /// The registers that operations work on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -187,6 +187,34 @@ impl LoadKind {
     pub const fn extend(self, raw: u64) -> u64 {
         let unused = 64 - 8 * self.size.bytes();
         if self.signed { ((raw << unused) as i64 >> unused) as u64 } else { raw }
+    }
+}
+
+impl Cond {
+    /// Whether it holds for two values.
+    #[must_use]
+    pub const fn holds(self, x: u64, y: u64) -> bool {
+        match self {
+            Self::Eq => x == y,
+            Self::Ne => x != y,
+            Self::Lt => (x as i64) < y as i64,
+            Self::Ge => x as i64 >= y as i64,
+            Self::Ltu => x < y,
+            Self::Geu => x >= y,
+        }
+    }
+
+    /// The condition that holds exactly when this one does not.
+    #[must_use]
+    pub const fn inverse(self) -> Self {
+        match self {
+            Self::Eq => Self::Ne,
+            Self::Ne => Self::Eq,
+            Self::Lt => Self::Ge,
+            Self::Ge => Self::Lt,
+            Self::Ltu => Self::Geu,
+            Self::Geu => Self::Ltu,
+        }
     }
 }
 

@@ -5,9 +5,10 @@
 //! Deliberately absent: flags, delay slots, implicit state other than the accrued FP flags and
 //! the dynamic rounding mode, which FP operations use as the hart does.
 //!
-//! Reading order: `op` (operations), `operands` (which registers they read and write), `shape`
-//! (what they have in common), `block` (how they are put together), `print` (how they read), `eval`
-//! (what they mean), `verify` (what holds in every block).
+//! Reading order: `op` (operations), `vector` (operands of vector ones), `operands` (which
+//! registers they read and write), `shape` (what they have in common), `block` (how they are put
+//! together), `print` (how they read), `eval` (what they mean), `verify` (what holds in every
+//! block).
 
 mod block;
 mod bytes;
@@ -19,9 +20,10 @@ mod op;
 mod parse;
 mod print;
 mod syntax;
+mod vector;
 mod verify;
 
-pub use block::{Block, Builder, Node};
+pub use block::{Block, Builder, Node, Vectors};
 pub use bytes::Bytes;
 pub use class::OpClass;
 pub use eval::{Flow, Memory, Registers, eval};
@@ -30,4 +32,5 @@ pub use op::{
     LoadKind, MemSize, Op, Reg, Rounding, Src, UnOp, Width,
 };
 pub use parse::ParseError;
+pub use vector::{VBinOp, VConfig, VGroup, VSrc};
 pub use verify::{VerifyError, verify};

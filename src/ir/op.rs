@@ -1,6 +1,6 @@
 //! The operations.
 
-use super::Bytes;
+use super::{Bytes, VBinOp, VConfig, VGroup, VSrc};
 use crate::util::Counter;
 
 /// An integer register by number; 0 reads as zero and drops writes.
@@ -210,34 +210,6 @@ pub enum Cond {
     Ltu,
     /// Greater or equal, unsigned.
     Geu,
-}
-
-impl Cond {
-    /// Whether it holds for two values.
-    #[must_use]
-    pub const fn holds(self, x: u64, y: u64) -> bool {
-        match self {
-            Self::Eq => x == y,
-            Self::Ne => x != y,
-            Self::Lt => (x as i64) < y as i64,
-            Self::Ge => x as i64 >= y as i64,
-            Self::Ltu => x < y,
-            Self::Geu => x >= y,
-        }
-    }
-
-    /// The condition that holds exactly when this one does not.
-    #[must_use]
-    pub const fn inverse(self) -> Self {
-        match self {
-            Self::Eq => Self::Ne,
-            Self::Ne => Self::Eq,
-            Self::Lt => Self::Ge,
-            Self::Ge => Self::Lt,
-            Self::Ltu => Self::Geu,
-            Self::Geu => Self::Ltu,
-        }
-    }
 }
 
 /// Atomic read-modify-write operations; `rd` gets the old value, sign-extended.
@@ -736,6 +708,84 @@ pub enum Op {
         /// Integer registers written, one bit each.
         writes: u32,
     },
+    /// `vtype` and `vl` become those of `config`, and `rd` that `vl`, if `avl` is a constant, or
+    /// that much at least; else `vl` is less.
+    VSet {
+        /// Destination, or the zero register.
+        rd: Reg,
+        /// Number of elements that are asked for.
+        avl: Src,
+        /// What is set.
+        config: VConfig,
+    },
+    /// `vtype` and `vl` become those of `to`, if they are those of `from`.
+    VRetype {
+        /// What there is.
+        from: VConfig,
+        /// What is set; `vl` is the same.
+        to: VConfig,
+    },
+    /// `vd =` elements at `base` and behind it.
+    VLoad {
+        /// For which `vtype` and `vl`.
+        config: VConfig,
+        /// Bytes of an element, whatever `vtype` says: up to `D`.
+        width: MemSize,
+        /// Destination.
+        vd: VGroup,
+        /// Address register.
+        base: Reg,
+    },
+    /// Elements at `base` and behind it `= vs`.
+    VStore {
+        /// For which `vtype` and `vl`.
+        config: VConfig,
+        /// Bytes of an element, whatever `vtype` says: up to `D`.
+        width: MemSize,
+        /// Value.
+        vs: VGroup,
+        /// Address register.
+        base: Reg,
+    },
+    /// `vd =` so many bytes at `base`, whatever `vtype` and `vl` are.
+    VLoadWhole {
+        /// Bytes of whole registers.
+        bytes: i32,
+        /// Destination.
+        vd: VGroup,
+        /// Address register.
+        base: Reg,
+    },
+    /// So many bytes at `base = vs`, whatever `vtype` and `vl` are.
+    VStoreWhole {
+        /// Bytes of whole registers.
+        bytes: i32,
+        /// Value.
+        vs: VGroup,
+        /// Address register.
+        base: Reg,
+    },
+    /// `vd = a op b`, for each element.
+    VBin {
+        /// Operation.
+        op: VBinOp,
+        /// For which `vtype` and `vl`.
+        config: VConfig,
+        /// Destination.
+        vd: VGroup,
+        /// First operand.
+        a: VGroup,
+        /// Second operand.
+        b: VSrc,
+    },
+    /// The interpreter executes the vector instruction at this node's pc, which has to do with no
+    /// floating-point register and leaves `vtype` and `vl` alone.
+    VHelper {
+        /// Integer registers read, one bit each.
+        reads: u32,
+        /// Integer registers written, one bit each.
+        writes: u32,
+    },
     /// If `a cond b`, goes to `target`; else goes on with the next node.
     Branch {
         /// Condition.
@@ -825,39 +875,4 @@ pub enum Op {
     },
     /// Leaves translated code at this node's pc. Ends the block.
     Exit(ExitKind),
-}
-
-impl Op {
-    /// True if no node may follow.
-    #[must_use]
-    pub const fn ends_block(&self) -> bool {
-        matches!(self, Self::Jump { .. } | Self::JumpIndirect { .. } | Self::Exit(_))
-    }
-
-    /// For a branch, or for what happens unless a condition holds, on the result of a comparison:
-    /// whether it happens if that is true. `None` if it is about something else.
-    #[must_use]
-    pub fn on_result(&self, result: Reg) -> Option<bool> {
-        let (cond, x, y, branches) = match *self {
-            Self::Branch { cond, a, b, .. } => (cond, a, b, true),
-            Self::Select { cond, x, y, .. } | Self::FSelect { cond, x, y, .. } => {
-                (cond, x, y, false)
-            }
-            _ => return None,
-        };
-        if result.is_zero() || (x, y) != (result, Reg::ZERO) && (x, y) != (Reg::ZERO, result) {
-            return None;
-        }
-        match cond {
-            Cond::Eq => Some(!branches),
-            Cond::Ne => Some(branches),
-            Cond::Lt | Cond::Ge | Cond::Ltu | Cond::Geu => None,
-        }
-    }
-
-    /// True if what follows may be executed more or less often: after branches and calls.
-    #[must_use]
-    pub const fn is_branch_or_call(&self) -> bool {
-        matches!(self, Self::Branch { .. } | Self::Call { .. } | Self::CallIndirect { .. })
-    }
 }

@@ -4,7 +4,7 @@ use std::fmt::{self, Formatter, Write};
 
 use super::{
     AmoOp, BinOp, Bytes, Cond, ExitKind, FBinOp, FCmpOp, FReg, FSelectOp, FUnOp, Fence, Fmt,
-    IntFmt, LoadKind, MemSize, Reg, Rounding, Src, UnOp, Width,
+    IntFmt, LoadKind, MemSize, Reg, Rounding, Src, UnOp, VBinOp, VConfig, VGroup, VSrc, Width,
 };
 use crate::util::Counter;
 
@@ -54,6 +54,14 @@ macro_rules! for_each_form { ($m:ident) => { $m! {
     [Op::ReadRounding { rd }] "readrounding " rd "";
     [Op::ReadCounter { counter, rd }] "readcounter." counter " " rd "";
     [Op::Helper { reads, writes }] "helper reads " reads " writes " writes "";
+    [Op::VSet { rd, avl, config }] "vset " rd ", " avl ", " config "";
+    [Op::VRetype { from, to }] "vretype " from ", " to "";
+    [Op::VLoad { config, width, vd, base }] "vload." width " [" base "], " vd ", " config "";
+    [Op::VStore { config, width, vs, base }] "vstore." width " [" base "], " vs ", " config "";
+    [Op::VLoadWhole { bytes, vd, base }] "vload [" base "], " vd ", " bytes "";
+    [Op::VStoreWhole { bytes, vs, base }] "vstore [" base "], " vs ", " bytes "";
+    [Op::VBin { op, config, vd, a, b }] "" op " " vd ", " a ", " b ", " config "";
+    [Op::VHelper { reads, writes }] "vhelper reads " reads " writes " writes "";
     [Op::Branch { cond, a, b, target }] "branch." cond " " a ", " b ", " target "";
     [Op::Select { cond, x, y, op, w, rd, a, b }]
         "unless." cond " " x ", " y ": " op "." w " " rd ", " a ", " b "";
@@ -247,6 +255,35 @@ names! { FSelectOp {
     Abs "abs",
     Zero "zero",
 } }
+names! { VBinOp {
+    Move "vmove",
+    Add "vadd",
+    Sub "vsub",
+    Rsub "vrsub",
+    And "vand",
+    Or "vor",
+    Xor "vxor",
+    Min "vmin",
+    Minu "vminu",
+    Max "vmax",
+    Maxu "vmaxu",
+    Sll "vsll",
+    Srl "vsrl",
+    Sra "vsra",
+    Mul "vmul",
+    Mulh "vmulh",
+    Mulhu "vmulhu",
+    Macc "vmacc",
+    Nmsac "vnmsac",
+    Madd "vmadd",
+    Nmsub "vnmsub",
+    Zext2 "vzext2",
+    Zext4 "vzext4",
+    Zext8 "vzext8",
+    Sext2 "vsext2",
+    Sext4 "vsext4",
+    Sext8 "vsext8",
+} }
 names! { Counter {
     Monotonic "monotonic",
     MonotonicCoarse "monotonic-coarse",
@@ -292,6 +329,57 @@ impl Field for FReg {
     #[cfg(test)]
     fn any(random: u64) -> Self {
         Self(random as u8 & 31)
+    }
+}
+
+/// `v32`: the register or registers that begin at byte 32.
+impl Field for VGroup {
+    fn write(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "v{}", self.0)
+    }
+    fn read(text: &str) -> Option<Self> {
+        text.strip_prefix('v')?.parse().ok().map(Self)
+    }
+    #[cfg(test)]
+    fn any(random: u64) -> Self {
+        Self(random as u16)
+    }
+}
+
+impl Field for VSrc {
+    fn write(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Group(group) => group.write(f),
+            Self::X(r) => r.write(f),
+            Self::Imm(value) => value.write(f),
+        }
+    }
+    fn read(text: &str) -> Option<Self> {
+        let other = || Reg::read(text).map(Self::X).or_else(|| i32::read(text).map(Self::Imm));
+        VGroup::read(text).map(Self::Group).or_else(other)
+    }
+    #[cfg(test)]
+    fn any(random: u64) -> Self {
+        match random >> 62 {
+            0 => Self::X(Reg::any(random)),
+            1 => Self::Imm(i32::any(random)),
+            _ => Self::Group(VGroup::any(random)),
+        }
+    }
+}
+
+/// `0xd0*4`: `vtype`, and `vl`.
+impl Field for VConfig {
+    fn write(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}*{}", self.vtype, self.vl)
+    }
+    fn read(text: &str) -> Option<Self> {
+        let (vtype, vl) = text.strip_prefix("0x")?.split_once('*')?;
+        Some(Self { vtype: u8::from_str_radix(vtype, 16).ok()?, vl: vl.parse().ok()? })
+    }
+    #[cfg(test)]
+    fn any(random: u64) -> Self {
+        Self { vtype: random as u8, vl: (random >> 8) as u16 }
     }
 }
 

@@ -1,6 +1,8 @@
 //! What every block must hold, for tests and debug builds.
 
-use super::{BinOp, Block, FBinOp, Fmt, MemSize, Op, OpClass, Reg, Rounding, Src, UnOp, Width};
+use super::{
+    BinOp, Block, FBinOp, Fmt, MemSize, Op, OpClass, Reg, Rounding, Src, UnOp, VConfig, VSrc, Width,
+};
 
 /// What is wrong with a block.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -154,6 +156,9 @@ fn operation(op: &Op) -> Result<(), &'static str> {
     let even = |addr: u64| rule(addr & 1 == 0, "odd address");
     let linked = |link: Reg| rule(!link.is_zero(), "a call that does not link");
     let float = |fmt: Fmt| rule(fmt != Fmt::H, "half-precision arithmetic");
+    let configured = |config: VConfig| {
+        rule(config.vl != 0 && config.vtype >> 5 & 1 == 0, "no type or no elements")
+    };
     let exact = |rm: Rounding| rule(rm == Rounding::Rne, "rounding where nothing is rounded");
     match *op {
         Op::Bin { op, w, b, .. } => {
@@ -207,7 +212,32 @@ fn operation(op: &Op) -> Result<(), &'static str> {
         | Op::FToInt { fmt, .. }
         | Op::FFromInt { fmt, .. } => float(fmt),
         Op::FConvert { from, to, .. } => rule(from != to, "conversion to the same format"),
-        Op::Helper { reads, writes } => rule((reads | writes) & 1 == 0, "names x0"),
+        Op::Helper { reads, writes } | Op::VHelper { reads, writes } => {
+            rule((reads | writes) & 1 == 0, "names x0")
+        }
+        Op::VSet { avl, config, .. } => {
+            configured(config)?;
+            let exact = avl == Src::Imm(config.vl.into()) || matches!(avl, Src::Reg(_));
+            rule(exact, "another length than the one that is asked for")
+        }
+        Op::VRetype { from, to } => {
+            configured(from)?;
+            configured(to)?;
+            rule(from.vl == to.vl, "another length than before")
+        }
+        Op::VLoad { config, width, .. } | Op::VStore { config, width, .. } => {
+            rule(width != MemSize::Q, "elements of 16 bytes")?;
+            configured(config)
+        }
+        Op::VLoadWhole { bytes, .. } | Op::VStoreWhole { bytes, .. } => {
+            rule(bytes > 0 && bytes % 16 == 0, "no whole registers")
+        }
+        Op::VBin { op, config, b, .. } => {
+            let narrow = op.narrower() != 0;
+            rule(op.narrower() <= config.sew(), "elements of less than a byte")?;
+            rule(!narrow || matches!(b, VSrc::Group(_)), "extension of what is no element")?;
+            configured(config)
+        }
         Op::Branch { target, .. } | Op::Jump { target } => even(target),
         Op::Call { target, link, ret } => {
             even(target)?;
@@ -264,6 +294,8 @@ mod tests {
             "call 0x2000, x1 = 0x1004",
             "jump 0x1000",
             "return [x1 + 0], x0 = 0x1004",
+            "vset x5, x6, 0xd0*4",
+            "vadd v16, v32, -1, 0xd0*4",
         ] {
             assert_eq!(verify(&block(line)), Ok(()), "{line}");
         }
@@ -288,6 +320,14 @@ mod tests {
             "fmin.s.dyn f1, f2, f3",
             "fconvert.s.s.rne f1, f2",
             "helper reads {x0} writes {}",
+            "vset x5, 3, 0x10*4",
+            "vset x5, x6, 0x10*0",
+            "vretype 0x10*4, 0x18*2",
+            "vload.q [x5], v16, 0x10*4",
+            "vload [x5], v16, 8",
+            "vadd v16, v32, v48, 0x20*4",
+            "vzext4 v16, v16, v48, 0xc8*4",
+            "vsext2 v16, v16, 3, 0xc8*4",
             "branch.eq x0, x1, 0x1001",
             "call 0x2000, x0 = 0x1004",
             "jump 0x1001",

@@ -36,6 +36,8 @@ pub(super) enum Rule {
     Csr,
     /// Floating point.
     Float(rv_f::Float),
+    /// Vectors.
+    Vector(rv_v::Vector),
     /// Leaves translated code.
     Exit(ExitKind),
     /// The interpreter executes it.
@@ -81,7 +83,7 @@ const fn collect(tables: &[&[(isa::Op, Rule)]]) -> [Rule; isa::Op::COUNT] {
 /// Whether `op` has no translation of its own: the interpreter executes it.
 #[must_use]
 pub fn is_helper(op: isa::Op) -> bool {
-    RULES[op as usize] == Rule::Helper
+    matches!(RULES[op as usize], Rule::Helper | Rule::Vector(rv_v::Vector::Other))
 }
 
 /// Whether `op` only computes something from registers, raising no flags.
@@ -155,6 +157,7 @@ pub(super) fn apply(b: &mut Builder, insn: Insn, pc: u64) -> Flow {
         }
         Rule::Atomic(what) => rv_a::lift(b, what, &{ insn }),
         Rule::Float(what) => rv_f::lift(b, what, &{ insn }),
+        Rule::Vector(what) => return rv_v::lift(b, what, &{ insn }),
     }
     Flow::Next
 }
@@ -163,10 +166,11 @@ pub(super) fn apply(b: &mut Builder, insn: Insn, pc: u64) -> Flow {
 pub(super) fn helper(b: &mut Builder, insn: &Insn) {
     let (reads, writes) = helper_registers(insn);
     opt::add(b, Op::Helper { reads, writes });
+    b.vectors.config = None;
 }
 
 /// The integer registers that the interpreter reads and writes when it executes `insn`.
-fn helper_registers(insn: &Insn) -> (u32, u32) {
+pub(super) fn helper_registers(insn: &Insn) -> (u32, u32) {
     let bit = |n: u8| 1u32 << (n & 31);
     let (rd, rs1, rs2) = (bit(insn.rd), bit(insn.rs1), bit(insn.rs2));
     let (reads, writes) = match insn.op.format() {

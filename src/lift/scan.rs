@@ -31,7 +31,7 @@ use super::loop_headers::{LoopHeaders, PageScan};
 use super::rule::{self, Flow};
 use super::short_branch;
 use super::{CodeSource, Limits, Piece};
-use crate::ir::{Builder, ExitKind, Op};
+use crate::ir::{Builder, ExitKind, Op, Vectors};
 use crate::isa::{self, Ext, Format, Insn, Isa, Visitor};
 use crate::opt;
 
@@ -47,6 +47,9 @@ pub(super) fn scan<S: CodeSource + ?Sized>(
     limits: &Limits,
 ) {
     builder.start(pc);
+    // Where all instructions of a block are to be executed, an illegal one must end it.
+    let vlenb = if limits.each_branch { 0 } else { isa.vlenb() };
+    builder.vectors = Vectors { vlenb, config: None };
     let mut scan = Scan {
         builder,
         isa,

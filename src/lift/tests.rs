@@ -589,10 +589,13 @@ mod instructions {
             for _ in 0..50 {
                 let insn = crate::isa::random::insn(op, &mut next);
                 let block = Asm::words(&[encode(&insn), ret()]).lift();
-                let helper = matches!(block.nodes[0].op, crate::ir::Op::Helper { .. });
-                // Of those, which CSR it is decides.
+                use crate::ir::Op::{Helper, VHelper};
+                let helper = matches!(block.nodes[0].op, Helper { .. } | VHelper { .. });
+                // Of those, which CSR it is decides; of vectors, what `vtype` and `vl` are.
                 let csr = matches!(op.format(), Format::Csr | Format::CsrImm);
-                assert!(csr || helper == is_helper(op), "{insn:?}: {block}");
+                let vectors = op as usize >= Op::Vsetvli as usize;
+                let either = csr || vectors && helper;
+                assert!(either || helper == is_helper(op), "{insn:?}: {block}");
             }
         }
     }

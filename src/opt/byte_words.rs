@@ -259,8 +259,7 @@ fn keeps_word(
     ours: impl Fn(usize) -> bool,
 ) -> bool {
     let mut made = nodes[start].writes();
-    for n in start + 1..root {
-        let node = &nodes[n];
+    for (n, node) in nodes.iter().enumerate().take(root).skip(start + 1) {
         let (reads, writes) = (node.reads(), node.writes());
         if ours(n) {
             made |= writes;

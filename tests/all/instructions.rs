@@ -12,6 +12,9 @@ Every instruction that is known, in the order of the manual's chapters. The inte
 of them. Translated code has operations of its own for those marked `yes`; for the others it calls
 the interpreter. Everything else is an illegal instruction.
 
+Of vectors, those marked `yes` have such operations on x86-64 with AVX2, if no mask is used and AVX2
+has an instruction for elements of their width.
+
 16-bit instructions (C, Zcb) are other encodings of these.
 
 This file is written by `BLESS=1 cargo test --test all instructions`.

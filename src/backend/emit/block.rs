@@ -4,7 +4,7 @@
 use super::Checker;
 use super::{
     Emitter, HeldCopies, Host, Lower, LowerBlock, LowerConvert, LowerExit, LowerFloatMove,
-    LowerMemory, LowerSelect,
+    LowerMemory, LowerSelect, LowerVector,
 };
 use crate::backend::{CountPoint, Counted, Homes, MAX_COUNTERS};
 use crate::ir::{Block, Fmt, Node, Op};
@@ -35,6 +35,7 @@ where
     pub(crate) fn nodes(&mut self, homes: &mut Homes, nodes: &[Node], after: u64) {
         let mut open = true;
         self.begin_run();
+        self.vectors.forget();
         let mut ahead = std::mem::take(self.ahead);
         let cpu = self.cpu;
         Liveness::of(nodes, &mut ahead, |class| H::keeps(class, cpu));
@@ -52,6 +53,9 @@ where
             self.pc = node.pc;
             self.next = following.first().map_or(after, |n| n.pc);
             (rest, known) = (following, later);
+            if self.vectors.has_misses() {
+                self.enter_second_copy(homes);
+            }
             let mut last = node;
             match self.fuse_with_next(homes, &node.op, following) {
                 0 => self.op(homes, &node.op, following.is_empty()),
@@ -82,6 +86,9 @@ where
         self.end_run(homes, if open { after } else { u64::MAX });
         #[cfg(all(debug_assertions, feature = "tools"))]
         checker.iter_mut().for_each(|c| c.taken(self));
+        if self.vectors.has_misses() {
+            self.second_copy(homes, nodes, after);
+        }
     }
 
     /// Emits `op`, the last one or not.
@@ -125,6 +132,14 @@ where
             Op::ReadRounding { rd } => self.read_rounding(homes, rd),
             Op::ReadCounter { counter, rd } => self.read_counter(homes, counter, rd),
             Op::Helper { reads: _, writes } => self.helper(homes, writes),
+            Op::VSet { .. }
+            | Op::VRetype { .. }
+            | Op::VLoad { .. }
+            | Op::VStore { .. }
+            | Op::VLoadWhole { .. }
+            | Op::VStoreWhole { .. }
+            | Op::VBin { .. }
+            | Op::VHelper { .. } => self.vector(homes, op),
             Op::Branch { cond, a, b, target } => self.branch(homes, cond, a, b, target),
             Op::Select { cond, x, y, op, w, rd, a, b } => {
                 self.select(homes, (cond, x, y), rd, (op, w, a, b));

@@ -92,6 +92,7 @@ where
         self.sym.reset(homes);
         self.reset_float();
         self.copies.forget();
+        self.vectors.forget();
     }
 
     #[inline(never)]
@@ -196,6 +197,7 @@ where
     pub(crate) fn helper(&mut self, homes: &mut Homes, writes: u32) {
         self.flush(homes);
         self.call_helper(homes);
+        self.vectors.forget();
         for r in 1..32 {
             if writes & 1 << r != 0 {
                 self.sym.set_home(homes, r, false);

@@ -33,6 +33,7 @@ pub(crate) trait Lower<'b, H: Host<'b>>:
     + LowerArith
     + LowerFloatMove
     + LowerConvert
+    + LowerVector
     + LowerExit<'b, H>
 {
 }
@@ -287,6 +288,14 @@ pub(crate) trait LowerConvert {
     fn read_flags(&mut self, homes: &mut Homes, rd: Reg);
     fn swap_flags(&mut self, homes: &mut Homes, rd: Reg, a: Src);
     fn read_rounding(&mut self, homes: &mut Homes, rd: Reg);
+}
+
+/// Vectors.
+pub(crate) trait LowerVector {
+    /// Emits `op`, an operation of vectors: by [`Emitter::vector_op`](super::Emitter::vector_op),
+    /// or, if the host has no vector instructions that are good for it, by
+    /// [`Emitter::vector_helper`](super::Emitter::vector_helper).
+    fn vector(&mut self, homes: &mut Homes, op: &Op);
 }
 
 /// Atomic operations, on the address that [`Self::atomic_base`] has made ready. Results are where

@@ -3,10 +3,10 @@
 //! A host is an assembler ([`Host`]: registers, encodings, and primitives that decide nothing) and
 //! what it lowers in its own way ([`Lower`], a trait for each kind of operation). Everything else
 //! is written here once, over both: `block` (a block from end to end, fault points, counters),
-//! `values` (where integer registers are), `int`, `memory`, `atomic`, `select` (operations),
-//! `exits`, `meter` (budgets of instructions), `loops` and `loop_head` (loops whose head relies on
-//! more than the contract), and what is pending of floating-point registers (`float`; what is known
-//! of them is [`crate::opt::FloatFacts`]).
+//! `values` (where integer registers are), `int`, `memory`, `atomic`, `select`, `vector`
+//! (operations), `exits`, `meter` (budgets of instructions), `loops` and `loop_head` (loops whose
+//! head relies on more than the contract), and what is pending of floating-point registers
+//! (`float`; what is known of them is [`crate::opt::FloatFacts`]).
 
 mod atomic;
 mod block;
@@ -23,6 +23,7 @@ mod memory;
 mod meter;
 mod select;
 mod values;
+mod vector;
 
 #[cfg(all(debug_assertions, feature = "tools"))]
 pub(crate) use checker::Checker;
@@ -34,9 +35,12 @@ pub(crate) use host::Aside;
 pub(crate) use host::{Access, HeldCopies, Host, Place};
 pub(crate) use lower::{
     Conversion, FloatValue, Lower, LowerArith, LowerAtomic, LowerBlock, LowerConvert, LowerExit,
-    LowerFloat, LowerFloatMove, LowerInt, LowerMemory, LowerSelect, LowerValues, Unless, Value,
-    Writes,
+    LowerFloat, LowerFloatMove, LowerInt, LowerMemory, LowerSelect, LowerValues, LowerVector,
+    Unless, Value, Writes,
 };
+pub(crate) use vector::{Lanes, VectorUnit};
+
+use vector::VectorFacts;
 
 use super::{EmitContext, Out, RegMap, Symbolic};
 use crate::opt::{FloatFacts, Liveness, RegSet};
@@ -49,6 +53,8 @@ pub(crate) struct Emitter<'b, 'c, H: Host<'b>> {
     pub(crate) sym: Symbolic,
     /// What is known of floating-point registers.
     pub(crate) fp: FloatFacts,
+    /// What is known of vectors.
+    pub(crate) vectors: VectorFacts<H::Branch>,
     /// The loop that is being emitted, if back-edges need not keep the contract.
     pub(crate) head: Option<LoopHead>,
     pub(crate) ctx: &'c EmitContext<'c>,
@@ -91,6 +97,7 @@ impl<'b, 'c, H: Host<'b>> Emitter<'b, 'c, H> {
             a: H::new(out, ctx),
             sym: Symbolic::new(),
             fp: FloatFacts::default(),
+            vectors: VectorFacts::default(),
             head: None,
             ctx,
             map,
