@@ -29,7 +29,7 @@ where
     }
 
     /// Loads a word of which registers are made that are pending until somebody needs them: see
-    /// [`Val::Bytes`].
+    /// [`crate::backend::Val::Bytes`].
     #[inline(never)]
     pub(crate) fn load_word(
         &mut self,
