@@ -1,10 +1,10 @@
 //! What is known of each guest integer register at a point of a block, beyond "it is at home".
 //!
-//! A register's *home* is its host register or its slot. A register is *pending* when its home does
-//! not hold its value; the value is then a constant, a sum over homes of other registers, such a
-//! home shifted, or the home's low half sign-extended. Pending values cost nothing until somebody
-//! needs them at home, and many are never needed there: they are folded into addresses and
-//! immediates, or overwritten.
+//! A register's *home* is its host register or its slot. A register is *pending* when its home
+//! does not hold its value; the value is then a constant, a sum over homes of other registers,
+//! such a home shifted, bytes of a word that such a home holds, or the home's low half
+//! sign-extended. Pending values cost nothing until somebody needs them at home, and many are
+//! never needed there: they are folded into addresses and immediates, or overwritten.
 
 use super::homes::Homes;
 use crate::ir::{BinOp, Bytes, Width};

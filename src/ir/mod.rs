@@ -5,10 +5,10 @@
 //! Deliberately absent: flags, delay slots, implicit state other than the accrued FP flags and
 //! the dynamic rounding mode, which FP operations use as the hart does.
 //!
-//! Reading order: `op` (operations), `vector` (operands of vector ones), `operands` (which
-//! registers they read and write), `shape` (what they have in common), `block` (how they are put
-//! together), `print` (how they read), `eval` (what they mean), `verify` (what holds in every
-//! block).
+//! Reading order: `op` (operations), `vector` (operands of vector ones), `bytes` (of words that
+//! were loaded), `defs_uses` (which registers they read and write), `class` (what they have in
+//! common), `block` (how they are put together), `print` (how they read), `eval` (what they mean),
+//! `verify` (what holds in every block).
 
 mod block;
 mod bytes;

@@ -22,7 +22,7 @@ use crate::ir::{
 
 /// Most nodes of a block that is looked at: sets of them are `u128`.
 const MOST_NODES: usize = 128;
-/// Fewest nodes that the bytes of a word replace.
+/// Fewest operations that are worth replacing.
 const FEWEST: u32 = 4;
 
 /// A set of nodes.

@@ -13,7 +13,8 @@
 //!
 //! What a rewrite or a conversion may do: no state at an access to memory, at a way out, or at any
 //! other operation with an effect differs from what it was without it, for any registers. `check`
-//! (tests) holds all of them to that, by [`crate::ir::eval`].
+//! (tests) holds all of them to that, by [`crate::ir::eval`]. [`merge_bytes`] alone makes other
+//! accesses, and its own tests see to the rest.
 //!
 //! Deliberately elsewhere: what is known of values while host code is made of them, and where they
 //! are (`backend::symbolic`), since it depends on the host's registers.
