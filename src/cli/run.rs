@@ -83,10 +83,8 @@ pub(super) fn run_watched(flags: RunFlags, profile: Option<Writer>) -> Result<Ex
     } else {
         command.arg0(program);
     }
-    if flags.clear_env {
-        command.env_clear();
-    } else {
-        hide_ours(&mut command);
+    if !flags.clear_env {
+        share_environment(&mut command);
     }
     environment(&mut command, &flags);
     if let Some(address) = flags.gdb {
@@ -113,7 +111,6 @@ fn in_image(
     command.arg0(flags.argv0.as_ref().unwrap_or(program));
     command.user(launch.ids.0, launch.ids.1, launch.groups);
     let terminal = std::env::var_os("TERM").filter(|_| !flags.clear_env);
-    command.env_clear();
     if let Some(terminal) = terminal {
         command.env("TERM", terminal);
     }
@@ -194,7 +191,7 @@ impl Launch {
         if let Some((file, called)) = self.file {
             command.program_file(file, called);
         }
-        hide_ours(&mut command);
+        share_environment(&mut command);
         if let Some(address) = self.debugger {
             command.debugger(address);
         }
@@ -501,8 +498,9 @@ fn environment(command: &mut Command, flags: &RunFlags) {
     }
 }
 
-/// Takes `RVNATIVE_*` out of the guest's environment, unless it is to stay.
-fn hide_ours(command: &mut Command) {
+/// Gives the guest our environment without `RVNATIVE_*`, unless that is to stay.
+fn share_environment(command: &mut Command) {
+    command.inherit_env();
     if std::env::var_os("RVNATIVE_KEEP_ENV").is_some_and(|v| v == "1") {
         return;
     }

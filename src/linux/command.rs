@@ -6,12 +6,13 @@ use crate::linux::exec::execve::{self, find_program};
 use crate::linux::exec::inherit::Inherited;
 use crate::linux::exec::loader::{self, Image, LoadError};
 use crate::linux::exec::reentry::Reentry;
+use crate::linux::exec::settings::First;
 use crate::linux::exec::stack::{self, Contents};
-use crate::linux::exec::{executable, setid, vdso};
+use crate::linux::exec::{executable, setid, settings, vdso};
 use crate::linux::fs::busy;
 use crate::linux::fs::namespace::{Namespace, open_path};
 use crate::linux::fs::proc::shown::ProcDevice;
-use crate::linux::fs::rootfs::{RootFs, Want, World, Worlds, fd_path};
+use crate::linux::fs::rootfs::{Handle, RootFs, Want, World, Worlds, fd_path};
 use crate::linux::gdb::attach;
 use crate::linux::gdb::socket::Address;
 use crate::linux::gdb::state::{Debug, Monitor};
@@ -25,6 +26,7 @@ use crate::linux::signal::core_threads::Gathering;
 use crate::linux::signal::crash::{self, Crash};
 use crate::linux::signal::mirror;
 use crate::linux::signal::vector;
+use crate::linux::spawn::{self, Child, Output, Stdio, Streams};
 use crate::linux::status::ExitStatus;
 use crate::linux::task::afl::ForkServer;
 use crate::linux::task::credentials::Credentials;
@@ -52,15 +54,26 @@ use std::time::Duration;
 /// A guest program to be started, in the manner of [`std::process::Command`].
 ///
 /// ```no_run
-/// use rvnative::linux::{Command, RootFs};
+/// use rvnative::linux::{Command, Reentry, RootFs};
 ///
-/// let status = Command::new("/usr/bin/python3")
-///     .args(["-c", "print(6 * 7)"])
-///     .rootfs(RootFs::prefix("./debian-riscv64")?)
-///     .status()?;
-/// assert!(status.success());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     // The program is this executable started anew, which then becomes the program.
+///     if let Some(reentry) = Reentry::from_args(std::env::args_os()) {
+///         return Err(reentry.into_command().exec().into());
+///     }
+///     let output = Command::new("/usr/bin/python3")
+///         .args(["-c", "print(6 * 7)"])
+///         .rootfs(RootFs::prefix("./debian-riscv64")?)
+///         .output()?;
+///     assert!(output.status.success());
+///     assert_eq!(output.stdout, b"42\n");
+///     Ok(())
+/// }
 /// ```
+///
+/// [`spawn`](Self::spawn), [`output`](Self::output) and [`status`](Self::status) work from any
+/// thread of any process whose `main` looks for a [`Reentry`] first, as above; what the program may
+/// do it may do as a process of its own. [`exec`](Self::exec) makes this process the guest's.
 pub struct Command {
     program: PathBuf,
     /// Where the host finds the program, and what it was called.
@@ -89,6 +102,8 @@ pub struct Command {
     debugger: Option<Address>,
     /// What the program before this one has said about its debugger; empty if it had none.
     handed_over: String,
+    /// Standard files of a program that is started beside us.
+    pub(super) streams: Streams,
 }
 
 impl std::fmt::Debug for Command {
@@ -106,8 +121,8 @@ fn has_key(entry: &[u8], key: &OsStr) -> bool {
 }
 
 impl Command {
-    /// A program by its path: as the guest sees it, where that differs. It gets this process's
-    /// environment.
+    /// A program by its path: as the guest sees it, where that differs. Its environment is empty
+    /// unless something is put there.
     #[must_use]
     pub fn new(program: impl AsRef<Path>) -> Self {
         Self {
@@ -117,7 +132,7 @@ impl Command {
             seed: None,
             args: Vec::new(),
             arg0: None,
-            env: std::env::vars_os().map(|(k, v)| variable(&k, &v)).collect(),
+            env: Vec::new(),
             sigmask: None,
             inherited: None,
             close: Vec::new(),
@@ -131,6 +146,7 @@ impl Command {
             user: Credentials::default(),
             debugger: None,
             handed_over: String::new(),
+            streams: Streams::default(),
         }
     }
 
@@ -165,6 +181,24 @@ impl Command {
         self.env_remove(&key);
         self.env.push(variable(key.as_ref(), value.as_ref()));
         self
+    }
+
+    /// Sets variables of the guest's environment.
+    pub fn envs<I, K, V>(&mut self, vars: I) -> &mut Self
+    where
+        I: IntoIterator<Item = (K, V)>,
+        K: AsRef<OsStr>,
+        V: AsRef<OsStr>,
+    {
+        for (key, value) in vars {
+            self.env(key, value);
+        }
+        self
+    }
+
+    /// Sets all variables of this process's environment.
+    pub fn inherit_env(&mut self) -> &mut Self {
+        self.envs(std::env::vars_os())
     }
 
     /// Removes a variable.
@@ -378,33 +412,126 @@ impl Command {
         }
     }
 
-    /// Runs the program in a child process and waits for its end. The child is a `fork` of this
-    /// process, which must have no other threads: they would not be in the child, but the locks
-    /// that they hold would.
+    /// The program's standard input, which is this process's otherwise, or nothing
+    /// ([`Self::output`]).
+    pub fn stdin(&mut self, file: impl Into<Stdio>) -> &mut Self {
+        self.streams.stdin = Some(file.into());
+        self
+    }
+
+    /// The program's standard output, which is this process's otherwise, or captured
+    /// ([`Self::output`]).
+    pub fn stdout(&mut self, file: impl Into<Stdio>) -> &mut Self {
+        self.streams.stdout = Some(file.into());
+        self
+    }
+
+    /// The program's standard error, as [`Self::stdout`].
+    pub fn stderr(&mut self, file: impl Into<Stdio>) -> &mut Self {
+        self.streams.stderr = Some(file.into());
+        self
+    }
+
+    /// Starts the program as a process of its own: [`Self::reentry_program`], or this process's
+    /// executable, is started and becomes it. That takes neither memory nor descriptors of this
+    /// process, but the standard ones, and it works while other threads run. Signals have their
+    /// default actions and none is blocked.
+    ///
+    /// What is wrong with the program is an error here; if it cannot be loaded for another reason,
+    /// such as a lack of memory, the other process's `main` is told ([`Self::exec`]).
     ///
     /// # Errors
-    /// It cannot be started; [`LoadError::Threads`] if there are other threads, or the host does
-    /// not tell.
+    /// The program cannot be started; [`LoadError::NoReentry`] if no executable is known that
+    /// becomes it.
+    pub fn spawn(&mut self) -> Result<Child, LoadError> {
+        self.start_beside((&Stdio::inherit(), &Stdio::inherit()))
+    }
+
+    /// Runs the program as [`Self::spawn`] does, and waits for its end. What it writes is
+    /// collected, and there is nothing for it to read, unless something else has been said.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn output(&mut self) -> Result<Output, LoadError> {
+        let child = self.start_beside((&Stdio::null(), &Stdio::piped()))?;
+        Ok(child.wait_with_output()?)
+    }
+
+    /// Runs the program as [`Self::spawn`] does, and waits for its end.
+    ///
+    /// # Errors
+    /// As there.
     pub fn status(&mut self) -> Result<ExitStatus, LoadError> {
-        if !process::has_one_thread() {
-            return Err(LoadError::Threads);
-        }
+        Ok(self.spawn()?.wait()?)
+    }
+
+    /// Starts the program; `otherwise` are standard input and output that nothing was said of.
+    fn start_beside(&mut self, otherwise: (&Stdio, &Stdio)) -> Result<Child, LoadError> {
+        let own = execve::own_program(&self.options)?;
         self.make_world()?;
-        // What is wrong with the program is found out here, where it can be reported.
-        let program = find_program(&self.options, &self.program, vec![Vec::new()])?;
-        execve::check(&self.options, &program)?;
-        let pid = process::fork()?;
-        if pid == 0 {
-            let error = self.exec();
-            eprintln!("rvnative: error: {error}");
-            std::process::exit(i32::from(error.exit_code()));
+        let directory = self.directory_beside()?;
+        let arg0 =
+            self.arg0.clone().unwrap_or_else(|| self.program.as_os_str().as_bytes().to_vec());
+        let mut args = vec![arg0];
+        args.extend(self.args.iter().cloned());
+        let mut program = match &self.file {
+            Some((file, called)) => execve::Program {
+                host: execve::fd_path(file.as_raw_fd()),
+                guest: self.program.clone(),
+                called: called.clone(),
+                args,
+                held: None,
+            },
+            None => {
+                let at = directory.as_deref().unwrap_or(Path::new("")).join(&self.program);
+                let program = find_program(&self.options, &at, args)?;
+                execve::check(&self.options, &program)?;
+                program
+            }
+        };
+        // What no name may lead to over there goes by a descriptor.
+        let file = self.file.as_ref().map(|(file, _)| file.as_raw_fd());
+        let held = file.or_else(|| program.held.as_ref().map(Handle::fd));
+        program.host = match held {
+            Some(fd) => execve::fd_path(fd),
+            None => std::path::absolute(&program.host)?,
+        };
+        let world = self.options.files.world();
+        let open = world.into_iter().flat_map(|w| w.inherited().collect::<Vec<_>>()).chain(held);
+        let credentials = self.options.credentials.as_ref().map(Credentials::to_text);
+        let reentry = Reentry {
+            flags: self.options.reentry.clone(),
+            host: program.host,
+            guest: program.guest,
+            called: program.called,
+            sigmask: 0,
+            inherited: None,
+            settings: settings::to_words(&self.options),
+            first: First { directory, seed: self.seed },
+            debug: String::new(),
+            close: held.into_iter().chain(self.close.iter().copied()).collect(),
+            world: world.map_or_else(Vec::new, |w| w.to_words()),
+            credentials: credentials.unwrap_or_default(),
+            args: program.args,
+            env: self.env.clone(),
+        };
+        let (words, open) = (reentry.to_args(), open.collect());
+        Ok(spawn::start(&own, words, execve::TUNABLES, &self.streams, otherwise, open)?)
+    }
+
+    /// Where a program starts that is to run beside this one, if not where this one is.
+    fn directory_beside(&self) -> Result<Option<PathBuf>, LoadError> {
+        match (&self.directory, self.options.files.world()) {
+            (Some(dir), None) => {
+                let failed = |error| LoadError::File { path: dir.clone(), error };
+                if !std::fs::metadata(dir).map_err(failed)?.is_dir() {
+                    return Err(failed(io::ErrorKind::NotADirectory.into()));
+                }
+                Ok(Some(std::path::absolute(dir)?))
+            }
+            (None, Some(world)) if world.name_of(Fd::CWD).is_err() => Ok(Some("/".into())),
+            (dir, _) => Ok(dir.clone()),
         }
-        let status = process::wait(pid)?;
-        Ok(if libc::WIFSIGNALED(status) {
-            ExitStatus::killed(libc::WTERMSIG(status))
-        } else {
-            ExitStatus::exited(libc::WEXITSTATUS(status))
-        })
     }
 
     /// Opens what the guest is to see.
@@ -458,7 +585,7 @@ impl Command {
         let _raised = limit::raise();
         inherited.limits.settle();
         self.make_world()?;
-        if self.host_program.is_none() {
+        if self.host_program.is_none() || self.directory.is_some() {
             self.enter_directory()?;
         }
         let (program, image) = self.open_program()?;
@@ -707,9 +834,13 @@ impl Reentry {
         command.arg0 = args.next();
         command.args = args.collect();
         command.env = self.env;
-        command.sigmask = Some(self.sigmask);
-        command.inherited = Some(self.inherited);
+        // A program that a host has started gets what this process has.
+        command.sigmask = self.inherited.is_some().then_some(self.sigmask);
+        command.inherited = self.inherited;
         command.close = self.close;
+        command.directory = self.first.directory;
+        command.seed = self.first.seed;
+        command.options = settings::from_words(&self.settings).unwrap_or_default();
         command.options.reentry = self.flags;
         command.handed_over = self.debug;
         command.world = self.world;

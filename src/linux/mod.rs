@@ -39,6 +39,7 @@ mod run;
 mod sample;
 mod seccomp;
 mod signal;
+mod spawn;
 mod status;
 mod strace;
 mod table;
@@ -58,6 +59,7 @@ pub use gdb::attach::{request as request_debugger, socket_of as debugger_socket}
 pub use gdb::socket::Address;
 #[doc(hidden)]
 pub use signal::crash::Crash;
+pub use spawn::{Child, Output, Stdio};
 pub use status::ExitStatus;
 #[doc(hidden)]
 pub use task::afl::{Counted, ForkServer};

@@ -13,6 +13,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::fd::FromRawFd;
+use std::os::unix::process::CommandExt;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 /// Starts a thread with `stack` bytes of stack, for which nobody waits.
@@ -511,10 +512,38 @@ pub fn execve(path: &CStr, args: &[CString], env: &[CString]) -> io::Error {
     io::Error::last_os_error()
 }
 
-/// True if the calling thread is known to be the process's only one.
-#[must_use]
-pub fn has_one_thread() -> bool {
-    std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1)
+/// Lets the child of `command` have no files but the standard ones and `fds`, which keep their
+/// numbers, whatever other calls of `execve` close.
+pub fn keep_only_in_child(command: &mut std::process::Command, fds: Vec<i32>) {
+    let keep = move || {
+        close_others_on_exec();
+        let failed = fds.iter().any(|&fd| {
+            // SAFETY: changes a flag of a descriptor of the child.
+            unsafe { libc::fcntl(fd, libc::F_SETFD, 0) < 0 }
+        });
+        if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
+    };
+    // SAFETY: what runs in the child are system calls, and reads of a list from before the fork.
+    unsafe { command.pre_exec(keep) };
+}
+
+/// Has all descriptors but the standard ones closed by `execve`. Async-signal-safe.
+fn close_others_on_exec() {
+    // SAFETY: changes flags of descriptors.
+    let done = unsafe {
+        libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC)
+    };
+    if done == 0 {
+        return;
+    }
+    // Before Linux 5.11.
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: writes to a local variable.
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    for fd in 3..limit.rlim_cur.min(1 << 20) as i32 {
+        // SAFETY: as above; one that is not open stays so.
+        unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
 }
 
 /// Waits for a child. Returns the status word of wait(2).

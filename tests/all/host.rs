@@ -757,9 +757,8 @@ fn a_linux_guest_does_not_start_its_host_again() {
         code.push(0);
         std::fs::write(&file, program(&[(CODE, &code, 4096, 7)])).unwrap();
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
-        // This process has threads, whose locks a child would find held.
         let refused = linux::Command::new(&file).status();
-        assert!(matches!(refused, Err(LoadError::Threads)), "{refused:?}");
+        assert!(matches!(refused, Err(LoadError::NoReentry)), "{refused:?}");
         for (command, code) in [(None, libc::EPERM), (Some("/no/such/program"), libc::ENOENT)] {
             // SAFETY: the child becomes a guest.
             let pid = unsafe { libc::fork() };

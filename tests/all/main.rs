@@ -2,6 +2,7 @@
 
 mod cache;
 mod cli;
+mod command;
 mod coverage;
 mod engines;
 mod faults;

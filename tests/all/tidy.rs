@@ -40,7 +40,7 @@ const BANS: &[(&str, &str)] = &[
 /// itself by way of others.
 const LINUX_LAYERS: &[&[&str]] = &[
     &["abi", "lock", "status", "trace"],
-    &["host"],
+    &["host", "spawn"],
     // What processes and threads keep.
     &[
         "exec/executable",

@@ -6,6 +6,7 @@ use crate::linux::exec::executable;
 use crate::linux::exec::inherit::Inherited;
 use crate::linux::exec::loader::{Image, LoadError};
 use crate::linux::exec::reentry::Reentry;
+use crate::linux::exec::settings::{self, First};
 use crate::linux::fs::namespace::{Located, open_path};
 use crate::linux::fs::rootfs::Handle;
 use crate::linux::host::{host_call, limit, path_of};
@@ -190,7 +191,7 @@ impl From<LoadError> for Errno {
                 Self::ENOMEM
             }
             LoadError::TooLong => Self::E2BIG,
-            LoadError::Threads => Self::EAGAIN,
+            LoadError::NoReentry => Self::EPERM,
         }
     }
 }
@@ -372,11 +373,8 @@ fn exec(
         }
         other => other?,
     }
-    let again = match &t.process.options.reentry_program {
-        Some(path) => CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?,
-        None if Reentry::is_expected() => c"/proc/self/exe".to_owned(),
-        None => return Err(Errno::EPERM),
-    };
+    let again = own_program(&t.process.options)?;
+    let again = CString::new(again.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
     let mut close = closed_standard_files();
     close.extend(keep_reachable(t, &mut program)?);
     async_signal::set_mask(!0);
@@ -385,13 +383,16 @@ fn exec(
     }
     let credentials = new_credentials(t, &program);
     let debug = t.hand_over_debugger().unwrap_or_default();
+    let traced = t.trace.is_some();
     let reentry = Reentry {
         flags: t.process.options.reentry.clone(),
         host: program.host,
         guest: program.guest,
         called: program.called,
         sigmask: t.sigmask,
-        inherited: Inherited::of(t),
+        inherited: Some(Inherited::of(t)),
+        settings: settings::to_words(&t.process.options),
+        first: First::default(),
         close,
         credentials,
         debug,
@@ -405,7 +406,7 @@ fn exec(
     }
     (t.process.dispatch.show_success)(t);
     // What is ignored stays so, though a tracer wants to be told of it.
-    if reentry.inherited.traced || mirror::records_all() {
+    if traced || mirror::records_all() {
         mirror::record_wanted(&t.process);
     }
     let result = match replace(&again, &reentry) {
@@ -414,7 +415,7 @@ fn exec(
         }
         error => error,
     };
-    if reentry.inherited.traced {
+    if traced {
         mirror::record_all(&t.process);
     }
     t.keep_debugger();
@@ -464,8 +465,7 @@ fn may_leave_to_kernel(t: &Thread, reentry: &Reentry) -> bool {
         && t.process.options.reentry_program.is_none()
         && reentry.world.is_empty()
         && reentry.debug.is_empty()
-        && reentry.inherited.filters.is_empty()
-        && !reentry.inherited.traced
+        && reentry.inherited.as_ref().is_none_or(|i| i.filters.is_empty() && !i.traced)
         && !reentry.host.starts_with("/proc")
 }
 
@@ -490,10 +490,25 @@ fn replace(program: &CStr, reentry: &Reentry) -> Errno {
     }
 }
 
+/// The executable that a program becomes: one that looks for a [`Reentry`].
+///
+/// # Errors
+/// [`LoadError::NoReentry`].
+pub(crate) fn own_program(options: &Options) -> Result<PathBuf, LoadError> {
+    match &options.reentry_program {
+        Some(path) => Ok(path.clone()),
+        None if Reentry::is_expected() => Ok("/proc/self/exe".into()),
+        None => Err(LoadError::NoReentry),
+    }
+}
+
+/// What steers the C library.
+pub(crate) const TUNABLES: &str = "GLIBC_TUNABLES";
+
 /// What steers the C library that we are linked with stays as we were started with it.
 fn own_environment() -> Vec<CString> {
-    let set = |value: OsString| [b"GLIBC_TUNABLES=", value.as_bytes()].concat();
-    let tunables = std::env::var_os("GLIBC_TUNABLES").map(set);
+    let set = |value: OsString| [TUNABLES.as_bytes(), b"=", value.as_bytes()].concat();
+    let tunables = std::env::var_os(TUNABLES).map(set);
     tunables.and_then(|t| CString::new(t).ok()).into_iter().collect()
 }
 

@@ -61,9 +61,10 @@ pub enum LoadError {
     /// The host has no room for guest memory and code cache.
     #[error("cannot reserve guest memory and code cache: {0}")]
     Reserve(io::Error),
-    /// The process has other threads, whose locks a child would find held for ever.
-    #[error("the program cannot be started by `status`: this process has other threads")]
-    Threads,
+    /// No executable is known that becomes a guest program when it is told to: this process's own
+    /// has not looked for a [`Reentry`](crate::linux::Reentry).
+    #[error("nothing to start the program with: this executable has not looked for a `Reentry`")]
+    NoReentry,
     /// The host refused something.
     #[error("{0}")]
     Host(#[from] io::Error),
@@ -80,7 +81,7 @@ impl LoadError {
             {
                 127
             }
-            Self::Memory(_) | Self::Reserve(_) | Self::Host(_) => 125,
+            Self::Memory(_) | Self::Reserve(_) | Self::Host(_) | Self::NoReentry => 125,
             _ => 126,
         }
     }

@@ -1,13 +1,16 @@
-//! The command line with which a program that a guest starts by `execve` runs us again.
+//! The command line with which a program runs us that a guest starts by `execve`, or that
+//! [`Command::spawn`](crate::linux::Command::spawn) starts.
 
 use crate::linux::exec::inherit::Inherited;
+use crate::linux::exec::settings::First;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What our own command line says when a guest has called `execve`.
+/// What our own command line says when a guest has called `execve`, or the host
+/// [`Command::spawn`](crate::linux::Command::spawn).
 ///
 /// The guest's environment travels among the arguments: in our own environment it would steer the
 /// host's dynamic linker and our own settings.
@@ -20,7 +23,11 @@ pub struct Reentry {
     /// The name that was called.
     pub(crate) called: PathBuf,
     pub(crate) sigmask: u64,
-    pub(crate) inherited: Inherited,
+    /// `None` if a host has started the program, not a guest.
+    pub(crate) inherited: Option<Inherited>,
+    /// What [`to_words`](crate::linux::exec::settings::to_words) says.
+    pub(crate) settings: Vec<Vec<u8>>,
+    pub(crate) first: First,
     /// What [`hand_over_debugger`](crate::linux::Thread) says; empty without a debugger.
     pub(crate) debug: String,
     /// Descriptors that the program must not find open.
@@ -56,12 +63,18 @@ impl Reentry {
         let numbers = args.next()?.into_string().ok()?;
         let mut numbers = numbers.split(',');
         let sigmask = u64::from_str_radix(numbers.next()?, 16).ok()?;
-        let inherited = Inherited::from_text(&args.next()?.into_string().ok()?)?;
+        let inherited = match &*args.next()?.into_string().ok()? {
+            "" => None,
+            text => Some(Inherited::from_text(text)?),
+        };
+        let first = First::from_words(args.next()?, &args.next()?)?;
         let flags: usize = numbers.next()?.parse().ok()?;
+        let settings: usize = numbers.next()?.parse().ok()?;
         let world: usize = numbers.next()?.parse().ok()?;
         let count: usize = numbers.next()?.parse().ok()?;
         let close = numbers.map(|n| n.parse().ok()).collect::<Option<_>>()?;
         let flags = args.by_ref().take(flags).collect();
+        let settings = args.by_ref().take(settings).map(OsStringExt::into_vec).collect();
         let credentials = args.next()?.into_string().ok()?;
         let debug = args.next()?.into_string().ok()?;
         let world = args.by_ref().take(world).map(OsStringExt::into_vec).collect();
@@ -74,6 +87,8 @@ impl Reentry {
             called,
             sigmask,
             inherited,
+            settings,
+            first,
             close,
             world,
             credentials,
@@ -91,7 +106,8 @@ impl Reentry {
     /// The inverse of [`Self::from_args`].
     pub(crate) fn to_args(&self) -> Vec<Vec<u8>> {
         let mut numbers = String::new();
-        let _ = write!(numbers, "{:x},{},", self.sigmask, self.flags.len());
+        let (flags, settings) = (self.flags.len(), self.settings.len());
+        let _ = write!(numbers, "{:x},{flags},{settings},", self.sigmask);
         let _ = write!(numbers, "{},{}", self.world.len(), self.args.len());
         for fd in &self.close {
             let _ = write!(numbers, ",{fd}");
@@ -101,8 +117,11 @@ impl Reentry {
         all.push(self.guest.as_os_str().as_bytes().to_vec());
         all.push(self.called.as_os_str().as_bytes().to_vec());
         all.push(numbers.into_bytes());
-        all.push(self.inherited.to_text().into_bytes());
+        let inherited = self.inherited.as_ref().map(Inherited::to_text);
+        all.push(inherited.unwrap_or_default().into_bytes());
+        all.extend(self.first.to_words());
         all.extend(self.flags.iter().map(|f| f.as_bytes().to_vec()));
+        all.extend(self.settings.iter().cloned());
         all.push(self.credentials.clone().into_bytes());
         all.push(self.debug.clone().into_bytes());
         all.extend(self.world.iter().cloned());
@@ -124,7 +143,9 @@ mod tests {
             guest: "/bin/sh".into(),
             called: "./script".into(),
             sigmask: 0xffff_0000_0000_0001,
-            inherited: Inherited::from_host(),
+            inherited: Some(Inherited::from_host()),
+            settings: vec![b"stack=5".to_vec(), b"uname=6".to_vec()],
+            first: First { directory: Some("/tmp".into()), seed: Some(7) },
             close: vec![0, 2, 100],
             credentials: "0,0".into(),
             debug: "9,0,1,0,-".into(),
@@ -132,6 +153,9 @@ mod tests {
             args: vec![b"sh".to_vec(), b"-c".to_vec(), b"".to_vec()],
             env: vec![b"A=\xff".to_vec()],
         };
+        let args = r.to_args().into_iter().map(OsString::from_vec);
+        assert_eq!(Reentry::from_args(args), Some(r.clone()));
+        let r = Reentry { inherited: None, first: First::default(), ..r };
         let args = r.to_args().into_iter().map(OsString::from_vec);
         assert_eq!(Reentry::from_args(args), Some(r));
         assert_eq!(Reentry::from_args(["x".into(), "run".into()]), None);

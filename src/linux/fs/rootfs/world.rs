@@ -126,7 +126,7 @@ impl World {
     }
 
     /// Numbers of the descriptors that the next program is told of.
-    pub(super) fn inherited(&self) -> impl Iterator<Item = i32> + '_ {
+    pub(crate) fn inherited(&self) -> impl Iterator<Item = i32> + '_ {
         let lease = self.lease.iter().map(|fd| fd.as_raw_fd());
         self.mounts.iter().map(|m| m.fd.as_raw_fd()).chain(self.owners_fd()).chain(lease)
     }
