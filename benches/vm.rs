@@ -2,7 +2,9 @@
 //!
 //! Each row is the least of several runs, in nanoseconds unless it says otherwise.
 
-use rvnative::vm::{Caller, Engine, GuestPtr, Instance, Linker, Module, Result, Store};
+use rvnative::vm::{
+    Caller, Engine, GuestPtr, Instance, InstancePool, Linker, Module, Result, Store,
+};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -99,6 +101,15 @@ fn instances(engine: &Engine, linker: &Linker<u64>, module: &Module) -> Result<(
             let i = linker.instantiate(&mut store, module)?;
             i.get_typed_func::<(u64, u64), ()>(&store, "touch")?
                 .call(&mut store, (stack, PAGES))?;
+        }
+        Ok(())
+    })?;
+    let pool = InstancePool::new(linker.instantiate_pre(module)?, 1);
+    row("the same, of a pool", 20, |n| {
+        for _ in 0..n {
+            let mut guest = pool.get(0)?;
+            let touch = guest.instance().get_typed_func::<(u64, u64), ()>(&*guest, "touch")?;
+            touch.call(&mut *guest, (stack, PAGES))?;
         }
         Ok(())
     })?;

@@ -291,6 +291,7 @@ impl Memory {
     /// Before `range` changes its meaning: translations of it are void, and its pages have the
     /// protection again that the guest gave them, which they may keep (`remap`, `advise`).
     pub(super) fn forget_code(&self, state: &mut State, range: &Range<u64>) {
+        state.shown = None;
         let code = &mut state.code;
         code.changes += 1;
         code.fenced.remove(range.clone());

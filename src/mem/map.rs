@@ -221,6 +221,8 @@ pub(super) struct State {
     pub(super) code: CodePages,
     /// What is left out of core dumps (`MADV_DONTDUMP`).
     pub(super) undumped: RangeMap<Mark>,
+    /// The image that the memory was made from, if what is mapped is as it was then.
+    pub(super) shown: Option<u64>,
 }
 
 /// A property of addresses that says nothing more.
@@ -438,7 +440,7 @@ impl Memory {
         Ok(range)
     }
 
-    fn note_prot(&self, prot: Prot) {
+    pub(super) fn note_prot(&self, prot: Prot) {
         if prot.writable() && prot.executable() {
             self.has_writable_code.store(true, Ordering::Release);
         }

@@ -4,8 +4,8 @@
 //! Reading order: `fault` (what can go wrong), `map` (what is mapped and how it may be used),
 //! `remap` (mappings that move and grow, and advice about them), `data` (checked reads, writes and
 //! atomics), `code` (which pages hold translated code), `overlay` (stores that are not made),
-//! `view` (slices of memory that nobody else accesses), `sv48` (an address space from which the
-//! host's own program must be left out).
+//! `view` (slices of memory that nobody else accesses), `image` (memories that begin as copies),
+//! `sv48` (an address space from which the host's own program must be left out).
 //!
 //! Invariants:
 //! - The host's page protection is the guest's, with two exceptions: nothing is ever executable
@@ -23,6 +23,7 @@
 mod code;
 mod data;
 mod fault;
+mod image;
 mod map;
 mod overlay;
 mod remap;
@@ -32,6 +33,7 @@ mod view;
 pub use code::{CodeEvent, Watched};
 pub use data::Data;
 pub use fault::{Access, Fault};
+pub use image::{Image, Part};
 pub use map::{Advice, Backing, MapError, Mapping, Memory, Mode, Prot, Traits};
 pub use overlay::{Overlay, Stored};
 pub use view::View;

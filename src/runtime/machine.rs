@@ -363,6 +363,14 @@ impl Machine {
         Ok(())
     }
 
+    /// True if the guest has the code still that others have whose translations it shares.
+    #[must_use]
+    pub fn shares_code(&self) -> bool {
+        self.shares.load(Ordering::Acquire)
+            && self.epoch.load(Ordering::Acquire) != MUST_LEAVE
+            && !self.has_code_events()
+    }
+
     /// From now on translations are the machine's own. It must be stopped.
     pub fn leave_shared_code(&self) {
         if self.shares.load(Ordering::Acquire) {

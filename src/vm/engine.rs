@@ -2,11 +2,13 @@
 
 use super::config::{AddressSpace, Config, Strategy};
 use super::elf::{self, Elf, SymbolEntry};
-use super::error::{Error, ErrorKind, Result};
-use super::linker::STACK_SIZE;
+use super::error::{Error, ErrorKind, Result, no_room};
+use super::load::{self, Layout, STACK_SIZE};
+use super::snapshot::Snapshot;
 use crate::isa::Isa;
-use crate::mem::Mode;
+use crate::mem::{Image, Memory, Mode};
 use crate::runtime::{EngineKind, Options, SharedCode};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -96,9 +98,14 @@ impl Engine {
         &self.0.options
     }
 
-    /// True if `other` is this engine or a clone of it.
-    pub(super) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+    /// # Errors
+    /// [`ErrorKind::Config`] if `other` is neither this engine nor a clone of it.
+    pub(super) fn expect(&self, other: &Self) -> Result<()> {
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return Ok(());
+        }
+        let m = "linker, store and module are of different engines";
+        Err(Error::of(ErrorKind::Config, m))
     }
 
     /// Calls of guests inside each other.
@@ -135,9 +142,34 @@ struct Inner {
     engine: Engine,
     bytes: Vec<u8>,
     elf: Elf,
-    symbols: OnceLock<Vec<SymbolEntry>>,
+    symbols: OnceLock<Symbols>,
+    /// What instances begin with.
+    initial: OnceLock<(Arc<Image>, Layout)>,
     /// Translations, for all instances; `None` if these can write to their code.
     code: Option<SharedCode>,
+}
+
+/// The symbols of a module.
+struct Symbols {
+    /// Lowest address first.
+    entries: Vec<SymbolEntry>,
+    /// Their numbers in the order of names, and of addresses for the same name.
+    by_name: Vec<u32>,
+}
+
+impl Symbols {
+    fn of(bytes: &[u8]) -> Self {
+        let entries = elf::symbols(bytes);
+        let mut by_name: Vec<u32> = (0..entries.len() as u32).collect();
+        by_name.sort_by(|&a, &b| entries[a as usize].name.cmp(&entries[b as usize].name));
+        Self { entries, by_name }
+    }
+
+    fn find(&self, name: &str) -> Option<&SymbolEntry> {
+        let entry = |n: &u32| &self.entries[*n as usize];
+        let at = self.by_name.partition_point(|n| entry(n).name.as_str() < name);
+        self.by_name.get(at).map(entry).filter(|s| s.name == name)
+    }
 }
 
 /// A symbol of a module.
@@ -183,6 +215,7 @@ impl Module {
                 code: elf.has_constant_code().then(SharedCode::default),
                 elf,
                 symbols: OnceLock::new(),
+                initial: OnceLock::new(),
             }))),
         }
     }
@@ -207,12 +240,59 @@ impl Module {
     }
 
     fn entries(&self) -> &[SymbolEntry] {
-        self.0.symbols.get_or_init(|| elf::symbols(&self.0.bytes))
+        &self.named().entries
+    }
+
+    fn named(&self) -> &Symbols {
+        self.0.symbols.get_or_init(|| Symbols::of(&self.0.bytes))
     }
 
     /// Address of a symbol.
     pub(super) fn find(&self, name: &str) -> Option<u64> {
-        self.entries().iter().find(|s| s.name == name).map(|s| s.addr)
+        self.named().find(name).map(|s| s.addr)
+    }
+
+    /// What instances begin with.
+    pub(super) fn initial(&self) -> Result<Snapshot> {
+        let (image, layout) = match self.0.initial.get() {
+            Some(initial) => initial,
+            None => {
+                let initial = self.load()?;
+                self.0.initial.get_or_init(|| initial)
+            }
+        };
+        let hart = load::first_hart(self, layout);
+        Ok(Snapshot::new(self.clone(), Arc::clone(image), layout.clone(), hart, true))
+    }
+
+    fn load(&self) -> Result<(Arc<Image>, Layout)> {
+        let options = self.0.engine.options();
+        let size = 1 << options.address_bits;
+        let memory = match Memory::new(options.mode, size) {
+            Err(_) if options.mode == Mode::Identity => Memory::new(Mode::Guarded, size),
+            other => other,
+        };
+        let memory = memory.map_err(no_room)?;
+        let layout = load::load(&memory, self)?;
+        let image = Image::of(&memory, |part| {
+            let meets = |range: Range<u64>| range.start < part.end && part.start < range.end;
+            let filled = |s: &elf::Segment| s.addr..s.addr + (s.file.end - s.file.start);
+            part.contains(&layout.return_pad)
+                || self.elf().segments.iter().any(|s| meets(filled(s)))
+        });
+        Ok((Arc::new(image.map_err(no_room)?), layout))
+    }
+
+    /// Tells programs apart: a hash of the file (FNV-1a, by words of eight bytes).
+    pub(super) fn fingerprint(&self) -> u64 {
+        let word = |part: &[u8]| part.iter().rfold(0, |word, &b| word << 8 | u64::from(b));
+        let mix = |hash: u64, part| (hash ^ word(part)).wrapping_mul(0x0100_0000_01b3);
+        self.0.bytes.chunks(8).fold(0xcbf2_9ce4_8422_2325 ^ self.0.bytes.len() as u64, mix)
+    }
+
+    /// True if `other` is this module or a clone of it.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     pub(super) fn engine(&self) -> &Engine {

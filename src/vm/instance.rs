@@ -150,7 +150,7 @@ impl Instance {
         let state = cx.store().instance(self.0);
         let pc = state.cpu.hart().pc;
         Ok(match trap(cx, self.0, exit) {
-            Trap::Breakpoint { .. } if pc == state.return_pad => Stop::Returned,
+            Trap::Breakpoint { .. } if pc == state.layout.return_pad => Stop::Returned,
             Trap::Breakpoint { pc } => Stop::Breakpoint(pc),
             Trap::UnhandledEcall { number, .. } => Stop::Ecall(number),
             Trap::Interrupted => Stop::Interrupt,
@@ -182,7 +182,9 @@ fn trap<C: AsContext>(cx: &C, index: Handle, exit: Exit) -> Trap {
     let state = cx.store().instance(index);
     let hart = state.cpu.hart();
     match exit {
-        Exit::Fault(f) if f.access != Access::Execute && state.stack_guard.contains(&f.addr) => {
+        Exit::Fault(f)
+            if f.access != Access::Execute && state.layout.stack_guard.contains(&f.addr) =>
+        {
             Trap::StackOverflow { pc: hart.pc }
         }
         _ => trap_of(exit, hart.pc).unwrap_or(Trap::UnhandledEcall {
@@ -227,7 +229,7 @@ impl<P: Params, R: Results> TypedFunc<P, R> {
         let handle = self.instance.0;
         let mut running = Running::begin(&mut cx, handle)?;
         let state = running.cx.store_mut().instance_mut(handle);
-        let (pad, stack_top) = (state.return_pad, state.stack_top);
+        let (pad, stack_top) = (state.layout.return_pad, state.layout.stack_top);
         let hart = state.cpu.hart_mut();
         let kept = KEPT.map(|r| hart.x[r]);
         let pc = hart.pc;

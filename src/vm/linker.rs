@@ -1,14 +1,14 @@
 //! What a guest can ask of the host, and making instances that can ask it.
 
 use super::engine::{Engine, Module};
-use super::error::{Error, ErrorKind, Result, no_room};
+use super::error::{Error, ErrorKind, Result};
 use super::host_func::IntoHostFunc;
 use super::instance::Instance;
-use super::memory::{GuestMem, Memory, map_error};
-use super::store::{AsContext, AsContextMut, Handle, InstanceState, Store, sealed};
-use crate::mem::Prot;
-use crate::runtime::{Cpu, Machine};
-use crate::util::{PAGE_SIZE, page_down, page_up};
+use super::load::load_apart;
+use super::memory::{GuestMem, Memory};
+use super::pool::InstancePre;
+use super::snapshot::Snapshot;
+use super::store::{AsContext, AsContextMut, Handle, Store, sealed};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -55,13 +55,6 @@ pub struct Linker<T> {
     handlers: Arc<Handlers<T>>,
     engine: Engine,
 }
-
-/// Bytes of stack for calls from the host, unless the configuration says otherwise.
-pub(super) const STACK_SIZE: u64 = 1 << 20;
-/// Bytes below the stack that stay unmapped.
-const STACK_GUARD: u64 = 64 << 10;
-/// `ebreak`.
-const EBREAK: u32 = 0x0010_0073;
 
 impl<T: 'static> Linker<T> {
     /// A linker without host functions.
@@ -113,60 +106,44 @@ impl<T: 'static> Linker<T> {
         self
     }
 
-    /// Loads `module` into a memory of its own, with its pc at the program's entry and a stack.
-    /// Nothing is executed.
+    /// Makes an instance of `module`: a memory of its own, with its pc at the program's entry and a
+    /// stack. Nothing is executed.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] if linker, store and module are not of one engine, [`ErrorKind::Load`]
     /// if the program does not fit into the address space, [`ErrorKind::Io`] if the host has no
     /// memory, addresses or mappings left.
     pub fn instantiate(&self, store: &mut Store<T>, module: &Module) -> Result<Instance> {
-        if !self.engine.is(store.engine()) || !self.engine.is(module.engine()) {
-            let m = "linker, store and module are of different engines";
-            return Err(Error::of(ErrorKind::Config, m));
-        }
-        let options = self.engine.options();
-        let machine = match module.code() {
-            Some(code) => Machine::sharing(options, code),
-            None => Machine::new(options),
-        };
-        let machine = machine.map_err(no_room)?;
-        load(machine.memory(), module)?;
-        let memory = machine.memory();
-        let size = self.engine.stack_size();
-        let (guard, stack) = map_stack(memory, size)?;
-        let pad = memory.find_free_down(PAGE_SIZE, PAGE_SIZE, PAGE_SIZE..memory.size());
-        let pad = pad.ok_or_else(|| Error::of(ErrorKind::Load, "no free page for the host"))?;
-        memory.map_zero(pad, PAGE_SIZE, Prot::RW).map_err(map_error)?;
-        memory.write_u32(pad, EBREAK).map_err(|f| Error::of(ErrorKind::Memory, f))?;
-        memory.protect(pad, PAGE_SIZE, Prot::RX).map_err(map_error)?;
-        // For ever: what calls return to is known without a look at it.
-        memory.seal(pad, PAGE_SIZE).map_err(map_error)?;
-        if module.code().is_some() {
-            // There may be translations of it already.
-            for (range, _) in memory.mappings().iter().filter(|(_, m)| m.prot.executable()) {
-                let _ = memory.watch_code(range.clone());
+        self.engine.expect(store.engine())?;
+        self.engine.expect(module.engine())?;
+        let state = match self.instantiate_pre(module).and_then(|pre| pre.state()) {
+            // With a file and some memory less, and in a smaller address space.
+            Err(e) if matches!(e.kind(), ErrorKind::Io | ErrorKind::Memory) => {
+                load_apart(module, &self.handlers)
             }
-        }
-        let mut cpu = Cpu::new(machine).map_err(no_room)?;
-        cpu.set_call_return(pad);
-        let hart = cpu.hart_mut();
-        hart.pc = module.entry();
-        hart.x[usize::from(Reg::SP.0)] = stack.end;
-        hart.x[usize::from(Reg::RA.0)] = pad;
-        // The program's own start-up code sets gp (psABI, "Global-pointer relaxation"); functions
-        // may be called without it.
-        hart.x[usize::from(Reg::GP.0)] = module.find("__global_pointer$").unwrap_or(0);
-        let state = InstanceState {
-            cpu,
-            module: module.clone(),
-            handlers: Arc::clone(&self.handlers),
-            return_pad: pad,
-            stack_top: stack.end,
-            stack_guard: guard,
-            depth: 0,
+            state => state,
         };
-        Ok(Instance(store.add(state)))
+        Ok(Instance(store.add(state?)))
+    }
+
+    /// Does for `module` once what all instances have in common: checks, and a first memory, of
+    /// which each instance gets copies of the pages that it writes to.
+    ///
+    /// # Errors
+    /// As [`Self::instantiate`].
+    pub fn instantiate_pre(&self, module: &Module) -> Result<InstancePre<T>> {
+        self.engine.expect(module.engine())?;
+        self.instantiate_snapshot(&module.initial()?)
+    }
+
+    /// As [`Self::instantiate_pre`], of instances that go on where another one was, perhaps in
+    /// another process: with its memory and registers, and with the host functions of this linker.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn instantiate_snapshot(&self, snapshot: &Snapshot) -> Result<InstancePre<T>> {
+        self.engine.expect(snapshot.module().engine())?;
+        Ok(InstancePre::new(snapshot.clone(), Arc::clone(&self.handlers)))
     }
 }
 
@@ -174,63 +151,6 @@ impl<T> std::fmt::Debug for Linker<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Linker({} functions)", self.handlers.by_number.len())
     }
-}
-
-/// Copies the segments of a program with fixed addresses into memory.
-fn load(memory: &crate::mem::Memory, module: &Module) -> Result<()> {
-    let span = module.elf().span();
-    if span.end > memory.size() || page_down(span.start) == 0 {
-        let m = format!("the program's addresses {span:#x?} do not fit into the address space");
-        return Err(Error::of(ErrorKind::Load, m));
-    }
-    let pages = |s: &super::elf::Segment| {
-        let end = page_up(s.addr + s.size).unwrap_or(u64::MAX);
-        page_down(s.addr)..end
-    };
-    for s in &module.elf().segments {
-        let range = pages(s);
-        let part = &module.bytes()[s.file.start as usize..s.file.end as usize];
-        // Two segments may share a page; what the first has put there must stay.
-        let first = if memory.is_free(range.start..range.start + PAGE_SIZE) {
-            range.start
-        } else {
-            range.start + PAGE_SIZE
-        };
-        if first < range.end {
-            memory.map_zero(first, range.end - first, Prot::RW).map_err(map_error)?;
-        }
-        memory.write_bytes(s.addr, part).map_err(|f| Error::of(ErrorKind::Load, f))?;
-    }
-    for s in &module.elf().segments {
-        let range = pages(s);
-        // A shared page may be used as either segment says.
-        let shared = memory.mapping(range.start).map_or(Prot::NONE, |(_, m)| m.prot);
-        memory.protect(range.start, range.end - range.start, s.prot).map_err(map_error)?;
-        let both = Prot::from_linux(shared.linux() | s.prot.linux());
-        let before = module.elf().segments.iter().any(|o| {
-            o.addr < s.addr && page_up(o.addr + o.size).is_some_and(|end| end > range.start)
-        });
-        if before {
-            memory.protect(range.start, PAGE_SIZE, both).map_err(map_error)?;
-        }
-    }
-    Ok(())
-}
-
-/// Maps a stack of `size` bytes as high as possible; returns the guard below it and the stack.
-fn map_stack(
-    memory: &crate::mem::Memory,
-    size: u64,
-) -> Result<(std::ops::Range<u64>, std::ops::Range<u64>)> {
-    let no_place = || Error::of(ErrorKind::Load, format!("no room for a stack of {size} bytes"));
-    let size = page_up(size.max(PAGE_SIZE)).ok_or_else(no_place)?;
-    let whole =
-        size.checked_add(STACK_GUARD).filter(|w| *w < memory.size()).ok_or_else(no_place)?;
-    let start = memory.find_free_down(whole, PAGE_SIZE, PAGE_SIZE..memory.size());
-    let guard = start.map(|s| s..s + STACK_GUARD).ok_or_else(no_place)?;
-    let stack = guard.end..guard.end + size;
-    memory.map_zero(stack.start, size, Prot::RW).map_err(map_error)?;
-    Ok((guard, stack))
 }
 
 /// An integer register.

@@ -17,8 +17,8 @@
 //! # Ok::<(), rvnative::vm::Error>(())
 //! ```
 //!
-//! Reading order: `config`, `engine`, `store`, `linker`, `host_func`, `run`, `instance`, `memory`;
-//! `elf` is the reader of program files.
+//! Reading order: `config`, `engine`, `store`, `linker`, `load`, `host_func`, `run`, `instance`,
+//! `memory`, `snapshot`, `pool`; `elf` is the reader of program files.
 //!
 //! Invariants:
 //! - Nothing here exits, prints, reads the environment, or panics on what a guest does.
@@ -37,8 +37,11 @@ mod error;
 mod host_func;
 mod instance;
 mod linker;
+mod load;
 mod memory;
+mod pool;
 mod run;
+mod snapshot;
 mod store;
 
 pub use crate::isa::{Ext, Isa, Profile};
@@ -50,6 +53,8 @@ pub use host_func::{HostResult, IntoHostFunc};
 pub use instance::{AbiTy, HartState, Instance, Params, Registers, Results, Stop, TypedFunc};
 pub use linker::{Caller, Linker, Reg};
 pub use memory::{GuestMem, GuestPtr, Memory, Pod};
+pub use pool::{InstancePool, InstancePre, Pooled};
+pub use snapshot::Snapshot;
 pub use store::{AsContext, AsContextMut, InterruptHandle, Store};
 
 /// What may be sent to other threads, and what is shared between them: part of what is promised.
@@ -69,5 +74,6 @@ const _: () = {
     send_and_sync::<Error>();
     send_and_sync::<(Symbol<'_>, Stop, Trap, MemoryFault, ErrorKind)>();
     send_and_sync::<(Isa, Ext, Profile, Access, Prot, Reg, Strategy, AddressSpace)>();
-    send::<Store<()>>();
+    send_and_sync::<(InstancePre<()>, InstancePool<()>, Snapshot)>();
+    send::<(Store<()>, Pooled<()>)>();
 };

@@ -3,6 +3,7 @@
 use super::engine::Engine;
 use super::error::{Error, ErrorKind, Result, Trap};
 use super::linker::Handlers;
+use super::load::Layout;
 use crate::runtime::{Cpu, Interrupter};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -35,12 +36,7 @@ pub(super) struct InstanceState<T> {
     pub(super) cpu: Cpu,
     pub(super) module: super::Module,
     pub(super) handlers: Arc<Handlers<T>>,
-    /// Address of an `ebreak` to which calls from the host return.
-    pub(super) return_pad: u64,
-    /// One past the highest address of the stack.
-    pub(super) stack_top: u64,
-    /// Addresses below the stack that are kept free.
-    pub(super) stack_guard: std::ops::Range<u64>,
+    pub(super) layout: Layout,
     /// Calls from the host that are under way, one inside the other.
     pub(super) depth: u32,
 }
@@ -137,6 +133,13 @@ impl<T> Store<T> {
     #[must_use]
     pub fn interrupt_handle(&self) -> InterruptHandle {
         InterruptHandle(Arc::clone(&self.interrupt))
+    }
+
+    /// The data, and the instance, unless it is of another store: the host may have exchanged them.
+    pub(super) fn into_parts(mut self, handle: Handle) -> (T, Option<InstanceState<T>>) {
+        let own = handle.store == self.id && handle.index < self.instances.len();
+        let state = own.then(|| self.instances.swap_remove(handle.index));
+        (self.data, state)
     }
 
     pub(super) fn add(&mut self, state: InstanceState<T>) -> Handle {

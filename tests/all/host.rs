@@ -32,9 +32,9 @@ const _: () = {
 };
 
 /// Where programs of these tests begin.
-const CODE: u64 = 0x1_0000;
-const RET: u32 = 0x0000_8067;
-const ECALL: u32 = 0x0000_0073;
+pub(crate) const CODE: u64 = 0x1_0000;
+pub(crate) const RET: u32 = 0x0000_8067;
+pub(crate) const ECALL: u32 = 0x0000_0073;
 
 const CHILD: &str = "RVNATIVE_TEST_CHILD";
 
@@ -73,10 +73,10 @@ fn survives(name: &str, body: impl FnOnce()) {
 }
 
 /// A segment: address, contents, bytes in memory, `PF_*`.
-type Segment<'a> = (u64, &'a [u8], u64, u32);
+pub(crate) type Segment<'a> = (u64, &'a [u8], u64, u32);
 
 /// A program with these segments.
-fn program(segments: &[Segment<'_>]) -> Vec<u8> {
+pub(crate) fn program(segments: &[Segment<'_>]) -> Vec<u8> {
     let mut b = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
     b.extend([2, 0, 243, 0, 1, 0, 0, 0]);
     for v in [CODE, 64, 0] {
@@ -104,12 +104,12 @@ fn program(segments: &[Segment<'_>]) -> Vec<u8> {
     b
 }
 
-fn bytes(code: &[u32]) -> Vec<u8> {
+pub(crate) fn bytes(code: &[u32]) -> Vec<u8> {
     code.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
 /// A program of one segment that may be read, written and executed.
-fn writable(code: &[u32], size: u64) -> Vec<u8> {
+pub(crate) fn writable(code: &[u32], size: u64) -> Vec<u8> {
     program(&[(CODE, &bytes(code), size, 7)])
 }
 
@@ -159,7 +159,7 @@ fn healthy() {
 }
 
 /// Mappings of this process, and KiB of memory that it uses.
-fn mappings() -> usize {
+pub(crate) fn mappings() -> usize {
     std::fs::read_to_string("/proc/self/maps").unwrap().lines().count()
 }
 

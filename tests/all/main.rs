@@ -11,6 +11,7 @@ mod host;
 mod insns;
 mod instructions;
 mod limits;
+mod pool;
 mod relocation;
 mod snapshots;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
