@@ -9,6 +9,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 static PLUGIN: &[u8] = include_bytes!("../examples/guest/plugin.elf");
+static IMPORTS: &[u8] = include_bytes!("../examples/guest/imports.elf");
 /// Runs of which the least counts.
 const RUNS: u32 = 40;
 /// Instances that are idle at one time.
@@ -54,6 +55,14 @@ fn calls(store: &mut Store<u64>, i: Instance) -> Result<()> {
     })?;
     let call_host = i.get_typed_func::<(u64,), ()>(&*store, "call_host")?;
     row("host function from the guest", 10_000, |n| call_host.call(&mut *store, (n.into(),)))?;
+    let mut linker = Linker::<u64>::new(store.engine());
+    linker.define("host_scale", |_: &mut Caller<'_, u64>, x: f64, n: i32| x * f64::from(n))?;
+    let module = Module::new(store.engine(), IMPORTS)?;
+    let named = linker.unknown_imports_trap(true).instantiate(&mut *store, &module)?;
+    let often = named.get_typed_func::<(u64,), u64>(&*store, "scale_often")?;
+    row("typed host function by name", 10_000, |n| {
+        often.call(&mut *store, (n.into(),)).map(|one| assert_eq!(one, 1))
+    })?;
     assert!(*store.data() >= 10_000, "the host function has been called");
     Ok(())
 }

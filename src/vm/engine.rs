@@ -155,14 +155,28 @@ struct Symbols {
     entries: Vec<SymbolEntry>,
     /// Their numbers in the order of names, and of addresses for the same name.
     by_name: Vec<u32>,
+    /// Numbers of those that are stubs of imported functions.
+    imports: Vec<u32>,
 }
 
+/// What a stub of an imported function begins with: `ecall`, and `slti zero, zero, 0x5e4`, a hint
+/// of those that the unprivileged manual leaves for custom use.
+const IMPORT: [u8; 8] = [0x73, 0, 0, 0, 0x13, 0x20, 0x40, 0x5e];
+
 impl Symbols {
-    fn of(bytes: &[u8]) -> Self {
+    fn of(elf: &Elf, bytes: &[u8]) -> Self {
         let entries = elf::symbols(bytes);
+        let code = |addr: u64| {
+            let holds = |s: &&elf::Segment| s.prot.executable() && s.range().contains(&addr);
+            let segment = elf.segments.iter().find(holds)?;
+            let part = bytes.get(segment.file.start as usize..segment.file.end as usize)?;
+            part.get(usize::try_from(addr - segment.addr).ok()?..)
+        };
+        let is_stub = |s: &SymbolEntry| code(s.addr).is_some_and(|c| c.starts_with(&IMPORT));
+        let imports = (0..).zip(&entries).filter(|(_, s)| is_stub(s)).map(|(n, _)| n).collect();
         let mut by_name: Vec<u32> = (0..entries.len() as u32).collect();
         by_name.sort_by(|&a, &b| entries[a as usize].name.cmp(&entries[b as usize].name));
-        Self { entries, by_name }
+        Self { entries, by_name, imports }
     }
 
     fn find(&self, name: &str) -> Option<&SymbolEntry> {
@@ -239,12 +253,25 @@ impl Module {
         self.entries().iter().map(|s| Symbol { name: &s.name, addr: s.addr, size: s.size })
     }
 
+    /// Names of the functions that the program imports
+    /// ([`Linker::define`](super::Linker::define)), lowest address first.
+    pub fn imports(&self) -> impl Iterator<Item = &str> {
+        self.import_stubs().map(|(name, _)| name)
+    }
+
+    /// Names and addresses of what stands for imported functions.
+    pub(super) fn import_stubs(&self) -> impl Iterator<Item = (&str, u64)> {
+        let symbols = self.named();
+        let entries = symbols.imports.iter().map(|&n| &symbols.entries[n as usize]);
+        entries.map(|s| (s.name.as_str(), s.addr))
+    }
+
     fn entries(&self) -> &[SymbolEntry] {
         &self.named().entries
     }
 
     fn named(&self) -> &Symbols {
-        self.0.symbols.get_or_init(|| Symbols::of(&self.0.bytes))
+        self.0.symbols.get_or_init(|| Symbols::of(&self.0.elf, &self.0.bytes))
     }
 
     /// Address of a symbol.

@@ -179,6 +179,13 @@ pub enum Trap {
         /// The number in a7.
         number: u64,
     },
+    /// A call of a function that the program imports and the host does not have
+    /// ([`Linker::unknown_imports_trap`](super::Linker::unknown_imports_trap)).
+    #[error("call of an unknown import at pc {pc:#x}")]
+    UnknownImport {
+        /// Address of the stub.
+        pc: u64,
+    },
     /// The guest ran off the lower end of the stack that the instance gave it.
     #[error("stack overflow at pc {pc:#x}")]
     StackOverflow {

@@ -56,7 +56,8 @@ impl<R: HostResult, E: Into<Error>> HostResult for Result<R, E> {
     }
 }
 
-/// Functions that a guest can call with arguments `P`, a tuple of up to seven [`AbiTy`].
+/// Functions that a guest can call with arguments `P`, a tuple of up to seven [`AbiTy`] in no more
+/// than seven integer registers.
 pub trait IntoHostFunc<T, P>: Send + Sync + 'static {
     #[doc(hidden)]
     fn call(&self, caller: &mut Caller<'_, T>) -> Result<()>;
@@ -76,6 +77,8 @@ macro_rules! functions {
                 reason = "the names of types serve as names of values, of which there may be none"
             )]
             fn call(&self, caller: &mut Caller<'_, T>) -> Result<()> {
+                // The eighth has the number of an `ecall`.
+                const { assert!(0 $(+ $name::INTEGERS)* <= 7, "seven registers take arguments") };
                 let hart = caller.store().instance(caller.instance).cpu.hart();
                 let mut _from = Arguments::of(hart);
                 // In the order of their registers.

@@ -3,7 +3,7 @@
 use super::error::{Error, ErrorKind, Result, Trap, trap_of};
 use super::host_func::Arguments;
 use super::linker::Reg;
-use super::memory::{GuestPtr, Memory};
+use super::memory::{GuestPtr, GuestSlice, Memory};
 use super::run::{End, Running};
 use super::store::{AsContext, AsContextMut, Handle};
 use crate::cpu::{Access, Exit, Hart};
@@ -293,8 +293,11 @@ impl<'a> Registers<'a> {
     }
 }
 
-/// Types that fit into one register of the calling convention.
+/// Types of the calling convention's registers: of one, or, as [`GuestSlice`] is, of two.
 pub trait AbiTy: Sized {
+    /// Integer registers that it takes.
+    #[doc(hidden)]
+    const INTEGERS: usize = 1;
     #[doc(hidden)]
     fn put(self, to: &mut Registers<'_>);
     #[doc(hidden)]
@@ -330,6 +333,8 @@ impl AbiTy for bool {
 }
 
 impl AbiTy for f64 {
+    const INTEGERS: usize = 0;
+
     fn put(self, to: &mut Registers<'_>) {
         to.f(self.to_bits());
     }
@@ -340,6 +345,8 @@ impl AbiTy for f64 {
 }
 
 impl AbiTy for f32 {
+    const INTEGERS: usize = 0;
+
     fn put(self, to: &mut Registers<'_>) {
         to.f(u64::from(self.to_bits()) | 0xffff_ffff << 32);
     }
@@ -359,7 +366,22 @@ impl<T: ?Sized> AbiTy for GuestPtr<T> {
     }
 }
 
-/// Arguments of a guest function: a tuple of up to eight [`AbiTy`].
+impl<T> AbiTy for GuestSlice<T> {
+    const INTEGERS: usize = 2;
+
+    fn put(self, to: &mut Registers<'_>) {
+        to.x(self.start().addr());
+        to.x(self.len());
+    }
+
+    fn arg(from: &mut Arguments<'_>) -> Self {
+        let start = GuestPtr::new(from.x());
+        Self::new(start, from.x())
+    }
+}
+
+/// Arguments of a guest function: a tuple of up to eight [`AbiTy`], in no more than eight registers
+/// of either kind.
 pub trait Params {
     #[doc(hidden)]
     fn put(self, to: &mut Registers<'_>);
@@ -370,6 +392,7 @@ macro_rules! params {
         impl<$($name: AbiTy),*> Params for ($($name,)*) {
             #[allow(non_snake_case, reason = "the names of types serve as names of values")]
             fn put(self, _to: &mut Registers<'_>) {
+                const { assert!(0 $(+ $name::INTEGERS)* <= 8, "eight registers take arguments") };
                 let ($($name,)*) = self;
                 $($name.put(_to);)*
             }

@@ -1,7 +1,7 @@
 //! What a guest can ask of the host, and making instances that can ask it.
 
 use super::engine::{Engine, Module};
-use super::error::{Error, ErrorKind, Result};
+use super::error::{Error, ErrorKind, Result, Trap};
 use super::host_func::IntoHostFunc;
 use super::instance::Instance;
 use super::load::load_apart;
@@ -15,21 +15,48 @@ use std::sync::Arc;
 type Handler<T> = Box<dyn Fn(&mut Caller<'_, T>) -> Result<()> + Send + Sync>;
 type Fallback<T> = Box<dyn Fn(&mut Caller<'_, T>, u64) -> Result<()> + Send + Sync>;
 
-/// Host functions by `ecall` number.
+/// Host functions: those that the `ecall` at an address is for, and those by its number.
 pub(super) struct Handlers<T> {
     by_number: FxHashMap<u64, Arc<Handler<T>>>,
+    by_name: FxHashMap<String, Arc<Handler<T>>>,
+    /// What the imports of one module are, by their addresses ([`Self::resolve`]).
+    by_pc: FxHashMap<u64, Arc<Handler<T>>>,
     fallback: Option<Arc<Fallback<T>>>,
+    unknown_traps: bool,
+}
+
+impl<T> Default for Handlers<T> {
+    fn default() -> Self {
+        Self {
+            by_number: FxHashMap::default(),
+            by_name: FxHashMap::default(),
+            by_pc: FxHashMap::default(),
+            fallback: None,
+            unknown_traps: false,
+        }
+    }
 }
 
 impl<T> Clone for Handlers<T> {
     fn clone(&self) -> Self {
-        Self { by_number: self.by_number.clone(), fallback: self.fallback.clone() }
+        Self {
+            by_number: self.by_number.clone(),
+            by_name: self.by_name.clone(),
+            by_pc: self.by_pc.clone(),
+            fallback: self.fallback.clone(),
+            unknown_traps: self.unknown_traps,
+        }
     }
 }
 
 impl<T> Handlers<T> {
     /// Calls the host function for `number`; `None` if there is none.
     pub(super) fn call(&self, caller: &mut Caller<'_, T>, number: u64) -> Option<Result<()>> {
+        if !self.by_pc.is_empty()
+            && let Some(f) = self.by_pc.get(&caller.pc())
+        {
+            return Some(f(caller));
+        }
         match (self.by_number.get(&number), &self.fallback) {
             (Some(f), _) => Some(f(caller)),
             (None, Some(f)) => Some(f(caller, number)),
@@ -38,8 +65,9 @@ impl<T> Handlers<T> {
     }
 }
 
-/// Host functions for guests. A guest calls one by `ecall` with its number in a7; arguments and
-/// result are in a0 to a6 by whatever convention host and guest share.
+/// Host functions for guests. A guest calls one by its name, as it calls any function
+/// ([`Self::define`]), or by `ecall` with its number in a7; arguments and result are in a0 to a6
+/// then, by whatever convention host and guest share.
 ///
 /// ```
 /// use rvnative::vm::{Caller, Engine, Linker, Reg, Trap};
@@ -60,8 +88,7 @@ impl<T: 'static> Linker<T> {
     /// A linker without host functions.
     #[must_use]
     pub fn new(engine: &Engine) -> Self {
-        let handlers = Handlers { by_number: FxHashMap::default(), fallback: None };
-        Self { handlers: Arc::new(handlers), engine: engine.clone() }
+        Self { handlers: Arc::default(), engine: engine.clone() }
     }
 
     /// Serves `ecall` with `number` in a7 by `f`; execution goes on behind the `ecall` when it
@@ -96,6 +123,84 @@ impl<T: 'static> Linker<T> {
         self.ecall(number, move |c| f.call(c))
     }
 
+    /// Serves calls of the function `name` by `f`, which has up to seven typed arguments, passed as
+    /// for [`Self::func`].
+    ///
+    /// A program imports a function by a stub of that name, which is three instructions: an
+    /// `ecall`, a hint that marks it, and a return. In C, with `include/rvnative.h`:
+    ///
+    /// ```c
+    /// #include <rvnative.h>
+    /// double scale(double x, int n);
+    /// RVNATIVE_IMPORT(scale);
+    /// ```
+    ///
+    /// The stubs are found by the program's symbols, so it must not be stripped of them.
+    ///
+    /// ```
+    /// use rvnative::vm::{Caller, Engine, GuestSlice, Linker, MemoryFault, Module, Store};
+    /// let engine = Engine::default();
+    /// let module = Module::new(&engine, include_bytes!("../../examples/guest/imports.elf"))?;
+    /// assert_eq!(module.imports().collect::<Vec<_>>(), ["host_scale", "host_log"]);
+    /// let mut linker = Linker::<Vec<String>>::new(&engine);
+    /// linker.define("host_scale", |_: &mut Caller<'_, _>, x: f64, n: i32| x * f64::from(n))?;
+    /// linker.define("host_log", |c: &mut Caller<'_, Vec<String>>, text: GuestSlice<u8>| {
+    ///     let (log, memory) = c.split();
+    ///     log.push(String::from_utf8_lossy(memory.slice(text)?).into_owned());
+    ///     Ok::<_, MemoryFault>(())
+    /// })?;
+    /// let mut store = Store::new(&engine, Vec::new());
+    /// let instance = linker.instantiate(&mut store, &module)?;
+    /// let area = instance.get_typed_func::<(f64,), f64>(&store, "thrice")?;
+    /// assert_eq!(area.call(&mut store, (1.5,))?, 4.5);
+    /// assert_eq!(store.data(), &["thrice"]);
+    /// # Ok::<(), rvnative::vm::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Link`] if there is a function of that name already.
+    pub fn define<P>(&mut self, name: &str, f: impl IntoHostFunc<T, P>) -> Result<&mut Self> {
+        let by_name = &mut Arc::make_mut(&mut self.handlers).by_name;
+        if by_name.contains_key(name) {
+            let m = format!("there is a host function `{name}` already");
+            return Err(Error::of(ErrorKind::Link, m));
+        }
+        let f: Handler<T> = Box::new(move |c| f.call(c));
+        by_name.insert(name.to_owned(), Arc::new(f));
+        Ok(self)
+    }
+
+    /// Makes instances also of programs that import functions which this linker does not have, and
+    /// such a call a trap ([`Trap::UnknownImport`]), instead of refusing the program.
+    pub fn unknown_imports_trap(&mut self, on: bool) -> &mut Self {
+        Arc::make_mut(&mut self.handlers).unknown_traps = on;
+        self
+    }
+
+    /// The host functions of an instance of `module`.
+    fn resolve(&self, module: &Module) -> Result<Arc<Handlers<T>>> {
+        let mut found = FxHashMap::default();
+        for (name, pc) in module.import_stubs() {
+            let f = match self.handlers.by_name.get(name) {
+                Some(f) => Arc::clone(f),
+                None if self.handlers.unknown_traps => {
+                    let f: Handler<T> =
+                        Box::new(|c| Err(Trap::UnknownImport { pc: c.pc() }.into()));
+                    Arc::new(f)
+                }
+                None => {
+                    let m = format!("the program imports `{name}`, which the host does not have");
+                    return Err(Error::of(ErrorKind::Link, m));
+                }
+            };
+            found.insert(pc, f);
+        }
+        if found.is_empty() {
+            return Ok(Arc::clone(&self.handlers));
+        }
+        Ok(Arc::new(Handlers { by_pc: found, ..Handlers::clone(&self.handlers) }))
+    }
+
     /// Serves every other `ecall`; `f` also gets the number.
     pub fn ecall_fallback(
         &mut self,
@@ -110,16 +215,17 @@ impl<T: 'static> Linker<T> {
     /// stack. Nothing is executed.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] if linker, store and module are not of one engine, [`ErrorKind::Load`]
-    /// if the program does not fit into the address space, [`ErrorKind::Io`] if the host has no
-    /// memory, addresses or mappings left.
+    /// [`ErrorKind::Config`] if linker, store and module are not of one engine, [`ErrorKind::Link`]
+    /// if the program imports a function that the linker does not have, [`ErrorKind::Load`] if it
+    /// does not fit into the address space, [`ErrorKind::Io`] if the host has no memory, addresses
+    /// or mappings left.
     pub fn instantiate(&self, store: &mut Store<T>, module: &Module) -> Result<Instance> {
         self.engine.expect(store.engine())?;
         self.engine.expect(module.engine())?;
         let state = match self.instantiate_pre(module).and_then(|pre| pre.state()) {
             // With a file and some memory less, and in a smaller address space.
             Err(e) if matches!(e.kind(), ErrorKind::Io | ErrorKind::Memory) => {
-                load_apart(module, &self.handlers)
+                load_apart(module, &self.resolve(module)?)
             }
             state => state,
         };
@@ -143,13 +249,14 @@ impl<T: 'static> Linker<T> {
     /// As there.
     pub fn instantiate_snapshot(&self, snapshot: &Snapshot) -> Result<InstancePre<T>> {
         self.engine.expect(snapshot.module().engine())?;
-        Ok(InstancePre::new(snapshot.clone(), Arc::clone(&self.handlers)))
+        Ok(InstancePre::new(snapshot.clone(), self.resolve(snapshot.module())?))
     }
 }
 
 impl<T> std::fmt::Debug for Linker<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Linker({} functions)", self.handlers.by_number.len())
+        let Handlers { by_number, by_name, .. } = &*self.handlers;
+        write!(f, "Linker({} functions)", by_number.len() + by_name.len())
     }
 }
 

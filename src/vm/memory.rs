@@ -110,6 +110,48 @@ impl<T: ?Sized> GuestPtr<T> {
     }
 }
 
+/// An address in guest memory and how many `T` are expected there: two arguments of a function, or
+/// a structure of two words, in the guest's calling convention.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct GuestSlice<T> {
+    start: GuestPtr<T>,
+    len: u64,
+}
+
+impl<T> Clone for GuestSlice<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for GuestSlice<T> {}
+
+impl<T> GuestSlice<T> {
+    /// `len` elements from `start` on, whatever these are.
+    #[must_use]
+    pub const fn new(start: GuestPtr<T>, len: u64) -> Self {
+        Self { start, len }
+    }
+
+    /// Where the first element is.
+    #[must_use]
+    pub const fn start(self) -> GuestPtr<T> {
+        self.start
+    }
+
+    /// Number of elements.
+    #[must_use]
+    pub const fn len(self) -> u64 {
+        self.len
+    }
+
+    /// True for no elements.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.len == 0
+    }
+}
+
 /// Handle of an instance's memory. Accesses obey the guest's page protection: what the guest
 /// could not read or write is refused with a [`MemoryFault`].
 ///
@@ -293,6 +335,22 @@ impl GuestMem<'_> {
         let fault = MemoryFault { addr, len, access: Access::Write };
         let bytes = usize::try_from(len).map_err(|_| fault)?;
         self.0.bytes_mut(addr, bytes).map_err(|f| MemoryFault::new(f, len))
+    }
+
+    /// The bytes of `slice`.
+    ///
+    /// # Errors
+    /// The guest could not read all of it.
+    pub fn slice(&self, slice: GuestSlice<u8>) -> Result<&[u8], MemoryFault> {
+        self.bytes(slice.start.addr(), slice.len)
+    }
+
+    /// The bytes of `slice`, to be written to.
+    ///
+    /// # Errors
+    /// The guest could not write to all of it.
+    pub fn slice_mut(&mut self, slice: GuestSlice<u8>) -> Result<&mut [u8], MemoryFault> {
+        self.bytes_mut(slice.start.addr(), slice.len)
     }
 
     /// Reads a number at any alignment.

@@ -52,7 +52,7 @@ pub use error::{Error, ErrorKind, MemoryFault, Result, Trap};
 pub use host_func::{HostResult, IntoHostFunc};
 pub use instance::{AbiTy, HartState, Instance, Params, Registers, Results, Stop, TypedFunc};
 pub use linker::{Caller, Linker, Reg};
-pub use memory::{GuestMem, GuestPtr, Memory, Pod};
+pub use memory::{GuestMem, GuestPtr, GuestSlice, Memory, Pod};
 pub use pool::{InstancePool, InstancePre, Pooled};
 pub use snapshot::Snapshot;
 pub use store::{AsContext, AsContextMut, InterruptHandle, Store};
@@ -69,7 +69,7 @@ const _: () = {
     send_and_sync::<Instance>();
     send_and_sync::<Memory>();
     send_and_sync::<TypedFunc<(u64,), u64>>();
-    send_and_sync::<GuestPtr<u64>>();
+    send_and_sync::<(GuestPtr<u64>, GuestSlice<u64>)>();
     send_and_sync::<HartState>();
     send_and_sync::<Error>();
     send_and_sync::<(Symbol<'_>, Stop, Trap, MemoryFault, ErrorKind)>();

@@ -1,8 +1,8 @@
 //! The library, used as a host program uses it, on every strategy.
 
 use rvnative::vm::{
-    AddressSpace, Caller, Config, Engine, Error, ErrorKind, GuestPtr, Instance, Linker, Module,
-    Prot, Reg, Stop, Store, Strategy, Trap,
+    AddressSpace, Caller, Config, Engine, Error, ErrorKind, GuestPtr, GuestSlice, Instance, Linker,
+    Module, Prot, Reg, Stop, Store, Strategy, Trap,
 };
 
 static PLUGIN: &[u8] = include_bytes!("../../examples/guest/plugin.elf");
@@ -401,4 +401,70 @@ fn instances_do_not_share_memory() {
     assert_eq!(b.memory().read(&store, events).unwrap(), 0);
     let names: Vec<_> = module.symbols().map(|s| s.name).collect();
     assert!(names.contains(&"gcd") && names.contains(&"_start"), "{names:?}");
+}
+
+static IMPORTS: &[u8] = include_bytes!("../../examples/guest/imports.elf");
+
+#[test]
+fn functions_of_the_host_are_called_by_name() {
+    for engine in engines() {
+        let module = Module::new(&engine, IMPORTS).unwrap();
+        assert_eq!(module.imports().collect::<Vec<_>>(), ["host_scale", "host_log"]);
+        let scale = |c: &mut Caller<'_, Log>, x: f64, n: i32| {
+            c.data_mut().push(format!("{x} by {n}"));
+            x * f64::from(n)
+        };
+        let mut linker = Linker::<Log>::new(&engine);
+        linker.define("host_scale", scale).unwrap();
+        // One is missing.
+        let mut store = Store::new(&engine, Log::new());
+        let refused = linker.instantiate(&mut store, &module).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Link);
+        assert!(refused.to_string().contains("`host_log`"), "{refused}");
+        assert_eq!(linker.instantiate_pre(&module).unwrap_err().kind(), ErrorKind::Link);
+        // One is there already.
+        let twice = linker.define("host_scale", scale).unwrap_err();
+        assert_eq!(twice.kind(), ErrorKind::Link);
+        // A missing one is a trap, where it is called.
+        linker.unknown_imports_trap(true);
+        let i = linker.instantiate(&mut store, &module).unwrap();
+        let thrice = i.get_typed_func::<(f64,), f64>(&store, "thrice").unwrap();
+        let often = i.get_typed_func::<(u64,), u64>(&store, "scale_often").unwrap();
+        let pc = i.symbol(&store, "host_log").unwrap();
+        let error = thrice.call(&mut store, (1.5,)).unwrap_err();
+        assert_eq!(trap(&error), Trap::UnknownImport { pc });
+        assert_eq!(often.call(&mut store, (3,)).unwrap(), 1);
+        assert_eq!(store.data_mut().drain(..).collect::<Log>(), ["1 by 1"; 3]);
+        // All are there, beside one with a number, which the stubs do not mean.
+        linker.unknown_imports_trap(false).ecall(0, |_| Err(Error::msg("by number")));
+        linker.ecall_fallback(|_, _| Err(Error::msg("by any number")));
+        let log = |c: &mut Caller<'_, Log>, text: GuestSlice<u8>| {
+            let (log, memory) = c.split();
+            log.push(String::from_utf8_lossy(memory.slice(text)?).into_owned());
+            Ok::<_, Error>(())
+        };
+        linker.define("host_log", log).unwrap();
+        let pre = linker.instantiate_pre(&module).unwrap();
+        let i = pre.instantiate(&mut store).unwrap();
+        let thrice = i.get_typed_func::<(f64,), f64>(&store, "thrice").unwrap();
+        assert_eq!(thrice.call(&mut store, (1.5,)).unwrap(), 4.5);
+        assert_eq!(*store.data(), ["thrice", "1.5 by 3"]);
+        // The instance of before has what it was made with.
+        let plugin = Module::new(&engine, PLUGIN).unwrap();
+        assert_eq!(plugin.imports().count(), 0);
+    }
+}
+
+#[test]
+fn slices_are_two_arguments() {
+    for engine in engines() {
+        let (mut store, i) = load(&engine);
+        let at = GuestSlice::new(GuestPtr::<u64>::new(48), 36);
+        assert_eq!((at.start().addr(), at.len(), at.is_empty()), (48, 36, false));
+        let gcd = i.get_typed_func::<(GuestSlice<u64>,), u64>(&store, "gcd").unwrap();
+        assert_eq!(gcd.call(&mut store, (at,)).unwrap(), 12);
+        // A result in a0 and a1: on_event leaves its first argument's thousands in the one.
+        let on_event = i.get_typed_func::<(u64, u64), GuestSlice<u8>>(&store, "on_event").unwrap();
+        assert_eq!(on_event.call(&mut store, (1, 2)).unwrap().start().addr(), 1002);
+    }
 }
