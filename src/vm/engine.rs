@@ -5,6 +5,7 @@ use super::elf::{self, Elf, SymbolEntry};
 use super::error::{Error, ErrorKind, Result, no_room};
 use super::load::{self, Layout, STACK_SIZE};
 use super::snapshot::Snapshot;
+use super::store::Epochs;
 use crate::isa::Isa;
 use crate::mem::{Image, Memory, Mode};
 use crate::runtime::{EngineKind, Options, SharedCode};
@@ -26,6 +27,7 @@ struct Settings {
     options: Options,
     stack_size: u64,
     max_depth: u32,
+    epochs: Epochs,
 }
 
 /// Calls inside each other, unless the configuration says otherwise: a thread of Rust, with 2 MiB
@@ -84,7 +86,21 @@ impl Engine {
         };
         let stack_size = config.stack_size.unwrap_or(STACK_SIZE);
         let max_depth = config.max_depth.unwrap_or(MAX_DEPTH);
-        Ok(Self(Arc::new(Settings { options, stack_size, max_depth })))
+        Ok(Self(Arc::new(Settings { options, stack_size, max_depth, epochs: Epochs::default() })))
+    }
+
+    /// Begins the next epoch, from any thread: the guests of all stores whose deadline it is stop
+    /// ([`Store::set_epoch_deadline`](super::Store::set_epoch_deadline)). A thread of the host that
+    /// does so every few milliseconds bounds the time of all calls, at no cost in guests. It takes
+    /// a lock: a signal handler must not call it.
+    pub fn increment_epoch(&self) {
+        self.0.epochs.increment();
+    }
+
+    /// Epochs, and who waits for them.
+    #[inline]
+    pub(super) fn epochs(&self) -> &Epochs {
+        &self.0.epochs
     }
 
     /// Instructions that guests may use.

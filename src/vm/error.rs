@@ -202,7 +202,8 @@ pub enum Trap {
     /// The instruction budget ran out.
     #[error("out of fuel")]
     OutOfFuel,
-    /// [`InterruptHandle::interrupt`](super::InterruptHandle::interrupt) was called.
+    /// [`InterruptHandle::interrupt`](super::InterruptHandle::interrupt) was called, or the store's
+    /// deadline is past ([`Store::set_epoch_deadline`](super::Store::set_epoch_deadline)).
     #[error("interrupted")]
     Interrupted,
     /// The guest ended itself; a host function returns this as an error to say so.

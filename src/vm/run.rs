@@ -83,7 +83,7 @@ impl<'a, C: AsContextMut> Running<'a, C> {
     pub(super) fn run(&mut self, call: bool) -> End {
         let mut call = call;
         loop {
-            if self.cx.store().take_interrupt() {
+            if self.cx.store().must_stop() {
                 return End::Exit(Exit::Interrupted);
             }
             self.give_fuel();
@@ -94,7 +94,7 @@ impl<'a, C: AsContextMut> Running<'a, C> {
             }
             match exit {
                 // Left over from a request that another instance of the store has obeyed.
-                Exit::Interrupted if !self.cx.store().take_interrupt() => {}
+                Exit::Interrupted if !self.cx.store().must_stop() => {}
                 exit => return End::Exit(exit),
             }
         }

@@ -6,7 +6,7 @@ use super::linker::Handlers;
 use super::load::Layout;
 use crate::runtime::{Cpu, Interrupter};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 /// Owner of the host's data and of all instances made in it. Host functions reach the data
 /// through [`Caller`](super::Caller); when the store is dropped, so is the guests' memory.
@@ -169,8 +169,43 @@ impl<T> Store<T> {
         (&mut self.data, &self.instances[handle.index])
     }
 
+    /// Lets the store's guests run until the engine's epoch is `ticks` further
+    /// ([`Engine::increment_epoch`](super::Engine::increment_epoch)). From then on they stop with
+    /// [`Trap::Interrupted`], also those that are called later, until this is called again. Without
+    /// it they run as long as they like.
+    ///
+    /// ```
+    /// # use rvnative::vm::{Engine, Linker, Module, Store, Trap};
+    /// let engine = Engine::default();
+    /// let module = Module::new(&engine, include_bytes!("../../examples/guest/plugin.elf"))?;
+    /// let mut store = Store::new(&engine, ());
+    /// let instance = Linker::new(&engine).instantiate(&mut store, &module)?;
+    /// let spin = instance.get_typed_func::<(), ()>(&store, "spin")?;
+    /// // A thread that ticks; here it does so for one call.
+    /// let clock = engine.clone();
+    /// let ticker = std::thread::spawn(move || {
+    ///     for _ in 0..3 {
+    ///         std::thread::sleep(std::time::Duration::from_millis(1));
+    ///         clock.increment_epoch();
+    ///     }
+    /// });
+    /// store.set_epoch_deadline(2);
+    /// let error = spin.call(&mut store, ()).unwrap_err();
+    /// assert_eq!(error.downcast_ref(), Some(&Trap::Interrupted));
+    /// # ticker.join().unwrap();
+    /// # Ok::<(), rvnative::vm::Error>(())
+    /// ```
+    pub fn set_epoch_deadline(&mut self, ticks: u64) {
+        self.engine.epochs().set_deadline(&self.interrupt, ticks);
+    }
+
+    /// True if the store's guests must not run (any longer).
+    pub(super) fn must_stop(&self) -> bool {
+        self.take_interrupt() || self.engine.epochs().is_past(&self.interrupt)
+    }
+
     /// Takes a request to stop, if there is one.
-    pub(super) fn take_interrupt(&self) -> bool {
+    fn take_interrupt(&self) -> bool {
         let requested = &self.interrupt.requested;
         requested.load(Ordering::Acquire) && requested.swap(false, Ordering::AcqRel)
     }
@@ -186,9 +221,77 @@ impl<T: std::fmt::Debug> std::fmt::Debug for Store<T> {
 
 /// Shared by a store and its handles.
 #[derive(Default)]
-struct Interrupt {
+pub(super) struct Interrupt {
     requested: AtomicBool,
+    /// The epoch from which on no guest runs; 0 for none.
+    deadline: AtomicU64,
+    /// The engine's epochs know it.
+    listed: AtomicBool,
     head: Node,
+}
+
+impl Interrupt {
+    /// Makes all guests that run stop, and look whether they must. Async-signal-safe.
+    fn kick(&self) {
+        let mut node = Some(&self.head);
+        while let Some(this) = node {
+            this.items.iter().map_while(OnceLock::get).for_each(Interrupter::interrupt);
+            node = this.next.get().map(|next| &**next);
+        }
+    }
+}
+
+/// A number that only grows, and the stores that stop at some value of it. The lock orders the two.
+pub(super) struct Epochs {
+    /// From 1 on, so that 0 is no deadline.
+    current: AtomicU64,
+    waiting: Mutex<Vec<Weak<Interrupt>>>,
+}
+
+impl Default for Epochs {
+    fn default() -> Self {
+        Self { current: AtomicU64::new(1), waiting: Mutex::default() }
+    }
+}
+
+impl std::fmt::Debug for Epochs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Epochs({})", self.current.load(Ordering::Relaxed))
+    }
+}
+
+impl Epochs {
+    fn set_deadline(&self, interrupt: &Arc<Interrupt>, ticks: u64) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let deadline = self.current.load(Ordering::Acquire).saturating_add(ticks);
+        interrupt.deadline.store(deadline, Ordering::Release);
+        if !interrupt.listed.swap(true, Ordering::Relaxed) {
+            // Where nobody counts, stores that are gone must not stay: looked for when there are
+            // twice as many.
+            if waiting.len().is_power_of_two() {
+                waiting.retain(|store| store.strong_count() > 0);
+            }
+            waiting.push(Arc::downgrade(interrupt));
+        }
+    }
+
+    fn is_past(&self, interrupt: &Interrupt) -> bool {
+        let deadline = interrupt.deadline.load(Ordering::Acquire);
+        deadline != 0 && deadline <= self.current.load(Ordering::Acquire)
+    }
+
+    /// The next epoch: stops the guests whose deadline it is.
+    pub(super) fn increment(&self) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        self.current.fetch_add(1, Ordering::AcqRel);
+        waiting.retain(|store| {
+            let Some(interrupt) = store.upgrade() else { return false };
+            if self.is_past(&interrupt) {
+                interrupt.kick();
+            }
+            true
+        });
+    }
 }
 
 /// A list that only grows, so that a signal handler can walk it without a lock.
@@ -229,11 +332,7 @@ impl InterruptHandle {
     /// next one at its start if none runs. Async-signal-safe.
     pub fn interrupt(&self) {
         self.0.requested.store(true, Ordering::Release);
-        let mut node = Some(&self.0.head);
-        while let Some(this) = node {
-            this.items.iter().map_while(OnceLock::get).for_each(Interrupter::interrupt);
-            node = this.next.get().map(|next| &**next);
-        }
+        self.0.kick();
     }
 }
 

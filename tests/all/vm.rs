@@ -468,3 +468,43 @@ fn slices_are_two_arguments() {
         assert_eq!(on_event.call(&mut store, (1, 2)).unwrap().start().addr(), 1002);
     }
 }
+
+#[test]
+fn guests_stop_at_their_deadlines() {
+    for engine in engines() {
+        let (mut store, i) = load(&engine);
+        let (mut free, j) = load(&engine);
+        let spin = i.get_typed_func::<(), ()>(&store, "spin").unwrap();
+        let gcd = i.get_typed_func::<(u64, u64), u64>(&store, "gcd").unwrap();
+        store.set_epoch_deadline(2);
+        let clock = engine.clone();
+        let ticker = std::thread::spawn(move || {
+            for _ in 0..2 {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+                clock.increment_epoch();
+            }
+        });
+        assert_eq!(trap(&spin.call(&mut store, ()).unwrap_err()), Trap::Interrupted);
+        ticker.join().unwrap();
+        // It is past until it is set again; and is no business of other stores.
+        for _ in 0..2 {
+            assert_eq!(trap(&gcd.call(&mut store, (4, 6)).unwrap_err()), Trap::Interrupted);
+        }
+        assert_eq!(i.resume(&mut store).unwrap(), Stop::Interrupt);
+        let others = j.get_typed_func::<(u64, u64), u64>(&free, "gcd").unwrap();
+        assert_eq!(others.call(&mut free, (4, 6)).unwrap(), 2);
+        store.set_epoch_deadline(1);
+        assert_eq!(gcd.call(&mut store, (4, 6)).unwrap(), 2);
+        engine.increment_epoch();
+        assert_eq!(trap(&gcd.call(&mut store, (4, 6)).unwrap_err()), Trap::Interrupted);
+        store.set_epoch_deadline(u64::MAX);
+        engine.increment_epoch();
+        assert_eq!(gcd.call(&mut store, (4, 6)).unwrap(), 2);
+        // None at all is as before, and a store that is gone is nobody's.
+        store.set_epoch_deadline(0);
+        assert_eq!(trap(&gcd.call(&mut store, (4, 6)).unwrap_err()), Trap::Interrupted);
+        drop(store);
+        engine.increment_epoch();
+        assert_eq!(others.call(&mut free, (4, 6)).unwrap(), 2);
+    }
+}
