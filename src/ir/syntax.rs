@@ -302,9 +302,6 @@ names! { VBinOp {
     FNmadd "vfnmadd",
     FMsub "vfmsub",
     FNmsub "vfnmsub",
-    FSgnj "vfsgnj",
-    FSgnjn "vfsgnjn",
-    FSgnjx "vfsgnjx",
 } }
 names! { Counter {
     Monotonic "monotonic",

@@ -130,12 +130,6 @@ pub enum VBinOp {
     FMsub,
     /// Of numbers, rounded once: `-(b * vd) + a`
     FNmsub,
-    /// Of numbers: `a` with the sign of `b`.
-    FSgnj,
-    /// Of numbers: `a` with the other sign than `b`.
-    FSgnjn,
-    /// Of numbers: `a` with the product of both signs.
-    FSgnjx,
 }
 
 /// How an operation multiplies and adds numbers.
@@ -161,20 +155,14 @@ impl VBinOp {
         }
     }
 
-    /// Whether the result is a number that has been computed: rounded, canonical if it is a NaN.
+    /// Whether elements are numbers: the result is rounded, and canonical if it is a NaN.
     #[must_use]
-    pub const fn is_arithmetic(self) -> bool {
+    pub const fn is_float(self) -> bool {
         let two = matches!(
             self,
             Self::FAdd | Self::FSub | Self::FRsub | Self::FMul | Self::FDiv | Self::FRdiv
         );
         two || self.fused().is_some()
-    }
-
-    /// Whether elements are numbers.
-    #[must_use]
-    pub const fn is_float(self) -> bool {
-        self.is_arithmetic() || matches!(self, Self::FSgnj | Self::FSgnjn | Self::FSgnjx)
     }
 
     /// How it multiplies and adds numbers, if it does both.
