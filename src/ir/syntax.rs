@@ -62,7 +62,7 @@ macro_rules! for_each_form { ($m:ident) => { $m! {
     [Op::VStoreWhole { bytes, vs, base }] "vstore [" base "], " vs ", " bytes "";
     [Op::VBin { op, config, vd, a, b }] "" op " " vd ", " a ", " b ", " config "";
     [Op::VMove { config, bytes, vd, a, filled, b }]
-        "vmove " bytes " " vd ", " a ", " filled "*" b ", " config "";
+        "vcopy " bytes " " vd ", " a ", " filled "*" b ", " config "";
     [Op::VReduce { op, config, vd, a, init }] "vreduce." op " " vd ", " a ", " init ", " config "";
     [Op::VToInt { config, rd, a }] "vtoint " rd ", " a ", " config "";
     [Op::VToFloat { config, fd, a }] "vtofloat " fd ", " a ", " config "";
