@@ -3,10 +3,10 @@
 //! rax has the address of the vector state, and rcx that of memory.
 
 use super::Emitter;
-use super::asm::{Alu, Asm, Cc, Guest, Map, Pp, Rm, Shift, Sz};
+use super::asm::{Alu, Asm, Cc, Guest, Map, Pp, Rm, Sz};
 use super::regs::{RAX, RCX, RDX, field};
 use crate::backend::Homes;
-use crate::backend::emit::{Lanes, LowerVector, Short, VectorUnit};
+use crate::backend::emit::{Lanes, LowerVector, VectorUnit};
 use crate::cpu::Vector;
 use crate::ir::{FReg, Op, Reg, VBinOp, VConfig, VSrc};
 use std::mem::offset_of;
@@ -122,27 +122,6 @@ impl<'b> VectorUnit<'b, Asm<'b>> for Emitter<'b, '_> {
         for (from, part) in parts(n) {
             self.fault_point();
             self.store_part(scratch, from, part, guest(base, disp + i32::from(from)));
-        }
-    }
-
-    fn short(&mut self, what: Short, at: u16, width: u8) {
-        let vl = Rm::B(RAX, offset_of!(Vector, vl) as i32);
-        // movzx edx, word [rax + vl]
-        self.a.ins(Pp::None, Map::M0F, Sz::D, 0xb7, RDX, vl);
-        if width != 0 {
-            self.a.shift_imm(Shift::Shl, Sz::D, Rm::R(RDX), width);
-        }
-        // From the end on: rdx is the number of bytes that are left.
-        let again = self.a.pos();
-        for part in [16, 8, 4, 2, 1].into_iter().filter(|part| *part >= 1 << width) {
-            self.a.alu_imm(Alu::Cmp, Sz::D, Rm::R(RDX), part.into());
-            let fewer = self.a.jcc_short(Cc::B);
-            self.a.alu_imm(Alu::Sub, Sz::D, Rm::R(RDX), part.into());
-            self.short_part(what, at, part);
-            if part == 16 {
-                self.a.jmp(again);
-            }
-            self.a.bind_short(fewer);
         }
     }
 
@@ -272,36 +251,6 @@ impl Emitter<'_, '_> {
     fn fill(&mut self, sew: u8, from: Rm) {
         let op = [0x78, 0x79, 0x58, 0x59][usize::from(sew & 3)];
         self.lane((Map::M0F38, false, op), 1, 0, from);
-    }
-
-    /// Does `what` with so many bytes of the group at `at`, rdx bytes behind its beginning.
-    fn short_part(&mut self, what: Short, at: u16, part: u8) {
-        let lanes = Rm::X(RAX, RDX, 0, offset_of!(Vector, bytes) as i32 + i32::from(at));
-        let memory = |base| Rm::M(Guest { base: Some(base), index: Some((RDX, 0)), disp: 0 });
-        match what {
-            Short::Load(base) => {
-                if part < 4 {
-                    self.lane((Map::M0F, false, XOR), 0, 0, Rm::R(0));
-                }
-                self.fault_point();
-                match part {
-                    1 => self.lane((Map::M0F3A, false, 0x20), 0, 0, memory(base)),
-                    2 => self.lane((Map::M0F, false, 0xc4), 0, 0, memory(base)),
-                    _ => self.load_part(0, part, memory(base)),
-                }
-                if part < 4 {
-                    self.a.byte(0);
-                }
-                self.store_part(0, 0, part, lanes);
-            }
-            Short::Store(base) => {
-                // What is not stored is within the state.
-                self.load_part(0, part.max(4), lanes);
-                self.fault_point();
-                self.store_part(0, 0, part, memory(base));
-            }
-            Short::Fill => self.store_part(1, 0, part, lanes),
-        }
     }
 
     /// Loads 4, 8 or 16 bytes.

@@ -38,7 +38,7 @@ pub(crate) use lower::{
     LowerFloat, LowerFloatMove, LowerInt, LowerMemory, LowerSelect, LowerValues, LowerVector,
     Unless, Value, Writes,
 };
-pub(crate) use vector::{Lanes, Short, VectorUnit};
+pub(crate) use vector::{Lanes, VectorUnit};
 
 use vector::VectorFacts;
 

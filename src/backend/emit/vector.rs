@@ -11,9 +11,6 @@
 //! executes the instructions of vectors there, until the type and length are known again. The same
 //! goes for `vsetvli` if it asks for fewer elements than there may be.
 //!
-//! There, after a `vsetvli`, the type is known, and that `vl` is at most VLMAX: loads, stores and
-//! moves of scalars are loops over as many bytes as there are.
-//!
 //! What the host has no instruction for, the interpreter executes likewise ([`VectorUnit`]).
 
 use super::{Emitter, Host, Lower, LowerFloat};
@@ -28,8 +25,6 @@ pub(crate) struct VectorFacts<B> {
     ready: bool,
     /// `vtype` and `vl`; `ready` holds too.
     config: Option<VConfig>,
-    /// `vtype` is this one, and `vl` at most that of it; `ready` holds too.
-    at_most: Option<VConfig>,
     /// The host's pointer to the vector state is right if code goes on here.
     found: Option<CodePtr>,
     /// Branches to the second copy, and the guest addresses at which they enter it.
@@ -40,27 +35,14 @@ pub(crate) struct VectorFacts<B> {
 
 impl<B> Default for VectorFacts<B> {
     fn default() -> Self {
-        Self {
-            ready: false,
-            config: None,
-            at_most: None,
-            found: None,
-            misses: Vec::new(),
-            second: false,
-        }
+        Self { ready: false, config: None, found: None, misses: Vec::new(), second: false }
     }
 }
 
 impl<B> VectorFacts<B> {
     /// Control may come from elsewhere, or the interpreter has executed anything.
     pub(crate) fn forget(&mut self) {
-        (self.ready, self.found) = (false, None);
-        self.set_config(None);
-    }
-
-    /// Says what is known of `vtype` and `vl`.
-    fn set_config(&mut self, config: Option<VConfig>) {
-        (self.config, self.at_most) = (config, None);
+        (self.ready, self.config, self.found) = (false, None, None);
     }
 
     /// True if branches wait for the second copy.
@@ -68,17 +50,6 @@ impl<B> VectorFacts<B> {
     pub(crate) fn has_misses(&self) -> bool {
         !self.misses.is_empty()
     }
-}
-
-/// What is done with the first `vl` elements of a group.
-#[derive(Clone, Copy)]
-pub(crate) enum Short {
-    /// They are loaded from an address in a register.
-    Load(u8),
-    /// They are stored there.
-    Store(u8),
-    /// They become what the second scratch register is filled with.
-    Fill,
 }
 
 /// The second operand of a lane operation.
@@ -134,10 +105,6 @@ pub(crate) trait VectorUnit<'b, H: Host<'b>> {
 
     /// Stores the low `n` bytes of a scratch register there, and no more.
     fn store_guest(&mut self, scratch: u8, base: u8, disp: i32, n: u8);
-
-    /// Does so with the group at `at`, of elements of `1 << width` bytes. `vl` may be 0. What has been
-    /// found stays so.
-    fn short(&mut self, what: Short, at: u16, width: u8);
 
     /// Fills the second scratch register with the low bytes of `r`, which is at home.
     fn splat(&mut self, homes: &Homes, sew: u8, r: Reg);
@@ -268,14 +235,14 @@ where
                 if holds {
                     self.vload(homes, vd, base, bytes(config, width));
                 }
-                holds || self.short_access(homes, config, width, (vd, base), Short::Load)
+                holds
             }
             Op::VStore { config, width, vs, base } => {
                 let holds = self.configured(homes, config);
                 if holds {
                     self.vstore(homes, vs, base, bytes(config, width));
                 }
-                holds || self.short_access(homes, config, width, (vs, base), Short::Store)
+                holds
             }
             Op::VLoadWhole { bytes, vd, base } => {
                 let ready = self.ready(homes);
@@ -300,7 +267,7 @@ where
                 } else if done {
                     self.vbin(homes, op, config, (vd, a), b);
                 }
-                done || op == VBinOp::Move && self.short_move(homes, config, vd, b)
+                done
             }
             Op::VMove { config, bytes, vd, a, filled, b } => {
                 let done = self.configured(homes, config) && self.boxed(homes, config, b);
@@ -339,17 +306,9 @@ where
         };
         if !done {
             self.vector_helper(homes, op);
-            let before = self.vectors.at_most;
             match *op {
-                Op::VSet { avl: Src::Imm(_), config, .. } => self.vectors.set_config(Some(config)),
-                Op::VSet { config, .. } => {
-                    self.vectors.set_config(None);
-                    self.vectors.at_most = Some(config);
-                }
-                Op::VRetype { from, to } => {
-                    self.vectors.set_config(None);
-                    self.vectors.at_most = (before == Some(from)).then_some(to);
-                }
+                Op::VSet { avl: Src::Imm(_), config, .. } => self.vectors.config = Some(config),
+                Op::VSet { .. } | Op::VRetype { .. } => self.vectors.config = None,
                 _ => {}
             }
         }
@@ -384,8 +343,7 @@ where
         }
         let other = self.test_config_is_not(config);
         self.miss_if(other);
-        self.vectors.ready = true;
-        self.vectors.set_config(Some(config));
+        (self.vectors.ready, self.vectors.config) = (true, Some(config));
         self.vectors.found = Some(self.a.pos());
         true
     }
@@ -413,8 +371,7 @@ where
         self.find();
         self.store_config(config);
         self.vectors.found = Some(self.a.pos());
-        self.vectors.ready = true;
-        self.vectors.set_config(Some(config));
+        (self.vectors.ready, self.vectors.config) = (true, Some(config));
     }
 
     fn vset(&mut self, homes: &mut Homes, rd: Reg, avl: Src, config: VConfig) -> bool {
@@ -466,38 +423,6 @@ where
             self.store_guest(0, base, at.into(), n);
         }
         self.vectors.found = Some(self.a.pos());
-    }
-
-    /// Emits a load or store of `vl` elements if `vtype` is that of `config` and `vl` at most that.
-    fn short_access(
-        &mut self,
-        homes: &mut Homes,
-        config: VConfig,
-        width: MemSize,
-        (group, base): (VGroup, Reg),
-        what: fn(u8) -> Short,
-    ) -> bool {
-        if self.vectors.at_most != Some(config) {
-            return false;
-        }
-        self.materialise(homes, base.0);
-        let base = self.vector_base(homes, base);
-        self.find();
-        self.short(what(base), group.0, width.bytes().ilog2() as u8);
-        self.vectors.found = Some(self.a.pos());
-        true
-    }
-
-    /// The same for a scalar that `vl` elements become.
-    fn short_move(&mut self, homes: &mut Homes, config: VConfig, vd: VGroup, b: VSrc) -> bool {
-        if self.vectors.at_most != Some(config) || !matches!(b, VSrc::X(_) | VSrc::Imm(_)) {
-            return false;
-        }
-        self.fill_second(homes, config.sew(), b);
-        self.find();
-        self.short(Short::Fill, vd.0, config.sew());
-        self.vectors.found = Some(self.a.pos());
-        true
     }
 
     /// Makes sure that `b`, if it is a single, is NaN-boxed, if that can be.
