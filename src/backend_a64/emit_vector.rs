@@ -7,6 +7,6 @@ use crate::ir::Op;
 
 impl LowerVector for Emitter<'_, '_> {
     fn vector(&mut self, homes: &mut Homes, op: &Op) {
-        self.vector_helper(homes, op.reads(), op.writes());
+        self.vector_helper(homes, op);
     }
 }

@@ -14,19 +14,19 @@ use crate::ir::{FBinOp, FReg, FUnOp, Fmt, Rounding};
 // Opcodes in map 0F.
 const SQRT: u8 = 0x51;
 pub(super) const AND: u8 = 0x54;
-const ADD: u8 = 0x58;
-const MUL: u8 = 0x59;
-const SUB: u8 = 0x5c;
+pub(super) const ADD: u8 = 0x58;
+pub(super) const MUL: u8 = 0x59;
+pub(super) const SUB: u8 = 0x5c;
 
 /// Number of the bit of RISC-V's flag for invalid operations.
 const NV_BIT: u8 = fflags::NV.trailing_zeros() as u8;
 pub(super) const MIN: u8 = 0x5d;
-const DIV: u8 = 0x5e;
+pub(super) const DIV: u8 = 0x5e;
 pub(super) const MAX: u8 = 0x5f;
 
 /// The opcode in map 0F38 of `vfmadd` or one of its kin, in the form whose destination is a factor
 /// (213); that whose destination is the addend (231) lies 0x10 above.
-const fn fma_213((neg_product, neg_addend): (bool, bool)) -> u8 {
+pub(super) const fn fma_213((neg_product, neg_addend): (bool, bool)) -> u8 {
     0xa9 + ((neg_product as u8) << 2) + ((neg_addend as u8) << 1)
 }
 
@@ -151,28 +151,36 @@ impl Emitter<'_, '_> {
         self.a.jcc(Cc::P, cold);
         let back = self.a.pos();
         self.in_cold(|e| {
-            // Of the flags that the product alone raises only this one counts. None may trap.
-            let (before, after) = (Rm::S(field!(scratch)), Rm::S(field!(scratch) + 4));
-            e.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 3, before); // stmxcsr
-            e.a.mov(Sz::D, RAX, before);
-            e.a.alu_imm(Alu::Or, Sz::D, Rm::R(RAX), ALL_MASKS as i32);
-            e.a.mov_to(Sz::D, after, RAX);
-            e.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 2, after); // ldmxcsr
-            e.a.vex(scalar(fmt), Map::M0F, false, MUL, dst, x, y);
-            e.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 3, after);
-            e.a.mov(Sz::D, RAX, after);
-            e.a.alu_imm(Alu::And, Sz::D, Rm::R(RAX), 1);
-            e.a.alu_to(Alu::Or, Sz::D, before, RAX);
-            e.a.shift_imm(Shift::Shl, Sz::D, Rm::R(RAX), NV_BIT);
-            e.a.alu_to(Alu::Or, Sz::D, Rm::S(field!(known_fp)), RAX);
-            e.a.shift_imm(Shift::Shl, Sz::D, Rm::R(RAX), MASKS as u8 - NV_BIT);
-            e.a.alu_to(Alu::Or, Sz::D, before, RAX);
-            e.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 2, before);
+            e.invalid_product(RAX, |e| {
+                e.a.vex(scalar(fmt), Map::M0F, false, MUL, dst, x, y);
+            });
             e.load_nan(fmt, dst);
             e.canonicalize_each(known);
             e.a.jmp(back);
         });
         self.fp.made_canonical(known);
+    }
+
+    /// Accrues the flag for an invalid operation if the product that `multiply` computes raises it,
+    /// and no other. A scratch register is lost.
+    pub(super) fn invalid_product(&mut self, scratch: u8, multiply: impl FnOnce(&mut Self)) {
+        // None of the flags may trap.
+        let (before, after) = (Rm::S(field!(scratch)), Rm::S(field!(scratch) + 4));
+        self.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 3, before); // stmxcsr
+        self.a.mov(Sz::D, scratch, before);
+        self.a.alu_imm(Alu::Or, Sz::D, Rm::R(scratch), ALL_MASKS as i32);
+        self.a.mov_to(Sz::D, after, scratch);
+        self.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 2, after); // ldmxcsr
+        multiply(self);
+        self.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 3, after);
+        self.a.mov(Sz::D, scratch, after);
+        self.a.alu_imm(Alu::And, Sz::D, Rm::R(scratch), 1);
+        self.a.alu_to(Alu::Or, Sz::D, before, scratch);
+        self.a.shift_imm(Shift::Shl, Sz::D, Rm::R(scratch), NV_BIT);
+        self.a.alu_to(Alu::Or, Sz::D, Rm::S(field!(known_fp)), scratch);
+        self.a.shift_imm(Shift::Shl, Sz::D, Rm::R(scratch), MASKS as u8 - NV_BIT);
+        self.a.alu_to(Alu::Or, Sz::D, before, scratch);
+        self.a.ins(Pp::None, Map::M0F, Sz::D, 0xae, 2, before);
     }
 
     /// The host's minimum and maximum return the second operand for NaNs and for zeros of either

@@ -8,7 +8,7 @@ use super::regs::{RAX, RCX, RDX, field};
 use crate::backend::Homes;
 use crate::backend::emit::{Lanes, LowerVector, VectorUnit};
 use crate::cpu::Vector;
-use crate::ir::{Op, Reg, VBinOp, VConfig, VSrc};
+use crate::ir::{FReg, Op, Reg, VBinOp, VConfig, VSrc};
 use std::mem::offset_of;
 
 /// Where in the vector state type and lengths are.
@@ -22,7 +22,7 @@ impl LowerVector for Emitter<'_, '_> {
         if self.cpu.avx2 {
             self.vector_op(homes, op);
         } else {
-            self.vector_helper(homes, op.reads(), op.writes());
+            self.vector_helper(homes, op);
         }
     }
 }
@@ -33,12 +33,14 @@ impl<'b> VectorUnit<'b, Asm<'b>> for Emitter<'b, '_> {
             VBinOp::Move => true,
             VBinOp::Sll | VBinOp::Srl | VBinOp::Sra => match b {
                 VSrc::Group(_) => shift_by_lanes(op, sew).is_some(),
-                VSrc::X(_) | VSrc::Imm(_) => shift_by_one(op, sew).is_some(),
+                _ => shift_by_one(op, sew).is_some(),
             },
             VBinOp::Macc | VBinOp::Madd => code(VBinOp::Mul, sew).is_some(),
             VBinOp::Nmsac | VBinOp::Nmsub => {
                 code(VBinOp::Mul, sew).is_some() && matches!(b, VSrc::Group(_))
             }
+            _ if op.fused().is_some() => sew >= 2 && self.cpu.fma,
+            _ if op.is_float() => sew >= 2,
             VBinOp::Rsub => !matches!(b, VSrc::Group(_)),
             _ if op.narrower() != 0 => true,
             _ => code(op, sew).is_some(),
@@ -132,6 +134,10 @@ impl<'b> VectorUnit<'b, Asm<'b>> for Emitter<'b, '_> {
         self.fill(sew, from);
     }
 
+    fn splat_float(&mut self, sew: u8, f: FReg) {
+        self.fill(sew, self.fhome(f));
+    }
+
     fn splat_constant(&mut self, sew: u8, value: i32) {
         match value {
             0 => self.lane((Map::M0F, false, XOR), 1, 1, Rm::R(1)),
@@ -151,14 +157,49 @@ impl<'b> VectorUnit<'b, Asm<'b>> for Emitter<'b, '_> {
         self.lane((Map::M0F, false, MOVE_IN), 1, 0, Rm::R(RDX));
     }
 
-    fn lanes(&mut self, op: VBinOp, sew: u8, a: u16, b: Lanes, vd: u16, n: u8) {
+    fn float_lanes(&mut self, op: VBinOp, sew: u8, a: u16, b: VSrc, vd: u16, n: u8) {
+        self.packed_float(op, sew, (a, vd), b, n);
+    }
+
+    fn sum_in_order(&mut self, sew: u8, init: u16, a: u16, count: u16) {
+        self.numbers_in_order(sew, init, a, count);
+    }
+
+    fn fold(&mut self, op: VBinOp, sew: u8, n: u8) {
+        let mut half = n / 2;
+        while half >= 1 << sew {
+            // vpsrldq xmm1, xmm0, half
+            self.lane((Map::M0F, false, 0x73), 3, 1, Rm::R(0));
+            self.a.byte(half);
+            self.lanes_with(op, sew, Lanes::Scratch);
+            half /= 2;
+        }
+    }
+
+    fn element_to_int(&mut self, homes: &mut Homes, rd: Reg, sew: u8, at: u16) {
+        let dst = self.dest(homes, rd);
+        match sew {
+            0 => self.a.ins(Pp::None, Map::M0F, Sz::Q, 0xbe, dst, piece(at)),
+            1 => self.a.ins(Pp::None, Map::M0F, Sz::Q, 0xbf, dst, piece(at)),
+            2 => self.a.movsxd(dst, piece(at)),
+            _ => self.a.mov(Sz::Q, dst, piece(at)),
+        }
+        self.done(homes, rd, dst, false);
+    }
+
+    fn element_to_float(&mut self, x: u8, sew: u8, at: u16) {
+        self.load_part(x, 1 << sew, piece(at));
+    }
+
+    fn lanes(&mut self, op: VBinOp, sew: u8, a: Option<u16>, b: Lanes, vd: u16, n: u8) {
+        let at_a = a.unwrap_or(0);
         match op {
             VBinOp::Sll | VBinOp::Srl | VBinOp::Sra => {
-                self.load_piece(0, a, n);
+                self.load_piece(0, at_a, n);
                 self.shift_lanes(op, sew, b, n);
             }
             VBinOp::Macc | VBinOp::Nmsac => {
-                self.load_piece(0, a, n);
+                self.load_piece(0, at_a, n);
                 self.lanes_with(VBinOp::Mul, sew, b);
                 if op == VBinOp::Macc {
                     self.lanes_with(VBinOp::Add, sew, Lanes::At(vd));
@@ -171,9 +212,9 @@ impl<'b> VectorUnit<'b, Asm<'b>> for Emitter<'b, '_> {
                 self.load_piece(0, vd, n);
                 self.lanes_with(VBinOp::Mul, sew, b);
                 if op == VBinOp::Madd {
-                    self.lanes_with(VBinOp::Add, sew, Lanes::At(a));
+                    self.lanes_with(VBinOp::Add, sew, Lanes::At(at_a));
                 } else {
-                    self.load_piece(1, a, n);
+                    self.load_piece(1, at_a, n);
                     self.lanes_with(VBinOp::Rsub, sew, Lanes::Scratch);
                 }
             }
@@ -183,7 +224,9 @@ impl<'b> VectorUnit<'b, Asm<'b>> for Emitter<'b, '_> {
                 }
             }
             _ => {
-                self.load_piece(0, a, n);
+                if let Some(a) = a {
+                    self.load_piece(0, a, n);
+                }
                 let b = match b {
                     // As much as was stored, which may still be under way.
                     Lanes::At(at) if n < 16 => {
@@ -355,7 +398,7 @@ const fn word(config: VConfig) -> i32 {
 }
 
 /// The vector registers from a byte on.
-fn piece(at: u16) -> Rm {
+pub(super) fn piece(at: u16) -> Rm {
     Rm::B(RAX, offset_of!(Vector, bytes) as i32 + i32::from(at))
 }
 

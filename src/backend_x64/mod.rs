@@ -20,6 +20,7 @@ mod emit_mem;
 mod emit_mul;
 mod emit_select;
 mod emit_vector;
+mod emit_vector_float;
 mod features;
 mod patch;
 mod regs;

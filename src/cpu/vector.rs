@@ -1,5 +1,6 @@
 //! The vector state of a hart (unprivileged manual, chapter "V").
 
+use crate::ir::VConfig;
 use crate::isa::{Ext, Isa};
 
 /// Bytes of the longest vector register that is supported (VLEN = 512).
@@ -105,6 +106,15 @@ impl Vector {
         self.vtype = if vlmax == 0 { VILL } else { vtype as u8 };
         self.vl = vl.min(vlmax) as u16;
         self.vstart &= vlenb * 8 - 1;
+    }
+
+    /// `vtype` and `vl`, where operations can be for them.
+    #[must_use]
+    pub const fn config(&self) -> Option<VConfig> {
+        if self.vtype == VILL || self.vl == 0 {
+            return None;
+        }
+        Some(VConfig { vtype: self.vtype, vl: self.vl })
     }
 
     /// What Linux does to vector state at each system call: registers of ones, `vl` 0, and `vill`.

@@ -76,7 +76,8 @@ fn the_evaluator_gives_what_the_interpreter_does() {
     let memory = Memory::new(Mode::Guarded, 1 << 20).expect("a memory");
     let mut rng = Rng::new(14, 0);
     let mut lifter = Lifter::new();
-    let one = Limits { max_insns: 1, max_exits: 1, max_jumps: 0, each_branch: false };
+    let one =
+        Limits { max_insns: 1, max_exits: 1, max_jumps: 0, each_branch: false, vectors: None };
     let mut compared = BTreeSet::new();
     for op in isa::Op::all() {
         for _ in 0..400 {

@@ -56,8 +56,13 @@ impl Builder<'_> {
         let (sew, lmul) = (self.rng.below(4), self.rng.pick(&[0, 0, 0, 1, 2, 3, 7, 6, 5]));
         let policy = self.rng.below(4) << 6;
         let vtype = (policy | sew << 3 | lmul) as i32;
-        let whole = self.rng.chance(50);
-        if whole {
+        if self.rng.chance(25) {
+            // Of as many elements as a register says, fewer than there may be as often as not.
+            let (length, from) = (self.target(), self.reg());
+            let mask = self.rng.pick(&[1, 3, 7, 31, 127, 1023]);
+            self.insn(Op::Andi, length, from, 0, mask);
+            self.insn(Op::Vsetvli, rd, length, 0, vtype);
+        } else if self.rng.chance(50) {
             self.insn(Op::Vsetvli, if rd == 0 { 11 } else { rd }, 0, 0, vtype);
         } else {
             let length = self.rng.below(32) as u8;

@@ -62,8 +62,13 @@ impl Op {
             | Self::VStore { base, .. }
             | Self::VLoadWhole { base, .. }
             | Self::VStoreWhole { base, .. } => bit(base),
-            Self::VBin { b: VSrc::X(r), .. } => bit(r),
-            Self::VBin { .. } | Self::VRetype { .. } => 0,
+            Self::VBin { b: VSrc::X(r), .. } | Self::VMove { b: VSrc::X(r), .. } => bit(r),
+            Self::VBin { .. }
+            | Self::VMove { .. }
+            | Self::VRetype { .. }
+            | Self::VReduce { .. }
+            | Self::VToInt { .. }
+            | Self::VToFloat { .. } => 0,
             Self::Branch { a, b, .. } => bit(a) | bit(b),
             // The destination may stay what it is.
             Self::Select { x, y, rd, a, b, .. } => bit(x) | bit(y) | bit(rd) | bit(a) | source(b),
@@ -100,7 +105,7 @@ impl Op {
             | Self::CallIndirect { link, .. }
             | Self::JumpIndirect { link, .. } => bit(link),
             Self::Helper { writes, .. } | Self::VHelper { writes, .. } => writes,
-            Self::VSet { rd, .. } => bit(rd),
+            Self::VSet { rd, .. } | Self::VToInt { rd, .. } => bit(rd),
             Self::Store { .. }
             | Self::FLoad { .. }
             | Self::FStore { .. }
@@ -120,6 +125,9 @@ impl Op {
             | Self::VLoadWhole { .. }
             | Self::VStoreWhole { .. }
             | Self::VBin { .. }
+            | Self::VMove { .. }
+            | Self::VReduce { .. }
+            | Self::VToFloat { .. }
             | Self::Branch { .. }
             | Self::Jump { .. }
             | Self::Exit(_) => 0,
@@ -141,6 +149,7 @@ impl Op {
             | Self::FMoveToInt { a, .. } => float(a),
             // The destination may stay what it is.
             Self::FSelect { fd, a, .. } => float(fd) | float(a),
+            Self::VBin { b: VSrc::F(f), .. } | Self::VMove { b: VSrc::F(f), .. } => float(f),
             _ => 0,
         }
     }
@@ -157,7 +166,8 @@ impl Op {
             | Self::FConvert { fd, .. }
             | Self::FMoveFromInt { fd, .. }
             | Self::FConst { fd, .. }
-            | Self::FSelect { fd, .. } => float(fd),
+            | Self::FSelect { fd, .. }
+            | Self::VToFloat { fd, .. } => float(fd),
             _ => 0,
         }
     }

@@ -32,5 +32,5 @@ pub use op::{
     LoadKind, MemSize, Op, Reg, Rounding, Src, UnOp, Width,
 };
 pub use parse::ParseError;
-pub use vector::{VBinOp, VConfig, VGroup, VSrc};
+pub use vector::{VBinOp, VConfig, VFused, VGroup, VSrc};
 pub use verify::{VerifyError, verify};

@@ -778,6 +778,53 @@ pub enum Op {
         /// Second operand.
         b: VSrc,
     },
+    /// `vd =` so many bytes at `a`, from the first on, which may lie behind `vd` in the same group;
+    /// then so many elements `b`.
+    VMove {
+        /// For which `vtype` and `vl`.
+        config: VConfig,
+        /// Bytes that are copied.
+        bytes: i32,
+        /// Destination.
+        vd: VGroup,
+        /// Source.
+        a: VGroup,
+        /// Elements that follow.
+        filled: i32,
+        /// Their value, no group.
+        b: VSrc,
+    },
+    /// `vd[0] = init[0] op a[0] op a[1] ...`, from left to right.
+    VReduce {
+        /// Operation: one that is associative, or [`VBinOp::FAdd`].
+        op: VBinOp,
+        /// For which `vtype` and `vl`.
+        config: VConfig,
+        /// Destination.
+        vd: VGroup,
+        /// Elements.
+        a: VGroup,
+        /// The first operand.
+        init: VGroup,
+    },
+    /// `rd = a[0]`, sign-extended.
+    VToInt {
+        /// For which `vtype` and `vl`.
+        config: VConfig,
+        /// Destination.
+        rd: Reg,
+        /// Source.
+        a: VGroup,
+    },
+    /// `fd = a[0]`, a number.
+    VToFloat {
+        /// For which `vtype` and `vl`.
+        config: VConfig,
+        /// Destination.
+        fd: FReg,
+        /// Source.
+        a: VGroup,
+    },
     /// The interpreter executes the vector instruction at this node's pc, which has to do with no
     /// floating-point register and leaves `vtype` and `vl` alone.
     VHelper {

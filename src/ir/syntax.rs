@@ -61,6 +61,11 @@ macro_rules! for_each_form { ($m:ident) => { $m! {
     [Op::VLoadWhole { bytes, vd, base }] "vload [" base "], " vd ", " bytes "";
     [Op::VStoreWhole { bytes, vs, base }] "vstore [" base "], " vs ", " bytes "";
     [Op::VBin { op, config, vd, a, b }] "" op " " vd ", " a ", " b ", " config "";
+    [Op::VMove { config, bytes, vd, a, filled, b }]
+        "vcopy " bytes " " vd ", " a ", " filled "*" b ", " config "";
+    [Op::VReduce { op, config, vd, a, init }] "vreduce." op " " vd ", " a ", " init ", " config "";
+    [Op::VToInt { config, rd, a }] "vtoint " rd ", " a ", " config "";
+    [Op::VToFloat { config, fd, a }] "vtofloat " fd ", " a ", " config "";
     [Op::VHelper { reads, writes }] "vhelper reads " reads " writes " writes "";
     [Op::Branch { cond, a, b, target }] "branch." cond " " a ", " b ", " target "";
     [Op::Select { cond, x, y, op, w, rd, a, b }]
@@ -283,6 +288,20 @@ names! { VBinOp {
     Sext2 "vsext2",
     Sext4 "vsext4",
     Sext8 "vsext8",
+    FAdd "vfadd",
+    FSub "vfsub",
+    FRsub "vfrsub",
+    FMul "vfmul",
+    FDiv "vfdiv",
+    FRdiv "vfrdiv",
+    FMacc "vfmacc",
+    FNmacc "vfnmacc",
+    FMsac "vfmsac",
+    FNmsac "vfnmsac",
+    FMadd "vfmadd",
+    FNmadd "vfnmadd",
+    FMsub "vfmsub",
+    FNmsub "vfnmsub",
 } }
 names! { Counter {
     Monotonic "monotonic",
@@ -352,10 +371,12 @@ impl Field for VSrc {
             Self::Group(group) => group.write(f),
             Self::X(r) => r.write(f),
             Self::Imm(value) => value.write(f),
+            Self::F(r) => r.write(f),
         }
     }
     fn read(text: &str) -> Option<Self> {
-        let other = || Reg::read(text).map(Self::X).or_else(|| i32::read(text).map(Self::Imm));
+        let register = || FReg::read(text).map(Self::F).or_else(|| Reg::read(text).map(Self::X));
+        let other = || register().or_else(|| i32::read(text).map(Self::Imm));
         VGroup::read(text).map(Self::Group).or_else(other)
     }
     #[cfg(test)]
@@ -363,6 +384,7 @@ impl Field for VSrc {
         match random >> 62 {
             0 => Self::X(Reg::any(random)),
             1 => Self::Imm(i32::any(random)),
+            2 => Self::F(FReg::any(random)),
             _ => Self::Group(VGroup::any(random)),
         }
     }

@@ -40,6 +40,9 @@ pub enum VSrc {
     X(super::Reg),
     /// A constant, sign-extended to the width of an element, for all elements.
     Imm(i32),
+    /// A floating-point register, for all elements: the canonical NaN if it is not NaN-boxed for
+    /// their width.
+    F(super::FReg),
 }
 
 /// Operations on elements, `vd = a op b`. Shift amounts are taken modulo the width.
@@ -99,6 +102,45 @@ pub enum VBinOp {
     Sext4,
     /// `b`, which is an eighth as wide, sign-extended.
     Sext8,
+    /// Of numbers, rounded in the dynamic mode: `a + b`
+    FAdd,
+    /// Of numbers: `a - b`
+    FSub,
+    /// Of numbers: `b - a`
+    FRsub,
+    /// Of numbers: `a * b`
+    FMul,
+    /// Of numbers: `a / b`
+    FDiv,
+    /// Of numbers: `b / a`
+    FRdiv,
+    /// Of numbers, rounded once: `b * a + vd`
+    FMacc,
+    /// Of numbers, rounded once: `-(b * a) - vd`
+    FNmacc,
+    /// Of numbers, rounded once: `b * a - vd`
+    FMsac,
+    /// Of numbers, rounded once: `-(b * a) + vd`
+    FNmsac,
+    /// Of numbers, rounded once: `b * vd + a`
+    FMadd,
+    /// Of numbers, rounded once: `-(b * vd) - a`
+    FNmadd,
+    /// Of numbers, rounded once: `b * vd - a`
+    FMsub,
+    /// Of numbers, rounded once: `-(b * vd) + a`
+    FNmsub,
+}
+
+/// How an operation multiplies and adds numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VFused {
+    /// The destination is a factor and `a` the addend, not the other way round.
+    pub multiplies_vd: bool,
+    /// The product is negated.
+    pub neg_product: bool,
+    /// The addend is negated.
+    pub neg_addend: bool,
 }
 
 impl VBinOp {
@@ -111,5 +153,32 @@ impl VBinOp {
             Self::Zext8 | Self::Sext8 => 3,
             _ => 0,
         }
+    }
+
+    /// Whether elements are numbers: the result is rounded, and canonical if it is a NaN.
+    #[must_use]
+    pub const fn is_float(self) -> bool {
+        let two = matches!(
+            self,
+            Self::FAdd | Self::FSub | Self::FRsub | Self::FMul | Self::FDiv | Self::FRdiv
+        );
+        two || self.fused().is_some()
+    }
+
+    /// How it multiplies and adds numbers, if it does both.
+    #[must_use]
+    pub const fn fused(self) -> Option<VFused> {
+        let (multiplies_vd, neg_product, neg_addend) = match self {
+            Self::FMacc => (false, false, false),
+            Self::FNmacc => (false, true, true),
+            Self::FMsac => (false, false, true),
+            Self::FNmsac => (false, true, false),
+            Self::FMadd => (true, false, false),
+            Self::FNmadd => (true, true, true),
+            Self::FMsub => (true, false, true),
+            Self::FNmsub => (true, true, false),
+            _ => return None,
+        };
+        Some(VFused { multiplies_vd, neg_product, neg_addend })
     }
 }

@@ -159,6 +159,8 @@ fn operation(op: &Op) -> Result<(), &'static str> {
     let configured = |config: VConfig| {
         rule(config.vl != 0 && config.vtype >> 5 & 1 == 0, "no type or no elements")
     };
+    let numbers =
+        |are: bool, config: VConfig| rule(!are || config.sew() >= 2, "numbers this narrow");
     let exact = |rm: Rounding| rule(rm == Rounding::Rne, "rounding where nothing is rounded");
     match *op {
         Op::Bin { op, w, b, .. } => {
@@ -236,6 +238,22 @@ fn operation(op: &Op) -> Result<(), &'static str> {
             let narrow = op.narrower() != 0;
             rule(op.narrower() <= config.sew(), "elements of less than a byte")?;
             rule(!narrow || matches!(b, VSrc::Group(_)), "extension of what is no element")?;
+            numbers(op.is_float() || matches!(b, VSrc::F(_)), config)?;
+            configured(config)
+        }
+        Op::VMove { config, bytes, filled, b, .. } => {
+            rule(bytes >= 0 && filled >= 0, "a negative length")?;
+            rule(!matches!(b, VSrc::Group(_)), "filled with what is no scalar")?;
+            numbers(matches!(b, VSrc::F(_)), config)?;
+            configured(config)
+        }
+        Op::VReduce { op, config, .. } => {
+            numbers(op.is_float(), config)?;
+            configured(config)
+        }
+        Op::VToInt { config, .. } => configured(config),
+        Op::VToFloat { config, .. } => {
+            numbers(true, config)?;
             configured(config)
         }
         Op::Branch { target, .. } | Op::Jump { target } => even(target),

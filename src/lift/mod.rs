@@ -27,7 +27,7 @@ pub use csr::names_flags;
 pub use loop_headers::{PageScan, TAIL};
 pub use rule::is_helper;
 
-use crate::ir::{Block, Builder};
+use crate::ir::{Block, Builder, VConfig};
 use crate::isa::Isa;
 use crate::opt;
 
@@ -94,13 +94,15 @@ pub struct Limits {
     /// Each branch of the guest is one of the block: none is if-converted, and no loop becomes one
     /// operation. So what is executed of a block follows from where it is left.
     pub each_branch: bool,
+    /// What `vtype` and `vl` are taken to be where the block begins.
+    pub vectors: Option<VConfig>,
 }
 
 impl Default for Limits {
     /// What is measured to be best: with four times as many exits a quarter more is translated, of
     /// which hardly any is executed.
     fn default() -> Self {
-        Self { max_insns: 64, max_exits: 4, max_jumps: 4, each_branch: false }
+        Self { max_insns: 64, max_exits: 4, max_jumps: 4, each_branch: false, vectors: None }
     }
 }
 

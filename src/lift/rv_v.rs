@@ -8,7 +8,7 @@
 
 use super::rule::{Flow, Rule, helper, helper_registers};
 use crate::cpu::{lmul_log2, vlmax};
-use crate::ir::{Builder, MemSize, Op, Reg, Src, VBinOp, VConfig, VGroup, VSrc};
+use crate::ir::{Builder, FReg, MemSize, Op, Reg, Src, VBinOp, VConfig, VGroup, VSrc};
 use crate::isa::table_v::for_each_vector_insn;
 use crate::isa::{self, Format, Insn};
 use crate::opt;
@@ -32,6 +32,22 @@ pub(super) enum Vector {
     Bin(VBinOp),
     /// `vd =` elements of `vs2`, which are narrower.
     Extend(VBinOp),
+    /// `vd[0] = vs1[0] op vs2[0] op ...`
+    Reduce(VBinOp),
+    /// `rd = vs2[0]`
+    ToInt,
+    /// `fd = vs2[0]`
+    ToFloat,
+    /// `vd[0] = rs1`
+    Insert,
+    /// Whole registers.
+    Copy,
+    /// To elements with higher numbers, by a constant.
+    SlideUp,
+    /// To elements with lower numbers, by a constant.
+    SlideDown,
+    /// To the elements below; `rs1` becomes the last one.
+    Slide1Down,
     /// The interpreter executes it.
     Other,
 }
@@ -90,13 +106,43 @@ const fn rule(op: isa::Op, format: Format) -> Rule {
         Op::VsextVf2 => Vector::Extend(VBinOp::Sext2),
         Op::VsextVf4 => Vector::Extend(VBinOp::Sext4),
         Op::VsextVf8 => Vector::Extend(VBinOp::Sext8),
+        Op::VfaddVv | Op::VfaddVf => Vector::Bin(VBinOp::FAdd),
+        Op::VfsubVv | Op::VfsubVf => Vector::Bin(VBinOp::FSub),
+        Op::VfrsubVf => Vector::Bin(VBinOp::FRsub),
+        Op::VfmulVv | Op::VfmulVf => Vector::Bin(VBinOp::FMul),
+        Op::VfdivVv | Op::VfdivVf => Vector::Bin(VBinOp::FDiv),
+        Op::VfrdivVf => Vector::Bin(VBinOp::FRdiv),
+        Op::VfmaccVv | Op::VfmaccVf => Vector::Bin(VBinOp::FMacc),
+        Op::VfnmaccVv | Op::VfnmaccVf => Vector::Bin(VBinOp::FNmacc),
+        Op::VfmsacVv | Op::VfmsacVf => Vector::Bin(VBinOp::FMsac),
+        Op::VfnmsacVv | Op::VfnmsacVf => Vector::Bin(VBinOp::FNmsac),
+        Op::VfmaddVv | Op::VfmaddVf => Vector::Bin(VBinOp::FMadd),
+        Op::VfnmaddVv | Op::VfnmaddVf => Vector::Bin(VBinOp::FNmadd),
+        Op::VfmsubVv | Op::VfmsubVf => Vector::Bin(VBinOp::FMsub),
+        Op::VfnmsubVv | Op::VfnmsubVf => Vector::Bin(VBinOp::FNmsub),
+        Op::VfmvVF => Vector::Bin(VBinOp::Move),
+        Op::VredsumVs => Vector::Reduce(VBinOp::Add),
+        Op::VredandVs => Vector::Reduce(VBinOp::And),
+        Op::VredorVs => Vector::Reduce(VBinOp::Or),
+        Op::VredxorVs => Vector::Reduce(VBinOp::Xor),
+        Op::VredminuVs => Vector::Reduce(VBinOp::Minu),
+        Op::VredminVs => Vector::Reduce(VBinOp::Min),
+        Op::VredmaxuVs => Vector::Reduce(VBinOp::Maxu),
+        Op::VredmaxVs => Vector::Reduce(VBinOp::Max),
+        Op::VfredusumVs | Op::VfredosumVs => Vector::Reduce(VBinOp::FAdd),
+        Op::VmvXS => Vector::ToInt,
+        Op::VfmvFS => Vector::ToFloat,
+        Op::VmvSX | Op::VfmvSF => Vector::Insert,
+        Op::Vmv1rV | Op::Vmv2rV | Op::Vmv4rV | Op::Vmv8rV => Vector::Copy,
+        Op::VslideupVi => Vector::SlideUp,
+        Op::VslidedownVi => Vector::SlideDown,
+        Op::Vslide1downVx | Op::Vfslide1downVf => Vector::Slide1Down,
         // They set `vl`.
         Op::Vsetvl | Op::Vle8ffV | Op::Vle16ffV | Op::Vle32ffV | Op::Vle64ffV => {
             return Rule::Helper;
         }
         _ => match format {
             Format::VecVf | Format::VecMacVf | Format::VecVfm => return Rule::Helper,
-            Format::VecMvF | Format::VecToF => return Rule::Helper,
             _ => Vector::Other,
         },
     })
@@ -113,8 +159,17 @@ pub(super) fn lift(b: &mut Builder, what: Vector, insn: &Insn) -> Flow {
         Vector::Set | Vector::SetImm => return set(b, what, insn),
         _ => {
             let (reads, writes) = helper_registers(insn);
-            let op = operation(b, what, insn).unwrap_or(Op::VHelper { reads, writes });
-            opt::add(b, op);
+            if let Some(op) = operation(b, what, insn) {
+                opt::add(b, op);
+            } else if matches!(
+                insn.op.format(),
+                Format::VecVf | Format::VecMacVf | Format::VecMvF | Format::VecToF
+            ) {
+                helper(b, insn);
+                return Flow::Exit;
+            } else {
+                opt::add(b, Op::VHelper { reads, writes });
+            }
         }
     }
     Flow::Next
@@ -186,25 +241,18 @@ fn operation(b: &Builder, what: Vector, insn: &Insn) -> Option<Op> {
             })
         }
         Vector::Bin(op) => {
-            let (move_to, scalar) = match insn.op.format() {
-                Format::VecMvV => (true, None),
-                Format::VecMvX => (true, Some(VSrc::X(Reg(insn.rs1)))),
-                Format::VecMvI => (true, Some(VSrc::Imm(insn.imm))),
-                Format::VecVv | Format::VecMacVv => (false, None),
-                Format::VecVx | Format::VecMacVx => (false, Some(VSrc::X(Reg(insn.rs1)))),
-                _ => (false, Some(VSrc::Imm(insn.imm))),
-            };
+            let move_to = op == VBinOp::Move;
             if !move_to && insn.masked() {
                 return None;
             }
             let vd = group(insn.rd, lmul)?;
             let a = if move_to { vd } else { group(insn.rs2, lmul)? };
-            let b = match scalar {
-                Some(VSrc::X(Reg::ZERO)) => VSrc::Imm(0),
+            let b = match scalar(insn) {
                 Some(scalar) => scalar,
                 None => VSrc::Group(group(insn.rs1, lmul)?),
             };
-            Some(Op::VBin { op, config, vd, a, b })
+            let numbers = op.is_float() || matches!(b, VSrc::F(_));
+            (!numbers || config.sew() >= 2).then_some(Op::VBin { op, config, vd, a, b })
         }
         Vector::Extend(op) => {
             let lmul_of_source = lmul - i32::from(op.narrower());
@@ -218,8 +266,79 @@ fn operation(b: &Builder, what: Vector, insn: &Insn) -> Option<Op> {
             let apart = end <= insn.rs2 || end_of_source <= insn.rd;
             apart.then_some(Op::VBin { op, config, vd, a: vd, b: VSrc::Group(source) })
         }
+        Vector::Reduce(op) => {
+            let [vd, init] = [insn.rd, insn.rs1].map(|r| group(r, 0));
+            let (vd, init, a) = (vd?, init?, group(insn.rs2, lmul)?);
+            let legal = !insn.masked() && (!op.is_float() || config.sew() >= 2);
+            legal.then_some(Op::VReduce { op, config, vd, a, init })
+        }
+        Vector::ToInt => Some(Op::VToInt { config, rd: Reg(insn.rd), a: group(insn.rs2, 0)? }),
+        Vector::ToFloat if config.sew() >= 2 => {
+            Some(Op::VToFloat { config, fd: FReg(insn.rd), a: group(insn.rs2, 0)? })
+        }
+        Vector::Insert
+        | Vector::Copy
+        | Vector::SlideUp
+        | Vector::SlideDown
+        | Vector::Slide1Down => elements_moved(what, insn, config, vlenb),
         _ => None,
     }
+}
+
+/// The operation of an instruction that moves elements to others.
+fn elements_moved(what: Vector, insn: &Insn, config: VConfig, vlenb: u16) -> Option<Op> {
+    let (sew, lmul) = (config.sew(), lmul_log2(config.vtype));
+    let group = |r: u8| registers(r, 1 << lmul.max(0), vlenb);
+    let none = VSrc::Imm(0);
+    let vl = config.vl;
+    if matches!(scalar(insn), Some(VSrc::F(_))) && sew < 2 {
+        return None;
+    }
+    // From and to which bytes so many elements are copied, and how many follow.
+    let (vd, a, copied, filled, b) = match what {
+        Vector::Copy => {
+            let count = 1 + (insn.bits >> 15 & 7) as u8;
+            let [vd, a] = [insn.rd, insn.rs2].map(|r| registers(r, count, vlenb));
+            (vd?, a?, (u16::from(count) * vlenb) >> sew, 0, none)
+        }
+        Vector::Insert => {
+            let vd = registers(insn.rd, 1, vlenb)?;
+            (vd, vd, 0, 1, scalar(insn)?)
+        }
+        _ if insn.masked() => return None,
+        Vector::SlideUp => {
+            let (vd, a) = (group(insn.rd)?, group(insn.rs2)?);
+            let by = vl.min(insn.imm as u16);
+            if vd == a {
+                return None;
+            }
+            (VGroup(vd.0 + (by << sew)), a, vl - by, 0, none)
+        }
+        Vector::SlideDown => {
+            let all = vlmax(config.vtype.into(), vlenb)?;
+            let by = all.min(insn.imm as u16);
+            let a = group(insn.rs2)?;
+            let copied = vl.min(all - by);
+            (group(insn.rd)?, VGroup(a.0 + (by << sew)), copied, vl - copied, none)
+        }
+        _ => {
+            let a = group(insn.rs2)?;
+            (group(insn.rd)?, VGroup(a.0 + (1 << sew)), vl - 1, 1, scalar(insn)?)
+        }
+    };
+    let bytes = i32::from(copied) << sew;
+    Some(Op::VMove { config, bytes, vd, a, filled: filled.into(), b })
+}
+
+/// The second operand of `insn`, if it is the same for all elements.
+fn scalar(insn: &Insn) -> Option<VSrc> {
+    Some(match insn.op.format() {
+        Format::VecVv | Format::VecMacVv | Format::VecMvV => return None,
+        Format::VecVx | Format::VecMacVx | Format::VecMvX if insn.rs1 == 0 => VSrc::Imm(0),
+        Format::VecVx | Format::VecMacVx | Format::VecMvX => VSrc::X(Reg(insn.rs1)),
+        Format::VecVf | Format::VecMacVf | Format::VecMvF => VSrc::F(FReg(insn.rs1)),
+        _ => VSrc::Imm(insn.imm),
+    })
 }
 
 /// `count` registers from `first` on, if a group may begin there.

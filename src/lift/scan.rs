@@ -49,7 +49,7 @@ pub(super) fn scan<S: CodeSource + ?Sized>(
     builder.start(pc);
     // Where all instructions of a block are to be executed, an illegal one must end it.
     let vlenb = if limits.each_branch { 0 } else { isa.vlenb() };
-    builder.vectors = Vectors { vlenb, config: None };
+    builder.vectors = Vectors { vlenb, config: limits.vectors };
     let mut scan = Scan {
         builder,
         isa,

@@ -1,6 +1,6 @@
 //! Loops of one block: where they end, what is in them, and several iterations in a row.
 
-use crate::ir::{Block, Node, Op};
+use crate::ir::{Block, Node, Op, VSrc};
 
 /// The loop that a block begins with.
 #[derive(Clone, Copy)]
@@ -32,6 +32,17 @@ impl<'a> Loop<'a> {
             matches!(n.op, Op::FBin { .. } | Op::FUn { .. } | Op::FMulAdd { .. } | Op::FCmp { .. })
         };
         self.nodes.iter().any(float)
+    }
+
+    /// True if an operation of vectors has to do with a floating-point register.
+    #[must_use]
+    pub fn moves_numbers_to_vectors(&self) -> bool {
+        let moves = |n: &Node| match n.op {
+            Op::VBin { b, .. } | Op::VMove { b, .. } => matches!(b, VSrc::F(_)),
+            Op::VToFloat { .. } => true,
+            _ => false,
+        };
+        self.nodes.iter().any(moves)
     }
 
     /// True if it makes reservations.

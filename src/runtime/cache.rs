@@ -201,7 +201,11 @@ impl CodeCache {
         let mut source = inner.source.over(code);
         let known = options.mark && self.marks().knows(pc);
         let edges = options.edges.as_ref().and_then(|edges| edges.at(pc));
-        let limits = if options.meter { METERED } else { key.limits() };
+        let mut limits = if options.meter { METERED } else { key.limits() };
+        if kept.is_some() {
+            // Files depend on nothing but the code.
+            limits.vectors = None;
+        }
         let each_branch = limits.each_branch || options.mark && !known || edges.is_some();
         let own = Limits { each_branch, ..limits };
         let mut block = inner.lifter.lift(&mut source, &options.isa, pc, &own);
@@ -549,7 +553,7 @@ impl Drop for Frozen<'_> {
 
 /// Limits of blocks of which all instructions are executed, unless one of them faults.
 const METERED: Limits =
-    Limits { max_insns: Meter::MOST, max_exits: 1, max_jumps: 4, each_branch: true };
+    Limits { max_insns: Meter::MOST, max_exits: 1, max_jumps: 4, each_branch: true, vectors: None };
 
 /// Bytes of each instruction of a block, in the order of its ranges.
 fn sizes(block: &ir::Block, source: &mut impl CodeSource) -> Vec<u64> {

@@ -12,7 +12,7 @@ use super::thread::{Entry, Remote, Thread};
 use super::units::BlockKey;
 use super::unlinked::UnlinkedBlock;
 use crate::backend::{ExitReason, ThreadState};
-use crate::cpu::{Exit, Hart, VectorUnit};
+use crate::cpu::{Exit, Hart, Vector, VectorUnit};
 use crate::interp::{self, Interp, Watchpoint};
 use crate::ir::ExitKind;
 use crate::sys::signal::ensure_alt_stack;
@@ -575,7 +575,9 @@ impl Cpu {
             // No block begins there; the interpreter knows what happens.
             return Some(Err(self.run_interpreted()));
         };
-        match self.machine.translate(generation, BlockKey::new(pc)) {
+        let mut key = BlockKey::new(pc);
+        key.mode.vectors = self.hart().vector.as_deref().and_then(Vector::config);
+        match self.machine.translate(generation, key) {
             // Other pages with code may have lost their protection for this one's.
             Ok(Some(_)) if self.machine.memory().has_code_events() => None,
             Ok(Some(code)) => Some(Ok(code)),

@@ -161,7 +161,7 @@ impl Cpu {
 
     /// Executes the block, cut before instruction `at`.
     fn verify_until(&mut self, l: &mut Lockstep, at: u32) -> Option<Exit> {
-        let cut = TransMode { max_insns: at };
+        let cut = TransMode { max_insns: at, ..TransMode::default() };
         let block = if at == 0 { None } else { self.find_unlinked(l, cut) };
         match block.map(|block| self.verify_block(l, &block)) {
             Some(Ok(exit)) => exit,

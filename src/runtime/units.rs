@@ -5,6 +5,7 @@
 
 use super::fault::Restore;
 use crate::backend::{CodeBuf, RegMap, faults};
+use crate::ir::VConfig;
 use crate::lift::Limits;
 use crate::util::{Chunks, CodePtr};
 use std::ops::Range;
@@ -25,11 +26,13 @@ pub(super) struct BlockKey {
 pub(super) struct TransMode {
     /// Most guest instructions.
     pub(super) max_insns: u32,
+    /// What `vtype` and `vl` are taken to be where it begins. The code is right whatever they are.
+    pub(super) vectors: Option<VConfig>,
 }
 
 impl Default for TransMode {
     fn default() -> Self {
-        Self { max_insns: Limits::default().max_insns }
+        Self { max_insns: Limits::default().max_insns, vectors: None }
     }
 }
 
@@ -41,7 +44,8 @@ impl BlockKey {
 
     /// How large the block may grow.
     pub(super) fn limits(self) -> Limits {
-        Limits { max_insns: self.mode.max_insns, ..Limits::default() }
+        let TransMode { max_insns, vectors } = self.mode;
+        Limits { max_insns, vectors, ..Limits::default() }
     }
 }
 

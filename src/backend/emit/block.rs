@@ -139,6 +139,10 @@ where
             | Op::VLoadWhole { .. }
             | Op::VStoreWhole { .. }
             | Op::VBin { .. }
+            | Op::VMove { .. }
+            | Op::VReduce { .. }
+            | Op::VToInt { .. }
+            | Op::VToFloat { .. }
             | Op::VHelper { .. } => self.vector(homes, op),
             Op::Branch { cond, a, b, target } => self.branch(homes, cond, a, b, target),
             Op::Select { cond, x, y, op, w, rd, a, b } => {

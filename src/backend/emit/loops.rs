@@ -25,6 +25,10 @@ where
     #[inline(never)]
     pub(super) fn loop_block(&mut self, homes: &mut Homes, block: &Block) -> bool {
         let Some(l) = Loop::of(block) else { return false };
+        // Whether a vector operation looks at numbers is known only when it is emitted.
+        if l.moves_numbers_to_vectors() {
+            return false;
+        }
         // With reservations, how often a loop polls is how often it may fail.
         if H::UNROLL > 1 && l.reserves() {
             return false;

@@ -13,10 +13,10 @@
 //!
 //! What the host has no instruction for, the interpreter executes likewise ([`VectorUnit`]).
 
-use super::{Emitter, Host, Lower};
+use super::{Emitter, Host, Lower, LowerFloat};
 use crate::backend::{Counted, Homes, Symbolic};
-use crate::ir::{MemSize, Node, Op, Reg, Src, VBinOp, VConfig, VGroup, VSrc};
-use crate::opt::{FloatFacts, RegSet};
+use crate::ir::{FReg, Fmt, MemSize, Node, Op, Reg, Src, VBinOp, VConfig, VGroup, VSrc};
+use crate::opt::FloatFacts;
 use crate::util::CodePtr;
 
 /// What is known of vectors while a block is emitted.
@@ -109,17 +109,43 @@ pub(crate) trait VectorUnit<'b, H: Host<'b>> {
     /// Fills the second scratch register with the low bytes of `r`, which is at home.
     fn splat(&mut self, homes: &Homes, sew: u8, r: Reg);
 
+    /// Fills it with the low bits of `f`, which is boxed if it has to be.
+    fn splat_float(&mut self, sew: u8, f: FReg);
+
     /// The same with a constant.
     fn splat_constant(&mut self, sew: u8, value: i32);
 
     /// Makes ready, in the second scratch register, for shifts by `r`, which is at home.
     fn shift_amount(&mut self, homes: &Homes, sew: u8, r: Reg);
 
-    /// The first scratch register becomes what `op` makes of the pieces at `a`, `b` and, for those
+    /// The first scratch register becomes what `op`, an arithmetic one, makes of the numbers at `a`
+    /// and `vd` and of `b`: of 16 bytes, or of one element. Flags accrue, and NaNs are canonical.
+    /// The second scratch register is lost.
+    fn float_lanes(&mut self, op: VBinOp, sew: u8, a: u16, b: VSrc, vd: u16, n: u8);
+
+    /// The first scratch register becomes the number at `init` plus those at `a`, so many, one
+    /// after the other; canonical if it is a NaN. The second one is lost.
+    fn sum_in_order(&mut self, sew: u8, init: u16, a: u16, count: u16);
+
+    /// The low element of the first scratch register becomes what `op` makes of all of the first
+    /// `n` bytes of it, a power of two. The second one is lost.
+    fn fold(&mut self, op: VBinOp, sew: u8, n: u8);
+
+    /// `rd =` the element at `at`, sign-extended.
+    fn element_to_int(&mut self, homes: &mut Homes, rd: Reg, sew: u8, at: u16);
+
+    /// Loads the element at `at` into the host's register `x`.
+    fn element_to_float(&mut self, x: u8, sew: u8, at: u16);
+
+    /// The first scratch register becomes what `op` makes of the pieces at `a` (or, without, what
+    /// it holds), `b` and, for those
     /// that have three operands, the destination's at `vd`. `n` bytes matter. The second scratch
     /// register stays as it is if it is an operand.
-    fn lanes(&mut self, op: VBinOp, sew: u8, a: u16, b: Lanes, vd: u16, n: u8);
+    fn lanes(&mut self, op: VBinOp, sew: u8, a: Option<u16>, b: Lanes, vd: u16, n: u8);
 }
+
+/// Numbers at most that are added one after the other in code of its own.
+const MAX_SUM: u16 = 16;
 
 /// The pieces of so many bytes: where each begins, and its length.
 fn pieces(bytes: u16) -> impl Iterator<Item = (u16, u8)> {
@@ -130,18 +156,29 @@ impl<'b, H: Host<'b>> Emitter<'b, '_, H>
 where
     Self: Lower<'b, H>,
 {
-    /// Lets the interpreter execute the current instruction of vectors, which has to do with no
-    /// floating-point register. What is pending stays so, but for integer registers that it reads.
-    pub(crate) fn vector_helper(&mut self, homes: &mut Homes, reads: RegSet, writes: RegSet) {
+    /// Lets the interpreter execute the current instruction of vectors, which `op` stands for. What
+    /// is pending stays so, but for registers that it reads.
+    pub(crate) fn vector_helper(&mut self, homes: &mut Homes, op: &Op) {
+        let (reads, writes) = (op.reads(), op.writes());
+        let read = (0..32).map(FReg).find(|f| op.float_reads() & 1 << f.0 != 0);
         for r in (1..32).filter(|r| reads & 1 << r != 0) {
             self.materialise(homes, r);
         }
         for r in (1..32).filter(|r| writes & 1 << r != 0) {
             self.materialise_dependents(homes, r);
         }
-        self.call_helper(homes);
+        match read {
+            Some(f) => {
+                self.fmaterialise(f);
+                self.interpret(homes, &[f]);
+            }
+            None => self.call_helper(homes),
+        }
         for r in (1..32).filter(|r| writes & 1 << r != 0) {
             self.sym.set_home(homes, r, false);
+        }
+        if let Op::VToFloat { fd, .. } = *op {
+            self.fp.define(fd, false);
         }
         self.vectors.ready = true;
     }
@@ -222,16 +259,53 @@ where
                 ready
             }
             Op::VBin { op, config, vd, a, b } => {
-                let done = self.has_lanes(op, config.sew(), b) && self.configured(homes, config);
-                if done {
+                let done = self.has_lanes(op, config.sew(), b)
+                    && self.configured(homes, config)
+                    && self.boxed(homes, config, b);
+                if done && op.is_float() {
+                    self.vfloat(op, config, (vd, a), b);
+                } else if done {
                     self.vbin(homes, op, config, (vd, a), b);
                 }
                 done
             }
+            Op::VMove { config, bytes, vd, a, filled, b } => {
+                let done = self.configured(homes, config) && self.boxed(homes, config, b);
+                if done {
+                    self.vmove(homes, config.sew(), (vd, a, bytes as u16), filled as u16, b);
+                }
+                done
+            }
+            Op::VReduce { op, config, vd, a, init } => {
+                let done = self.reduces(op, config) && self.configured(homes, config);
+                if done {
+                    self.vreduce(op, config, vd, (init, a));
+                }
+                done
+            }
+            Op::VToInt { config, rd, a } => {
+                let holds = self.configured(homes, config);
+                if holds && !rd.is_zero() {
+                    self.find();
+                    self.element_to_int(homes, rd, config.sew(), a.0);
+                }
+                holds
+            }
+            Op::VToFloat { config, fd, a } => {
+                let holds = self.configured(homes, config);
+                if holds {
+                    self.find();
+                    let x = self.fdest(fd);
+                    self.element_to_float(x, config.sew(), a.0);
+                    let fmt = if config.sew() == 3 { Fmt::D } else { Fmt::S };
+                    self.fdone(fmt, fd, x, true);
+                }
+                holds
+            }
             _ => false,
         };
         if !done {
-            self.vector_helper(homes, op.reads(), op.writes());
+            self.vector_helper(homes, op);
             match *op {
                 Op::VSet { avl: Src::Imm(_), config, .. } => self.vectors.config = Some(config),
                 Op::VSet { .. } | Op::VRetype { .. } => self.vectors.config = None,
@@ -351,6 +425,107 @@ where
         self.vectors.found = Some(self.a.pos());
     }
 
+    /// Makes sure that `b`, if it is a single, is NaN-boxed, if that can be.
+    fn boxed(&mut self, homes: &mut Homes, config: VConfig, b: VSrc) -> bool {
+        let VSrc::F(f) = b else { return true };
+        if config.sew() != 2 || self.fp.is_boxed(f) {
+            return true;
+        }
+        if self.vectors.second {
+            return false;
+        }
+        self.flush(homes);
+        let mut branches = Vec::new();
+        self.branch_unless_boxed(1 << f.0, &mut branches);
+        let pc = self.pc;
+        self.vectors.misses.extend(branches.into_iter().map(|branch| (pc, branch)));
+        self.fp.know_boxed(&[f]);
+        true
+    }
+
+    /// Fills the second scratch register.
+    fn fill_second(&mut self, homes: &mut Homes, sew: u8, b: VSrc) {
+        match b {
+            VSrc::X(r) => {
+                self.materialise(homes, r.0);
+                self.splat(homes, sew, r);
+            }
+            VSrc::F(f) => {
+                self.fmaterialise(f);
+                self.splat_float(sew, f);
+            }
+            VSrc::Imm(value) => self.splat_constant(sew, value),
+            VSrc::Group(_) => {}
+        }
+    }
+
+    fn vfloat(&mut self, op: VBinOp, config: VConfig, (vd, a): (VGroup, VGroup), b: VSrc) {
+        let (sew, bytes) = (config.sew(), config.bytes());
+        self.find();
+        // Elements that are none must raise no flags.
+        let whole = bytes & !15;
+        let rest = (whole..bytes).step_by(1 << sew).map(|at| (at, 1 << sew));
+        for (at, n) in (0..whole).step_by(16).map(|at| (at, 16)).chain(rest) {
+            let b = match b {
+                VSrc::Group(group) => VSrc::Group(VGroup(group.0 + at)),
+                b => b,
+            };
+            self.float_lanes(op, sew, a.0 + at, b, vd.0 + at, n);
+            self.store_piece(0, vd.0 + at, n);
+        }
+        self.vectors.found = Some(self.a.pos());
+    }
+
+    fn vmove(
+        &mut self,
+        homes: &mut Homes,
+        sew: u8,
+        (vd, a, bytes): (VGroup, VGroup, u16),
+        filled: u16,
+        b: VSrc,
+    ) {
+        if filled != 0 {
+            self.fill_second(homes, sew, b);
+        }
+        self.find();
+        for (at, n) in pieces(bytes) {
+            self.load_piece(0, a.0 + at, n);
+            self.store_piece(0, vd.0 + at, n);
+        }
+        for (at, n) in pieces(filled << sew) {
+            self.store_piece(1, vd.0 + bytes + at, n);
+        }
+        self.vectors.found = Some(self.a.pos());
+    }
+
+    /// Whether there is code for a reduction.
+    fn reduces(&self, op: VBinOp, config: VConfig) -> bool {
+        let bytes = config.bytes();
+        if op == VBinOp::FAdd {
+            return config.vl <= MAX_SUM;
+        }
+        let halves = bytes.is_multiple_of(16) || bytes < 16 && bytes.is_power_of_two();
+        halves && self.has_lanes(op, config.sew(), VSrc::Group(VGroup(0)))
+    }
+
+    fn vreduce(&mut self, op: VBinOp, config: VConfig, vd: VGroup, (init, a): (VGroup, VGroup)) {
+        let (sew, bytes) = (config.sew(), config.bytes());
+        let width = 1 << sew;
+        self.find();
+        if op == VBinOp::FAdd {
+            self.sum_in_order(sew, init.0, a.0, config.vl);
+        } else {
+            self.load_piece(0, a.0, bytes.min(16) as u8);
+            for (at, n) in pieces(bytes).skip(1) {
+                self.lanes(op, sew, None, Lanes::At(a.0 + at), 0, n);
+            }
+            self.fold(op, sew, bytes.min(16) as u8);
+            self.lanes(op, sew, None, Lanes::At(init.0), 0, width);
+        }
+        self.store_piece(0, vd.0, width);
+        self.vectors.found = Some(self.a.pos());
+    }
+
     fn vbin(
         &mut self,
         homes: &mut Homes,
@@ -362,21 +537,17 @@ where
         let sew = config.sew();
         let shifts = matches!(op, VBinOp::Sll | VBinOp::Srl | VBinOp::Sra);
         match b {
-            VSrc::X(r) => {
+            VSrc::X(r) if shifts => {
                 self.materialise(homes, r.0);
-                if shifts {
-                    self.shift_amount(homes, sew, r);
-                } else {
-                    self.splat(homes, sew, r);
-                }
+                self.shift_amount(homes, sew, r);
             }
-            VSrc::Imm(value) if !shifts => self.splat_constant(sew, value),
-            VSrc::Imm(_) | VSrc::Group(_) => {}
+            VSrc::Imm(_) if shifts => {}
+            b => self.fill_second(homes, sew, b),
         }
         self.find();
         for (at, n) in pieces(config.bytes()) {
             let b = match b {
-                VSrc::X(_) => Lanes::Scratch,
+                VSrc::X(_) | VSrc::F(_) => Lanes::Scratch,
                 VSrc::Imm(value) if shifts => Lanes::Imm(value),
                 VSrc::Imm(_) => Lanes::Scratch,
                 VSrc::Group(group) => Lanes::At(group.0 + (at >> op.narrower())),
@@ -388,7 +559,7 @@ where
                 }
                 (VBinOp::Move, _) => self.store_piece(1, vd.0 + at, n),
                 _ => {
-                    self.lanes(op, sew, a.0 + at, b, vd.0 + at, n);
+                    self.lanes(op, sew, Some(a.0 + at), b, vd.0 + at, n);
                     self.store_piece(0, vd.0 + at, n);
                 }
             }
