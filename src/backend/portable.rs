@@ -245,16 +245,31 @@ impl<'a> Entry<'a> {
         self.offsets
     }
 
+    /// Address of the block.
+    pub fn pc(&self) -> u64 {
+        self.pc
+    }
+
+    /// Guest code that it was made from: addresses and lengths.
+    pub fn ranges(&self) -> impl Iterator<Item = (u64, u32)> {
+        self.ranges.iter().map(|pair| {
+            let [start, len] = halves(pair);
+            (self.far(start), len)
+        })
+    }
+
+    /// Doublewords of guest memory that were looked at, by their addresses.
+    pub fn peeked(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.peeked.iter().map(|pair| {
+            let both = u128::from_le_bytes(*pair);
+            (both as u64, (both >> 64) as u64)
+        })
+    }
+
     /// What was made of the block.
     pub fn made(&self) -> Made {
-        let ranges = self.ranges.iter().map(halves);
-        let long = |bytes: &[u8]| bytes.first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
-        Made {
-            pc: self.pc,
-            insns: self.insns,
-            ranges: ranges.map(|[start, len]| (self.far(start), len)).collect(),
-            peeked: self.peeked.iter().map(|pair| (long(pair), long(&pair[8..]))).collect(),
-        }
+        let (ranges, peeked) = (self.ranges().collect(), self.peeked().collect());
+        Made { pc: self.pc, insns: self.insns, ranges, peeked }
     }
 
     /// The guest's code that the block was made from, range after range.

@@ -12,8 +12,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 /// What `--cache` can say before a directory and a colon, or alone.
-const USES: [(&str, Option<KeptUse>); 4] = [
+const USES: [(&str, Option<KeptUse>); 5] = [
     ("off", None),
+    ("auto", Some(KeptUse::Auto)),
     ("ro", Some(KeptUse::Read)),
     ("rw", Some(KeptUse::ReadWrite)),
     ("verify", Some(KeptUse::Verify)),
@@ -36,7 +37,7 @@ fn parse(value: &OsStr) -> Result<Option<(KeptUse, PathBuf)>, Failure> {
         _ => {
             let what = format_args!("`{}` is no value of --cache", value.display());
             Err(Failure::new(what).hint(
-                "off, ro, rw or verify, with :DIR behind it or not, or DIR: from the root on",
+                "off, auto, ro, rw or verify, with :DIR behind it or not, or DIR: from the root on",
             ))
         }
     }

@@ -118,9 +118,10 @@ settings! {
     }
     Cache = "off" {
         flag: "cache", heading: MACHINE, value: Some("MODE"),
-        help: "Keep translations in files for later runs: off (the default), rw, ro (use them, add \
-               none) or verify (make each again and compare), with :DIR behind it for another \
-               directory than $XDG_CACHE_HOME/rvnative/code; or DIR, which means rw:DIR",
+        help: "Keep translations in files for later runs: off (the default), auto (of code that is \
+               executed in a second run), rw (of all code), ro (use them, add none) or verify \
+               (make each again and compare), with :DIR behind it for another directory than \
+               $XDG_CACHE_HOME/rvnative/code; or DIR, which means rw:DIR",
     }
     AllowHostExec = "1" {
         flag: "allow-host-exec", heading: MACHINE,

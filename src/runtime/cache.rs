@@ -14,7 +14,7 @@ use super::source::{GuestCode, Source};
 use super::stats::{Counters, add, add_alone};
 use super::units::{BlockKey, Meter, Units};
 use super::unlinked::UnlinkedBlock;
-use crate::backend::portable::{LINE, Made, Room};
+use crate::backend::portable::{Entry, LINE, Made, Room};
 use crate::backend::{Backend, CodeBuf, EmitContext, Stubs};
 use crate::ir;
 use crate::lift::{CodeSource, Lifter, Limits, names_flags};
@@ -25,6 +25,7 @@ use crate::sys::time::thread_cpu_ns;
 use crate::util::{CodePtr, PAGE_SIZE, PageMap, page_down};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::io;
+use std::mem::take;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -83,6 +84,14 @@ struct Inner {
     shared: bool,
     /// Blocks that only jump to where memory says, and have been executed once.
     stubs_seen: FxHashSet<u64>,
+    /// Pages of guest code whose kept blocks have all been looked at, since they were invalidated.
+    loaded: FxHashSet<u64>,
+    /// Blocks of these that were of no use, as guest memory held something else.
+    unfit: FxHashSet<u64>,
+    /// Blocks that were written since, and are not reachable yet: address, number, and where their
+    /// entries begin in `entries`.
+    written: Vec<(u64, u32, usize)>,
+    entries: Vec<(u64, CodePtr)>,
 }
 
 /// Bytes that a block may take of either part at most.
@@ -126,6 +135,10 @@ impl CodeCache {
             pages: PageMap::default(),
             shared: false,
             stubs_seen: FxHashSet::default(),
+            loaded: FxHashSet::default(),
+            unfit: FxHashSet::default(),
+            written: Vec::new(),
+            entries: Vec::new(),
         };
         Ok(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -177,8 +190,7 @@ impl CodeCache {
         }
         let started = options.measure.then(thread_cpu_ns);
         let inner = &mut *guard;
-        let half = (self.arena.size() / 2) as u32;
-        if inner.hot + HEADROOM > half || inner.cold + HEADROOM > 2 * half {
+        if !self.has_room(inner) {
             return Err(Full::NoRoom);
         }
         // An observer wants to see how a block was made.
@@ -187,11 +199,14 @@ impl CodeCache {
         if let Some(kept) = kept.filter(|kept| kept.verifies()) {
             compared = kept.find(pc, code.memory, &mut inner.source.over(code));
         } else if let Some(kept) = kept
-            && let Some(made) = self.load(inner, kept, (pc, code))
+            && let Some(found) = self.load(inner, kept, (pc, code), counters)
         {
-            return Ok(self.publish_kept(inner, &made, counters, started));
+            if let Some(started) = started {
+                add_alone(&counters.translate_ns, thread_cpu_ns() - started);
+            }
+            return Ok(found);
         }
-        let adds = kept.is_some_and(KeptCode::adds) || compared.is_some();
+        let adds = kept.is_some_and(|kept| kept.adds(pc, code.memory)) || compared.is_some();
         let places = match &compared {
             Some(Stored { offsets, .. }) => [(inner.hot, 0), (inner.cold, 1)]
                 .map(|(free, part)| offsets[part] + free.next_multiple_of(LINE)),
@@ -286,7 +301,8 @@ impl CodeCache {
         // is what depends on no code, as it cannot be fetched.
         let kept = !provisional && !refused && !block.ranges.is_empty();
         let ranges = if kept { &block.ranges[..] } else { &[] };
-        let id = inner.units.push((pc, Host::MAP), ranges, inner.links.len(), &inner.buf);
+        let own = ranges.iter().copied();
+        let id = inner.units.push((pc, Host::MAP), own, inner.links.len(), &inner.buf);
         meter.into_iter().for_each(|meter| inner.units.meter(meter));
         if let Some(files) = self.kept.as_deref().filter(|_| adds && kept)
             && let Some(code) = code_of(&mut source, ranges)
@@ -327,40 +343,87 @@ impl CodeCache {
         }
     }
 
-    /// Puts the translation of the code at `pc` into the buffer, if it is kept.
+    /// Whether there is room for a block.
+    fn has_room(&self, inner: &Inner) -> bool {
+        let half = (self.arena.size() / 2) as u32;
+        inner.hot + HEADROOM <= half && inner.cold + HEADROOM <= 2 * half
+    }
+
+    /// Code for `pc`, if its translation is kept. The first time that one is asked for in a page,
+    /// all that are kept of the page are made reachable: it costs less than to come here for each.
     fn load(
         &self,
         inner: &mut Inner,
         kept: &KeptCode,
         (pc, code): (u64, GuestCode<'_>),
-    ) -> Option<Made> {
+        counters: &Counters,
+    ) -> Option<CodePtr> {
+        let which = match inner.loaded.insert(page_down(pc)) {
+            true => None,
+            false if inner.unfit.contains(&pc) => Some(pc),
+            false => return None,
+        };
+        kept.each(page_down(pc), which, code.memory, |entry| {
+            self.make_ready((&mut inner.ready, &mut inner.ready_last), entry.pc());
+            if self.table.get(entry.pc()).is_some() || !self.has_room(inner) {
+                return;
+            }
+            if entry.fits(&mut inner.source.over(code), code.memory) {
+                self.write_kept(inner, entry, counters);
+            } else {
+                inner.unfit.insert(entry.pc());
+            }
+        });
+        if inner.written.is_empty() {
+            return None;
+        }
+        if inner.shared {
+            icache::sync_cores();
+        }
+        let (written, entries) = (take(&mut inner.written), take(&mut inner.entries));
+        let starts = written.iter().map(|(.., start)| *start).skip(1).chain([entries.len()]);
+        for (&(pc, id, start), end) in written.iter().zip(starts) {
+            self.enter(inner, (pc, id), &entries[start..end]);
+        }
+        (inner.written, inner.entries) = (written, entries);
+        inner.written.clear();
+        inner.entries.clear();
+        self.table.get(pc)
+    }
+
+    /// Writes a kept block to the next free place.
+    fn write_kept(&self, inner: &mut Inner, entry: &Entry<'_>, counters: &Counters) {
+        let ready = &inner.ready;
+        // Where no code was met, the table need not be touched.
+        let lookup = |pc: u64| ready.contains(&(pc / STEP)).then(|| self.table.get(pc)).flatten();
         let room = Room {
             free: [inner.hot, inner.cold],
             first_link: inner.links.len() as u32,
-            lookup: &|pc| self.table.get(pc),
+            lookup: &lookup,
             conditional_links: !inner.shared,
         };
-        let mut source = inner.source.over(code);
-        kept.load(pc, code.memory, &mut source, &mut inner.buf, &room)
-    }
-
-    /// Makes the block in the buffer reachable, which was kept.
-    fn publish_kept(
-        &self,
-        inner: &mut Inner,
-        made: &Made,
-        counters: &Counters,
-        started: Option<u64>,
-    ) -> CodePtr {
-        self.make_ready((&mut inner.ready, &mut inner.ready_last), made.pc);
+        if entry.put::<Host>(&mut inner.buf, &room).is_none() {
+            return;
+        }
         add_alone(&counters.kept_blocks, 1);
         let links = inner.links.len();
-        let id = inner.units.push((made.pc, Host::MAP), &made.ranges, links, &inner.buf);
-        let code = self.publish(inner, (made.pc, id), true, counters);
-        if let Some(started) = started {
-            add_alone(&counters.translate_ns, thread_cpu_ns() - started);
-        }
-        code
+        let id = inner.units.push((entry.pc(), Host::MAP), entry.ranges(), links, &inner.buf);
+        inner.written.push((entry.pc(), id, inner.entries.len()));
+        inner.entries.extend_from_slice(&inner.buf.entries);
+        self.write(inner, counters);
+    }
+
+    /// Writes what is in the buffer to its place.
+    fn write(&self, inner: &mut Inner, counters: &Counters) {
+        self.arena.write(CodePtr(inner.buf.hot_base), &inner.buf.hot);
+        self.arena.write(CodePtr(inner.buf.cold_base), &inner.buf.cold);
+        add_alone(&counters.hot_bytes, inner.buf.hot.len() as u64);
+        add_alone(&counters.cold_bytes, inner.buf.cold.len() as u64);
+        inner.hot = align(inner.buf.hot_base + inner.buf.hot.len() as u32);
+        inner.cold = inner.buf.cold_base + inner.buf.cold.len() as u32;
+
+        add_alone(&counters.links, inner.buf.links.len() as u64);
+        inner.buf.links.iter().for_each(|link| inner.links.push(link));
     }
 
     /// Writes what is in the buffer, unit `id` for the code at `pc`, to its place, and makes it
@@ -373,35 +436,32 @@ impl CodeCache {
         counters: &Counters,
     ) -> CodePtr {
         let start = CodePtr(inner.buf.hot_base);
-        self.arena.write(start, &inner.buf.hot);
-        self.arena.write(CodePtr(inner.buf.cold_base), &inner.buf.cold);
+        self.write(inner, counters);
         if inner.shared {
             icache::sync_cores();
         }
-        add_alone(&counters.hot_bytes, inner.buf.hot.len() as u64);
-        add_alone(&counters.cold_bytes, inner.buf.cold.len() as u64);
-        inner.hot = align(inner.buf.hot_base + inner.buf.hot.len() as u32);
-        inner.cold = inner.buf.cold_base + inner.buf.cold.len() as u32;
-
-        add_alone(&counters.links, inner.buf.links.len() as u64);
-        inner.buf.links.iter().for_each(|link| inner.links.push(link));
-        if !kept {
-            return start;
+        if kept {
+            let entries = take(&mut inner.buf.entries);
+            self.enter(inner, (pc, id), &entries);
+            inner.buf.entries = entries;
         }
+        start
+    }
+
+    /// Makes unit `id` for the code at `pc`, which is written, reachable at its entries.
+    fn enter(&self, inner: &mut Inner, (pc, id): (u64, u32), entries: &[(u64, CodePtr)]) {
         for page in inner.units.ranges_of(id).flat_map(pages_of) {
             let blocks = inner.pages.entry(page);
             if blocks.last() != Some(&id) {
                 blocks.push(id);
             }
         }
-        for i in 0..inner.buf.entries.len() {
-            let (entry, at) = inner.buf.entries[i];
+        for &(entry, at) in entries {
             if !self.unlinked && (entry == pc || self.table.get(entry).is_none()) {
                 self.table.set(entry, Some(at));
                 self.relink(inner, entry, Some(at));
             }
         }
-        start
     }
 
     /// Redirects all jumps to guest address `pc`: to code, or back to their stubs.
@@ -455,6 +515,7 @@ impl CodeCache {
         }
         let mut any = false;
         for page in pages {
+            inner.loaded.remove(&page);
             if inner.pages.get(page).is_none_or(Vec::is_empty) {
                 continue;
             }
@@ -513,6 +574,8 @@ impl CodeCache {
         inner.links.clear();
         inner.pages.clear();
         inner.stubs_seen.clear();
+        inner.loaded.clear();
+        inner.unfit.clear();
         self.invalidations.fetch_add(1, Ordering::Release);
     }
 

@@ -118,7 +118,7 @@ impl Units {
     pub(super) fn push(
         &mut self,
         (pc, map): (u64, &'static RegMap),
-        ranges: &[(u64, u32)],
+        ranges: impl Iterator<Item = (u64, u32)>,
         links: usize,
         buf: &CodeBuf,
     ) -> u32 {
@@ -133,7 +133,7 @@ impl Units {
         piece.extend_from_slice(hot);
         piece.extend_from_slice(cold);
         let first_range = self.ranges.len() as u32;
-        ranges.iter().for_each(|range| self.ranges.push(*range));
+        ranges.for_each(|range| self.ranges.push(range));
         self.all.push(Unit {
             pc,
             map,
@@ -250,7 +250,10 @@ mod tests {
             }
             let ranges = [(u64::from(n) << 12, n), (0, 2)];
             let ranges = if n == 3 { &[] } else { &ranges[..] };
-            assert_eq!(units.push((0x2000, &MAP), ranges, 10 * n as usize, &buf), n - 1);
+            assert_eq!(
+                units.push((0x2000, &MAP), ranges.iter().copied(), 10 * n as usize, &buf),
+                n - 1
+            );
         }
         let at = |place, cold| units.restore(CodePtr(place), cold).map(|r| (r.pc, r.restore_ops));
         for n in 1..4 {

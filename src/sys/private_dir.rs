@@ -22,7 +22,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
@@ -105,6 +105,17 @@ fn open_in(dir: &File, name: &str, flags: i32) -> io::Result<File> {
     }
     check_owner(&meta)?;
     Ok(file)
+}
+
+/// Refuses a file of more bytes than the process may write, which the kernel would by a signal.
+fn check_size(bytes: u64) -> io::Result<()> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a local variable.
+    let rc = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) };
+    if rc != 0 || limit.rlim_cur < bytes {
+        return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+    }
+    Ok(())
 }
 
 fn remove_in(dir: &File, name: &str) {
@@ -191,13 +202,7 @@ impl PrivateDir {
     /// As [`Self::check`]; `FileTooLarge` if it is more than the process may write
     /// (`RLIMIT_FSIZE`).
     pub fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: `limit` is a local variable.
-        let rc = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) };
-        // The kernel's answer to one byte more is a signal.
-        if rc != 0 || limit.rlim_cur < bytes.len() as u64 {
-            return Err(io::Error::from(io::ErrorKind::FileTooLarge));
-        }
+        check_size(bytes.len() as u64)?;
         let dir = self.open()?;
         let new = format!("{UNFINISHED}{}", std::process::id());
         remove_in(&dir, &new);
@@ -214,6 +219,17 @@ impl PrivateDir {
             remove_in(&dir, &new);
         }
         renamed
+    }
+
+    /// Writes to places of the file `name`, which is made if it is not there. Others may do so at
+    /// the same time.
+    ///
+    /// # Errors
+    /// As [`Self::replace`].
+    pub fn put(&self, name: &str, pieces: &[(u64, [u8; 8])]) -> io::Result<()> {
+        check_size(pieces.iter().map(|(at, _)| at + 8).max().unwrap_or(0))?;
+        let file = open_in(&self.open()?, name, libc::O_WRONLY | libc::O_CREAT)?;
+        pieces.iter().try_for_each(|(at, bytes)| file.write_all_at(bytes, *at))
     }
 
     /// Keeps other processes from doing the same until what is returned is dropped. `None` if one
@@ -299,16 +315,26 @@ impl View {
     /// A copy of `len` bytes from `at` on. `None` if they are not there.
     #[must_use]
     pub fn bytes(&self, at: usize, len: usize) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.read(at, len, &mut bytes)?;
+        Some(bytes)
+    }
+
+    /// Makes `bytes` a copy of `len` bytes from `at` on. `None`, and it is empty, if they are not
+    /// there.
+    #[must_use]
+    pub fn read(&self, at: usize, len: usize, bytes: &mut Vec<u8>) -> Option<()> {
+        bytes.clear();
         if at.checked_add(len)? > self.len {
             return None;
         }
-        let mut bytes = Vec::<u8>::with_capacity(len);
+        bytes.reserve(len);
         let (to, from) = (HostAddr(bytes.as_mut_ptr().addr()), self.memory.base().0 + at);
         // SAFETY: see the module; the buffer has room for that much, and is ours.
         unsafe { access::copy(to, HostAddr(from), len) }.ok()?;
         // SAFETY: all of them have been copied.
         unsafe { bytes.set_len(len) };
-        Some(bytes)
+        Some(())
     }
 }
 

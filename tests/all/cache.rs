@@ -29,7 +29,8 @@ impl Scratch {
     fn files(&self) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(self.cache()) else { return Vec::new() };
         let all = entries.map(|entry| entry.unwrap().path());
-        all.filter(|path| path.file_name() != Some("lock".as_ref())).collect()
+        let other = ["lock", "notes"].map(|name| Some(name.as_ref()));
+        all.filter(|path| !other.contains(&path.file_name())).collect()
     }
 }
 
@@ -119,6 +120,41 @@ fn most_blocks_of_a_second_run_are_kept_ones() {
     assert!(counter(&cache, "blocks") < cold / 4);
     let o = rvnative().args(["cache", "info", "--dir"]).arg(&cache).output().unwrap();
     assert!(String::from_utf8_lossy(&o.stdout).contains("hello"), "{}", shown(&o));
+}
+
+#[test]
+fn what_is_met_once_is_not_kept() {
+    let scratch = Scratch::new("auto");
+    let cache = scratch.cache();
+    // The first run notes that the code was met, the second one keeps it.
+    expect(&cache, &run("auto", &cache, &guest("hello")), none);
+    assert!(scratch.files().is_empty());
+    let notes = cache.join("notes");
+    let noted = fs::read(&notes).unwrap();
+    expect(&cache, &run("ro", &cache, &guest("hello")), none);
+    expect(&cache, &run("auto", &cache, &guest("hello")), none);
+    let cold = counter(&cache, "blocks");
+    assert_eq!(scratch.files().len(), 1);
+    expect(&cache, &run("auto", &cache, &guest("hello")), |kept| kept > cold * 3 / 4);
+    expect(&cache, &run("verify", &cache, &guest("hello")), none);
+    let o = rvnative().args(["cache", "verify", "--dir"]).arg(&cache).output().unwrap();
+    assert!(o.status.success(), "{}", shown(&o));
+    assert_eq!(fs::read(&notes).unwrap(), noted);
+    // Wrong notes make a difference to when code is kept only.
+    for bytes in [&[][..], &[0xff; 99], &[0xff; 1 << 20]] {
+        fs::write(&notes, bytes).unwrap();
+        assert!(run("auto", &cache, &guest("calls")).status.success());
+        assert_eq!(scratch.files().len(), 1);
+    }
+    fs::remove_file(&notes).unwrap();
+    let target = scratch.0.join("target");
+    symlink(&target, &notes).unwrap();
+    expect(&cache, &run("auto", &cache, &guest("hello")), some);
+    assert!(run("auto", &cache, &guest("calls")).status.success() && !target.exists());
+    let o = rvnative().args(["cache", "clear", "--dir"]).arg(&cache).output().unwrap();
+    assert!(o.status.success() && !notes.is_symlink(), "{}", shown(&o));
+    expect(&cache, &run("auto", &cache, &guest("hello")), none);
+    assert!(scratch.files().is_empty());
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! each page's entries by itself, which is looked at when they are. That finds accidents; who may
 //! write to a file is seen to elsewhere ([`crate::sys::private_dir`]).
 
+use super::NOTE_PLACES;
 use crate::backend::portable::Entry;
 use crate::sys::private_dir::View;
 use crate::util::{PAGE_SIZE, page_down};
@@ -41,10 +42,21 @@ pub(super) struct Subject {
 }
 
 impl Subject {
+    fn hash(&self) -> u64 {
+        let both = [self.build.to_le_bytes(), self.key.to_le_bytes()];
+        hash(both.as_flattened())
+    }
+
     /// Name of the file.
     pub(super) fn file_name(&self) -> String {
-        let both = [self.build.to_le_bytes(), self.key.to_le_bytes()];
-        format!("{:016x}{:016x}", hash(both.as_flattened()), self.key)
+        format!("{:016x}{:016x}", self.hash(), self.key)
+    }
+
+    /// A note of it: where among the notes, in bytes, and what.
+    pub(super) fn note(&self) -> (u64, [u8; 8]) {
+        let hash = self.hash();
+        // Nothing is noted by zeros.
+        (hash % NOTE_PLACES * 8, (hash | 1 << 63).to_le_bytes())
     }
 }
 
@@ -93,10 +105,10 @@ impl KeptFile {
         self.index.keys().copied()
     }
 
-    /// The entries of a page, if there are some and they are whole.
-    pub(super) fn page(&self, page: u64) -> Option<Page> {
+    /// The entries of a page, if there are some and they are whole. `bytes` is memory for them.
+    pub(super) fn page(&self, page: u64, mut bytes: Vec<u8>) -> Option<Page> {
         let &(at, len, hashed) = self.index.get(&page)?;
-        let bytes = self.view.bytes(at, len)?;
+        self.view.read(at, len, &mut bytes)?;
         (hash(&bytes) == hashed).then(|| Page::new(page, bytes)).flatten()
     }
 }
@@ -124,6 +136,16 @@ impl Page {
             bytes,
             count,
         })
+    }
+
+    /// Its address.
+    pub(super) fn addr(&self) -> u64 {
+        self.addr
+    }
+
+    /// Its memory, for another one.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 
     fn row(&self, n: usize) -> [u32; 2] {
@@ -173,7 +195,8 @@ pub(super) fn merge<'a>(
 ) -> Vec<u8> {
     let mut blocks: Vec<(u64, &[u8])> = new.collect();
     let changed: BTreeSet<u64> = blocks.iter().map(|(pc, _)| page_down(*pc)).collect();
-    let old_pages = old.iter().flat_map(|old| old.pages().filter_map(|page| old.page(page)));
+    let old_pages =
+        old.iter().flat_map(|old| old.pages().filter_map(|page| old.page(page, Vec::new())));
     let (renewed, left): (Vec<Page>, Vec<Page>) =
         old_pages.partition(|page| changed.contains(&page.addr));
     // The order of equals stays, and the last is taken.
@@ -263,7 +286,7 @@ mod tests {
             dir.read("f", MAX_FILE).ok().and_then(KeptFile::open)
         };
         let all = |file: &KeptFile| -> Vec<(u64, Vec<u8>)> {
-            let pages = file.pages().filter_map(|page| file.page(page));
+            let pages = file.pages().filter_map(|page| file.page(page, Vec::new()));
             pages
                 .flat_map(|p| p.all().map(|(pc, e)| (pc, e.to_vec())).collect::<Vec<_>>())
                 .collect()
@@ -285,7 +308,7 @@ mod tests {
             entry(0x5002, b"V"),
         ];
         assert_eq!(all(&open(&second).unwrap()), expected);
-        let page = open(&second).unwrap().page(0x1000).unwrap();
+        let page = open(&second).unwrap().page(0x1000, Vec::new()).unwrap();
         assert_eq!((page.bytes(0x1004), page.bytes(0x1006)), (Some(&b"1"[..]), None));
 
         for at in 0..second.len() {
@@ -302,6 +325,6 @@ mod tests {
         let file = open(&second).unwrap();
         let short = std::fs::File::options().write(true).open(scratch.0.join("f")).unwrap();
         short.set_len(0).unwrap();
-        assert!(file.page(0x1000).is_none());
+        assert!(file.page(0x1000, Vec::new()).is_none());
     }
 }

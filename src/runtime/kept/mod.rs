@@ -16,14 +16,14 @@ use self::file::{KeptFile, MAX_FILE, Page, Subject, hash, merge};
 use super::host::Host;
 use super::options::{EngineKind, Options};
 use crate::backend::CodeBuf;
-use crate::backend::portable::{Entry, Made, Room, encode};
+use crate::backend::portable::{Entry, Made, encode};
 use crate::lift::CodeSource;
 use crate::mem::{Backing, Memory};
 use crate::sys::forks;
-use crate::sys::private_dir::PrivateDir;
+use crate::sys::private_dir::{Listed, PrivateDir};
 use crate::util::{PAGE_SIZE, page_down};
-use rustc_hash::FxHashMap;
 use std::io;
+use std::mem::take;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -37,8 +37,18 @@ pub enum KeptUse {
     Read,
     /// They are used, and what had to be translated is added.
     ReadWrite,
+    /// The same, but nothing is added of code that was not met before: the first process that
+    /// executes the code of a mapping only leaves a note of it, which costs next to nothing.
+    Auto,
     /// Each that would be used is made again and compared; a difference is a panic. None are added.
     Verify,
+}
+
+impl KeptUse {
+    /// Whether files are written.
+    fn writes(self) -> bool {
+        matches!(self, Self::ReadWrite | Self::Auto)
+    }
 }
 
 /// Translations in the files of a directory.
@@ -70,7 +80,12 @@ struct State {
 struct Segment {
     subject: Subject,
     file: Option<KeptFile>,
-    pages: FxHashMap<u64, Option<Page>>,
+    /// An earlier process has met the code.
+    met: bool,
+    /// This one leaves a note that it has.
+    notes: bool,
+    /// The page that was looked at last, for its memory too.
+    page: Option<Page>,
     /// Entries to be added: addresses of blocks, and where they begin in `bytes`.
     new: Vec<(u64, usize)>,
     bytes: Vec<u8>,
@@ -81,6 +96,11 @@ struct Segment {
 const WORTH: usize = 32;
 /// Bytes of a file that may be written for anything.
 const SMALL: usize = 128 << 10;
+/// The file of notes: a doubleword for each code that was met, at a place that follows from it. One
+/// that takes the place of another, or is wrong, makes a difference to when code is kept only.
+const NOTES: &str = "notes";
+/// Places in it.
+const NOTE_PLACES: u64 = 8192;
 /// Bytes that all files may have together.
 pub const MAX_KEPT: u64 = 1 << 30;
 /// Bytes of new entries that are not kept in memory until the end.
@@ -103,7 +123,7 @@ impl KeptCode {
     /// As [`PrivateDir::check`]; `NotFound` if there is no directory.
     pub fn new(path: &Path, how: KeptUse) -> io::Result<Self> {
         let dir = PrivateDir::new(path);
-        dir.check(how == KeptUse::ReadWrite)?;
+        dir.check(how.writes())?;
         Ok(Self { dir, how, build: OnceLock::new(), state: Mutex::default() })
     }
 
@@ -124,9 +144,14 @@ impl KeptCode {
         plain && *self.build.get_or_init(|| build) == build
     }
 
-    /// Whether blocks are to be added.
-    pub(super) fn adds(&self) -> bool {
-        self.how == KeptUse::ReadWrite
+    /// Whether the block at `pc` is to be added.
+    pub(super) fn adds(&self, pc: u64, memory: &Memory) -> bool {
+        let met = |state: &mut State| Some(self.segment(state, pc, memory)?.met);
+        match self.how {
+            KeptUse::ReadWrite => true,
+            KeptUse::Auto => self.with_state(met).flatten() == Some(true),
+            KeptUse::Read | KeptUse::Verify => false,
+        }
     }
 
     /// Whether blocks are to be compared with those that are made anew.
@@ -150,22 +175,28 @@ impl KeptCode {
         Some(f(&mut state))
     }
 
-    /// Puts the block at `pc` into `buf`, if one is kept that was made from the guest code which is
-    /// there now.
-    pub(super) fn load(
+    /// Calls `f` with each block that is kept of `page`, or the one at `which` only. That need not
+    /// be made from the guest code which is there now: see [`Entry::fits`].
+    pub(super) fn each(
         &self,
-        pc: u64,
+        page: u64,
+        which: Option<u64>,
         memory: &Memory,
-        source: &mut impl CodeSource,
-        buf: &mut CodeBuf,
-        room: &Room<'_>,
-    ) -> Option<Made> {
+        mut f: impl FnMut(&Entry<'_>),
+    ) {
         self.with_state(|state| {
-            let segment = self.segment(state, pc, memory)?;
-            let (entry, made) = segment.find(pc, memory, source)?;
-            entry.put::<Host>(buf, room)?;
-            Some(made)
-        })?
+            let segment = self.segment(state, which.unwrap_or(page), memory)?;
+            let page = segment.page(page)?;
+            match which {
+                Some(pc) => f(&page.entry(pc)?),
+                None => {
+                    page.all()
+                        .filter_map(|(pc, bytes)| Entry::parse(pc, bytes))
+                        .for_each(|e| f(&e));
+                }
+            }
+            Some(())
+        });
     }
 
     /// What is kept of the block at `pc`, if that was made from the guest code which is there now.
@@ -177,9 +208,10 @@ impl KeptCode {
     ) -> Option<Stored> {
         self.with_state(|state| {
             let segment = self.segment(state, pc, memory)?;
-            let (entry, made) = segment.find(pc, memory, source)?;
-            let offsets = entry.offsets();
-            let bytes = segment.page(page_down(pc))?.bytes(pc)?.to_vec();
+            let page = segment.page(page_down(pc))?;
+            let entry = page.entry(pc).filter(|entry| entry.fits(source, memory))?;
+            let (offsets, made) = (entry.offsets(), entry.made());
+            let bytes = page.bytes(pc)?.to_vec();
             Some(Stored { bytes, offsets, made })
         })?
     }
@@ -250,13 +282,24 @@ impl KeptCode {
     }
 
     fn open(&self, subject: Subject) -> Segment {
+        let file = self.file(&subject);
+        let met = file.is_none() && self.how == KeptUse::Auto && self.was_met(&subject);
         Segment {
-            file: self.file(&subject),
+            notes: self.how == KeptUse::Auto && file.is_none() && !met,
+            met: file.is_some() || met,
+            file,
             subject,
-            pages: FxHashMap::default(),
+            page: None,
             new: Vec::new(),
             bytes: Vec::new(),
         }
+    }
+
+    /// Whether an earlier process has met this code.
+    fn was_met(&self, subject: &Subject) -> bool {
+        let (place, note) = subject.note();
+        let view = self.dir.read(NOTES, NOTE_PLACES * 8);
+        view.ok().and_then(|view| view.bytes(place as usize, 8)).as_deref() == Some(&note[..])
     }
 
     fn file(&self, subject: &Subject) -> Option<KeptFile> {
@@ -276,7 +319,7 @@ impl KeptCode {
     /// Writes what is new, where it is worth it and no other process does the same. What cannot be
     /// written is not: it can be translated again.
     pub fn save(&self) {
-        if self.how != KeptUse::ReadWrite {
+        if !self.how.writes() {
             return;
         }
         self.with_state(|state| {
@@ -284,6 +327,11 @@ impl KeptCode {
                 let old = s.file.as_ref().map_or(0, KeptFile::len);
                 !s.new.is_empty() && (old < SMALL || s.bytes.len() * WORTH > old)
             };
+            let note = |s: &mut Segment| take(&mut s.notes).then(|| s.subject.note());
+            let notes: Vec<_> = state.segments.iter_mut().filter_map(note).collect();
+            if !notes.is_empty() {
+                let _ = self.dir.put(NOTES, &notes);
+            }
             let mut segments = state.segments.iter_mut().filter(worth).peekable();
             if segments.peek().is_none() {
                 return;
@@ -315,28 +363,26 @@ impl Segment {
 
     /// What is new.
     fn entries(&self) -> impl Iterator<Item = (u64, &[u8])> {
-        let ends = self.new[1..].iter().map(|(_, start)| *start).chain([self.bytes.len()]);
+        let ends = self.new.iter().skip(1).map(|(_, start)| *start).chain([self.bytes.len()]);
         self.new.iter().zip(ends).map(|(&(pc, start), end)| (pc, &self.bytes[start..end]))
-    }
-
-    /// The entry of the block at `pc`, if it was made from the guest code which is there now.
-    fn find(
-        &mut self,
-        pc: u64,
-        memory: &Memory,
-        source: &mut impl CodeSource,
-    ) -> Option<(Entry<'_>, Made)> {
-        let entry = self.page(page_down(pc))?.entry(pc)?;
-        let made = entry.made();
-        let same = |&(addr, value): &(u64, u64)| memory.read_u64(addr) == Ok(value);
-        let fits = is_code(source, &made.ranges, entry.code()) && made.peeked.iter().all(same);
-        fits.then_some((entry, made))
     }
 
     /// The entries of a page.
     fn page(&mut self, addr: u64) -> Option<&Page> {
-        let file = self.file.as_ref()?;
-        self.pages.entry(addr).or_insert_with(|| file.page(addr)).as_ref()
+        if self.page.as_ref().is_none_or(|page| page.addr() != addr) {
+            let memory = self.page.take().map(Page::into_bytes).unwrap_or_default();
+            self.page = self.file.as_ref()?.page(addr, memory);
+        }
+        self.page.as_ref()
+    }
+}
+
+impl Entry<'_> {
+    /// Whether the block was made from the guest code which is there now, and what was looked at
+    /// besides is the same.
+    pub(super) fn fits(&self, source: &mut impl CodeSource, memory: &Memory) -> bool {
+        is_code(source, self.ranges(), self.code())
+            && self.peeked().all(|(addr, value)| memory.read_u64(addr) == Ok(value))
     }
 }
 
@@ -344,10 +390,10 @@ impl Segment {
 /// does not, or if the code cannot be read.
 fn each_piece(
     source: &mut impl CodeSource,
-    ranges: &[(u64, u32)],
+    mut ranges: impl Iterator<Item = (u64, u32)>,
     mut f: impl FnMut(&[u8]) -> bool,
 ) -> bool {
-    ranges.iter().all(|&(start, len)| {
+    ranges.all(|(start, len)| {
         let (mut at, mut left) = (start, len as usize);
         while left > 0 {
             let Some(bytes) = source.bytes(at).filter(|bytes| !bytes.is_empty()) else {
@@ -365,7 +411,11 @@ fn each_piece(
 }
 
 /// Whether the guest code of `ranges` is `code`.
-fn is_code(source: &mut impl CodeSource, ranges: &[(u64, u32)], code: &[u8]) -> bool {
+fn is_code(
+    source: &mut impl CodeSource,
+    ranges: impl Iterator<Item = (u64, u32)>,
+    code: &[u8],
+) -> bool {
     let mut rest = code;
     let same = each_piece(source, ranges, |piece| {
         let Some(behind) = rest.strip_prefix(piece) else { return false };
@@ -378,7 +428,7 @@ fn is_code(source: &mut impl CodeSource, ranges: &[(u64, u32)], code: &[u8]) -> 
 /// The guest code of `ranges`.
 pub(super) fn code_of(source: &mut impl CodeSource, ranges: &[(u64, u32)]) -> Option<Vec<u8>> {
     let mut code = Vec::new();
-    each_piece(source, ranges, |piece| {
+    each_piece(source, ranges.iter().copied(), |piece| {
         code.extend_from_slice(piece);
         true
     })
@@ -441,7 +491,7 @@ pub struct KeptFileInfo {
 /// As [`PrivateDir::check`].
 pub fn kept_files(path: &Path) -> io::Result<Vec<KeptFileInfo>> {
     let dir = PrivateDir::new(path);
-    let look = |listed: crate::sys::private_dir::Listed| {
+    let look = |listed: Listed| {
         let name = listed.name.to_string_lossy().into_owned();
         let file = dir.read(&name, MAX_FILE).ok().and_then(KeptFile::open);
         let file = file.filter(|file| file.subject.file_name() == name);
@@ -449,14 +499,21 @@ pub fn kept_files(path: &Path) -> io::Result<Vec<KeptFileInfo>> {
         let (size, used) = (listed.size, listed.used);
         KeptFileInfo { file: name, of: file.map(|file| file.subject.name), size, blocks, used }
     };
-    Ok(dir.list()?.into_iter().map(look).collect())
+    Ok(files(&dir)?.into_iter().map(look).collect())
+}
+
+/// The files of kept code.
+fn files(dir: &PrivateDir) -> io::Result<Vec<Listed>> {
+    let mut files = dir.list()?;
+    files.retain(|file| file.name != NOTES);
+    Ok(files)
 }
 
 /// Blocks that are whole, and pages that are not.
 fn blocks_of(file: &KeptFile) -> (usize, usize) {
     let (mut blocks, mut bad) = (0, 0);
     for addr in file.pages() {
-        let page = file.page(addr);
+        let page = file.page(addr, Vec::new());
         let whole = page.as_ref().filter(|page| page.all().all(|(pc, _)| page.entry(pc).is_some()));
         match whole {
             Some(page) => blocks += page.all().count(),
@@ -476,9 +533,12 @@ pub fn prune_kept(path: &Path, most: u64) -> io::Result<(usize, u64)> {
 }
 
 fn prune(dir: &PrivateDir, most: u64) -> io::Result<(usize, u64)> {
-    let mut files = dir.list()?;
+    let mut files = files(dir)?;
     let mut total: u64 = files.iter().map(|file| file.size).sum();
     let mut removed = (0, 0);
+    if most == 0 {
+        dir.remove(NOTES)?;
+    }
     files.sort_by_key(|file| file.used);
     for file in files {
         if total <= most {
