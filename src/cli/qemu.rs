@@ -74,8 +74,11 @@ const PRODUCTS: [(&str, &str); 12] = [
 const UNSEEN: [&str; 10] =
     ["mmu", "pmp", "smepmp", "svade", "svadu", "svinval", "svnapot", "svpbmt", "sscofpmf", "sstc"];
 
+/// Whether a value is one that a property can have.
+type Fits = fn(&str) -> bool;
+
 /// The same with values other than on and off.
-const UNSEEN_VALUES: [(&str, fn(&str) -> bool); 6] = [
+const UNSEEN_VALUES: [(&str, Fits); 6] = [
     ("priv_spec", |v| matches!(v, "v1.10.0" | "v1.11.0" | "v1.12.0" | "v1.13.0")),
     ("vext_spec", |v| v == "v1.0"),
     ("elen", is_number),
