@@ -38,6 +38,11 @@ impl Failure {
         self
     }
 
+    /// True if a program is why: it is there, and cannot be run.
+    pub(super) fn is_of_program(&self) -> bool {
+        self.code == Self::CANNOT_RUN
+    }
+
     /// With a line that says what to do about it.
     pub(super) fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = Some(hint.to_string());

@@ -4,11 +4,11 @@ use super::fail::{Failure, describe};
 use super::flags::{ImageCommand, ImageFlags, RunFlags};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rvnative::image::{Container, Error, Launch, Overrides, Progress, Reference, Source, Store};
-use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 impl From<Error> for Failure {
@@ -160,7 +160,7 @@ pub(super) fn prepare(reference: &OsStr, flags: &RunFlags) -> Result<Prepared, F
 
 /// Shows on a terminal how far something is that takes more than a moment.
 #[derive(Default)]
-struct Bar(RefCell<Option<(ProgressBar, Instant)>>);
+struct Bar(Mutex<Option<(ProgressBar, Instant)>>);
 
 /// How long something may take without a word.
 const PATIENCE: Duration = Duration::from_millis(700);
@@ -176,11 +176,11 @@ impl Progress for Bar {
         let bar = ProgressBar::with_draw_target(bytes, ProgressDrawTarget::hidden());
         bar.set_style(style);
         bar.set_message(what.to_owned());
-        *self.0.borrow_mut() = Some((bar, Instant::now()));
+        *self.shown() = Some((bar, Instant::now()));
     }
 
     fn advance(&self, bytes: u64) {
-        let shown = self.0.borrow();
+        let shown = self.shown();
         let Some((bar, since)) = &*shown else { return };
         bar.inc(bytes);
         if bar.is_hidden() && since.elapsed() > PATIENCE && io::stderr().is_terminal() {
@@ -190,8 +190,12 @@ impl Progress for Bar {
 }
 
 impl Bar {
+    fn shown(&self) -> MutexGuard<'_, Option<(ProgressBar, Instant)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn finish(&self) {
-        if let Some((bar, _)) = self.0.take() {
+        if let Some((bar, _)) = self.shown().take() {
             bar.finish_and_clear();
         }
     }

@@ -7,11 +7,14 @@ use super::flags::debugger;
 use super::run::Launch;
 use super::settings::{Key, Settings, isa};
 use super::{afl, binfmt};
+use rvnative::isa::Isa;
 use rvnative::linux::Address;
 use rvnative::sys::process::Invocation;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -52,7 +55,7 @@ const LOG_ITEMS: [&str; 20] = [
 
 /// CPUs of qemu that are products, with what of them a user program sees; extensions of their
 /// makers are not there.
-const PRODUCTS: [(&str, &str); 9] = [
+const PRODUCTS: [(&str, &str); 12] = [
     ("rv64i", "rv64i"),
     ("rva22u64", "rva22u64"),
     ("rva23u64", "rva23u64"),
@@ -62,24 +65,26 @@ const PRODUCTS: [(&str, &str); 9] = [
     ("sifive-u54", "rv64gc"),
     ("sifive-e51", "rv64imac_zicsr_zifencei"),
     ("thead-c906", "rv64gc_zfhmin"),
+    ("tt-ascalon", "rva23u64,vlen=256"),
+    ("veyron-v1", "rv64gc_zba_zbb_zbc_zbs_zicbom_zicbop_zicboz"),
+    ("xiangshan-nanhu", "rv64gc_zba_zbb_zbc_zbs_zicbom_zicboz"),
 ];
 
 /// Properties of qemu's CPUs that no program sees, or that have one value.
-const UNSEEN: [&str; 14] = [
-    "mmu",
-    "pmp",
-    "smepmp",
-    "svade",
-    "svadu",
-    "svinval",
-    "svnapot",
-    "svpbmt",
-    "sscofpmf",
-    "sstc",
-    "priv_spec",
-    "vext_spec",
-    "bext_spec",
-    "elen",
+const UNSEEN: [&str; 10] =
+    ["mmu", "pmp", "smepmp", "svade", "svadu", "svinval", "svnapot", "svpbmt", "sscofpmf", "sstc"];
+
+/// Whether a value is one that a property can have.
+type Fits = fn(&str) -> bool;
+
+/// The same with values other than on and off.
+const UNSEEN_VALUES: [(&str, Fits); 6] = [
+    ("priv_spec", |v| matches!(v, "v1.10.0" | "v1.11.0" | "v1.12.0" | "v1.13.0")),
+    ("vext_spec", |v| v == "v1.0"),
+    ("elen", is_number),
+    ("cbom_blocksize", is_number),
+    ("cbop_blocksize", is_number),
+    ("cboz_blocksize", is_number),
 ];
 
 /// True if a program that is called so behaves as qemu's: `qemu-riscv64`, the same with what
@@ -114,6 +119,8 @@ struct Said {
     cpu: Option<OsString>,
     /// See `cpu`.
     seed: Option<OsString>,
+    /// What is wrong, but not before the last option: others come before it.
+    late: Option<String>,
     strace: bool,
     debugger: Option<Address>,
     log_file: Option<OsString>,
@@ -131,9 +138,9 @@ const OPTIONS: &[Opt] = &[
     Opt("h", "", "", "print this help", |_, _| Err(Stop::Help(0))),
     Opt("help", "", "", "", |_, _| Err(Stop::Help(0))),
     Opt("g", "port", "QEMU_GDB", "wait gdb connection to 'port'", |said, place| {
-        match debugger(&place.to_string_lossy()) {
+        match debugged(&place.to_string_lossy()) {
             Ok(address) => said.debugger = Some(address),
-            Err(e) => return wrong(e),
+            Err(e) => said.late = Some(e),
         }
         Ok(())
     }),
@@ -154,12 +161,14 @@ const OPTIONS: &[Opt] = &[
         Ok(())
     }),
     Opt("r", "uname", "QEMU_UNAME", "release of the kernel that uname tells", |said, release| {
-        said.settings.set(Key::Uname, release);
+        if !release.is_empty() {
+            said.settings.set(Key::Uname, release);
+        }
         Ok(())
     }),
-    Opt("B", "address", "QEMU_GUEST_BASE", "no effect", |_, _| Ok(())),
-    Opt("R", "size", "QEMU_RESERVED_VA", "no effect", |_, size| reserved(size)),
-    Opt("t", "tsig hsig n[,...]", "QEMU_RTSIG_MAP", "no effect", |_, map| signals(map)),
+    Opt("B", "address", "QEMU_GUEST_BASE", "no effect", based),
+    Opt("R", "size", "QEMU_RESERVED_VA", "no effect", reserved),
+    Opt("t", "tsig hsig n[,...]", "QEMU_RTSIG_MAP", "no effect", signals),
     Opt("d", "item[,...]", "QEMU_LOG", "log system calls, for item 'strace'", log),
     Opt("dfilter", "range[,...]", "QEMU_DFILTER", "no effect", |_, ranges| filter(ranges)),
     Opt("D", "logfile", "QEMU_LOG_FILENAME", "write logs to 'logfile'", |said, file| {
@@ -174,8 +183,7 @@ const OPTIONS: &[Opt] = &[
     }),
     Opt("one-insn-per-tb", "", "QEMU_ONE_INSN_PER_TB", "no effect", |_, _| Ok(())),
     Opt("tb-size", "size", "QEMU_TB_SIZE", "no effect", |_, size| {
-        let (_, rest) = number(size.as_bytes());
-        if rest.is_empty() { Ok(()) } else { Err(Stop::Help(FAILED)) }
+        if is_number(&size.to_string_lossy()) { Ok(()) } else { Err(Stop::Help(FAILED)) }
     }),
     Opt("strace", "", "QEMU_STRACE", "log system calls", |said, _| {
         said.strace = true;
@@ -192,11 +200,7 @@ const OPTIONS: &[Opt] = &[
         },
     ),
     Opt("trace", "pattern", "QEMU_TRACE", "no effect", |said, pattern| {
-        if pattern == "help" {
-            return Err(Stop::Text(String::new(), 0));
-        }
-        said.warnings.push(format!("trace event '{}' does not exist", pattern.display()));
-        Ok(())
+        trace(said, &pattern.to_string_lossy())
     }),
     Opt("version", "", "QEMU_VERSION", "display version information and exit", |_, _| {
         let ours = env!("CARGO_PKG_VERSION");
@@ -262,23 +266,34 @@ fn started(args: &[OsString]) -> Result<(Failure, u8), Stop> {
     }
     if said.strace {
         settings.set(Key::Strace, "all");
-        if let Some(file) = said.log_file {
-            let file = with_pid(&file);
-            if let Err(e) = std::fs::File::create(&file) {
-                let e = super::fail::describe(&e);
-                return wrong(format!("error opening logfile {}: {e}", file.display()));
-            }
+    }
+    // It is there afterwards even if nothing is logged.
+    if let Some(file) = said.log_file {
+        let file = with_pid(&file)?;
+        if let Err(e) = std::fs::File::create(&file) {
+            let e = super::fail::describe(&e);
+            return wrong(format!("error opening logfile {}: {e}", file.display()));
+        }
+        if said.strace {
             settings.set(Key::StraceFile, file);
         }
     }
     settings.complete(binfmt::variable);
-    let mut head = [0; 4];
-    let opened = std::fs::File::open(&words[0]);
-    let is_elf = opened.is_ok_and(|mut f| f.read_exact(&mut head).is_ok() && &head == b"\x7fELF");
+    let is_elf = is_executable_elf(Path::new(&words[0]));
     match launch.run(&settings, &said.changed) {
         Ok(_) => wrong("the program has not been started"),
-        Err(failure) => Ok((failure, if is_elf { FOREIGN } else { FAILED })),
+        Err(failure) if is_elf && failure.is_of_program() => Ok((failure, FOREIGN)),
+        Err(failure) => Ok((failure, FAILED)),
     }
+}
+
+/// True for an ELF file, of whatever machine, that is there to be executed.
+fn is_executable_elf(path: &Path) -> bool {
+    let mut head = [0; 4];
+    let Ok(mut file) = File::open(path) else { return false };
+    file.metadata().is_ok_and(|m| m.mode() & 0o111 != 0)
+        && file.read_exact(&mut head).is_ok()
+        && &head == b"\x7fELF"
 }
 
 /// The options: variables first, then those among the arguments, of which the rest is returned.
@@ -317,11 +332,14 @@ fn parse(
         said.settings.set(Key::Cpu, cpu(&model.to_string_lossy())?);
     }
     if let Some(seed) = said.seed.take() {
-        let (n, behind) = number(seed.as_bytes());
-        if seed.is_empty() || !behind.is_empty() {
+        let (n, behind) = unsigned(seed.as_bytes());
+        let (Some(n), false, true) = (n, seed.is_empty(), behind.is_empty()) else {
             return wrong(format!("invalid seed number: {}", seed.display()));
-        }
+        };
         said.settings.set(Key::Seed, n.to_string());
+    }
+    if let Some(e) = said.late.take() {
+        return wrong(e);
     }
     Ok((said, rest))
 }
@@ -343,9 +361,9 @@ fn help() -> String {
     text + "\nVariables of rvnative (rvnative run --help) say what no option says.\n"
 }
 
-/// As strtoul(3) with base 0: a number at the beginning of `text`, 0 if there is none, and the
-/// rest.
-fn number(text: &[u8]) -> (u64, &[u8]) {
+/// The digits at the beginning of `text`, of the base that their prefix says, and what is behind
+/// them. 0 if there are none, and `None` for a number that does not fit.
+fn unsigned(text: &[u8]) -> (Option<u64>, &[u8]) {
     let (radix, digits) = match text {
         [b'0', b'x' | b'X', rest @ ..] => (16, rest),
         [b'0', ..] => (8, text),
@@ -357,7 +375,39 @@ fn number(text: &[u8]) -> (u64, &[u8]) {
         let digit = char::from(*b).to_digit(radix)?;
         n.checked_mul(radix.into())?.checked_add(digit.into())
     });
-    (value.unwrap_or(u64::MAX), &digits[end..])
+    (value, &digits[end..])
+}
+
+/// As strtoul(3) with base 0, which allows blanks and a sign: a number at the beginning of `text`,
+/// 0 if there is none, and the rest.
+fn number(text: &[u8]) -> (u64, &[u8]) {
+    let (negative, digits) = match text.trim_ascii_start() {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        rest => (false, rest),
+    };
+    match unsigned(digits) {
+        (Some(n), rest) => (if negative { n.wrapping_neg() } else { n }, rest),
+        (None, rest) => (u64::MAX, rest),
+    }
+}
+
+/// True for a number and nothing else.
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && unsigned(text.as_bytes()).1.is_empty()
+}
+
+/// `{port|path}[,suspend={y|n}]`, and what rvnative's `-g` allows.
+fn debugged(text: &str) -> Result<Address, String> {
+    let (place, wait) = match text.rsplit_once(",suspend=") {
+        Some((place, "y" | "yes" | "on" | "true")) => (place, ""),
+        Some((place, "n" | "no" | "off" | "false")) => (place, ",nowait"),
+        Some(_) => return Err("Parameter 'suspend' expects 'on' or 'off'".into()),
+        None => (text, ""),
+    };
+    // What begins as no port is a path, here as there.
+    let is_path = !place.is_empty() && number(place.as_bytes()).0 == 0 && !place.contains(':');
+    debugger(&format!("{}{place}{wait}", if is_path { "unix:" } else { "" }))
 }
 
 /// The first of a list of directories that is there; qemu, too, does without one that is not.
@@ -418,12 +468,15 @@ fn cpu(model: &str) -> Result<String, Stop> {
         (_, Some((_, spec))) => (*spec).to_owned(),
         _ => return wrong(format!("unable to find CPU model '{name}'")),
     };
-    for property in parts {
+    for property in parts.filter(|p| !p.is_empty()) {
         let Some((key, value)) = property.split_once('=') else {
             return wrong(format!("expected key=value format, found {property}."));
         };
-        if UNSEEN.contains(&key) {
-            continue;
+        if let Some((_, fits)) = UNSEEN_VALUES.iter().find(|(name, _)| *name == key) {
+            match fits(value) {
+                true => continue,
+                false => return wrong(format!("unsupported value of '{key}': '{value}'")),
+            }
         }
         if key == "vlen" {
             spec.extend([",vlen=", value]);
@@ -434,6 +487,10 @@ fn cpu(model: &str) -> Result<String, Stop> {
             "off" | "false" | "no" | "n" => '-',
             _ => return wrong(format!("the value of '{key}' must be on or off")),
         };
+        // No program sees it; or it is short for others, which stay if it is switched off.
+        if UNSEEN.contains(&key) || (key, sign) == ("g", '-') {
+            continue;
+        }
         // What we do not have need not be switched off.
         if isa(&format!("rv64i,+{key}")).is_err() {
             if sign == '-' && key.starts_with(['v', 'z', 's', 'h', 'x']) {
@@ -443,11 +500,24 @@ fn cpu(model: &str) -> Result<String, Stop> {
         }
         spec.extend([",", if sign == '+' { "+" } else { "-" }, key]);
     }
-    Ok(spec)
+    match spec.parse::<Isa>() {
+        Ok(_) => Ok(spec),
+        Err(e) => wrong(format!("-cpu {model}: {e}")),
+    }
+}
+
+/// Where the guest's memory is to lie: that is a choice of ours.
+fn based(said: &mut Said, address: &OsStr) -> Result<(), Stop> {
+    let (base, _) = number(address.as_bytes());
+    if base % 4096 != 0 {
+        let what = "does not satisfy host minimum alignment (0x1000)";
+        said.late = Some(format!("Requested guest base {base:#x} {what}"));
+    }
+    Ok(())
 }
 
 /// The end of the addresses: where it lies is a choice of ours.
-fn reserved(size: &OsStr) -> Result<(), Stop> {
+fn reserved(said: &mut Said, size: &OsStr) -> Result<(), Stop> {
     let (n, rest) = number(size.as_bytes());
     let (shift, rest) = match rest.split_first() {
         Some((b'k' | b'K', rest)) => (10, rest),
@@ -458,26 +528,81 @@ fn reserved(size: &OsStr) -> Result<(), Stop> {
     if n.checked_shl(shift).is_none_or(|bytes| bytes >> shift != n) {
         return wrong("Reserved virtual address too big");
     }
-    match rest.is_empty() {
-        true => Ok(()),
-        false => wrong(format!("Unrecognised -R size suffix '{}'", rest.escape_ascii())),
+    if !rest.is_empty() {
+        return wrong(format!("Unrecognised -R size suffix '{}'", rest.escape_ascii()));
     }
+    match n << shift {
+        bytes if bytes % 4096 != 0 => {
+            said.late = Some("Reserved virtual address not aligned mod 4 KiB".into());
+        }
+        bytes if bytes > 1 << 48 => said.late = Some("Reserved virtual address too big".into()),
+        _ => {}
+    }
+    Ok(())
 }
 
 /// Triples of numbers. All signals of the guest are the host's of the same number.
-fn signals(map: &OsStr) -> Result<(), Stop> {
-    let good = map.as_bytes().split(|&b| b == b',').all(|part| {
+fn signals(said: &mut Said, map: &OsStr) -> Result<(), Stop> {
+    let mut pairs: Vec<(u64, u64)> = Vec::new();
+    for part in map.as_bytes().split(|&b| b == b',') {
         let words: Vec<_> = part.split(|&b| b == b' ').filter(|w| !w.is_empty()).collect();
-        words.len() == 3 && words.iter().all(|w| number(w).1.is_empty())
-    });
-    if good { Ok(()) } else { wrong("Malformed target signal in QEMU_RTSIG_MAP") }
+        let numbers: Option<Vec<u64>> = words
+            .iter()
+            .map(|w| Some(number(w)).filter(|(_, rest)| rest.is_empty()).map(|(n, _)| n))
+            .collect();
+        let Some(&[guest, host, count]) = numbers.as_deref() else {
+            return wrong("Malformed target signal in QEMU_RTSIG_MAP");
+        };
+        for i in 0..count {
+            let (guest, host) = (guest.saturating_add(i), host.saturating_add(i));
+            let bad = if !(32..=64).contains(&guest) {
+                format!("{guest} is not a target rt signal")
+            } else if !(34..=64).contains(&host) {
+                format!("{host} is not a host rt signal")
+            } else if let Some((_, to)) = pairs.iter().find(|pair| pair.0 == guest) {
+                format!("{guest} is already mapped to {to}")
+            } else if let Some((from, _)) = pairs.iter().find(|pair| pair.1 == host) {
+                format!("{host} already maps {from}")
+            } else {
+                pairs.push((guest, host));
+                continue;
+            };
+            said.late = Some(bad);
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Patterns of events, of which there are none here, and files.
+fn trace(said: &mut Said, text: &str) -> Result<(), Stop> {
+    for part in text.split(',') {
+        match part.split_once('=') {
+            Some(("file", file)) => said.log_file = Some(file.into()),
+            Some(("events", file)) => {
+                if let Err(e) = File::open(file) {
+                    return wrong(format!("{file}: {}", super::fail::describe(&e)));
+                }
+            }
+            None | Some(("enable", _)) => {
+                let event = part.strip_prefix("enable=").unwrap_or(part);
+                match event {
+                    "help" | "?" => return Err(Stop::Text(String::new(), 0)),
+                    _ => said.warnings.push(format!("trace event '{event}' does not exist")),
+                }
+            }
+            Some((key, _)) => return wrong(format!("Invalid parameter '{key}'")),
+        }
+    }
+    Ok(())
 }
 
 fn log(said: &mut Said, items: &OsStr) -> Result<(), Stop> {
     for item in items.to_string_lossy().split(',') {
         match item {
             "strace" => said.strace = true,
-            _ if item.starts_with("trace:") || LOG_ITEMS.contains(&item) => {
+            _ if item.starts_with("trace:") => trace(said, &item["trace:".len()..])?,
+            _ if LOG_ITEMS.contains(&item) => {
                 said.warnings.push(format!("nothing is logged for '{item}'"));
             }
             _ => {
@@ -505,13 +630,16 @@ fn filter(ranges: &OsStr) -> Result<(), Stop> {
     if good { Ok(()) } else { wrong("Bad range specifier") }
 }
 
-/// `name` with the process's number for `%d`.
-fn with_pid(name: &OsStr) -> OsString {
-    let pid = std::process::id().to_string();
+/// `name` with the process's number for `%d`, which is all that may follow a `%`, and once.
+fn with_pid(name: &OsStr) -> Result<OsString, Stop> {
     let bytes = name.as_bytes();
-    match bytes.windows(2).position(|w| w == b"%d") {
-        Some(at) => OsString::from_vec([&bytes[..at], pid.as_bytes(), &bytes[at + 2..]].concat()),
-        None => name.to_owned(),
+    let Some(at) = bytes.iter().position(|&b| b == b'%') else { return Ok(name.to_owned()) };
+    match bytes[at + 1..].strip_prefix(b"d") {
+        Some(behind) if !behind.contains(&b'%') => {
+            let pid = std::process::id().to_string();
+            Ok(OsString::from_vec([&bytes[..at], pid.as_bytes(), behind].concat()))
+        }
+        _ => wrong(format!("Bad logfile template: {}", name.display())),
     }
 }
 
@@ -583,10 +711,41 @@ mod tests {
         assert!(said(&["-R", "4G"]).is_ok() && said(&["-R", "xx"]).is_err());
         assert!(said(&["-R", "0xffffffffffffG"]).is_err());
         assert!(said(&["-t", "34 36 2,40 41 1"]).is_ok() && said(&["-t", "10"]).is_err());
+        for wrong in
+            ["30 34 1", "64 60 2", "34 30 1", "34 64 2", "34 34 1,34 35 1", "34 34 1,35 34 1"]
+        {
+            assert!(said(&["-t", wrong]).is_err(), "{wrong}");
+        }
+        assert_eq!(size(" +8"), "8");
+        // Others come before what is wrong of these.
+        for (option, wrong) in [("-B", "1"), ("-R", "4095k"), ("-R", "1k"), ("-t", "1 1 1")] {
+            assert!(matches!(stop(&[option, wrong, "-h"]), Stop::Help(0)), "{option} {wrong}");
+        }
+        assert!(said(&["-B", "0x2000"]).is_ok() && said(&["-B", "1G"]).is_err());
+        assert!(said(&["-R", "1k"]).is_err() && said(&["-R", "0x8000000000000000"]).is_err());
         assert!(
             said(&["-dfilter", "0x100..0x200,8+10"]).is_ok() && said(&["-dfilter", "x"]).is_err()
         );
         assert!(said(&["-seed", "7"]).is_ok() && said(&["-seed", "x"]).is_err());
+    }
+
+    #[test]
+    fn files_of_logs_and_debuggers() {
+        let template = |name: &str| with_pid(name.as_ref());
+        assert_eq!(template("a").unwrap(), "a");
+        assert_eq!(template("a-%d.b").unwrap(), format!("a-{}.b", std::process::id()).as_str());
+        for bad in ["%", "%s", "%d%d", "a%d%"] {
+            assert!(template(bad).is_err(), "{bad}");
+        }
+        for good in ["1234", "x", "./x", "1234,suspend=n", "a/%d,suspend=y", "localhost:1234"] {
+            assert!(debugged(good).is_ok(), "{good}");
+        }
+        for bad in ["", "1234,suspend=x", "99999999"] {
+            assert!(debugged(bad).is_err(), "{bad}");
+        }
+        assert!(matches!(stop(&["-d", "trace:help"]), Stop::Text(_, 0)));
+        assert!(matches!(stop(&["-trace", "events=/nonexistent"]), Stop::Wrong(_)));
+        assert_eq!(said(&["-trace", "a,file=f"]).unwrap().0.log_file, Some("f".into()));
     }
 
     #[test]
@@ -598,7 +757,19 @@ mod tests {
         assert_eq!(spec("rv64,zba=off,mmu=on,h=false").unwrap(), "default,-zba");
         assert_eq!(spec("max,v=on,vlen=256").unwrap(), "default,+v,vlen=256");
         assert_eq!(spec("sifive-u54,zbb=true").unwrap(), "rv64gc,+zbb");
-        for wrong in ["none", "rv64,foo=1", "rv64,foo=on", "rv64,zba", "max,h=true"] {
+        assert_eq!(spec("rv64,,zba=on,priv_spec=v1.12.0,elen=64,").unwrap(), "default,+zba");
+        for wrong in [
+            "none",
+            "rv64,foo=1",
+            "rv64,foo=on",
+            "rv64,zba",
+            "max,h=true",
+            "rv64,mmu=7",
+            "rv64,priv_spec=1",
+            "rv64,elen=x",
+            "rv64,v=on,vlen=100",
+            "rv64,i=off",
+        ] {
             assert!(spec(wrong).is_err(), "{wrong}");
         }
         for (_, spec) in PRODUCTS {

@@ -11,6 +11,7 @@ use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
 use std::str::FromStr;
+use std::sync::mpsc::{self, Receiver, SyncSender};
 
 /// A SHA-256 digest, by which images name blobs.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -193,20 +194,69 @@ impl<R: Read> Read for Expanded<R> {
     }
 }
 
-/// A layer's blob, as it is unpacked.
-pub(super) struct Unpacked<'a> {
-    content: Digesting<Expanded<Decoder<'a>>>,
+/// How much is handed on at once, in bytes, and how many such pieces may wait.
+const PIECE: usize = 1 << 18;
+const PIECES: usize = 4;
+
+/// What the thread that decompresses hands on.
+enum Piece {
+    Content(Vec<u8>),
+    /// It has read all of the blob, whose digest this is.
+    End(Digest),
+    Failed(io::Error),
 }
 
-type Raw<'a> = BufReader<Digesting<Box<dyn Read + 'a>>>;
-
-enum Decoder<'a> {
-    None(Raw<'a>),
-    Gzip(Box<MultiGzDecoder<Raw<'a>>>),
-    Zstandard(Box<Zstandard<Raw<'a>>>),
+/// A layer's blob, as it is unpacked. Decompression, with the blob's digest, is the work of a
+/// thread of its own, and costs about as much as what is done with the content.
+pub(super) struct Unpacked {
+    content: Digesting<Pieces>,
 }
 
-impl Read for Decoder<'_> {
+/// The content, in pieces that come from the other thread.
+struct Pieces {
+    from: Receiver<Piece>,
+    /// Where pieces go whose bytes were read, to be filled again.
+    back: SyncSender<Vec<u8>>,
+    piece: Vec<u8>,
+    read: usize,
+    blob: Option<Digest>,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.read == self.piece.len() {
+            if self.blob.is_some() {
+                return Ok(0);
+            }
+            match self.from.recv() {
+                Ok(Piece::Content(piece)) => {
+                    let empty = std::mem::replace(&mut self.piece, piece);
+                    self.read = 0;
+                    // There is room, unless nobody fills pieces any more.
+                    let _ = self.back.try_send(empty);
+                }
+                Ok(Piece::End(blob)) => self.blob = Some(blob),
+                Ok(Piece::Failed(e)) => return Err(e),
+                Err(_) => return Err(io::Error::other("it failed to unpack before")),
+            }
+        }
+        let rest = &self.piece[self.read..];
+        let n = rest.len().min(buffer.len());
+        buffer[..n].copy_from_slice(&rest[..n]);
+        self.read += n;
+        Ok(n)
+    }
+}
+
+type Raw<R> = BufReader<Digesting<R>>;
+
+enum Decoder<R: Read> {
+    None(Raw<R>),
+    Gzip(Box<MultiGzDecoder<Raw<R>>>),
+    Zstandard(Box<Zstandard<Raw<R>>>),
+}
+
+impl<R: Read> Read for Decoder<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::None(r) => r.read(buffer),
@@ -216,38 +266,78 @@ impl Read for Decoder<'_> {
     }
 }
 
-impl<'a> Unpacked<'a> {
-    pub(super) fn new(blob: Box<dyn Read + 'a>) -> io::Result<Self> {
-        let raw = Digesting::new(blob);
-        let from = Rc::clone(&raw.count);
-        let mut raw = BufReader::with_capacity(1 << 17, raw);
-        let decoder = match Compression::of(raw.fill_buf()?)? {
-            Compression::None => Decoder::None(raw),
-            Compression::Gzip => Decoder::Gzip(Box::new(MultiGzDecoder::new(raw))),
-            Compression::Zstandard => Decoder::Zstandard(Box::new(Zstandard {
-                source: raw,
-                decoder: FrameDecoder::new(),
-            })),
-        };
-        let content = Expanded { inner: decoder, from, count: 0 };
-        Ok(Self { content: Digesting::new(content) })
+/// Decompresses a blob into pieces, and returns the blob's digest. `send` is false if nobody wants
+/// more.
+fn decompress(
+    blob: impl Read,
+    empty: impl Fn() -> Vec<u8>,
+    send: impl Fn(Vec<u8>) -> bool,
+) -> io::Result<Option<Digest>> {
+    let raw = Digesting::new(blob);
+    let from = Rc::clone(&raw.count);
+    let mut raw = BufReader::with_capacity(1 << 17, raw);
+    let decoder = match Compression::of(raw.fill_buf()?)? {
+        Compression::None => Decoder::None(raw),
+        Compression::Gzip => Decoder::Gzip(Box::new(MultiGzDecoder::new(raw))),
+        Compression::Zstandard => {
+            Decoder::Zstandard(Box::new(Zstandard { source: raw, decoder: FrameDecoder::new() }))
+        }
+    };
+    let mut content = Expanded { inner: decoder, from, count: 0 };
+    loop {
+        let mut piece = empty();
+        piece.clear();
+        (&mut content).take(PIECE as u64).read_to_end(&mut piece)?;
+        if piece.is_empty() {
+            break;
+        }
+        if !send(piece) {
+            return Ok(None);
+        }
+    }
+    let raw = match content.inner {
+        Decoder::None(r) => r,
+        Decoder::Gzip(r) => r.into_inner(),
+        Decoder::Zstandard(r) => r.source,
+    };
+    // Nothing is left in the buffer: all of it was wanted.
+    let (_, digest, _) = raw.into_inner().finish()?;
+    Ok(Some(digest))
+}
+
+impl Unpacked {
+    /// Gives what comes of a blob to `take`, and returns what that returns. The thread that
+    /// decompresses has ended then.
+    pub(super) fn of<T>(blob: impl Read + Send, take: impl FnOnce(Self) -> T) -> T {
+        let (to, from) = mpsc::sync_channel(PIECES);
+        // As many as there can be: one that is filled, those that wait, one that is read.
+        let (back, empty) = mpsc::sync_channel(PIECES + 2);
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let empty = || empty.try_recv().unwrap_or_else(|_| Vec::with_capacity(PIECE));
+                let send = |piece| to.send(Piece::Content(piece)).is_ok();
+                let last = match decompress(blob, empty, send) {
+                    Ok(Some(digest)) => Piece::End(digest),
+                    Ok(None) => return,
+                    Err(e) => Piece::Failed(e),
+                };
+                // It may be that nobody wants to know.
+                let _ = to.send(last);
+            });
+            let pieces = Pieces { from, back, piece: Vec::new(), read: 0, blob: None };
+            take(Self { content: Digesting::new(pieces) })
+        })
     }
 
     /// Reads the rest: the digest of the blob, that of its content, and the content's length.
     pub(super) fn finish(self) -> io::Result<(Digest, Digest, u64)> {
-        let (length, content, expanded) = self.content.finish()?;
-        let raw = match expanded.inner {
-            Decoder::None(r) => r,
-            Decoder::Gzip(r) => r.into_inner(),
-            Decoder::Zstandard(r) => r.source,
-        };
-        // Nothing is left in the buffer: all of it was wanted.
-        let (_, blob, _) = raw.into_inner().finish()?;
+        let (length, content, pieces) = self.content.finish()?;
+        let blob = pieces.blob.ok_or(io::ErrorKind::UnexpectedEof)?;
         Ok((blob, content, length))
     }
 }
 
-impl Read for Unpacked<'_> {
+impl Read for Unpacked {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.content.read(buffer)
     }
@@ -269,12 +359,13 @@ mod tests {
     }
 
     fn unpack(blob: &[u8]) -> io::Result<(Vec<u8>, Digest, Digest)> {
-        let mut unpacked = Unpacked::new(Box::new(blob))?;
-        let mut content = Vec::new();
-        unpacked.read_to_end(&mut content)?;
-        let (blob, digest, length) = unpacked.finish()?;
-        assert_eq!(length, content.len() as u64);
-        Ok((content, blob, digest))
+        Unpacked::of(blob, |mut unpacked| {
+            let mut content = Vec::new();
+            unpacked.read_to_end(&mut content)?;
+            let (blob, digest, length) = unpacked.finish()?;
+            assert_eq!(length, content.len() as u64);
+            Ok((content, blob, digest))
+        })
     }
 
     #[test]
@@ -321,6 +412,20 @@ mod tests {
         }
         let e = unpack(b"\xfd7zXZ\0 and more").unwrap_err();
         assert!(e.to_string().contains("xz"), "{e}");
+    }
+
+    #[test]
+    fn who_wants_no_more_does_not_wait_for_the_rest() {
+        let data = vec![7; 3 * PIECE * (PIECES + 2)];
+        for blob in [data.clone(), gzip(&data), zstd(&data)] {
+            // One that is dropped at once, and one of which something was read.
+            Unpacked::of(&blob[..], drop);
+            let first = Unpacked::of(&blob[..], |mut unpacked| {
+                let mut first = [0; 3];
+                unpacked.read_exact(&mut first).map(|()| first)
+            });
+            assert_eq!(first.unwrap(), [7; 3]);
+        }
     }
 
     #[test]

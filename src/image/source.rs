@@ -116,8 +116,7 @@ impl Files {
             let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
             let made = rustix::fs::open(scratch, flags, Mode::RUSR | Mode::WUSR);
             let mut plain = File::from(made.map_err(Error::host(scratch.display()))?);
-            let unpacked = Unpacked::new(Box::new(&file));
-            let copied = unpacked.and_then(|mut u| io::copy(&mut u, &mut plain));
+            let copied = Unpacked::of(&file, |mut unpacked| io::copy(&mut unpacked, &mut plain));
             copied.map_err(Error::host(failed()))?;
             file = plain;
         }
@@ -152,7 +151,7 @@ impl Files {
     }
 
     /// A file, and its length.
-    fn open(&self, name: &str) -> io::Result<(Box<dyn Read + '_>, u64)> {
+    fn open(&self, name: &str) -> io::Result<(Box<dyn Read + Send + '_>, u64)> {
         let missing = || io::Error::from_raw_os_error(rustix::io::Errno::NOENT.raw_os_error());
         match self {
             Self::Dir(dir) => {
@@ -376,7 +375,7 @@ impl Source {
     }
 
     /// The blob of a layer, and its length.
-    pub(super) fn layer(&self, layer: &LayerBlob) -> Result<(Box<dyn Read + '_>, u64)> {
+    pub(super) fn layer(&self, layer: &LayerBlob) -> Result<(Box<dyn Read + Send + '_>, u64)> {
         let (blob, length) = self.files.open(&layer.file).map_err(Error::host(&layer.file))?;
         if let Some((_, said)) = layer.said
             && said != length

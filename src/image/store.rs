@@ -38,7 +38,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::SystemTime;
 
 /// Who wants to know how far something is.
-pub trait Progress {
+pub trait Progress: Sync {
     /// Something begins that has so many bytes, if that is known.
     fn begin(&self, what: &str, bytes: Option<u64>);
     /// Some more bytes are done.
@@ -120,7 +120,7 @@ impl Drop for Draft {
 
 /// Reads a blob and says so.
 struct Reported<'a> {
-    blob: Box<dyn Read + 'a>,
+    blob: Box<dyn Read + Send + 'a>,
     progress: &'a dyn Progress,
 }
 
@@ -337,10 +337,11 @@ impl Store {
             owners = self.copy(&from, &tree, Sharing::Links, &|_| ())?;
         }
         progress.begin(what, Some(length));
-        let unpacked = Unpacked::new(Box::new(Reported { blob, progress }));
-        let mut reader = Reader::new(unpacked.map_err(Error::host("its blob"))?);
-        apply(&mut reader, &tree, &mut owners)?;
-        let digests = reader.into_inner().finish().map_err(Error::host("its blob"))?;
+        let digests = Unpacked::of(Reported { blob, progress }, |unpacked| {
+            let mut reader = Reader::new(unpacked);
+            apply(&mut reader, &tree, &mut owners)?;
+            reader.into_inner().finish().map_err(Error::host("its blob"))
+        })?;
         if layer.said.is_some_and(|(said, _)| said != digests.0) {
             return Err(Error::bad(format_args!("its blob is damaged: it is {}", digests.0)));
         }
