@@ -27,7 +27,7 @@ pub use guest::{Guest, Random};
 pub(crate) use rig::{buffer, context, said_by};
 
 use super::faults::{RestoreOp, points};
-use super::{CodeBuf, EmitContext, LinkSite, MAX_COUNTERS};
+use super::{CodeBuf, EmitContext, LinkSite, MAX_COUNTERS, RegMap};
 use crate::ir::{self, Flow, Node, Op, Registers};
 use crate::opt::RegSet;
 use crate::util::CodePtr;
@@ -127,6 +127,8 @@ enum End {
     Stub(CodePtr),
     /// At earlier code of the block: the head of a loop.
     Back,
+    /// At a block of the region, by the guest address.
+    Inside(u64),
     /// By a branch, at this place, to what will be emitted behind the block.
     Later(CodePtr),
     /// A loop that did not end.
@@ -156,6 +158,7 @@ pub struct Check<'n, 'c, H: Host> {
     /// Where execution goes on behind them.
     after: u64,
     ctx: &'c EmitContext<'c>,
+    map: RegMap,
     random: Random,
     states: Vec<State<'c, H>>,
     /// What nobody sees behind each node.
@@ -247,7 +250,7 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
     /// A model of `nodes`, behind which is `after`, and of their code, before which `belief` holds.
     pub fn new(
         (nodes, after): (&'n [Node], u64),
-        ctx: &'c EmitContext<'c>,
+        (ctx, map): (&'c EmitContext<'c>, RegMap),
         belief: &Belief<'_>,
     ) -> Self {
         let buf = belief.buf;
@@ -267,6 +270,7 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
             nodes,
             after,
             ctx,
+            map,
             random: Random::new(seed),
             states: Vec::new(),
             unseen,
@@ -288,7 +292,8 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
     fn refresh(&mut self) {
         self.states.clear();
         for n in 0..STATES {
-            let host = H::new(&mut self.random);
+            let mut host = H::new(&mut self.random);
+            host.set_map(self.map);
             let guest = Guest {
                 key: self.random.next_u64(),
                 mode: self.ctx.mode,
@@ -426,7 +431,10 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
         let adopted = Adopted::default();
         let now = Now { belief, nodes: &[], from, next, adopted, inexact: None };
         for mut state in std::mem::take(&mut self.states) {
-            let end = self.run(&mut state, &now, Ways::Flags, now.from);
+            let end = match self.run(&mut state, &now, Ways::Flags, now.from) {
+                End::Behind if belief.following == Some(now.next) => End::Inside(now.next),
+                end => end,
+            };
             self.leaves(&state, &now, end, Flow::Goto(now.next));
         }
     }
@@ -590,12 +598,12 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
     fn leaves(&self, state: &State<'c, H>, now: &Now<'_, '_>, end: End, flow: Flow) {
         let stubs = &self.ctx.stubs;
         match (end, flow) {
-            (End::Exit(to), Flow::Goto(target))
+            (End::Exit(to) | End::Inside(to), Flow::Goto(target))
             | (End::Exit(to) | End::Call(to, _), Flow::Call(target))
                 if to & !1 == target => {}
             // The interpreter has executed it on the way.
-            (End::Exit(_), Flow::Unknown) => {}
-            (End::Exit(to), _) if state.guest.unknown && now.between(to) => {}
+            (End::Exit(_) | End::Inside(_), Flow::Unknown) => {}
+            (End::Exit(to) | End::Inside(to), _) if state.guest.unknown && now.between(to) => {}
             (End::Back | End::Linked, Flow::Goto(_)) => {}
             (End::Stub(at), Flow::Leave(_)) if [stubs.exit, stubs.serve].contains(&at) => {}
             (End::Stub(at), _) if at == stubs.link => {}
@@ -603,11 +611,17 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
         }
         let part = |to| state.before.iter().skip(1).find(|(pc, _)| *pc == to);
         let registers = match end {
-            End::Exit(to) => part(to).map_or(&state.registers, |(_, registers)| registers),
+            End::Exit(to) | End::Inside(to) => {
+                part(to).map_or(&state.registers, |(_, registers)| registers)
+            }
             _ => &state.registers,
         };
         for r in (1..32).filter(|r| now.adopted.x & 1 << r == 0) {
-            let (home, value) = (state.host.home(r), registers.x[usize::from(r)]);
+            let home = match end {
+                End::Inside(_) => state.host.home(r),
+                _ => state.host.contract_home(r),
+            };
+            let value = registers.x[usize::from(r)];
             if home != value {
                 self.fail(now, &format!("x{r} is {home:#x} at {end:x?}, not {value:#x}"));
             }
@@ -653,9 +667,14 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
             let cold = at.0 >= buf.cold_base;
             let site = H::link_site(at, next);
             let link = buf.links.iter().find(|link| link.site == site);
+            let inside = now.belief.inside.iter().find(|jump| jump.0 == site);
             let unbound = |to: CodePtr| to == at;
             let to_cold = |to: CodePtr| code_at(buf, to).is_some_and(|to| to.1 && !cold);
-            let leaves = |to: CodePtr| link.is_some() || unbound(to) || to_cold(to);
+            let leaves =
+                |to: CodePtr| link.is_some() || inside.is_some() || unbound(to) || to_cold(to);
+            if let (Step::Jump { .. }, Some(jump)) = (step, inside) {
+                return End::Inside(jump.1);
+            }
             at = match step {
                 Step::Next => next,
                 Step::Branch { to, taken } => {
@@ -672,6 +691,9 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
                         }
                         Ways::Flags | Ways::Stay | Ways::Leave => taken,
                     };
+                    if let (true, Some(jump)) = (goes, inside) {
+                        return End::Inside(jump.1);
+                    }
                     match (link, now.earlier(to)) {
                         _ if !goes => next,
                         (Some(link), _) => return now.linked(link, to),
@@ -713,15 +735,18 @@ impl<'n, 'c, H: Host> Check<'n, 'c, H> {
         let Some(node) = now.inexact.or(now.nodes.last()) else { return };
         let before = &state.before[0].1;
         for r in (1..32).filter(|r| node.reads() & !now.adopted.x & 1 << r != 0) {
-            let (home, value) = (state.host.home(r), before.x[usize::from(r)]);
+            let (home, value) = (state.host.contract_home(r), before.x[usize::from(r)]);
             if home != value {
                 self.fail(now, &format!("x{r} is {home:#x} for the interpreter, not {value:#x}"));
             }
         }
         for r in (1..32).filter(|r| node.writes() & 1 << r != 0) {
             let known = now.adopted.x & 1 << r == 0;
-            let random = guest::mix(state.guest.key ^ state.host.home(r));
-            state.host.set_home(r, if known { state.registers.x[usize::from(r)] } else { random });
+            let random = guest::mix(state.guest.key ^ state.host.contract_home(r));
+            state.host.set_contract_home(
+                r,
+                if known { state.registers.x[usize::from(r)] } else { random },
+            );
         }
         if self.floating {
             self.interpreted_floats(state, now, node);

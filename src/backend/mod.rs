@@ -32,7 +32,7 @@ pub use state::{
 pub use sum::{Sum, join};
 pub use symbolic::{KeptHome, ShiftBy, ShiftOp, Symbolic, Val, shifted};
 
-use crate::ir::Block;
+use crate::ir::{Block, Region};
 use crate::mem::Mode;
 use crate::opt::Liveness;
 use crate::util::CodePtr;
@@ -197,6 +197,16 @@ pub trait Backend {
 
     /// Emits one block at the buffer's position.
     fn emit_block(&mut self, block: &Block, buf: &mut CodeBuf, context: &EmitContext<'_>);
+
+    /// Emits a region at the buffer's position, and returns its map of registers. Nothing is
+    /// emitted, and the result is `None`, if it is no better than its blocks would be. Nothing is
+    /// to be metered or marked, and no edges counted.
+    fn emit_region(
+        &mut self,
+        region: &Region,
+        buf: &mut CodeBuf,
+        context: &EmitContext<'_>,
+    ) -> Option<RegMap>;
 
     /// The four bytes to store at a link site so that it leads to `target`; `None` if it does not
     /// reach so far.

@@ -6,7 +6,7 @@ use super::emit_exit::Deferred;
 use super::emit_mem::kind;
 use super::features::Features;
 use super::patch;
-use super::regs::{LR, SP, STATE, V29, X0, X1, X16, X17, ZR, field, float_slot};
+use super::regs::{LR, SP, STATE, V29, X0, X1, X16, X17, ZR, field, float_slot, slot};
 use super::values::Operand;
 #[cfg(all(debug_assertions, feature = "tools"))]
 use crate::backend::emit::Aside;
@@ -31,6 +31,7 @@ impl<'b> Host<'b> for Asm<'b> {
     const KEEPS_UPPER_HALF: bool = false;
     const UNROLL: usize = 4;
     const POLLS_AT_CALLS: bool = false;
+    const FALLS_THROUGH: bool = false;
     const ROTATES_WORDS: bool = true;
     const NOWHERE: u8 = ZR;
     const FLOAT_SCRATCH: u8 = V29;
@@ -143,6 +144,19 @@ impl<'b> Host<'b> for Asm<'b> {
 
     fn jump_word(&mut self, site: CodePtr, target: CodePtr, call: bool) {
         self.word(if call { patch::bl(site, target) } else { patch::b(site, target) });
+    }
+
+    fn aim_jump(&mut self, site: CodePtr, target: CodePtr) {
+        self.buf.note_distance(site, target);
+        self.buf.patch(site, patch::b(site, target));
+    }
+
+    fn load_slot(&mut self, to: u8, r: u8) {
+        self.load_field(to, slot(r));
+    }
+
+    fn store_slot(&mut self, r: u8, from: u8) {
+        self.store_field(slot(r), from);
     }
 
     fn link_stub(&mut self, id: u32, target: CodePtr) {

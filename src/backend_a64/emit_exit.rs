@@ -35,7 +35,8 @@ impl<'b> LowerExit<'b, Asm<'b>> for Emitter<'b, '_> {
     }
 
     fn branch_out(&mut self, _homes: &mut Homes, test: Test, target: u64) {
-        if !self.anything_pending()
+        if self.inside.is_none()
+            && !self.anything_pending()
             && let Some(at) = self.own_entry(target)
         {
             // A loop within the block, which its poll can end.
@@ -152,7 +153,7 @@ impl Emitter<'_, '_> {
             self.a.bind(later.branch);
             self.count(Counted::Cold);
             (self.sym, self.fp) = (later.sym, later.fp);
-            if !self.anything_pending() {
+            if self.inside.is_none() && !self.anything_pending() {
                 self.link_branch(later.branch, later.target, stub);
             }
             self.flush(homes);

@@ -578,6 +578,30 @@ impl<'b> Asm<'b> {
         self.flags = None;
     }
 
+    /// Lets hot code go on at a multiple of `bytes`, a power of two, behind instructions that do
+    /// nothing.
+    pub(super) fn align_hot(&mut self, bytes: u32) {
+        // nop word [rax + rax], with a displacement of 32 bits, and shorter ones.
+        const NOP: u64 = 0x84_1f0f66;
+        let mut missing = self.buf.hot_pos().0.wrapping_neg() & (bytes - 1);
+        while missing >= 9 {
+            self.buf.hot.put((NOP, 5), (0, 4));
+            missing -= 9;
+        }
+        let nop: u64 = match missing {
+            0 => return,
+            1 => 0x90,
+            2 => 0x9066,
+            3 => 0x1f_0f,
+            4 => 0x40_1f0f,
+            5 => 0x44_1f0f,
+            6 => 0x44_1f0f66,
+            7 => 0x80_1f0f,
+            _ => 0x84_1f0f,
+        };
+        self.buf.hot.put_word(nop, missing);
+    }
+
     /// Pads so that the four bytes at `ahead` bytes from here do not cross a cache line: they will
     /// be replaced by one store while other threads may fetch them. A comparison right before a
     /// conditional jump is made longer, by prefixes without a meaning, so that the host still takes

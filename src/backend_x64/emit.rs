@@ -4,7 +4,7 @@ use super::Emitter;
 use super::asm::{Alu, Asm, Cc, Map, Pp, Rm, ShortLabel, Sz};
 use super::emit_float::{MOVAPS, MOVU_LOAD, MOVU_STORE, scalar};
 use super::features::Features;
-use super::regs::{RAX, RCX, RDX, XMM0, field, float_slot};
+use super::regs::{RAX, RCX, RDX, XMM0, field, float_slot, slot};
 use super::values::{Copies, Operand, spares};
 #[cfg(all(debug_assertions, feature = "tools"))]
 use crate::backend::emit::Aside;
@@ -30,6 +30,7 @@ impl<'b> Host<'b> for Asm<'b> {
     const KEEPS_UPPER_HALF: bool = true;
     const UNROLL: usize = 4;
     const POLLS_AT_CALLS: bool = true;
+    const FALLS_THROUGH: bool = true;
     const ROTATES_WORDS: bool = false;
     const NOWHERE: u8 = RAX;
     const FLOAT_SCRATCH: u8 = XMM0;
@@ -141,8 +142,7 @@ impl<'b> Host<'b> for Asm<'b> {
 
     fn bind(&mut self, site: CodePtr) {
         let here = self.pos();
-        self.buf.note_distance(site, here);
-        self.buf.patch(site, super::patch::rel32(site, here));
+        self.aim_jump(site, here);
     }
 
     fn call(&mut self, target: CodePtr) {
@@ -180,6 +180,23 @@ impl<'b> Host<'b> for Asm<'b> {
     #[inline]
     fn jump_word(&mut self, site: CodePtr, target: CodePtr, _call: bool) {
         self.bytes(&super::patch::rel32(site, target).to_le_bytes());
+    }
+
+    fn begin_loop(&mut self) {
+        self.align_hot(32);
+    }
+
+    fn aim_jump(&mut self, site: CodePtr, target: CodePtr) {
+        self.buf.note_distance(site, target);
+        self.buf.patch(site, super::patch::rel32(site, target));
+    }
+
+    fn load_slot(&mut self, to: u8, r: u8) {
+        self.mov(Sz::Q, to, Rm::S(slot(r)));
+    }
+
+    fn store_slot(&mut self, r: u8, from: u8) {
+        self.mov_to(Sz::Q, Rm::S(slot(r)), from);
     }
 
     #[inline]

@@ -191,12 +191,16 @@ impl Emitter<'_, '_> {
     pub(super) fn branch_on(&mut self, homes: &mut Homes, cc: Cc, target: u64, way: Way) {
         match way {
             Way::Head => return self.branch_to_head(homes, Some(cc)),
-            Way::Direct => {
+            // Who leaves a region does so through cold code.
+            Way::Direct if self.inside.is_none() || self.is_inside(target) => {
                 self.a.pad_for_patch(2);
                 self.a.bytes(&[0x0f, 0x80 | cc.0]);
-                return self.link(target, false);
+                return match self.inside {
+                    Some(_) => self.link_inside(target),
+                    None => self.link(target, false),
+                };
             }
-            Way::Flush => {}
+            Way::Direct | Way::Flush => {}
         }
         let stub = self.a.buf.cold_pos();
         self.a.jcc(cc, stub);

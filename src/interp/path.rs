@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub enum Taken {
     /// The instruction at the target, if the path has it.
     Inside,
-    /// The instruction at the target, if the path can be entered there and it lies behind.
+    /// The instruction at the target, if the path can be entered there and it lies behind; on a
+    /// path of several pieces, if one begins there.
     Entry,
 }
 
@@ -22,6 +23,8 @@ pub struct Path<M> {
     steps: Box<[PathStep<M>]>,
     /// Addresses at which the path can be entered, other than by going along it.
     entries: Box<[u64]>,
+    /// The pieces of a path of several, by address: the first instruction of each, by its number.
+    pieces: Box<[(u64, usize)]>,
 }
 
 struct PathStep<M> {
@@ -69,7 +72,22 @@ impl<M: Data> Path<M> {
             taken,
             enters: AtomicBool::new(false),
         };
-        Self { steps: insns.into_iter().map(step).collect(), entries: entries.into() }
+        let pieces = Box::default();
+        Self { steps: insns.into_iter().map(step).collect(), entries: entries.into(), pieces }
+    }
+
+    /// A path of several pieces, each of which begins at an address of its own. Jumps that do not
+    /// stay inside of theirs go to the beginning of any.
+    #[must_use]
+    pub fn of_pieces(pieces: Vec<Vec<(u64, Insn, Taken)>>, isa: &Isa) -> Self {
+        let mut at = 0;
+        let mut starts = Vec::with_capacity(pieces.len());
+        for piece in &pieces {
+            starts.extend(piece.first().map(|first| (first.0, at)));
+            at += piece.len();
+        }
+        let path = Self::new(pieces.into_iter().flatten(), Vec::new(), isa);
+        Self { pieces: starts.into(), ..path }
     }
 
     /// Number of instructions.
@@ -117,6 +135,9 @@ impl<M: Data> Path<M> {
 
     /// Goes to `target` if the jump `step` stays inside.
     fn follow(&self, step: &PathStep<M>, target: u64, place: &mut Place) -> bool {
+        if !self.pieces.is_empty() {
+            return self.follow_in_pieces(step, target, place);
+        }
         let links = step.insn.rd == 1;
         let enters = || self.entries.binary_search(&target).is_ok();
         let inside = match step.taken {
@@ -135,6 +156,22 @@ impl<M: Data> Path<M> {
             }
             place.at = at;
         }
+        found.is_some()
+    }
+
+    /// The same on a path of several pieces.
+    fn follow_in_pieces(&self, step: &PathStep<M>, target: u64, place: &mut Place) -> bool {
+        let found = match step.taken {
+            Taken::Inside => {
+                let ends = self.pieces.iter().map(|piece| piece.1).filter(|at| *at > place.at);
+                let rest = place.at + 1..ends.min().unwrap_or(self.steps.len());
+                rest.into_iter().find(|at| self.steps[*at].pc == target)
+            }
+            Taken::Entry => None,
+        };
+        let piece = || self.pieces.iter().find(|piece| piece.0 == target).map(|piece| piece.1);
+        let found = found.or_else(piece);
+        place.at = found.unwrap_or(place.at);
         found.is_some()
     }
 
@@ -191,5 +228,23 @@ mod tests {
         assert_eq!(run(&p, AT, 9), (9, End::Enough, AT));
         let p = path(&[0x73], Taken::Entry);
         assert_eq!(run(&p, 0, 9), (0, End::Exit(Exit::Ecall), AT));
+    }
+
+    #[test]
+    fn jumps_go_from_piece_to_piece() {
+        let insn = |w: u32| isa::decode(w, &Isa::MAX).unwrap();
+        let piece = |at: u64, words: &[u32]| -> Vec<_> {
+            words
+                .iter()
+                .zip((at..).step_by(4))
+                .map(|(w, pc)| (pc, insn(*w), Taken::Entry))
+                .collect()
+        };
+        // addi a0, a0, -1; bnez a0, +12; nop, and where that leads: bnez a0, -16; nop
+        let first = piece(AT, &[0xfff5_0513, 0x0005_1663, 0x13]);
+        let second = piece(AT + 16, &[0xfe05_18e3, 0x13]);
+        let p = Path::of_pieces(vec![first, second], &Isa::MAX);
+        assert_eq!(run(&p, 3, 100), (9, End::Left, AT + 12));
+        assert_eq!(run(&p, 3, 4), (4, End::Enough, AT + 4));
     }
 }

@@ -60,9 +60,9 @@ pub struct Block {
     /// Number of guest instructions.
     pub insns: u32,
     /// See [`Self::loops`].
-    loops: bool,
+    pub(super) loops: bool,
     /// Loads of unsigned bytes, and perhaps some that are not there any more.
-    byte_loads: u32,
+    pub(super) byte_loads: u32,
 }
 
 impl Block {

@@ -7,8 +7,8 @@
 //!
 //! Reading order: `op` (operations), `vector` (operands of vector ones), `bytes` (of words that
 //! were loaded), `defs_uses` (which registers they read and write), `class` (what they have in
-//! common), `block` (how they are put together), `print` (how they read), `eval` (what they mean),
-//! `verify` (what holds in every block).
+//! common), `block` (how they are put together), `region` (loops of several blocks), `print` (how
+//! they read), `eval` (what they mean), `verify` (what holds in every block).
 
 mod block;
 mod bytes;
@@ -19,6 +19,7 @@ mod eval_float;
 mod op;
 mod parse;
 mod print;
+mod region;
 mod syntax;
 mod vector;
 mod verify;
@@ -32,5 +33,6 @@ pub use op::{
     LoadKind, MemSize, Op, Reg, Rounding, Src, UnOp, Width,
 };
 pub use parse::ParseError;
+pub use region::Region;
 pub use vector::{VBinOp, VConfig, VFused, VGroup, VSrc};
 pub use verify::{VerifyError, verify};

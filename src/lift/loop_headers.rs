@@ -48,39 +48,30 @@ impl LoopHeaders {
     /// Looks for heads in `code` from byte `start` on, which is even, as far ahead as `insns`
     /// instructions may reach. `scanned` is what is known of this code.
     pub(super) fn find(scanned: &mut PageScan, code: &[u8], start: usize, insns: u32) -> Self {
-        let ahead = ((code.len() - start) / 2).min(insns as usize * 2).min(HALVES);
-        let first = start / 2;
-        let (n, shift) = (first / CHUNK, first % CHUNK);
-        let last = (n + 2).min(CHUNKS - 1);
-        for n in n..=last {
-            if scanned.known >> n & 1 == 0 {
-                scanned.test(code, n);
-            }
-        }
-        let join = |bits: &[u64; CHUNKS]| {
-            let [a, b, c] =
-                [n, n + 1, n + 2].map(|n| u128::from(bits.get(n).copied().unwrap_or(0)));
-            // In two steps, as nothing may be left of the third.
-            (a | b << 64) >> shift | c << 1 << (127 - shift)
-        };
-        let mut back =
-            join(&scanned.back) & u128::MAX.checked_shr((HALVES - ahead) as u32).unwrap_or(0);
-        if back != 0 {
-            back &= !second_halves(join(&scanned.wide));
-        }
-        let reach = scanned.reach.get(first..).unwrap_or_default();
         let mut heads = 0;
-        for (base, mut half) in [(0, back as u64), (64, (back >> 64) as u64)] {
-            while half != 0 {
-                let n = base + half.trailing_zeros() as usize;
-                half &= half - 1;
-                if let Some(target) = n.checked_sub(usize::from(reach.get(n).copied().unwrap_or(0)))
-                {
-                    heads |= 1 << target;
-                }
+        back_edges(scanned, code, start, insns, |from, reach| {
+            if let Some(target) = from.checked_sub(reach) {
+                heads |= 1 << target;
             }
-        }
+        });
         Self(heads)
+    }
+
+    /// Offset in bytes of the last backward branch or jump to byte `start` of `code`, from there,
+    /// if there is one as near as [`Self::find`] looks.
+    pub(super) fn last_to_start(
+        scanned: &mut PageScan,
+        code: &[u8],
+        start: usize,
+        insns: u32,
+    ) -> Option<usize> {
+        let mut last = None;
+        back_edges(scanned, code, start, insns, |from, reach| {
+            if from == reach {
+                last = Some(2 * from);
+            }
+        });
+        last
     }
 
     /// Offset in bytes of the first head at byte `offset`, which is even, or behind it.
@@ -88,6 +79,45 @@ impl LoopHeaders {
         match self.0.checked_shr((offset / 2) as u32) {
             None | Some(0) => usize::MAX,
             Some(ahead) => offset + 2 * ahead.trailing_zeros() as usize,
+        }
+    }
+}
+
+/// Calls `found` for the backward branches and jumps in `code` from byte `start` on, which is even,
+/// as far ahead as `insns` instructions may reach: how many halfwords from there it is, and how
+/// many it goes back. `scanned` is what is known of this code.
+fn back_edges(
+    scanned: &mut PageScan,
+    code: &[u8],
+    start: usize,
+    insns: u32,
+    mut found: impl FnMut(usize, usize),
+) {
+    let ahead = ((code.len() - start) / 2).min(insns as usize * 2).min(HALVES);
+    let first = start / 2;
+    let (n, shift) = (first / CHUNK, first % CHUNK);
+    let last = (n + 2).min(CHUNKS - 1);
+    for n in n..=last {
+        if scanned.known >> n & 1 == 0 {
+            scanned.test(code, n);
+        }
+    }
+    let join = |bits: &[u64; CHUNKS]| {
+        let [a, b, c] = [n, n + 1, n + 2].map(|n| u128::from(bits.get(n).copied().unwrap_or(0)));
+        // In two steps, as nothing may be left of the third.
+        (a | b << 64) >> shift | c << 1 << (127 - shift)
+    };
+    let mut back =
+        join(&scanned.back) & u128::MAX.checked_shr((HALVES - ahead) as u32).unwrap_or(0);
+    if back != 0 {
+        back &= !second_halves(join(&scanned.wide));
+    }
+    let reach = scanned.reach.get(first..).unwrap_or_default();
+    for (base, mut half) in [(0, back as u64), (64, (back >> 64) as u64)] {
+        while half != 0 {
+            let n = base + half.trailing_zeros() as usize;
+            half &= half - 1;
+            found(n, usize::from(reach.get(n).copied().unwrap_or(0)));
         }
     }
 }

@@ -1,10 +1,10 @@
 //! From guest instructions to IR blocks.
 //!
 //! Reading order: `scan` (which instructions make a block, and why), `loop_headers` (where loops
-//! begin), `rule` (what an instruction becomes), one table of rules per extension (`rv_i`, `rv_m`,
-//! `rv_a`, `rv_f`, `rv_zb`, `rv_v`, `csr`, `zic`), `select` (branches over a few instructions),
-//! `search` (a loop of libgcc that becomes a few operations). Operations go through `opt` as they
-//! are added.
+//! begin), `region` (loops that are translated as a whole), `rule` (what an instruction becomes),
+//! one table of rules per extension (`rv_i`, `rv_m`, `rv_a`, `rv_f`, `rv_zb`, `rv_v`, `csr`,
+//! `zic`), `select` (branches over a few instructions), `search` (a loop of libgcc that becomes a
+//! few operations). Operations go through `opt` as they are added.
 //!
 //! The tables together have exactly one rule for each instruction of `isa`; an instruction without
 //! one, or with two, fails the build.
@@ -12,6 +12,7 @@
 mod csr;
 mod idioms;
 mod loop_headers;
+mod region;
 mod rule;
 mod rv_a;
 mod rv_f;
@@ -27,7 +28,7 @@ pub use csr::names_flags;
 pub use loop_headers::{PageScan, TAIL};
 pub use rule::is_helper;
 
-use crate::ir::{Block, Builder, VConfig};
+use crate::ir::{Block, Builder, Region, VConfig};
 use crate::isa::Isa;
 use crate::opt;
 
@@ -137,6 +138,19 @@ impl Lifter {
         scan::scan((&mut self.builder, &mut self.scanned), source, isa, pc, limits);
         opt::merge_bytes(&mut self.builder);
         self.builder.block()
+    }
+
+    /// Lifts the loop that begins at `pc`, if there is one that can be translated as a whole. The
+    /// last instruction that goes back there is at `latch`, or else looked for nearby. `limits` are
+    /// those of its blocks.
+    pub fn region<S: CodeSource + ?Sized>(
+        &mut self,
+        (source, isa): (&mut S, &Isa),
+        pc: u64,
+        latch: Option<u64>,
+        limits: &Limits,
+    ) -> Option<Region> {
+        region::form((&mut self.builder, &mut self.scanned), (source, isa), (pc, latch), limits)
     }
 }
 

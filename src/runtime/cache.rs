@@ -10,6 +10,7 @@ use super::marks::{self, Marks};
 use super::observe::{Observer, TranslatedBlock};
 use super::options::{EngineKind, Options};
 use super::pc_table::{PcTable, STEP};
+use super::regions;
 use super::source::{GuestCode, Source};
 use super::stats::{Counters, add, add_alone};
 use super::units::{BlockKey, Meter, Units};
@@ -50,38 +51,40 @@ pub(super) struct CodeCache {
     pub(super) invalidations: AtomicU64,
     /// Blocks are not connected: each is left at its end, and found by [`CodeCache::find_unlinked`]
     /// only.
-    unlinked: bool,
+    pub(super) unlinked: bool,
     /// Accrued flags are exact, or cost nothing.
     pub(super) exact_flags: bool,
     /// The machine's.
-    counts: Arc<Counts>,
+    pub(super) counts: Arc<Counts>,
     marks: Arc<Mutex<Marks>>,
     /// Translations that are kept in files, if such as are made here can be.
-    kept: Option<Arc<KeptCode>>,
+    pub(super) kept: Option<Arc<KeptCode>>,
     inner: Mutex<Inner>,
 }
 
-struct Inner {
+pub(super) struct Inner {
     /// Blocks that are not connected.
-    unlinked: FxHashMap<BlockKey, Arc<UnlinkedBlock>>,
-    backend: Host,
-    buf: CodeBuf,
-    lifter: Lifter,
-    source: Source,
+    pub(super) unlinked: FxHashMap<BlockKey, Arc<UnlinkedBlock>>,
+    pub(super) backend: Host,
+    pub(super) buf: CodeBuf,
+    pub(super) lifter: Lifter,
+    pub(super) source: Source,
     /// Where the hot code of the first block is.
     first: u32,
-    hot: u32,
-    cold: u32,
-    units: Units,
-    links: Links,
+    pub(super) hot: u32,
+    pub(super) cold: u32,
+    pub(super) units: Units,
+    pub(super) links: Links,
     /// Parts of the table that have memory, by address / [`STEP`].
-    ready: FxHashSet<u64>,
+    pub(super) ready: FxHashSet<u64>,
     /// The one that was asked for last.
-    ready_last: u64,
+    pub(super) ready_last: u64,
     /// Blocks that read code of a page.
     pages: PageMap<Vec<u32>>,
     /// Several harts may execute the code, so conditional branches are not linked.
-    shared: bool,
+    pub(super) shared: bool,
+    /// The last instruction known that goes back to the beginning of a loop, by that.
+    pub(super) latches: FxHashMap<u64, u64>,
     /// Blocks that only jump to where memory says, and have been executed once.
     stubs_seen: FxHashSet<u64>,
     /// Pages of guest code whose kept blocks have all been looked at, since they were invalidated.
@@ -95,7 +98,7 @@ struct Inner {
 }
 
 /// Bytes that a block may take of either part at most.
-const HEADROOM: u32 = 256 << 10;
+pub(super) const HEADROOM: u32 = 256 << 10;
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
@@ -134,6 +137,7 @@ impl CodeCache {
             ready_last: u64::MAX,
             pages: PageMap::default(),
             shared: false,
+            latches: FxHashMap::default(),
             stubs_seen: FxHashSet::default(),
             loaded: FxHashSet::default(),
             unfit: FxHashSet::default(),
@@ -183,7 +187,7 @@ impl CodeCache {
         counters: &Counters,
         observer: &mut Option<Box<dyn Observer>>,
     ) -> Result<CodePtr, Full> {
-        let pc = key.pc;
+        let (pc, guest) = (key.pc, code);
         let mut guard = self.lock();
         if let Some(code) = self.table.get(pc) {
             return Ok(code);
@@ -192,6 +196,10 @@ impl CodeCache {
         let inner = &mut *guard;
         if !self.has_room(inner) {
             return Err(Full::NoRoom);
+        }
+        let regions = self.makes_regions(key, options);
+        if regions && let Some(code) = self.region(inner, (pc, code), options, counters, observer) {
+            return Ok(code);
         }
         // An observer wants to see how a block was made.
         let kept = self.kept.as_deref().filter(|_| observer.is_none());
@@ -234,6 +242,7 @@ impl CodeCache {
         if !refused {
             self.make_ready((&mut inner.ready, &mut inner.ready_last), pc);
         }
+        let loops = if regions { regions::back_edges(block) } else { Vec::new() };
         let by_number = |pc| source.bytes(pc).is_some_and(|b| names_flags(b, &options.isa));
         if !self.exact_flags && facts::reads_flags(block, by_number) {
             return Err(Full::NeedsExactFlags);
@@ -327,26 +336,27 @@ impl CodeCache {
         if let Some(unlinked) = unlinked {
             inner.unlinked.insert(key, Arc::new(unlinked));
         }
+        self.promote(inner, (&loops, guest), options, counters, observer);
         if let Some(started) = started {
             add_alone(&counters.translate_ns, thread_cpu_ns() - started);
         }
         Ok(code)
     }
 
+    /// Whether there is room for any block.
+    pub(super) fn has_room(&self, inner: &Inner) -> bool {
+        let half = (self.arena.size() / 2) as u32;
+        inner.hot + HEADROOM <= half && inner.cold + HEADROOM <= 2 * half
+    }
+
     /// Sees to memory for the table's entry of `pc`; `ready` are the parts that have some.
-    fn make_ready(&self, (ready, last): (&mut FxHashSet<u64>, &mut u64), pc: u64) {
+    pub(super) fn make_ready(&self, (ready, last): (&mut FxHashSet<u64>, &mut u64), pc: u64) {
         if *last != pc / STEP {
             *last = pc / STEP;
             if ready.insert(pc / STEP) {
                 self.table.make_ready(pc);
             }
         }
-    }
-
-    /// Whether there is room for a block.
-    fn has_room(&self, inner: &Inner) -> bool {
-        let half = (self.arena.size() / 2) as u32;
-        inner.hot + HEADROOM <= half && inner.cold + HEADROOM <= 2 * half
     }
 
     /// Code for `pc`, if its translation is kept. The first time that one is asked for in a page,
@@ -428,7 +438,7 @@ impl CodeCache {
 
     /// Writes what is in the buffer, unit `id` for the code at `pc`, to its place, and makes it
     /// reachable if it is kept.
-    fn publish(
+    pub(super) fn publish(
         &self,
         inner: &mut Inner,
         (pc, id): (u64, u32),
@@ -576,6 +586,7 @@ impl CodeCache {
         inner.stubs_seen.clear();
         inner.loaded.clear();
         inner.unfit.clear();
+        inner.latches.clear();
         self.invalidations.fetch_add(1, Ordering::Release);
     }
 

@@ -124,7 +124,7 @@ pub(super) struct Restore {
     /// The guest's pc there.
     pub(super) pc: u64,
     /// The unit's map of registers.
-    pub(super) map: &'static RegMap,
+    pub(super) map: RegMap,
     /// Instructions that were paid for and have not been executed, this one among them.
     pub(super) unused: u32,
     /// What was pending.

@@ -35,6 +35,7 @@ mod marks;
 mod observe;
 mod options;
 mod pc_table;
+mod regions;
 mod serve;
 mod shared_code;
 mod source;

@@ -44,6 +44,8 @@ macro_rules! stats {
 stats! {
     /// Blocks translated.
     blocks
+    /// Loops translated as a whole; their blocks are among `blocks`.
+    regions
     /// Blocks that were not, as their translations were kept (`Options::kept_code`).
     kept_blocks
     /// Guest instructions in them.

@@ -59,6 +59,8 @@ pub(super) struct Units {
     points: Vec<Vec<u8>>,
     /// Where the instructions of each metered unit are; all units are, or none.
     meters: Vec<Meter>,
+    /// Maps of registers: the first unit's, and those of units that have another.
+    maps: Vec<RegMap>,
 }
 
 /// Where the instructions of a unit begin: a bit for each two bytes of code, in the order of its
@@ -98,8 +100,8 @@ const PIECE: usize = 64 << 10;
 /// A unit. Its ranges and links end where the next unit's begin.
 struct Unit {
     pc: u64,
-    /// Which registers of the guest are in host registers throughout.
-    map: &'static RegMap,
+    /// Which registers of the guest are in host registers throughout, by its number.
+    map: u32,
     hot: u32,
     cold: u32,
     /// The piece of its points, and where in it they begin: hot ones, then cold ones.
@@ -117,7 +119,7 @@ impl Units {
     /// whose links are the next `links` of the cache. Returns its number.
     pub(super) fn push(
         &mut self,
-        (pc, map): (u64, &'static RegMap),
+        (pc, map): (u64, &RegMap),
         ranges: impl Iterator<Item = (u64, u32)>,
         links: usize,
         buf: &CodeBuf,
@@ -133,6 +135,7 @@ impl Units {
         piece.extend_from_slice(hot);
         piece.extend_from_slice(cold);
         let first_range = self.ranges.len() as u32;
+        let map = self.map(map);
         ranges.for_each(|range| self.ranges.push(range));
         self.all.push(Unit {
             pc,
@@ -173,6 +176,18 @@ impl Units {
         self.all.clear();
         self.ranges.clear();
         self.meters.clear();
+        self.maps.clear();
+    }
+
+    /// The number of `map`: that of the first unit's, which most have, or a new one.
+    fn map(&mut self, map: &RegMap) -> u32 {
+        match self.maps.first() {
+            Some(first) if first == map => 0,
+            _ => {
+                self.maps.push(*map);
+                self.maps.len() as u32 - 1
+            }
+        }
     }
 
     /// The numbers of all units.
@@ -224,7 +239,8 @@ impl Units {
         let points = if cold { at + hot..at + hot + cold_len } else { at..at + hot };
         let (pc, restore_ops) =
             faults::find(&self.points[piece][points], (start(unit), unit.pc), place)?;
-        Some(Restore { pc, map: unit.map, restore_ops, unused: self.insns_from(n, pc) })
+        let map = self.maps[unit.map as usize];
+        Some(Restore { pc, map, restore_ops, unused: self.insns_from(n, pc) })
     }
 }
 

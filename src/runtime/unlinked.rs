@@ -2,7 +2,7 @@
 //! do (`EngineKind::Verify`).
 
 use crate::interp::{Path, Taken};
-use crate::ir::{Block, Node, Op};
+use crate::ir::{Block, Node, Op, Region};
 use crate::isa::{self, Format, Insn, Isa, csr};
 use crate::lift::CodeSource;
 use crate::mem::Overlay;
@@ -77,6 +77,46 @@ impl UnlinkedBlock {
             back,
             conditional,
             polled: AtomicU32::new(if back.is_some() { FIRST_TIMES } else { 0 }),
+            pieces: AtomicU32::new(0),
+            next_pieces: AtomicU32::new(PIECES),
+            races: AtomicU32::new(0),
+        }
+    }
+
+    /// The region that was translated to `code`, from `source`.
+    pub(super) fn of_region(
+        region: &Region,
+        source: &mut impl CodeSource,
+        isa: &Isa,
+        (code, unroll): (CodePtr, u32),
+    ) -> Self {
+        let mut pieces = Vec::with_capacity(region.blocks.len());
+        for block in &region.blocks {
+            let mut insns = instructions(block, source, isa);
+            let last = block.nodes.last().map_or(block.pc, |node| node.pc);
+            if let Some(at) = insns.iter().position(|insn| insn.0 == last) {
+                let next = insns[at..].iter().position(|insn| insn.0 == block.next);
+                insns.truncate(match next {
+                    Some(n) if block.falls_through() => at + n,
+                    None if block.falls_through() => insns.len(),
+                    _ => at + 1,
+                });
+            }
+            let leaves = |pc| block.nodes.iter().any(|node| node.pc == pc && leaves(node));
+            let taken = |pc| if leaves(pc) { Taken::Entry } else { Taken::Inside };
+            pieces.push(insns.iter().map(|&(pc, insn)| (pc, insn, taken(pc))).collect::<Vec<_>>());
+        }
+        let all: usize = pieces.iter().map(Vec::len).sum();
+        // What does not end soon is executed block by block.
+        let first = pieces.first().map(|piece| piece.len() as u32);
+        Self {
+            code,
+            path: Path::of_pieces(pieces, isa),
+            between_polls: u64::from(unroll) * all as u64,
+            counter: None,
+            back: first,
+            conditional: false,
+            polled: AtomicU32::new(FIRST_TIMES),
             pieces: AtomicU32::new(0),
             next_pieces: AtomicU32::new(PIECES),
             races: AtomicU32::new(0),

@@ -12,8 +12,10 @@ const STATE: usize = offset_of!(ThreadState, fault);
 /// Registers and the thread state, with random contents at first.
 #[derive(Clone)]
 pub struct Bank {
-    /// Where guest registers live.
-    map: &'static RegMap,
+    /// Where guest registers live by the contract.
+    contract: &'static RegMap,
+    /// Where they live in the code that is executed.
+    map: RegMap,
     /// General registers.
     pub registers: [u64; 32],
     /// Low halves of vector registers.
@@ -38,13 +40,43 @@ impl Bank {
     /// One for a host with this map.
     pub fn new(map: &'static RegMap, random: &mut Random) -> Self {
         let random = random.fork();
-        Self { map, registers: [0; 32], vectors: [0; 32], state: [0; STATE], random }
+        Self {
+            contract: map,
+            map: *map,
+            registers: [0; 32],
+            vectors: [0; 32],
+            state: [0; STATE],
+            random,
+        }
+    }
+
+    /// Says where guest registers live in the code that is executed.
+    pub fn set_map(&mut self, map: RegMap) {
+        self.map = map;
+    }
+
+    /// What the home of a guest register by the contract holds.
+    #[must_use]
+    pub fn contract_home(&self, r: u8) -> u64 {
+        self.home_by(self.contract, r)
+    }
+
+    /// Changes that.
+    pub fn set_contract_home(&mut self, r: u8, value: u64) {
+        match self.contract.int(r) {
+            Some(h) => self.set_register(h, value),
+            None => self.set_field(slot(r), 8, value),
+        }
+    }
+
+    fn home_by(&self, map: &RegMap, r: u8) -> u64 {
+        map.int(r).map_or_else(|| self.field(slot(r), 8), |h| self.register(h))
     }
 
     /// What the home of a guest register holds: its host register or its slot.
     #[must_use]
     pub fn home(&self, r: u8) -> u64 {
-        self.map.int(r).map_or_else(|| self.field(slot(r), 8), |h| self.register(h))
+        self.home_by(&self.map, r)
     }
 
     /// Changes that.

@@ -21,6 +21,10 @@ pub struct Belief<'e> {
     pub buf: &'e CodeBuf,
     /// What is emitted next lies here.
     pub at: CodePtr,
+    /// Jumps to blocks of the region that is being emitted: their words, and which block.
+    pub inside: &'e [(CodePtr, u64)],
+    /// The block that follows in the region.
+    pub following: Option<u64>,
     /// Conditional branches that have no target yet, of those whose it is known.
     pub unbound: &'e [(CodePtr, CodePtr)],
 }

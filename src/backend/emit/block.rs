@@ -52,6 +52,9 @@ where
             self.same_insn = before == Some(node.pc);
             self.pc = node.pc;
             self.next = following.first().map_or(after, |n| n.pc);
+            if self.end_part_at_gap(node.pc) {
+                self.count(Counted::Guest(node.pc));
+            }
             (rest, known) = (following, later);
             if self.vectors.has_misses() {
                 self.enter_second_copy(homes);
@@ -76,7 +79,7 @@ where
         if open {
             self.pc = after;
             self.flush(homes);
-            self.jump_to(after);
+            self.go_on_at(after);
             if self.ctx.marks {
                 self.end_part(after);
             }
@@ -267,6 +270,7 @@ where
             self.count(Counted::Guest(after));
         }
         if open && (again || last.op.is_branch_or_call()) {
+            self.end_part_at_gap(next);
             self.count(Counted::Guest(next));
         }
     }

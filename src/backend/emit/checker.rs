@@ -15,7 +15,7 @@ impl<'n, 'c, S: crate::backend::check::Host> Checker<'n, 'c, S> {
         nodes: &'n [Node],
         after: u64,
     ) -> Self {
-        Self(Check::new((nodes, after), e.ctx, &belief(e, &Aside::default())))
+        Self(Check::new((nodes, after), (e.ctx, *e.map), &belief(e, &Aside::default())))
     }
 
     /// Checks what has been emitted for the nodes before `done`.
@@ -57,5 +57,7 @@ fn belief<'e, 'b, H: Host<'b>>(e: &'e Emitter<'b, '_, H>, aside: &'e Aside) -> B
     let head = e.head.as_ref().map(|head| (head.at, floats(&head.facts)));
     let Aside { copies, unbound, .. } = aside;
     let (sym, buf, at) = (&e.sym, &*e.a.buf, e.a.pos());
-    Belief { sym, floats: floats(&e.fp), head, copies, buf, at, unbound }
+    let (inside, following) =
+        e.inside.as_ref().map_or((&[][..], None), |r| (&r.jumps[..], r.following));
+    Belief { sym, floats: floats(&e.fp), head, copies, buf, at, inside, following, unbound }
 }

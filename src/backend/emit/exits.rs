@@ -51,10 +51,14 @@ where
         self.a.buf.entries.iter().find(|(pc, _)| *pc == target).map(|(_, at)| *at)
     }
 
-    /// Jumps to a guest address; the contract holds.
+    /// Jumps to a guest address; the contract holds, or that of the region.
     pub(crate) fn jump_to(&mut self, target: u64) {
-        self.a.begin_jump();
-        self.link(target, false);
+        if self.is_inside(target) {
+            self.a.begin_jump();
+            self.link_inside(target);
+        } else {
+            self.leave_for(target);
+        }
     }
 
     #[inline(never)]
@@ -209,11 +213,13 @@ where
     /// Calls the helper stub for the instruction at the current pc. Homes are saved before and
     /// loaded again after it.
     pub(crate) fn call_helper(&mut self, _homes: &mut Homes) {
+        self.exchange_for_contract();
         self.a.store_pc(self.pc);
         self.a.call(self.ctx.stubs.helper);
         // The last byte of the call: what follows it may be a fault point of its own.
         let CodePtr(next) = self.a.pos();
         self.fault_point_at(CodePtr(next - 1));
+        self.exchange_for_region();
     }
 
     #[inline(never)]

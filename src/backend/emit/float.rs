@@ -232,7 +232,8 @@ where
     /// Says what is pending, for the fault point that comes next.
     pub(super) fn float_restore_ops(&mut self) {
         let faults = self.a.faults();
-        for (f, _) in self.map.floats() {
+        let map = self.map;
+        for (f, _) in map.floats() {
             let pending = |set: u32| set & 1 << f != 0;
             if pending(self.fp.loose) {
                 faults.push(RestoreOp::Box(f));

@@ -37,6 +37,8 @@ pub(crate) trait Host<'b>: DerefMut<Target = Out<'b>> + Sized {
     const UNROLL: usize;
     /// In a sandbox, calls forward poll too.
     const POLLS_AT_CALLS: bool;
+    /// The code that is emitted behind a run of nodes is what execution goes on with there.
+    const FALLS_THROUGH: bool;
     /// A sum of words that rotates one is a rotation.
     const ROTATES_WORDS: bool;
     /// What a load writes whose value nobody wants.
@@ -116,6 +118,18 @@ pub(crate) trait Host<'b>: DerefMut<Target = Out<'b>> + Sized {
 
     /// The four bytes at `site` of a jump to `target`, or of a call.
     fn jump_word(&mut self, site: CodePtr, target: CodePtr, call: bool);
+
+    /// Makes ready for code that is jumped to again and again.
+    fn begin_loop(&mut self) {}
+
+    /// Makes the jump whose four bytes are at `site` lead to `target`, code of the same block.
+    fn aim_jump(&mut self, site: CodePtr, target: CodePtr);
+
+    /// Loads the slot of integer register `r` into a host register. Flags are unchanged.
+    fn load_slot(&mut self, to: u8, r: u8);
+
+    /// Stores a host register to the slot of integer register `r`. Flags are unchanged.
+    fn store_slot(&mut self, r: u8, from: u8);
 
     /// In the cold part: takes link `id` to the stub at `target`.
     fn link_stub(&mut self, id: u32, target: CodePtr);

@@ -15,7 +15,7 @@ use crate::ir::{Block, FReg, Fmt, Rounding};
 use crate::opt::{FloatFacts, Loop};
 
 /// Operations at most of a row of iterations.
-const MAX_ROW: usize = 64;
+pub(super) const MAX_ROW: usize = 64;
 
 impl<'b, H: Host<'b>> Emitter<'b, '_, H>
 where

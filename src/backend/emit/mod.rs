@@ -5,8 +5,8 @@
 //! is written here once, over both: `block` (a block from end to end, fault points, counters),
 //! `values` (where integer registers are), `int`, `memory`, `atomic`, `select`, `vector`
 //! (operations), `exits`, `meter` (budgets of instructions), `loops` and `loop_head` (loops whose
-//! head relies on more than the contract), and what is pending of floating-point registers
-//! (`float`; what is known of them is [`crate::opt::FloatFacts`]).
+//! head relies on more than the contract), `region` (loops of several blocks), and what is pending
+//! of floating-point registers (`float`; what is known of them is [`crate::opt::FloatFacts`]).
 
 mod atomic;
 mod block;
@@ -21,6 +21,7 @@ mod loops;
 mod lower;
 mod memory;
 mod meter;
+mod region;
 mod select;
 mod values;
 mod vector;
@@ -29,6 +30,7 @@ mod vector;
 pub(crate) use checker::Checker;
 pub(crate) use float::is_exact;
 pub(crate) use loop_head::LoopHead;
+pub(crate) use region::{exchanges, map_of};
 
 #[cfg(all(debug_assertions, feature = "tools"))]
 pub(crate) use host::Aside;
@@ -41,6 +43,8 @@ pub(crate) use lower::{
 pub(crate) use vector::{Lanes, VectorUnit};
 
 use vector::VectorFacts;
+
+use region::Inside;
 
 use super::{EmitContext, Out, RegMap, Symbolic};
 use crate::opt::{FloatFacts, Liveness, RegSet};
@@ -57,9 +61,11 @@ pub(crate) struct Emitter<'b, 'c, H: Host<'b>> {
     pub(crate) vectors: VectorFacts<H::Branch>,
     /// The loop that is being emitted, if back-edges need not keep the contract.
     pub(crate) head: Option<LoopHead>,
+    /// The region that is being emitted, if it is no block.
+    pub(crate) inside: Option<Inside>,
     pub(crate) ctx: &'c EmitContext<'c>,
     /// Which registers of the guest live in host registers.
-    pub(crate) map: &'static RegMap,
+    pub(crate) map: &'c RegMap,
     pub(crate) cpu: H::Features,
     /// Address of the guest instruction that is being emitted.
     pub(crate) pc: u64,
@@ -89,7 +95,7 @@ pub(crate) struct Emitter<'b, 'c, H: Host<'b>> {
 impl<'b, 'c, H: Host<'b>> Emitter<'b, 'c, H> {
     pub(crate) fn new(
         out: Out<'b>,
-        (ctx, map): (&'c EmitContext<'c>, &'static RegMap),
+        (ctx, map): (&'c EmitContext<'c>, &'c RegMap),
         cpu: H::Features,
         ahead: &'b mut Vec<Liveness>,
     ) -> Self {
@@ -99,6 +105,7 @@ impl<'b, 'c, H: Host<'b>> Emitter<'b, 'c, H> {
             fp: FloatFacts::default(),
             vectors: VectorFacts::default(),
             head: None,
+            inside: None,
             ctx,
             map,
             cpu,
@@ -134,6 +141,20 @@ macro_rules! emit_with_shared_emitter {
         ) {
             let out = $crate::backend::Out::new(buf);
             Emitter::new(out, (context, Self::MAP), self.features, &mut self.ahead).block(block);
+        }
+
+        fn emit_region(
+            &mut self,
+            region: &$crate::ir::Region,
+            buf: &mut $crate::backend::CodeBuf,
+            context: &$crate::backend::EmitContext<'_>,
+        ) -> Option<$crate::backend::RegMap> {
+            let exchanges = $crate::backend::emit::exchanges(region, Self::MAP)?;
+            let map = $crate::backend::emit::map_of(&exchanges, Self::MAP);
+            let out = $crate::backend::Out::new(buf);
+            let mut emitter = Emitter::new(out, (context, &map), self.features, &mut self.ahead);
+            emitter.region(region, exchanges);
+            Some(map)
         }
     };
 }
