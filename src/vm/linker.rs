@@ -19,7 +19,7 @@ type Fallback<T> = Box<dyn Fn(&mut Caller<'_, T>, u64) -> Result<()> + Send + Sy
 pub(super) struct Handlers<T> {
     by_number: FxHashMap<u64, Arc<Handler<T>>>,
     by_name: FxHashMap<String, Arc<Handler<T>>>,
-    /// What the imports of one module are, by their addresses ([`Self::resolve`]).
+    /// What the imports of one module are, by their addresses ([`Linker::resolve`]).
     by_pc: FxHashMap<u64, Arc<Handler<T>>>,
     fallback: Option<Arc<Fallback<T>>>,
     unknown_traps: bool,
