@@ -5,10 +5,11 @@
 //! Deliberately absent: flags, delay slots, implicit state other than the accrued FP flags and
 //! the dynamic rounding mode, which FP operations use as the hart does.
 //!
-//! Reading order: `op` (operations), `vector` (operands of vector ones), `bytes` (of words that
-//! were loaded), `defs_uses` (which registers they read and write), `class` (what they have in
-//! common), `block` (how they are put together), `region` (loops of several blocks), `print` (how
-//! they read), `eval` (what they mean), `verify` (what holds in every block).
+//! Reading order: `op` (operations), `float` (those of floating point), `vector` (operands of
+//! vector ones), `bytes` (of words that were loaded), `defs_uses` (which registers they read and
+//! write), `class` (what they have in common), `block` (how they are put together), `region` (loops
+//! of several blocks), `print` (how they read), `eval` (what they mean), `verify` (what holds in
+//! every block).
 
 mod block;
 mod bytes;
@@ -16,6 +17,7 @@ mod class;
 mod defs_uses;
 mod eval;
 mod eval_float;
+mod float;
 mod op;
 mod parse;
 mod print;
@@ -28,9 +30,9 @@ pub use block::{Block, Builder, Node, Vectors};
 pub use bytes::Bytes;
 pub use class::OpClass;
 pub use eval::{Flow, Memory, Registers, eval};
+pub use float::{FBinOp, FCmpOp, FSelectOp, FUnOp, Fmt, IntFmt, Rounding};
 pub use op::{
-    AmoOp, BinOp, Cond, ExitKind, FBinOp, FCmpOp, FReg, FSelectOp, FUnOp, Fence, Fmt, IntFmt,
-    LoadKind, MemSize, Op, Reg, Rounding, Src, UnOp, Width,
+    AmoOp, BinOp, Cond, ExitKind, FReg, Fence, LoadKind, MemSize, Op, Reg, Src, UnOp, Width,
 };
 pub use parse::ParseError;
 pub use region::Region;
