@@ -9,36 +9,43 @@
 
 use super::loop_headers::{LoopHeaders, PageScan};
 use super::{CodeSource, Limits, scan};
-use crate::ir::{Block, Builder, Fmt, Op, Region};
+use crate::ir::{Block, Builder, Fmt, Node, Op, Region};
 use crate::isa::Isa;
-use crate::opt;
+use crate::opt::{self, RegSet};
 use std::ops::RangeInclusive;
 
 /// Most blocks of a region.
-const MAX_BLOCKS: usize = 64;
+const MAX_BLOCKS: usize = 40;
 /// Most operations, those counted twice that are in two blocks.
-const MAX_NODES: usize = 512;
+const MAX_NODES: usize = 256;
+/// Uses of registers that have slots, in the first block, without which a loop is not looked at.
+const LEAST_USES: u32 = 4;
 
 /// The region that begins at `pc`; see [`super::Lifter::region`].
 pub(super) fn form<S: CodeSource + ?Sized>(
     (builder, scanned): (&mut Builder, &mut PageScan),
     (source, isa): (&mut S, &Isa),
     (pc, latch): (u64, Option<u64>),
-    limits: &Limits,
+    (limits, mapped): (&Limits, RegSet),
 ) -> Option<Region> {
     let near = last_nearby(source, scanned, pc, limits.max_insns);
     let inside = pc..=near.max(latch)?;
+    let apart = latch > near;
+    let limits = Limits { max_exits: if apart { 1 } else { limits.max_exits }, ..*limits };
     let mut lift = |at| {
-        scan::scan((&mut *builder, &mut *scanned), source, isa, at, limits);
+        scan::scan((&mut *builder, &mut *scanned), source, isa, at, &limits);
         opt::merge_bytes(builder);
         part_of(builder.block().clone(), &inside)
     };
     let head = lift(pc)?;
-    let mut blocks = vec![head.clone()];
-    if complete(&mut blocks, &inside, false, &mut lift).is_none() {
-        blocks = vec![head];
-        complete(&mut blocks, &inside, true, &mut lift)?;
+    // What is not worth it is found out before the rest is lifted.
+    let others = |set: RegSet| (set & !mapped & !1).count_ones();
+    let uses = |node: &Node| others(node.reads()) + others(node.writes());
+    if head.nodes.iter().map(uses).sum::<u32>() < LEAST_USES {
+        return None;
     }
+    let mut blocks = vec![head];
+    complete(&mut blocks, &inside, apart, &mut lift)?;
     keep_what_goes_back(&mut blocks, pc);
     blocks.sort_by_key(|block| block.pc);
     (blocks.first()?.pc == pc).then_some(Region { blocks })
@@ -230,7 +237,7 @@ mod tests {
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         let mut code = Code { start: START, bytes: &bytes };
         let limits = Limits::default();
-        Lifter::new().region((&mut code, &Isa::MAX), START, latch, &limits)
+        Lifter::new().region((&mut code, &Isa::MAX), START, latch, (&limits, 0))
     }
 
     /// Addresses of the blocks, in instructions from the start, and where each goes on.
@@ -277,9 +284,9 @@ mod tests {
     #[test]
     fn large_loops_are_of_blocks_with_nothing_in_common() {
         // Ways round everywhere: each begins a block, which would go on to the end.
-        let mut code: Vec<u32> = [branch(4), add(10), add(11), add(12)].repeat(30);
-        let last = code.len() as u64;
-        code.extend([branch(-120), add(13)]);
+        let ways = |n: usize| [branch(4), add(10), add(11), add(12)].repeat(n);
+        let code = [&[add(10)][..], &ways(18), &[branch(-73), add(13)]].concat();
+        let last = 73;
         assert!(region(&code, None).is_none(), "it ends too far from its head");
         let found = region(&code, Some(START + 4 * last)).expect("a region");
         let mut nodes: Vec<u64> =
@@ -287,8 +294,7 @@ mod tests {
         let all = nodes.len();
         nodes.dedup();
         assert_eq!((nodes.len(), all as u64), (all, last + 1));
-        let huge = [branch(4), add(10), add(11), add(12)].repeat(160);
-        let huge = [&huge[..], &[branch(-640)]].concat();
-        assert!(region(&huge, Some(START + 4 * 640)).is_none());
+        let huge = [&[add(10)][..], &ways(160), &[branch(-641)]].concat();
+        assert!(region(&huge, Some(START + 4 * 641)).is_none());
     }
 }

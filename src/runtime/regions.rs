@@ -19,7 +19,7 @@ use crate::util::CodePtr;
 use std::sync::Arc;
 
 /// Bytes that the code of a loop may take.
-const MOST_BYTES: u64 = 2048;
+const MOST_BYTES: u64 = 1024;
 
 /// The instructions of `block` that go back, other than to its beginning, where that is not far:
 /// where they go, and where they are.
@@ -56,7 +56,9 @@ impl CodeCache {
         let limits = BlockKey::new(pc).limits();
         let latch = inner.latches.get(&pc).copied();
         let mut source = inner.source.over(code);
-        let region = inner.lifter.region((&mut source, &options.isa), pc, latch, &limits)?;
+        let mapped = Host::MAP.ints().fold(0, |set, (r, _)| set | 1 << r);
+        let from = (&mut source, &options.isa);
+        let region = inner.lifter.region(from, pc, latch, (&limits, mapped))?;
         inner.buf.relocatable = false;
         inner.buf.start(pc, [inner.hot, inner.cold], inner.links.len() as u32);
         let counts = options.count.then(|| self.counts.next());
