@@ -19,7 +19,7 @@ use crate::backend::portable::{Entry, LINE, Made, Room};
 use crate::backend::{Backend, CodeBuf, EmitContext, Stubs};
 use crate::ir;
 use crate::lift::{CodeSource, Lifter, Limits, names_flags};
-use crate::mem::Mode;
+use crate::mem::{Memory, Mode};
 use crate::opt::facts;
 use crate::sys::icache;
 use crate::sys::time::thread_cpu_ns;
@@ -283,22 +283,7 @@ impl CodeCache {
             self.marks().add(pc, counts, &marked);
         }
         if let Some(o) = observer {
-            let base = self.arena.exec_base().0 as u64;
-            o.translated(&TranslatedBlock {
-                pc,
-                ir: block,
-                memory,
-                hot_at: base + u64::from(inner.buf.hot_base),
-                hot: &inner.buf.hot,
-                cold_at: base + u64::from(inner.buf.cold_base),
-                cold: &inner.buf.cold,
-                places: [inner.buf.hot_base, inner.buf.cold_base],
-                links: &inner.buf.links,
-                faults: [inner.buf.hot_faults.packed(), inner.buf.cold_faults.packed()],
-                points: &inner.buf.points,
-                marks: &marked,
-                counts: counts.as_ref(),
-            });
+            o.translated(&self.shown(&inner.buf, (block, memory), &marked, counts.as_ref()));
         }
         add_alone(&counters.blocks, 1);
         add_alone(&counters.guest_insns, u64::from(block.insns));
@@ -341,6 +326,32 @@ impl CodeCache {
             add_alone(&counters.translate_ns, thread_cpu_ns() - started);
         }
         Ok(code)
+    }
+
+    /// What is in `buf`, for an observer: a translation of `ir`.
+    pub(super) fn shown<'a>(
+        &self,
+        buf: &'a CodeBuf,
+        (ir, memory): (&'a ir::Block, &'a Memory),
+        marks: &'a [(usize, Range<u64>)],
+        counts: Option<&'a BlockCounts>,
+    ) -> TranslatedBlock<'a> {
+        let base = self.arena.exec_base().0 as u64;
+        TranslatedBlock {
+            pc: ir.pc,
+            ir,
+            memory,
+            hot_at: base + u64::from(buf.hot_base),
+            hot: &buf.hot,
+            cold_at: base + u64::from(buf.cold_base),
+            cold: &buf.cold,
+            places: [buf.hot_base, buf.cold_base],
+            links: &buf.links,
+            faults: [buf.hot_faults.packed(), buf.cold_faults.packed()],
+            points: &buf.points,
+            marks,
+            counts,
+        }
     }
 
     /// Whether there is room for any block.

@@ -7,7 +7,7 @@
 use super::cache::{CodeCache, HEADROOM, Inner};
 use super::counts::BlockCounts;
 use super::host::Host;
-use super::observe::{Observer, TranslatedBlock};
+use super::observe::Observer;
 use super::options::Options;
 use super::source::GuestCode;
 use super::stats::{Counters, add_alone};
@@ -87,22 +87,8 @@ impl CodeCache {
         self.make_ready((&mut inner.ready, &mut inner.ready_last), pc);
         let listing = region.listing();
         if let Some(observer) = observer {
-            let base = self.arena.exec_base().0 as u64;
-            observer.translated(&TranslatedBlock {
-                pc,
-                ir: &listing,
-                memory: code.memory,
-                hot_at: base + u64::from(inner.buf.hot_base),
-                hot: &inner.buf.hot,
-                cold_at: base + u64::from(inner.buf.cold_base),
-                cold: &inner.buf.cold,
-                places: [inner.buf.hot_base, inner.buf.cold_base],
-                links: &inner.buf.links,
-                faults: [inner.buf.hot_faults.packed(), inner.buf.cold_faults.packed()],
-                points: &inner.buf.points,
-                marks: &[],
-                counts: counts.as_ref(),
-            });
+            let shown = self.shown(&inner.buf, (&listing, code.memory), &[], counts.as_ref());
+            observer.translated(&shown);
         }
         add_alone(&counters.regions, 1);
         note(counters, &region, &listing);

@@ -59,7 +59,7 @@ pub(super) struct Units {
     points: Vec<Vec<u8>>,
     /// Where the instructions of each metered unit are; all units are, or none.
     meters: Vec<Meter>,
-    /// Maps of registers: the first unit's, and those of units that have another.
+    /// Maps of registers; see [`Self::map`].
     maps: Vec<RegMap>,
 }
 
@@ -179,15 +179,15 @@ impl Units {
         self.maps.clear();
     }
 
-    /// The number of `map`: that of the first unit's, which most have, or a new one.
+    /// The number of `map`, or a new one. That of blocks, which most units have, is one of the first
+    /// two: regions differ from it, and the first unit may be one.
     fn map(&mut self, map: &RegMap) -> u32 {
-        match self.maps.first() {
-            Some(first) if first == map => 0,
-            _ => {
-                self.maps.push(*map);
-                self.maps.len() as u32 - 1
-            }
-        }
+        let known = self.maps.iter().take(2).position(|other| other == map);
+        let number = known.unwrap_or_else(|| {
+            self.maps.push(*map);
+            self.maps.len() - 1
+        });
+        number as u32
     }
 
     /// The numbers of all units.

@@ -7,8 +7,7 @@
 //! contract holds once registers have been exchanged.
 
 use super::{Emitter, Host, Lower};
-use crate::backend::Symbolic;
-use crate::backend::{Counted, Homes, LinkSite, RegMap};
+use crate::backend::{Counted, Homes, LinkSite, RegMap, Symbolic};
 use crate::ir::{Block, Node, Op, Region};
 use crate::opt::{FloatFacts, Loop};
 use crate::util::CodePtr;
