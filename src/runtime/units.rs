@@ -179,8 +179,8 @@ impl Units {
         self.maps.clear();
     }
 
-    /// The number of `map`, or a new one. That of blocks, which most units have, is one of the first
-    /// two: regions differ from it, and the first unit may be one.
+    /// The number of `map`, or a new one. That of blocks, which most units have, is one of the
+    /// first two: regions differ from it, and the first unit may be one.
     fn map(&mut self, map: &RegMap) -> u32 {
         let known = self.maps.iter().take(2).position(|other| other == map);
         let number = known.unwrap_or_else(|| {
