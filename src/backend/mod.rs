@@ -61,6 +61,8 @@ pub struct Stubs {
     pub exit: CodePtr,
     /// Leaves with [`ExitReason::Fuel`]; the block has set the pc.
     pub fuel: CodePtr,
+    /// Leaves with [`ExitReason::Hot`]; the block has set the pc, and says which loop is hot.
+    pub hot: CodePtr,
     /// Calls the interpreter for one instruction.
     pub helper: CodePtr,
     /// Calls [`ThreadState::counter`]: number of the counter and what it is at in the first scratch
@@ -82,11 +84,11 @@ type Here<'a, R> = dyn Fn(&StubAssembler<R>) -> CodePtr + 'a;
 /// Assembles all stubs at the start of an arena: the ways out, of which the lookup stub is the
 /// first thing in the arena, since an empty table entry is 0 and leads there, and those to enter,
 /// to call the helper, to read a counter, to enter by a call, to serve environment calls, and to
-/// leave for want of fuel.
+/// leave for want of fuel or as a block is hot.
 pub(crate) fn assemble_stubs<R: Relocation>(
     buf: &mut CodeBuf,
     leaves: fn(&mut StubAssembler<R>, &mut Stubs, &Here<'_, R>),
-    [enter, helper, counter, enter_call, serve, fuel]: [fn(&mut StubAssembler<R>); 6],
+    [enter, helper, counter, enter_call, serve, fuel, hot]: [fn(&mut StubAssembler<R>); 7],
 ) -> Stubs {
     let mut ops = StubAssembler::new(0);
     let base = buf.hot_base;
@@ -105,6 +107,8 @@ pub(crate) fn assemble_stubs<R: Relocation>(
     serve(&mut ops);
     stubs.fuel = here(&ops);
     fuel(&mut ops);
+    stubs.hot = here(&ops);
+    hot(&mut ops);
     match ops.finalize() {
         Ok(code) => buf.hot.extend_from_slice(&code),
         Err(e) => unreachable!("the stubs' labels are all bound: {e}"),
@@ -132,6 +136,8 @@ pub struct EmitContext<'a> {
     pub handler_room: bool,
     /// What the block costs of [`ThreadState::fuel`], if that is metered: its instructions.
     pub meter: Option<u32>,
+    /// What the block is to count each time that it is entered.
+    pub countdown: Option<Countdown>,
     /// Environment calls go through [`Stubs::serve`], and what follows them is jumped to.
     pub serves: bool,
     /// Host address of [`MAX_COUNTERS`] 64-bit counters that the block shall increment as it is
@@ -144,6 +150,16 @@ pub struct EmitContext<'a> {
     /// Nothing is incremented: guest code that is executed overwrites its counter, which holds
     /// [`UNMARKED`] before. The block has each branch of the guest's code.
     pub marks: bool,
+}
+
+/// A count of how often code of a loop may be entered before the loop is hot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Countdown {
+    /// Host address of a 32-bit counter, from which the code takes 1. If it is 0 already, the code
+    /// leaves by [`Stubs::hot`].
+    pub counter: u64,
+    /// What [`ThreadState::payload`] is then.
+    pub payload: u64,
 }
 
 /// What a counter holds whose code was not executed ([`EmitContext::marks`]). Code overwrites it

@@ -54,6 +54,9 @@ pub enum ExitReason {
     Serve = 6,
     /// At the entry of a block that costs more instructions than are left; `hart.pc` is its.
     Fuel = 7,
+    /// At the entry of a block, `hart.pc`, which has counted as often as it should; `payload` is
+    /// [`Countdown::payload`](super::Countdown::payload).
+    Hot = 8,
 }
 
 impl ExitReason {
@@ -68,6 +71,7 @@ impl ExitReason {
             5 => Self::Return,
             6 => Self::Serve,
             7 => Self::Fuel,
+            8 => Self::Hot,
             _ => Self::Fault,
         }
     }

@@ -137,6 +137,14 @@ impl<'b> Host<'b> for Asm<'b> {
         self.store_field(field!(fuel), X0);
     }
 
+    fn count_down(&mut self, at: u64) -> Test {
+        self.mov_imm(X0, at);
+        self.mem(Mem::LoadW, X1, At::Disp(X0, 0));
+        a64!(self ; subs W(X1), WSP(X1), 1);
+        self.mem(Mem::StoreW, X1, At::Disp(X0, 0));
+        Test::Flags(Cc::LO)
+    }
+
     fn touch_handler_room(&mut self) {
         self.mov_imm(LR, (HANDLER_ROOM as u64).wrapping_neg());
         self.mem(Mem::LoadW, ZR, At::Index(SP, LR, false));

@@ -15,7 +15,7 @@ const FRAME: u32 = 160;
 
 /// Emits the stubs at the start of an arena.
 pub(super) fn emit_stubs(buf: &mut CodeBuf) -> Stubs {
-    assemble_stubs(buf, leaves, [enter, helper, counter, enter_call, serve, fuel])
+    assemble_stubs(buf, leaves, [enter, helper, counter, enter_call, serve, fuel, hot])
 }
 
 /// The ways out. Each sets the kind in x1 and the payload in x0.
@@ -173,6 +173,14 @@ fn counter(ops: &mut Ops) {
 fn fuel(ops: &mut Ops) {
     a64!(ops
         ; movz w1, ExitReason::Fuel as u32
+        ; b ->leave
+    );
+}
+
+/// Leaves at the entry of a block that is to be translated anew.
+fn hot(ops: &mut Ops) {
+    a64!(ops
+        ; movz w1, ExitReason::Hot as u32
         ; b ->leave
     );
 }

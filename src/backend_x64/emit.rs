@@ -165,6 +165,12 @@ impl<'b> Host<'b> for Asm<'b> {
         self.mov_to(Sz::Q, Rm::S(field!(fuel)), RAX);
     }
 
+    fn count_down(&mut self, at: u64) -> Cc {
+        self.mov_imm_keep_flags(RAX, at);
+        self.alu_imm(Alu::Sub, Sz::D, Rm::B(RAX, 0), 1);
+        Cc::B
+    }
+
     fn touch_handler_room(&mut self) {
         // test [rsp - HANDLER_ROOM], eax, with a SIB byte that names no index.
         self.bytes(&[0x85, 0x84, 0x24]);

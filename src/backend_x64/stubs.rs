@@ -22,7 +22,7 @@ macro_rules! x64 {
 
 /// Emits the stubs at the start of an arena.
 pub(super) fn emit_stubs(buf: &mut CodeBuf) -> Stubs {
-    assemble_stubs(buf, leaves, [enter, helper, counter, enter_call, serve, fuel])
+    assemble_stubs(buf, leaves, [enter, helper, counter, enter_call, serve, fuel, hot])
 }
 
 fn align(ops: &mut Ops) {
@@ -159,6 +159,14 @@ fn helper(ops: &mut Ops) {
 fn fuel(ops: &mut Ops) {
     x64!(ops
         ; mov ecx, ExitReason::Fuel as i32
+        ; jmp ->leave
+    );
+}
+
+/// Leaves at the entry of a block that is to be translated anew.
+fn hot(ops: &mut Ops) {
+    x64!(ops
+        ; mov ecx, ExitReason::Hot as i32
         ; jmp ->leave
     );
 }

@@ -62,8 +62,13 @@ fn setups() -> Vec<Setup> {
     let all = SETUPS
         .iter()
         .flat_map(|s| [Mode::Identity, Mode::Guarded, Mode::Sandbox].map(|mode| (s, mode)));
-    all.map(|((isa, masked), mode)| Setup { mode, isa: isa.parse().unwrap_or(Isa::MAX), masked })
-        .collect()
+    let setup = |(n, ((isa, masked), mode)): (usize, (&(&str, &'static str), Mode))| Setup {
+        mode,
+        isa: isa.parse().unwrap_or(Isa::MAX),
+        masked,
+        hot: (n % 2 == 1).then_some((n / 2 % 4) as u32),
+    };
+    all.enumerate().map(setup).collect()
 }
 
 /// Index of the setup of a batch.

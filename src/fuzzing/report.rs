@@ -107,10 +107,13 @@ pub(super) fn registers(f: &mut fmt::Formatter<'_>, h: &Hart) -> fmt::Result {
 
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Setup { mode, isa, masked } = &self.setup;
+        let Setup { mode, isa, masked, hot } = &self.setup;
         writeln!(f, "case {}: the engines disagree ({mode:?}, {isa})", self.case.number)?;
         if !masked.is_empty() {
             writeln!(f, "without the host features {masked}")?;
+        }
+        if let Some(entries) = hot {
+            writeln!(f, "loops are regions after {entries} entries")?;
         }
         writeln!(f, "program (instructions that do not matter are left out):")?;
         self.code(f)?;

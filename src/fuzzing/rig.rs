@@ -48,6 +48,8 @@ pub struct Setup {
     pub isa: Isa,
     /// Instruction sets of the host that are not used.
     pub masked: &'static str,
+    /// After how many entries of a block a loop is hot; without, loops are regions at once.
+    pub hot: Option<u32>,
 }
 
 /// How a run ended.
@@ -139,7 +141,8 @@ impl Rig {
         }
         let options = Options {
             host_features,
-            engine: EngineKind::Baseline,
+            engine: setup.hot.map_or(EngineKind::EagerRegions, |_| EngineKind::Regions),
+            hot_entries: setup.hot.unwrap_or(0),
             isa: setup.isa,
             mode: setup.mode,
             address_bits: ADDRESS_BITS,

@@ -61,6 +61,8 @@ pub struct Block {
     pub insns: u32,
     /// See [`Self::loops`].
     pub(super) loops: bool,
+    /// See [`Self::goes_back`].
+    pub(super) goes_back: bool,
     /// Loads of unsigned bytes, and perhaps some that are not there any more.
     pub(super) byte_loads: u32,
 }
@@ -78,6 +80,12 @@ impl Block {
         self.loops
     }
 
+    /// Whether a branch or jump in it goes to a lower address than its own.
+    #[must_use]
+    pub const fn goes_back(&self) -> bool {
+        self.goes_back
+    }
+
     /// At least the number of loads of unsigned bytes in it.
     #[must_use]
     pub const fn byte_loads(&self) -> u32 {
@@ -88,10 +96,9 @@ impl Block {
     // Inlined so that only branches and jumps are looked at.
     #[inline(always)]
     pub(super) fn add(&mut self, node: Node) {
-        if let Op::Branch { target, .. } | Op::Jump { target } = node.op
-            && target == self.pc
-        {
-            self.loops = true;
+        if let Op::Branch { target, .. } | Op::Jump { target } = node.op {
+            self.loops |= target == self.pc;
+            self.goes_back |= target <= node.pc;
         }
         if let Op::Load { kind: LoadKind { size: MemSize::B, signed: false }, .. } = node.op {
             self.byte_loads += 1;
@@ -123,7 +130,8 @@ impl Builder {
     /// Starts a block at `pc`.
     pub fn start(&mut self, pc: u64) {
         let b = &mut self.block;
-        (b.pc, b.next, b.insns, b.loops, b.byte_loads) = (pc, pc, 0, false, 0);
+        (b.pc, b.next, b.insns, b.byte_loads) = (pc, pc, 0, 0);
+        (b.loops, b.goes_back) = (false, false);
         b.nodes.clear();
         b.ranges.clear();
         self.pc = pc;

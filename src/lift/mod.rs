@@ -30,7 +30,7 @@ pub use rule::is_helper;
 
 use crate::ir::{Block, Builder, Region, VConfig};
 use crate::isa::Isa;
-use crate::opt::{self, RegSet};
+use crate::opt;
 
 /// Where instructions are read from.
 pub trait CodeSource {
@@ -142,14 +142,13 @@ impl Lifter {
 
     /// Lifts the loop that begins at `pc`, if there is one that can be translated as a whole. The
     /// last instruction that goes back there is at `latch`, or else looked for nearby. `limits` are
-    /// those of its blocks, and the registers that have host registers anyway: a loop that hardly
-    /// uses others is none.
+    /// those of its blocks.
     pub fn region<S: CodeSource + ?Sized>(
         &mut self,
         (source, isa): (&mut S, &Isa),
         pc: u64,
         latch: Option<u64>,
-        limits: (&Limits, RegSet),
+        limits: &Limits,
     ) -> Option<Region> {
         region::form((&mut self.builder, &mut self.scanned), (source, isa), (pc, latch), limits)
     }

@@ -9,24 +9,22 @@
 
 use super::loop_headers::{LoopHeaders, PageScan};
 use super::{CodeSource, Limits, scan};
-use crate::ir::{Block, Builder, Fmt, Node, Op, Region};
+use crate::ir::{Block, Builder, Fmt, Op, Region};
 use crate::isa::Isa;
-use crate::opt::{self, RegSet};
+use crate::opt;
 use std::ops::RangeInclusive;
 
 /// Most blocks of a region.
-const MAX_BLOCKS: usize = 40;
+const MAX_BLOCKS: usize = 80;
 /// Most operations, those counted twice that are in two blocks.
-const MAX_NODES: usize = 256;
-/// Uses of registers that have slots, in the first block, without which a loop is not looked at.
-const LEAST_USES: u32 = 4;
+const MAX_NODES: usize = 1024;
 
 /// The region that begins at `pc`; see [`super::Lifter::region`].
 pub(super) fn form<S: CodeSource + ?Sized>(
     (builder, scanned): (&mut Builder, &mut PageScan),
     (source, isa): (&mut S, &Isa),
     (pc, latch): (u64, Option<u64>),
-    (limits, mapped): (&Limits, RegSet),
+    limits: &Limits,
 ) -> Option<Region> {
     let near = last_nearby(source, scanned, pc, limits.max_insns);
     let inside = pc..=near.max(latch)?;
@@ -37,14 +35,7 @@ pub(super) fn form<S: CodeSource + ?Sized>(
         opt::merge_bytes(builder);
         part_of(builder.block().clone(), &inside)
     };
-    let head = lift(pc)?;
-    // What is not worth it is found out before the rest is lifted.
-    let others = |set: RegSet| (set & !mapped & !1).count_ones();
-    let uses = |node: &Node| others(node.reads()) + others(node.writes());
-    if head.nodes.iter().map(uses).sum::<u32>() < LEAST_USES {
-        return None;
-    }
-    let mut blocks = vec![head];
+    let mut blocks = vec![lift(pc)?];
     complete(&mut blocks, &inside, apart, &mut lift)?;
     keep_what_goes_back(&mut blocks, pc);
     blocks.sort_by_key(|block| block.pc);
@@ -236,8 +227,7 @@ mod tests {
     fn region(words: &[u32], latch: Option<u64>) -> Option<Region> {
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         let mut code = Code { start: START, bytes: &bytes };
-        let limits = Limits::default();
-        Lifter::new().region((&mut code, &Isa::MAX), START, latch, (&limits, 0))
+        Lifter::new().region((&mut code, &Isa::MAX), START, latch, &Limits::default())
     }
 
     /// Addresses of the blocks, in instructions from the start, and where each goes on.

@@ -10,7 +10,7 @@ use super::marks::{self, Marks};
 use super::observe::{Observer, TranslatedBlock};
 use super::options::{EngineKind, Options};
 use super::pc_table::{PcTable, STEP};
-use super::regions;
+use super::regions::{self, Loops, When};
 use super::source::{GuestCode, Source};
 use super::stats::{Counters, add, add_alone};
 use super::units::{BlockKey, Meter, Units};
@@ -83,8 +83,7 @@ pub(super) struct Inner {
     pages: PageMap<Vec<u32>>,
     /// Several harts may execute the code, so conditional branches are not linked.
     pub(super) shared: bool,
-    /// The last instruction known that goes back to the beginning of a loop, by that.
-    pub(super) latches: FxHashMap<u64, u64>,
+    pub(super) loops: Loops,
     /// Blocks that only jump to where memory says, and have been executed once.
     stubs_seen: FxHashSet<u64>,
     /// Pages of guest code whose kept blocks have all been looked at, since they were invalidated.
@@ -137,7 +136,7 @@ impl CodeCache {
             ready_last: u64::MAX,
             pages: PageMap::default(),
             shared: false,
-            latches: FxHashMap::default(),
+            loops: Loops::default(),
             stubs_seen: FxHashSet::default(),
             loaded: FxHashSet::default(),
             unfit: FxHashSet::default(),
@@ -159,7 +158,7 @@ impl CodeCache {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -187,7 +186,7 @@ impl CodeCache {
         counters: &Counters,
         observer: &mut Option<Box<dyn Observer>>,
     ) -> Result<CodePtr, Full> {
-        let (pc, guest) = (key.pc, code);
+        let pc = key.pc;
         let mut guard = self.lock();
         if let Some(code) = self.table.get(pc) {
             return Ok(code);
@@ -197,10 +196,33 @@ impl CodeCache {
         if !self.has_room(inner) {
             return Err(Full::NoRoom);
         }
-        let regions = self.makes_regions(key, options);
-        if regions && let Some(code) = self.region(inner, (pc, code), options, counters, observer) {
-            return Ok(code);
+        let when = self.regions_when(key, options);
+        let region = match when {
+            When::Known => self.region_at(inner, (pc, code), options, counters, observer),
+            _ => None,
+        };
+        let code = match region {
+            Some(code) => code,
+            None => self.block(inner, (key, when), code, options, counters, observer)?,
+        };
+        if let Some(started) = started {
+            add_alone(&counters.translate_ns, thread_cpu_ns() - started);
         }
+        Ok(code)
+    }
+
+    /// Code for the block of `key`, from where translations are kept or translated now. Loops that
+    /// it belongs to are tried as `when` says.
+    pub(super) fn block(
+        &self,
+        inner: &mut Inner,
+        (key, when): (BlockKey, When),
+        code: GuestCode<'_>,
+        options: &Options,
+        counters: &Counters,
+        observer: &mut Option<Box<dyn Observer>>,
+    ) -> Result<CodePtr, Full> {
+        let (pc, guest) = (key.pc, code);
         // An observer wants to see how a block was made.
         let kept = self.kept.as_deref().filter(|_| observer.is_none());
         let mut compared = None;
@@ -209,9 +231,6 @@ impl CodeCache {
         } else if let Some(kept) = kept
             && let Some(found) = self.load(inner, kept, (pc, code), counters)
         {
-            if let Some(started) = started {
-                add_alone(&counters.translate_ns, thread_cpu_ns() - started);
-            }
             return Ok(found);
         }
         let adds = kept.is_some_and(|kept| kept.adds(pc, code.memory)) || compared.is_some();
@@ -242,7 +261,6 @@ impl CodeCache {
         if !refused {
             self.make_ready((&mut inner.ready, &mut inner.ready_last), pc);
         }
-        let loops = if regions { regions::back_edges(block) } else { Vec::new() };
         let by_number = |pc| source.bytes(pc).is_some_and(|b| names_flags(b, &options.isa));
         if !self.exact_flags && facts::reads_flags(block, by_number) {
             return Err(Full::NeedsExactFlags);
@@ -259,6 +277,10 @@ impl CodeCache {
         let meter = options.meter.then(|| Meter::new(sizes(block, &mut source).into_iter()));
         let marked_code = options.mark && !known;
         let counts = (options.count || marked_code).then(|| self.counts.next());
+        let countdown = match when {
+            When::Hot => inner.loops.countdown(block, options.hot_entries),
+            _ => None,
+        };
         let context = EmitContext {
             mode: options.mode,
             stubs: self.stubs,
@@ -268,6 +290,7 @@ impl CodeCache {
             peek: &peek,
             handler_room: options.foreign_handlers,
             meter: meter.map(|meter| meter.insns().max(1)),
+            countdown,
             serves: options.serve_calls,
             counters: counts.as_ref().map(BlockCounts::address),
             edges,
@@ -317,14 +340,15 @@ impl CodeCache {
                 None => files.add(&inner.buf, &made, memory, &code),
             }
         }
+        let loops = match when {
+            When::Known => regions::back_edges(block).filter(|edge| edge.0 != pc).collect(),
+            _ => Vec::new(),
+        };
         let code = self.publish(inner, (pc, id), kept, counters);
         if let Some(unlinked) = unlinked {
             inner.unlinked.insert(key, Arc::new(unlinked));
         }
         self.promote(inner, (&loops, guest), options, counters, observer);
-        if let Some(started) = started {
-            add_alone(&counters.translate_ns, thread_cpu_ns() - started);
-        }
         Ok(code)
     }
 
@@ -557,6 +581,7 @@ impl CodeCache {
         }
         if any {
             inner.unlinked.clear();
+            inner.loops.forget(&range);
             self.invalidations.fetch_add(1, Ordering::Release);
         }
     }
@@ -597,7 +622,7 @@ impl CodeCache {
         inner.stubs_seen.clear();
         inner.loaded.clear();
         inner.unfit.clear();
-        inner.latches.clear();
+        inner.loops.clear();
         self.invalidations.fetch_add(1, Ordering::Release);
     }
 

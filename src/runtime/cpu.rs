@@ -5,6 +5,7 @@ use super::helpers::{HelperContext, interpret_one, read_counter};
 use super::host::{NO_TRAPS, fp_flags, load_fp, note_fp};
 use super::lockstep::Lockstep;
 use super::machine::{Generation, Machine};
+use super::regions::HotLoop;
 use super::serve::nobody;
 use super::stats::add;
 use super::stop::StopRequests;
@@ -560,6 +561,14 @@ impl Cpu {
         exit
     }
 
+    /// Has a loop seen to for which the block at the pc has counted.
+    fn heat(&mut self, hot: HotLoop) -> Option<Exit> {
+        let generation = self.generation.as_ref()?;
+        // Without memory for a new code cache the block goes on as it is.
+        let _ = self.machine.heat(generation, (hot, self.thread.state().hart.pc));
+        None
+    }
+
     /// What the blocks of the code cache depend on.
     #[inline]
     pub(super) fn version(&self) -> (u64, u64) {
@@ -628,6 +637,7 @@ impl Cpu {
             }
             // Fewer than a block has: the interpreter counts them.
             ExitReason::Fuel => self.run_interpreted(),
+            ExitReason::Hot => self.heat(HotLoop::from_payload(payload)),
             ExitReason::Helper => {
                 // The fault point is the last byte of the call.
                 let at = HostAddr(self.thread.pop_return().0 - 1);

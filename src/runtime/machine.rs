@@ -9,6 +9,7 @@ use super::fault;
 use super::marks::Marks;
 use super::observe::{Difference, Observer};
 use super::options::{EngineKind, Options};
+use super::regions::HotLoop;
 use super::shared_code::SharedCode;
 use super::source::GuestCode;
 use super::stats::{Counters, Stats, add};
@@ -125,7 +126,7 @@ impl Machine {
     /// # Errors
     /// As there.
     pub fn sharing(options: &Options, code: &SharedCode) -> io::Result<Arc<Self>> {
-        let shares = options.mode == Mode::Sandbox && options.engine == EngineKind::Baseline;
+        let shares = options.mode == Mode::Sandbox && options.engine.only_translates();
         Self::with_code(options, shares.then_some(code))
     }
 
@@ -412,16 +413,34 @@ impl Machine {
         generation: &Generation,
         key: BlockKey,
     ) -> io::Result<Option<CodePtr>> {
-        let cache = &generation.cache;
-        let translate =
-            |observer| cache.translate(key, self.code(), &self.options, &self.counters, observer);
+        let (cache, options) = (&generation.cache, &self.options);
+        self.with_observer(cache, |observer| {
+            cache.translate(key, self.code(), options, &self.counters, observer)
+        })
+    }
+
+    /// Sees to a loop in `generation` that is hot, for which the block at an address has counted.
+    /// If there is no room for it, a new generation is current then.
+    pub(super) fn heat(&self, generation: &Generation, hot: (HotLoop, u64)) -> io::Result<()> {
+        let (cache, options) = (&generation.cache, &self.options);
+        let heat =
+            |observer: &mut _| cache.heat(hot, self.code(), options, &self.counters, observer);
+        self.with_observer(cache, heat).map(|_| ())
+    }
+
+    /// What `translate` makes, in `cache`; `None` if that is full, and a new one is current then.
+    fn with_observer<T>(
+        &self,
+        cache: &CodeCache,
+        translate: impl FnOnce(&mut Option<Box<dyn Observer>>) -> Result<T, Full>,
+    ) -> io::Result<Option<T>> {
         let result = if self.observed.load(Ordering::Acquire) {
             translate(&mut lock(&self.observer))
         } else {
             translate(&mut None)
         };
         match result {
-            Ok(code) => Ok(Some(code)),
+            Ok(made) => Ok(Some(made)),
             Err(why) => {
                 self.replace_generation(cache.id, why)?;
                 Ok(None)

@@ -35,7 +35,12 @@ engines! {
     Interpreter "off" { translates: false, checks: false }
     /// Translate block by block.
     Baseline "baseline" { translates: true, checks: false }
-    /// Translate, and compare each block with the interpreter; one thread runs at a time.
+    /// Translate block by block, and loops that are executed often as a whole.
+    Regions "regions" { translates: true, checks: false }
+    /// Translate block by block, and loops as a whole from the start.
+    EagerRegions "regions=eager" { translates: true, checks: false }
+    /// Translate as with `regions=eager`, and compare each unit with the interpreter; one thread
+    /// runs at a time.
     Verify "verify" { translates: true, checks: true }
 }
 
@@ -57,11 +62,17 @@ pub struct Engine {
 #[expect(clippy::derivable_impls, reason = "the rows of `engines!` say nothing of defaults")]
 impl Default for EngineKind {
     fn default() -> Self {
-        Self::Baseline
+        Self::Regions
     }
 }
 
 impl EngineKind {
+    /// True if it translates, and is no check of another engine.
+    #[must_use]
+    pub fn only_translates(self) -> bool {
+        !matches!(self, Self::Interpreter | Self::Verify)
+    }
+
     /// The engine of this name, if there is one.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
@@ -118,6 +129,9 @@ pub struct Options {
     /// on at which the guest looks at them for the first time; before that, an aarch64 host may
     /// accrue an underflow that RISC-V, which detects tininess after rounding, does not.
     pub exact_flags: bool,
+    /// How often a block is entered that goes back to the beginning of a loop before the loop is
+    /// translated as a whole, with [`EngineKind::Regions`].
+    pub hot_entries: u32,
     /// The process has signal handlers without `SA_ONSTACK`, or may get some: translated code keeps
     /// room for them on its stack, which costs a load for each call.
     pub foreign_handlers: bool,
@@ -156,6 +170,7 @@ impl Default for Options {
             host_features: HostFeatures::detect(),
             arena_size: 128 << 20,
             exact_flags: false,
+            hot_entries: 4000,
             foreign_handlers: false,
             fp_traps: true,
             serve_calls: false,

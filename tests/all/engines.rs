@@ -80,3 +80,20 @@ fn guest_programs_pass_on_every_engine() {
     }
     assert!(failures.is_empty(), "\n{failures}");
 }
+
+/// Loops that are executed often are translated as a whole, and only those unless all are to be.
+#[test]
+fn hot_loops_become_regions() {
+    let regions = |engine: &str| {
+        let mut command = rvnative();
+        command.args(["run", "--stats=json", "--jit", engine]).arg(guest("elementwise"));
+        let output = command.output().expect("the command runs");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        let (_, behind) = text.split_once("\"regions\":").expect("the number of regions");
+        let digits = behind.trim_start().split(|c: char| !c.is_ascii_digit()).next();
+        digits.and_then(|digits| digits.parse::<u32>().ok()).expect("a number")
+    };
+    let [none, hot, all] = ["baseline", "regions", "regions=eager"].map(regions);
+    assert_eq!(none, 0);
+    assert!(0 < hot && hot < all, "{hot} hot ones of {all}");
+}

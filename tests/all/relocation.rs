@@ -52,6 +52,7 @@ fn emit<B: Backend>(
         conditional_links: true,
         handler_room: true,
         meter: None,
+        countdown: None,
         serves: false,
         counters: None,
         edges: None,

@@ -46,6 +46,7 @@ fn emitted<B: Backend>(mut backend: B, block: &Block, mode: Mode, exact_flags: b
         conditional_links: true,
         handler_room: false,
         meter: None,
+        countdown: None,
         serves: false,
         counters: None,
         edges: None,

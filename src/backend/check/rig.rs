@@ -13,6 +13,7 @@ pub(crate) fn context(stubs: crate::backend::Stubs) -> EmitContext<'static> {
         peek: &|_| None,
         handler_room: false,
         meter: None,
+        countdown: None,
         serves: false,
         counters: None,
         edges: None,

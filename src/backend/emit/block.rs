@@ -23,8 +23,12 @@ where
         if let Some(insns) = self.ctx.meter {
             self.meter(block.pc, insns);
         }
-        // Iterations that are executed together could not be paid for one by one.
-        if !block.loops() || self.ctx.meter.is_some() || !self.loop_block(homes, block) {
+        if let Some(countdown) = self.ctx.countdown {
+            self.count_down(block.pc, countdown);
+        }
+        // Iterations that are executed together could not be paid for or counted one by one.
+        let each = self.ctx.meter.is_some() || self.ctx.countdown.is_some();
+        if each || !block.loops() || !self.loop_block(homes, block) {
             self.count(Counted::Guest(block.pc));
             self.nodes(homes, &block.nodes, block.next);
         }

@@ -109,6 +109,10 @@ pub(crate) trait Host<'b>: DerefMut<Target = Out<'b>> + Sized {
     /// Stores what is left, from there. Flags may change.
     fn store_fuel(&mut self);
 
+    /// Takes 1 from the 32-bit counter at host address `at`, and asks whether it was 0. The scratch
+    /// registers change.
+    fn count_down(&mut self, at: u64) -> Self::Test;
+
     /// Loads from [`HANDLER_ROOM`](crate::backend::HANDLER_ROOM) bytes below the stack of return
     /// addresses.
     fn touch_handler_room(&mut self);

@@ -1,4 +1,5 @@
-//! What blocks cost where the guest has a budget of instructions.
+//! What blocks cost where the guest has a budget of instructions, and how often they may be entered
+//! before they are hot.
 //!
 //! A block that is metered is left at its end only, or by what may fault in it. So all that it may
 //! execute is paid for at its entry, or it is left there; whoever leaves it by a fault gives back
@@ -6,6 +7,7 @@
 //! is told that it has nothing left, so there are no polls.
 
 use super::{Emitter, Host, Lower};
+use crate::backend::Countdown;
 
 impl<'b, H: Host<'b>> Emitter<'b, '_, H>
 where
@@ -20,6 +22,17 @@ where
         self.in_cold(|e| {
             e.a.store_pc(pc);
             e.a.exit(0, e.ctx.stubs.fuel);
+        });
+    }
+
+    /// Counts an entry of the block at `pc` down, or leaves.
+    pub(super) fn count_down(&mut self, pc: u64, countdown: Countdown) {
+        let was_zero = self.a.count_down(countdown.counter);
+        let cold = self.a.buf.cold_pos();
+        self.a.jump_if(was_zero, cold);
+        self.in_cold(|e| {
+            e.a.store_pc(pc);
+            e.a.exit(countdown.payload, e.ctx.stubs.hot);
         });
     }
 }

@@ -273,7 +273,7 @@ mod tests {
 
     fn programs(isa: &str, count: u64) -> impl Iterator<Item = (Case, Vec<Insn>)> {
         let isa: Isa = isa.parse().unwrap();
-        let setup = Setup { mode: Mode::Guarded, isa, masked: "" };
+        let setup = Setup { mode: Mode::Guarded, isa, masked: "", hot: None };
         let pool = Pool::new(&isa);
         (0..count).map(move |n| {
             let case = Case::new(Rng::new(1, n), n, Kind::Compiled, &setup, &pool, 0x10_0000);

@@ -158,7 +158,7 @@ impl<'a> Rig<'a> {
         }
         let options = Options {
             host_features,
-            engine: EngineKind::Baseline,
+            engine: EngineKind::EagerRegions,
             isa: setup.isa,
             mode: setup.mode,
             address_bits: ADDRESS_BITS,

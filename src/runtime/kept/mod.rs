@@ -14,7 +14,7 @@ mod file;
 
 use self::file::{KeptFile, MAX_FILE, Page, Subject, hash, merge};
 use super::host::Host;
-use super::options::{EngineKind, Options};
+use super::options::Options;
 use crate::backend::CodeBuf;
 use crate::backend::portable::{Entry, Made, encode};
 use crate::lift::CodeSource;
@@ -130,7 +130,7 @@ impl KeptCode {
     /// Whether code is kept for a code cache with these options whose stubs are `stubs`.
     pub(super) fn serves(&self, options: &Options, exact_flags: bool, stubs: &[u8]) -> bool {
         let Options { isa, mode, host_features, foreign_handlers, .. } = options;
-        let plain = options.engine == EngineKind::Baseline
+        let plain = options.engine.only_translates()
             && !(options.meter || options.count || options.mark || options.trace)
             && !options.serve_calls
             && options.edges.is_none();
