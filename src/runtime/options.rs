@@ -170,7 +170,7 @@ impl Default for Options {
             host_features: HostFeatures::detect(),
             arena_size: 128 << 20,
             exact_flags: false,
-            hot_entries: 4000,
+            hot_entries: 16_000,
             foreign_handlers: false,
             fp_traps: true,
             serve_calls: false,
